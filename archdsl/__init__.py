@@ -1,0 +1,1 @@
+"""archdsl: an architecture-DSL compiler for convolutional networks."""

@@ -1,0 +1,99 @@
+"""Diagnostics: what the compiler says about a spec, as values."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from archdsl.record import Record
+from archdsl.source import Span
+
+
+class Severity(StrEnum):
+    """How bad it is: an error stops the compilation, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Note(Record):
+    """A second place that explains a diagnostic."""
+
+    message: str
+    span: Span | None = None
+
+
+class Diagnostic(Record, kw_only=True):
+    """One mistake, or one doubt, about a spec.
+
+    `code` is stable and has a page in docs/errors/; `help` is something that can be typed.
+    """
+
+    code: str  # "E201", "W101"
+    message: str  # lower case, no full stop, values in backquotes
+    span: Span | None = None  # the smallest text that is wrong
+    notes: tuple[Note, ...] = ()
+    help: str | None = None
+    severity: Severity = Severity.ERROR
+
+
+class SpecError(Exception):
+    """A spec has errors; `diagnostics` holds all of one phase, warnings before it included."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n\n".join(render(d) for d in self.diagnostics))
+
+
+class Diagnostics:
+    """Collects the diagnostics of a phase, so that several mistakes are reported together."""
+
+    def __init__(self) -> None:
+        self.found: list[Diagnostic] = []
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Keep a diagnostic, once: a block that is built twice makes its mistake twice."""
+        key = _identity(diagnostic)
+        if all(_identity(other) != key for other in self.found):
+            self.found.append(diagnostic)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any of them stops the compilation."""
+        return any(d.severity is Severity.ERROR for d in self.found)
+
+    def raise_if_errors(self) -> None:
+        """Raise SpecError with all that was found if any of it is an error."""
+        if self.has_errors:
+            raise SpecError(self.found)
+
+
+def _identity(diagnostic: Diagnostic) -> tuple[str, str, int]:
+    span = diagnostic.span
+    return (diagnostic.code, span.source.name if span else "", span.start if span else -1)
+
+
+def render(diagnostic: Diagnostic) -> str:
+    """Return the diagnostic as text: message, place, excerpt with carets, notes, help."""
+    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
+    if diagnostic.span is not None:
+        lines += _excerpt(diagnostic.span)
+    for note in diagnostic.notes:
+        lines.append(f"note: {note.message}")
+        if note.span is not None:
+            lines += _excerpt(note.span)
+    if diagnostic.help is not None:
+        lines.append(f"help: {diagnostic.help}")
+    return "\n".join(lines)
+
+
+def _excerpt(span: Span) -> list[str]:
+    """Return the place and its line, with the span underlined (on its first line)."""
+    line, column = span.source.position(span.start)
+    text = span.source.line(line)
+    shown = text.replace("\t", " ")
+    width = max(1, min(span.end - span.start, len(text) - column + 1))
+    margin = f"{line} | "
+    return [
+        f" --> {span.source.name}:{line}:{column}",
+        f"{margin}{shown}".rstrip(),
+        " " * (len(margin) - 2) + "| " + " " * (column - 1) + "^" * width,
+    ]

@@ -1,0 +1,323 @@
+"""Layer: the closed union of layer kinds, in PyTorch's terms.
+
+Sizes are (height, width). A layer here knows its own numbers only: what flows into it, whose weight
+it uses and whether it learns are facts of the network around it.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from archdsl.record import Record
+
+Size: TypeAlias = tuple[int, int]  # (height, width)
+
+
+class Conv(Record, kw_only=True):
+    """2-d convolution: in_channels -> out_channels."""
+
+    in_channels: int
+    out_channels: int
+    kernel_size: Size
+    stride: Size = (1, 1)
+    padding: Size = (0, 0)
+    dilation: Size = (1, 1)
+    groups: int = 1
+    bias: bool = False
+
+
+class ConvTranspose(Record, kw_only=True):
+    """2-d transposed convolution: in_channels -> out_channels."""
+
+    in_channels: int
+    out_channels: int
+    kernel_size: Size
+    stride: Size = (1, 1)
+    padding: Size = (0, 0)
+    output_padding: Size = (0, 0)
+    dilation: Size = (1, 1)
+    groups: int = 1
+    bias: bool = False
+
+
+class Linear(Record, kw_only=True):
+    """Fully connected layer on [in_features]."""
+
+    in_features: int
+    out_features: int
+    bias: bool = True
+
+
+class BatchNorm(Record, kw_only=True):
+    """Batch normalization over the batch and, on a map, its positions."""
+
+    num_features: int
+    spatial: bool  # BatchNorm2d on [C, H, W], BatchNorm1d on [C]
+    affine: bool = True  # scale and offset are parameters; else the constants 1 and 0
+    moments: bool = True  # moments are measured in training; else they stay as they are loaded
+    eps: float = 1e-5
+    momentum: float = 0.1
+
+
+class LayerNorm(Record, kw_only=True):
+    """Normalization over the channels, at each position separately."""
+
+    num_features: int
+    spatial: bool
+    eps: float = 1e-5
+
+
+class GroupNorm(Record, kw_only=True):
+    """Normalization over groups of channels and all positions."""
+
+    num_groups: int
+    num_features: int
+    eps: float = 1e-5
+
+
+class LocalResponseNorm(Record, kw_only=True):
+    """Division by a sum of squares over `size` neighbouring channels."""
+
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+
+class PoolKind(StrEnum):
+    """What a pooling window becomes."""
+
+    MAX = "max"
+    AVG = "avg"
+
+
+class Pool(Record, kw_only=True):
+    """Maximum or mean of each window."""
+
+    kind: PoolKind
+    kernel_size: Size
+    stride: Size
+    padding: Size = (0, 0)
+    dilation: Size = (1, 1)  # max only
+    ceil_mode: bool = False
+    count_include_pad: bool = False  # avg only
+
+
+class AdaptivePool(Record, kw_only=True):
+    """Maximum or mean of a grid of windows that covers the map; (1, 1) is global pooling."""
+
+    kind: PoolKind
+    output_size: Size = (1, 1)
+
+
+class ActivationKind(StrEnum):
+    """The activations without parameters, by the language's word."""
+
+    RELU = "relu"
+    RELU6 = "relu6"
+    LEAKY_RELU = "leaky_relu"
+    ELU = "elu"
+    SELU = "selu"
+    CELU = "celu"
+    GELU = "gelu"
+    SILU = "silu"
+    MISH = "mish"
+    HARDSWISH = "hardswish"
+    HARDSIGMOID = "hardsigmoid"
+    HARDTANH = "hardtanh"
+    SIGMOID = "sigmoid"
+    LOGSIGMOID = "logsigmoid"
+    TANH = "tanh"
+    SOFTPLUS = "softplus"
+    SOFTSIGN = "softsign"
+
+
+class Activation(Record, kw_only=True):
+    """An elementwise function; `slope` is leaky_relu's negative slope, or elu's and celu's alpha."""
+
+    kind: ActivationKind
+    slope: float | None = None
+
+
+class PReLU(Record, kw_only=True):
+    """ReLU with a learned negative slope, one for all channels or one each."""
+
+    num_parameters: int
+    init: float = 0.25
+
+
+class Dropout(Record, kw_only=True):
+    """Zeroes elements, or whole channels, with probability `p` in training."""
+
+    p: float
+    channels: bool = False
+
+
+class StochasticDepth(Record, kw_only=True):
+    """Zeroes a whole branch, per example, with probability `p` in training (Huang et al. 2016).
+
+    `p` is None where the run of blocks gives the rate: see network.Drop.
+    """
+
+    p: float | None
+
+
+class Flatten(Record, kw_only=True):
+    """[C, H, W] -> [C * H * W]."""
+
+
+class PadMode(StrEnum):
+    """What padding is filled with."""
+
+    ZEROS = "zeros"
+    REFLECT = "reflect"
+    REPLICATE = "replicate"
+
+
+class Pad(Record, kw_only=True):
+    """Grows the map at its borders."""
+
+    left: int
+    right: int
+    top: int
+    bottom: int
+    mode: PadMode = PadMode.ZEROS
+
+
+class ChannelShuffle(Record, kw_only=True):
+    """Interleaves `groups` groups of channels (Zhang et al. 2018)."""
+
+    groups: int
+
+
+class ChannelSplit(Record, kw_only=True):
+    """Keeps one of `parts` equal slices of the channels, counted from 0."""
+
+    parts: int
+    part: int
+
+
+class UpsampleMode(StrEnum):
+    """How upsampling interpolates; bilinear is without aligned corners, as PyTorch's default."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+
+
+class Upsample(Record, kw_only=True):
+    """Enlarges the map by an integer factor."""
+
+    factor: int
+    mode: UpsampleMode = UpsampleMode.NEAREST
+
+
+class PixelShuffle(Record, kw_only=True):
+    """[C * factor^2, H, W] -> [C, H * factor, W * factor]."""
+
+    factor: int
+
+
+class Scale(Record, kw_only=True):
+    """A learned factor for each channel (layer scale, Touvron et al. 2021)."""
+
+    num_features: int
+    spatial: bool
+    init: float = 1.0
+
+
+class Factor(Record, kw_only=True):
+    """Multiplication by a constant."""
+
+    value: float
+
+
+Layer: TypeAlias = (
+    Conv
+    | ConvTranspose
+    | Linear
+    | BatchNorm
+    | LayerNorm
+    | GroupNorm
+    | LocalResponseNorm
+    | Pool
+    | AdaptivePool
+    | Activation
+    | PReLU
+    | Dropout
+    | StochasticDepth
+    | Flatten
+    | Pad
+    | ChannelShuffle
+    | ChannelSplit
+    | Upsample
+    | PixelShuffle
+    | Scale
+    | Factor
+)
+
+Weighted: TypeAlias = Conv | ConvTranspose | Linear  # the layers whose weight can be shared
+
+
+class Tensor(Record):
+    """An entry of a layer's `state_dict`."""
+
+    name: str
+    shape: tuple[int, ...]
+    is_parameter: bool = True
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        total = 1
+        for size in self.shape:
+            total *= size
+        return total
+
+
+def tensors(layer: Layer) -> tuple[Tensor, ...]:
+    """Return what the layer keeps in `state_dict`, in PyTorch's order."""
+    match layer:
+        case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
+            return _weight((c_out, c_in // groups, *kernel), layer.bias, c_out)
+        case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
+            return _weight((c_in, c_out // groups, *kernel), layer.bias, c_out)
+        case Linear(in_features=n_in, out_features=n_out, bias=bias):
+            return _weight((n_out, n_in), bias, n_out)
+        case BatchNorm(num_features=n, affine=affine):
+            return (*(_scale_and_offset(n) if affine else ()), *_moments(n))
+        case LayerNorm(num_features=n) | GroupNorm(num_features=n):
+            return _scale_and_offset(n)
+        case PReLU(num_parameters=n) | Scale(num_features=n):
+            return (Tensor("weight", (n,)),)
+        case (
+            LocalResponseNorm()
+            | Pool()
+            | AdaptivePool()
+            | Activation()
+            | Dropout()
+            | StochasticDepth()
+            | Flatten()
+            | Pad()
+            | ChannelShuffle()
+            | ChannelSplit()
+            | Upsample()
+            | PixelShuffle()
+            | Factor()
+        ):
+            return ()
+
+
+def _weight(shape: tuple[int, ...], bias: bool, out: int) -> tuple[Tensor, ...]:
+    weight = Tensor("weight", shape)
+    return (weight, Tensor("bias", (out,))) if bias else (weight,)
+
+
+def _scale_and_offset(n: int) -> tuple[Tensor, ...]:
+    return Tensor("weight", (n,)), Tensor("bias", (n,))
+
+
+def _moments(n: int) -> tuple[Tensor, ...]:
+    return (
+        Tensor("running_mean", (n,), is_parameter=False),
+        Tensor("running_var", (n,), is_parameter=False),
+        Tensor("num_batches_tracked", (), is_parameter=False),
+    )

@@ -1,0 +1,162 @@
+"""Numbers that remember how they were written.
+
+A number is a value plus an expression over the names of the declaration it stands in: `4 * width`
+in a block, `64 * k` in a network. Diagnostics quote the expression, generated code repeats it.
+"""
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import TypeAlias, assert_never
+
+from archdsl.record import Record
+
+Value: TypeAlias = int | Fraction
+
+
+class Literal(Record):
+    """A number that stands in the spec as itself."""
+
+    value: Value
+
+
+class Symbol(Record):
+    """A parameter, a `let`, or the implied `in_channels` and `stride` of a declaration."""
+
+    name: str
+
+
+class Operation(Record):
+    """`left operator right` with one of `+ - * / //`."""
+
+    operator: str
+    left: "Expr"
+    right: "Expr"
+
+
+class Leaf(Record):
+    """A value whose making is not kept: a lookup, a condition, a rounding, an image size."""
+
+    value: Value
+    text: str  # how the spec says it
+
+
+Expr: TypeAlias = Literal | Symbol | Operation | Leaf
+
+
+class Number(Record):
+    """An exact value and the expression that gave it."""
+
+    value: Value
+    expr: Expr
+
+    def __str__(self) -> str:
+        """Return "`32 * k` = 320", or "`320`" where the expression says no more."""
+        written, value = show(self.expr), show_value(self.value)
+        return f"`{value}`" if written == value else f"`{written}` = {value}"
+
+
+def normal(value: Value) -> Value:
+    """Return an int where the value is one."""
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return value.numerator
+    return value
+
+
+def literal(value: Value) -> Number:
+    """Return a number that stands for itself."""
+    return Number(normal(value), Literal(normal(value)))
+
+
+def leaf(value: Value, text: str) -> Number:
+    """Return a number that remembers only its source text."""
+    return Number(normal(value), Leaf(normal(value), text))
+
+
+def arithmetic(operator: str, left: Value, right: Value) -> Value:
+    """Return `left operator right`, exact; raise ZeroDivisionError where there is none."""
+    match operator:
+        case "+":
+            return normal(left + right)
+        case "-":
+            return normal(left - right)
+        case "*":
+            return normal(left * right)
+        case "/":
+            return normal(Fraction(left) / Fraction(right))
+        case "//":
+            return normal(left // right)
+        case "%":
+            return normal(left % right)
+        case _:
+            raise AssertionError(f"no arithmetic for {operator}")
+
+
+def evaluate(expr: Expr, values: Mapping[str, Value]) -> Value:
+    """Return the value of an expression where its symbols have these values."""
+    match expr:
+        case Literal(value) | Leaf(value):
+            return value
+        case Symbol(name):
+            return values[name]
+        case Operation(operator, left, right):
+            return arithmetic(operator, evaluate(left, values), evaluate(right, values))
+        case _:
+            assert_never(expr)
+
+
+def substitute(expr: Expr, replace: Callable[[str], Expr]) -> Expr:
+    """Return the expression with each symbol replaced."""
+    match expr:
+        case Literal() | Leaf():
+            return expr
+        case Symbol(name):
+            return replace(name)
+        case Operation(operator, left, right):
+            return Operation(operator, substitute(left, replace), substitute(right, replace))
+        case _:
+            assert_never(expr)
+
+
+def symbols(expr: Expr) -> frozenset[str]:
+    """Return the names an expression uses."""
+    match expr:
+        case Literal() | Leaf():
+            return frozenset()
+        case Symbol(name):
+            return frozenset((name,))
+        case Operation(_, left, right):
+            return symbols(left) | symbols(right)
+        case _:
+            assert_never(expr)
+
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2}
+
+
+def show(expr: Expr) -> str:
+    """Return the expression as the language writes it, with no parentheses it does not need."""
+    return _show(expr, 0)
+
+
+def _show(expr: Expr, binding: int) -> str:
+    match expr:
+        case Literal(value):
+            return show_value(value)
+        case Symbol(name):
+            return name
+        case Leaf(_, text):
+            return text
+        case Operation(operator, left, right):
+            own = _PRECEDENCE[operator]
+            text = f"{_show(left, own)} {operator} {_show(right, own + 1)}"
+            return f"({text})" if own < binding else text
+        case _:
+            assert_never(expr)
+
+
+def show_value(value: Value) -> str:
+    """Return a value as decimal text where that is exact and short, else as a fraction."""
+    if isinstance(value, int):
+        return str(value)
+    decimal = repr(float(value))
+    return decimal if Fraction(decimal) == value else f"{value.numerator}/{value.denominator}"

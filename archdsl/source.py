@@ -1,0 +1,64 @@
+"""Source text and places in it."""
+
+from bisect import bisect_right
+from functools import cached_property
+
+
+class SourceFile:
+    """A spec's text under the name that diagnostics show."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        starts = [0]
+        for line in self.text.splitlines(keepends=True):
+            starts.append(starts[-1] + len(line))
+        return starts
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the line and column of a character, both counted from 1."""
+        starts = self._line_starts
+        line = min(bisect_right(starts, offset), max(len(starts) - 1, 1))
+        return line, offset - starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """Return the text of a line, counted from 1, without its end."""
+        lines = self.text.splitlines()
+        return lines[number - 1] if number <= len(lines) else ""
+
+
+class Span:
+    """Characters [start, end) of a source file.
+
+    Spans take no part in comparisons: two equal layers on different lines are equal, so any span
+    equals any other.
+    """
+
+    __slots__ = ("end", "source", "start")
+
+    def __init__(self, source: SourceFile, start: int, end: int) -> None:
+        self.source = source
+        self.start = start
+        self.end = end
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Span)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        line, column = self.source.position(self.start)
+        return f"{self.source.name}:{line}:{column}"
+
+    @property
+    def text(self) -> str:
+        """The characters themselves."""
+        return self.source.text[self.start : self.end]
+
+    def to(self, other: "Span") -> "Span":
+        """Return the span from the start of this one to the end of the other."""
+        return Span(self.source, self.start, other.end)

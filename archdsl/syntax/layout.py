@@ -1,0 +1,105 @@
+"""What a line may hold: the language's only rule about line ends, checked after parsing.
+
+`let`, `require`, `expect`, `stage` and `train =` stand on lines of their own, and a layer with
+annotations ends its line: `with plain, bn relu` would otherwise swallow a layer.
+"""
+
+from collections.abc import Iterator
+
+from archdsl.diagnostics import Diagnostic, Diagnostics
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+
+def check_layout(spec: tree.Spec) -> None:
+    """Raise SpecError for statements that share a line with something else."""
+    diagnostics = Diagnostics()
+    for declaration in spec.declarations:
+        if isinstance(declaration, tree.Network | tree.Block):
+            for body in _bodies(declaration.body):
+                _check_body(body, diagnostics)
+    diagnostics.raise_if_errors()
+
+
+def _bodies(body: tree.Body) -> Iterator[tree.Body]:
+    """Yield a body and those inside it."""
+    yield body
+    for item in body.items:
+        match item:
+            case (
+                tree.Element(body=tree.Body() as inner)
+                | tree.NamedBody(body=inner)
+                | tree.Loop(body=inner)
+                | tree.Stage(content=tree.Body() as inner)
+            ):
+                yield from _bodies(inner)
+            case tree.Condition(body=inner, otherwise=otherwise):
+                yield from _bodies(inner)
+                if otherwise is not None:
+                    yield from _bodies(otherwise)
+            case _:
+                pass
+
+
+def _check_body(body: tree.Body, diagnostics: Diagnostics) -> None:
+    for before, item in zip(body.items, body.items[1:], strict=False):
+        if _first_line(item.span) != _last_line(before.span):
+            continue
+        if (word := _statement(item)) is not None:
+            diagnostics.add(_own_line(word, item.span))
+        elif (word := _statement(before)) is not None:
+            diagnostics.add(_own_line(word, before.span))
+        elif isinstance(before, tree.Element) and before.annotations and before.body is None:
+            diagnostics.add(_ends_line(before, item))
+    for item in body.items:
+        word = _statement(item)
+        if word is not None and word != "stage" and _shares_brace(body, item):
+            diagnostics.add(_own_line(word, item.span))
+
+
+def _shares_brace(body: tree.Body, item: tree.Item) -> bool:
+    """Say whether a statement stands on the line of its body's `{` in a body of several lines."""
+    one_line = _first_line(body.span) == _last_line(body.span)
+    return not one_line and _first_line(item.span) == _first_line(body.span)
+
+
+def _statement(item: tree.Item) -> str | None:
+    match item:
+        case tree.Let():
+            return "let"
+        case tree.Require():
+            return "require"
+        case tree.Expect():
+            return "expect"
+        case tree.Stage():
+            return "stage"
+        case tree.UseRecipe():
+            return "train ="
+        case _:
+            return None
+
+
+def _first_line(span: Span) -> int:
+    return span.source.position(span.start)[0]
+
+
+def _last_line(span: Span) -> int:
+    return span.source.position(max(span.end - 1, span.start))[0]
+
+
+def _own_line(word: str, span: Span) -> Diagnostic:
+    return Diagnostic(
+        code="E110",
+        message=f"`{word}` stands on a line of its own",
+        span=span,
+        help="break the line before and after it",
+    )
+
+
+def _ends_line(element: tree.Element, after: tree.Item) -> Diagnostic:
+    return Diagnostic(
+        code="E111",
+        message=f"`{element.call.name.text} .. with ..` ends its line",
+        span=after.span,
+        help="break the line here, or put a comma before the next annotation",
+    )

@@ -1,0 +1,297 @@
+"""The tree: what was written, every node with its span, nothing computed."""
+
+from fractions import Fraction
+from typing import TypeAlias
+
+from archdsl.record import Record
+from archdsl.source import SourceFile, Span
+
+
+class Name(Record):
+    """A word with its place."""
+
+    text: str
+    span: Span
+
+
+# ---------------------------------------------------------------- expressions
+
+
+class NumberLiteral(Record):
+    """`128`, `0.1`, `5e-4`; exact."""
+
+    value: Fraction
+    is_integer: bool  # written without a point and without an exponent
+    span: Span
+
+
+class StringLiteral(Record):
+    """`"text"`, without its quotes."""
+
+    value: str
+    span: Span
+
+
+class BooleanLiteral(Record):
+    """`true` or `false`."""
+
+    value: bool
+    span: Span
+
+
+class Variable(Record):
+    """A bare word: a variable, a block, a layer or an option, as its place decides."""
+
+    name: Name
+    span: Span
+
+
+class Call(Record):
+    """`name(argument, name = argument)`; `arguments` is None where no parentheses stand."""
+
+    name: Name
+    arguments: "tuple[Argument, ...] | None"
+    span: Span
+
+
+class Argument(Record):
+    """An argument of a call, named or not."""
+
+    name: Name | None
+    value: "Expression"
+
+
+class Unary(Record):
+    """`-x`, `+x` or `not x`."""
+
+    operator: str
+    operand: "Expression"
+    span: Span
+
+
+class Binary(Record):
+    """Arithmetic, comparison, `and`, `or`."""
+
+    operator: str
+    left: "Expression"
+    right: "Expression"
+    span: Span
+
+
+class Conditional(Record):
+    """`if condition then chosen else otherwise`."""
+
+    condition: "Expression"
+    chosen: "Expression"
+    otherwise: "Expression"
+    span: Span
+
+
+class Index(Record):
+    """`container[key]`."""
+
+    container: "Expression"
+    key: "Expression"
+    span: Span
+
+
+class Member(Record):
+    """`part.output`, in an `expect`."""
+
+    owner: "Expression"
+    name: Name
+    span: Span
+
+
+class ListLiteral(Record):
+    """`[a, b]`."""
+
+    items: "tuple[Expression, ...]"
+    span: Span
+
+
+class DictLiteral(Record):
+    """`{key: value}`."""
+
+    items: "tuple[tuple[Expression, Expression], ...]"
+    span: Span
+
+
+Expression: TypeAlias = (
+    NumberLiteral
+    | StringLiteral
+    | BooleanLiteral
+    | Variable
+    | Call
+    | Unary
+    | Binary
+    | Conditional
+    | Index
+    | Member
+    | ListLiteral
+    | DictLiteral
+)
+
+
+# ---------------------------------------------------------------- items of a body
+
+
+class Let(Record):
+    """`let name = value`."""
+
+    name: Name
+    value: Expression
+    span: Span
+
+
+class Require(Record):
+    """`require condition, "message"`."""
+
+    condition: Expression
+    message: StringLiteral
+    span: Span
+
+
+class Expect(Record):
+    """`expect condition` about the finished network."""
+
+    condition: Expression
+    span: Span
+
+
+class UseRecipe(Record):
+    """`train = recipe`."""
+
+    recipe: Call
+    span: Span
+
+
+class Element(Record):
+    """`name: call with annotations { body }`: a layer, a block, or a construct such as `stem`."""
+
+    label: Name | None
+    call: Call
+    annotations: tuple[Call, ...]
+    body: "Body | None"
+    span: Span
+
+
+class NamedBody(Record):
+    """`name: { body }`, or `name: with annotations { body }`."""
+
+    label: Name
+    annotations: tuple[Call, ...]
+    body: "Body"
+    span: Span
+
+
+class Repeat(Record):
+    """`factor * ... * block(arguments)`, after the `=` of a stage."""
+
+    factors: tuple[Expression, ...]
+    call: Call
+    span: Span
+
+
+class Stage(Record):
+    """`stage name(stride = 2) = n * block(...) with ...`, or with a body."""
+
+    name: Name
+    arguments: tuple[Argument, ...]
+    content: "Repeat | Body"
+    annotations: tuple[Call, ...]
+    span: Span
+
+
+class Loop(Record):
+    """`for index, item in sequence { body }`."""
+
+    names: tuple[Name, ...]
+    sequence: Expression
+    body: "Body"
+    span: Span
+
+
+class Condition(Record):
+    """`if condition { body } else { otherwise }`; `else if` is a body of one Condition."""
+
+    condition: Expression
+    body: "Body"
+    otherwise: "Body | None"
+    span: Span
+
+
+class Body(Record):
+    """`{ items }`."""
+
+    items: "tuple[Item, ...]"
+    span: Span
+
+
+Item: TypeAlias = (
+    Let | Require | Expect | UseRecipe | Element | NamedBody | Stage | Loop | Condition
+)
+
+
+# ---------------------------------------------------------------- declarations
+
+
+class Parameter(Record):
+    """A parameter of a declaration, with its default."""
+
+    name: Name
+    default: Expression | None
+
+
+class Import(Record):
+    """`import name, name from "path.arch"`."""
+
+    names: tuple[Name, ...]
+    path: StringLiteral
+    span: Span
+
+
+class Network(Record):
+    """`network name(parameters) with annotations { body }`."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    annotations: tuple[Call, ...]
+    body: Body
+    span: Span
+
+
+class Block(Record):
+    """`block name(parameters) with annotations { body }`."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    annotations: tuple[Call, ...]
+    body: Body
+    span: Span
+
+
+class Setting(Record):
+    """`name = value` in a recipe."""
+
+    name: Name
+    value: Expression
+
+
+class Recipe(Record):
+    """`train name(parameters) { settings }`."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    settings: tuple[Setting, ...]
+    span: Span
+
+
+Declaration: TypeAlias = Import | Network | Block | Recipe
+
+
+class Spec(Record):
+    """A file."""
+
+    source: SourceFile
+    declarations: tuple[Declaration, ...]
