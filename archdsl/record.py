@@ -1,8 +1,11 @@
 """Record: the base of every immutable value in the compiler."""
 
+from typing import dataclass_transform
+
 import msgspec
 
 
+@dataclass_transform(frozen_default=True)  # tells type checkers that `frozen` is inherited
 class Record(msgspec.Struct, frozen=True):
     """An immutable value, compared by its fields.
 

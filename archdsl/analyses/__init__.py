@@ -1,0 +1,1 @@
+"""Analyses: facts about a network, computed without unfolding its repetition."""

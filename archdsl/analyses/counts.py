@@ -1,0 +1,188 @@
+"""Counts: what a network holds and costs, in all and part by part.
+
+Every element counts once per copy of its owner, every use and its MACs once per copy of the layer,
+and copies are multiplied, never visited: a run of a million blocks costs what a run of one does.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import assert_never
+
+from archdsl.analyses.macs import macs
+from archdsl.analyses.tensors import bits, kept
+from archdsl.analyses.walk import Place, members, root, walk
+from archdsl.ir.layers import Conv, ConvTranspose, tensors
+from archdsl.ir.network import Block, Combine, LayerNode, Network, Part, Residual, Shared, Stage
+from archdsl.record import Record
+
+
+class Sums(Record, kw_only=True):
+    """What adds up over places."""
+
+    learned: int = 0  # elements of parameters that training changes
+    frozen: int = 0  # elements of the other parameters
+    unshared: int = 0  # elements of parameters if every layer had a weight of its own
+    buffers: int = 0  # elements of all else in `state_dict`
+    conv_layers: int = 0  # convolutions as used, projections and transposed ones included
+    conv_tensors: int = 0  # distinct weights among them
+    macs: int = 0  # multiply-accumulates for one input
+    deployed_bits: int = 0  # of all parameters in the deployed form
+
+    @property
+    def total(self) -> int:
+        """Elements of all parameters."""
+        return self.learned + self.frozen
+
+    @property
+    def shared_away(self) -> int:
+        """Elements that sharing saves here; negative at an owner, which holds others' weights."""
+        return self.unshared - self.total
+
+
+_NOTHING = Sums()
+
+
+class Row(Record):
+    """A line of a table."""
+
+    name: str
+    kind: str  # "stage", "block", "conv", "shared", ..
+    output: tuple[int, ...] | None  # None where nothing flows: shared weights
+    copies: int
+    blocks: int  # outermost block instances inside
+    sums: Sums  # over all copies
+
+
+class Counts(Record):
+    """A network's sums, and those of its direct parts, which add up to them."""
+
+    sums: Sums
+    parts: tuple[Row, ...]  # in order; then a row `shared` if the network itself owns weights
+
+
+def count(network: Network) -> Counts:
+    """Return the counts of a network."""
+    parts = rows_by_part(network)
+    return Counts(add(row.sums for row in parts), parts)
+
+
+def rows_by_part(network: Network) -> tuple[Row, ...]:
+    """Return a row for each direct part, and one for what the network itself owns."""
+    places = [place for place in members(root(network)) if not _is_implied(place)]
+    rows = [_row(place) for place in places if not isinstance(place.node, Shared)]
+    owned = [place for place in places if isinstance(place.node, Shared)]
+    if owned:
+        rows.append(Row("shared", "shared", None, 1, 0, add(map(_own, owned))))
+    return tuple(rows)
+
+
+def rows_by_block(network: Network) -> tuple[Row, ...]:
+    """Return a row for each run of equal blocks, and one for each part that has no block in it."""
+    return tuple(_down_to(root(network), _is_block_or_blockless))
+
+
+def rows_by_layer(network: Network) -> tuple[Row, ...]:
+    """Return a row for each layer as folded, and one for each shared weight."""
+    return tuple(_down_to(root(network), _is_leaf))
+
+
+def add(sums: Iterable[Sums]) -> Sums:
+    """Return the sums of sums."""
+    every = tuple(each for each in sums if each is not _NOTHING)
+    names = Sums.__struct_fields__
+    return Sums(**{name: sum(getattr(each, name) for each in every) for name in names})
+
+
+def _down_to(place: Place, is_row: Callable[[Place], bool]) -> Iterator[Row]:
+    """Yield rows for the topmost places below this one that are rows, in order."""
+    stack = [members(place)]
+    while stack:
+        below = next(stack[-1], None)
+        if below is None:
+            stack.pop()
+        elif _is_implied(below):
+            continue
+        elif isinstance(below.node, Shared) or is_row(below):
+            yield _row(below)
+        else:
+            stack.append(members(below))
+
+
+def _is_leaf(place: Place) -> bool:
+    return isinstance(place.node, LayerNode)
+
+
+def _is_block_or_blockless(place: Place) -> bool:
+    return isinstance(place.node, Block) or not any(
+        isinstance(below.node, Block) for below in walk(place)
+    )
+
+
+def _is_implied(place: Place) -> bool:
+    """Whether the spec leaves it unsaid: a flatten, which holds and costs nothing."""
+    return isinstance(place.node, LayerNode) and place.node.implied
+
+
+def _row(place: Place) -> Row:
+    node = place.node
+    assert not isinstance(node, Network), "the network is not a row of its own table"
+    output = None if isinstance(node, Shared) else node.output.shape
+    sums = add(map(_own, (place, *walk(place))))
+    return Row(place.name, _kind(node), output, place.copies, _num_blocks(place), sums)
+
+
+def _kind(node: LayerNode | Block | Part | Residual | Combine | Stage | Shared) -> str:
+    match node:
+        case LayerNode(kind=kind) | Part(kind=kind) | Stage(kind=kind):
+            return kind
+        case Block(declaration=declaration):
+            return declaration
+        case Residual():
+            return "residual"
+        case Combine(operator=operator):
+            return operator.value
+        case Shared():
+            return "shared"
+        case _:
+            assert_never(node)
+
+
+def _num_blocks(place: Place) -> int:
+    """Return the number of block instances that are in no other block."""
+    if isinstance(place.node, Block):
+        return place.copies
+    total, stack = 0, [place]
+    while stack:
+        for below in members(stack.pop()):
+            if isinstance(below.node, Block):
+                total += below.copies
+            else:
+                stack.append(below)
+    return total
+
+
+def _own(place: Place) -> Sums:
+    """Return what a place itself adds, what is below it left out."""
+    node = place.node
+    if not isinstance(node, LayerNode | Shared):
+        return _NOTHING
+    parameters = [tensor for tensor in kept(place) if tensor.is_parameter]
+    held = place.copies * sum(tensor.numel for tensor in parameters)
+    is_conv = isinstance(node.layer, Conv | ConvTranspose)
+    has_weight = isinstance(node, Shared) or node.shared is None
+    return Sums(
+        learned=0 if node.frozen else held,
+        frozen=held if node.frozen else 0,
+        unshared=place.copies * _needed(node),
+        buffers=place.copies * sum(t.numel for t in kept(place) if not t.is_parameter),
+        conv_layers=place.copies * (is_conv and isinstance(node, LayerNode)),
+        conv_tensors=place.copies * (is_conv and has_weight),
+        macs=place.copies * macs(node) if isinstance(node, LayerNode) else 0,
+        deployed_bits=place.copies * sum(t.numel * bits(t) for t in parameters),
+    )
+
+
+def _needed(node: LayerNode | Shared) -> int:
+    """Return the elements of parameters that a layer needs, whoever holds them."""
+    if isinstance(node, Shared):
+        return 0
+    return sum(tensor.numel for tensor in tensors(node.layer) if tensor.is_parameter)

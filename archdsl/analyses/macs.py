@@ -1,0 +1,32 @@
+"""Multiply-accumulates of one forward pass on one input.
+
+Convolutions, transposed convolutions and linear layers only: no biases, no normalization, no
+arithmetic on weights. `torch.utils.flop_counter.FlopCounterMode` counts the same twice, once for
+each multiplication and once for each addition.
+"""
+
+from math import prod
+
+from archdsl.ir.layers import Conv, ConvTranspose, Linear
+from archdsl.ir.network import FeatureMap, LayerNode
+
+
+def macs(node: LayerNode) -> int:
+    """Return the multiply-accumulates of one use of a layer.
+
+    A convolution multiplies each weight once per output position, a transposed one, which is the
+    same map read backwards, once per input position (Dumoulin & Visin, arXiv 1603.07285, 4.1).
+    """
+    match node.layer:
+        case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
+            return _positions(node.output) * prod(kernel) * (c_in // groups) * c_out
+        case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
+            return _positions(node.input) * prod(kernel) * c_in * (c_out // groups)
+        case Linear(in_features=n_in, out_features=n_out):
+            return n_in * n_out
+        case _:
+            return 0
+
+
+def _positions(features: FeatureMap) -> int:
+    return prod(features.size or (1, 1))

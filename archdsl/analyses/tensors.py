@@ -1,0 +1,58 @@
+"""The entries of the generated module's `state_dict`."""
+
+from collections.abc import Iterator
+
+from archdsl.analyses.walk import Place, root, walk
+from archdsl.ir.layers import Tensor, tensors
+from archdsl.ir.network import LayerNode, Network, Shared
+from archdsl.record import Record
+
+
+class Entry(Record):
+    """A tensor of `state_dict`."""
+
+    name: str  # "conv2.0.conv1.weight"
+    shape: tuple[int, ...]
+    kind: str  # "parameter" or "buffer"
+    learned: bool
+    uses: int  # layers that use it
+    bits: int  # per element, as deployed
+
+
+def entries(network: Network) -> Iterator[Entry]:
+    """Yield all entries in PyTorch's order, one by one: there may be millions."""
+    for place in walk(root(network), unfold=True):
+        for tensor in kept(place):
+            yield _entry(place, tensor)
+
+
+def num_tensors(network: Network) -> int:
+    """Return the number of entries, without unfolding the network."""
+    return sum(place.copies * len(kept(place)) for place in walk(root(network)))
+
+
+def kept(place: Place) -> tuple[Tensor, ...]:
+    """Return the tensors that a place itself registers: a layer that uses a shared weight none."""
+    match place.node:
+        case Shared(layer=layer) | LayerNode(layer=layer, shared=None):
+            return tensors(layer)
+        case _:
+            return ()
+
+
+def bits(tensor: Tensor) -> int:
+    """Return the bits of one element in the deployed form."""
+    return 64 if tensor.name == "num_batches_tracked" else 32  # int64 and float32, as PyTorch has
+
+
+def _entry(place: Place, tensor: Tensor) -> Entry:
+    node = place.node
+    assert isinstance(node, Shared | LayerNode), "only layers and shared weights keep tensors"
+    return Entry(
+        name=f"{place.name}.{tensor.name}",
+        shape=tensor.shape,
+        kind="parameter" if tensor.is_parameter else "buffer",
+        learned=tensor.is_parameter and not node.frozen,
+        uses=node.uses if isinstance(node, Shared) else 1,
+        bits=bits(tensor),
+    )
