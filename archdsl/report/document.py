@@ -1,0 +1,108 @@
+"""The JSON object of a network: what other programs build on.
+
+The records' fields are the object's keys, in this order. `SCHEMA` grows when a key changes its
+meaning or goes; new keys may come at any time.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from archdsl.analyses.counts import Counts, Row
+from archdsl.ir.network import Literal, Network
+from archdsl.record import Record
+
+SCHEMA = 1
+
+
+class Parameters(Record, kw_only=True):
+    """Elements of parameters, each counted once."""
+
+    total: int  # learned + frozen
+    learned: int
+    frozen: int
+    unshared: int  # the total if nothing were shared
+
+
+class Convolutions(Record, kw_only=True):
+    """Convolutions, projections and transposed ones included."""
+
+    layers: int  # uses
+    tensors: int  # distinct weights
+
+
+class PartReport(Record, kw_only=True):
+    """A direct part of the network; `shared` is what the network itself owns."""
+
+    name: str
+    output: tuple[int, ...] | None  # None where nothing flows
+    parameters: int
+    macs: int
+    blocks: int
+
+
+class Report(Record, kw_only=True):
+    """A network's numbers."""
+
+    schema: int = SCHEMA
+    network: str
+    arguments: dict[str, Literal]
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    parameters: Parameters
+    buffers: int  # elements of `state_dict` that are no parameters
+    convolutions: Convolutions
+    macs: int  # multiply-accumulates for one input
+    deployed_bits: int
+    parts: tuple[PartReport, ...]
+
+
+def report(network: Network, counts: Counts) -> Report:
+    """Return the numbers of a network."""
+    sums = counts.sums
+    return Report(
+        network=network.name,
+        arguments=dict(network.arguments),
+        input=network.input.shape,
+        output=network.output.shape,
+        parameters=Parameters(
+            total=sums.total, learned=sums.learned, frozen=sums.frozen, unshared=sums.unshared
+        ),
+        buffers=sums.buffers,
+        convolutions=Convolutions(layers=sums.conv_layers, tensors=sums.conv_tensors),
+        macs=sums.macs,
+        deployed_bits=sums.deployed_bits,
+        parts=parts(counts.parts),
+    )
+
+
+def parts(rows: Iterable[Row]) -> tuple[PartReport, ...]:
+    """Return rows of a table as they stand in the object."""
+    return tuple(
+        PartReport(
+            name=row.name,
+            output=row.output,
+            parameters=row.sums.total,
+            macs=row.sums.macs,
+            blocks=row.blocks,
+        )
+        for row in rows
+    )
+
+
+def to_json(document: Record | dict[str, object]) -> str:
+    """Return an object as JSON: a line for each key, and for each item of a list of objects."""
+    members = msgspec.to_builtins(document)
+    lines = (f"  {_json(key)}: {_lines(value)}" for key, value in members.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"    {_json(item)}" for item in value) + "\n  ]"
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()

@@ -1,0 +1,114 @@
+"""The tables that `archdsl params` prints."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from archdsl.analyses.counts import (
+    Row,
+    Sums,
+    add,
+    rows_by_block,
+    rows_by_layer,
+    rows_by_part,
+)
+from archdsl.analyses.tensors import Entry
+from archdsl.ir.network import Literal, Network
+from archdsl.report.table import Cell, Column, Table
+
+ROWS: Mapping[str, Callable[[Network], tuple[Row, ...]]] = {
+    "part": rows_by_part,
+    "block": rows_by_block,
+    "layer": rows_by_layer,
+}
+
+_Field: TypeAlias = tuple[str, Callable[[Row], Cell]]
+
+_WORDS: tuple[_Field, ...] = (("kind", lambda row: row.kind), ("output", lambda row: row.output))
+_NUMBERS: tuple[_Field, ...] = (
+    ("blocks", lambda row: row.blocks),
+    ("parameters", lambda row: row.sums.total),
+    ("learned", lambda row: row.sums.learned),
+    ("frozen", lambda row: row.sums.frozen),
+    ("shared away", lambda row: row.sums.shared_away),
+    ("MACs", lambda row: row.sums.macs),
+    ("deployed bits", lambda row: row.sums.deployed_bits),
+)
+
+
+def counts_table(rows: Iterable[Row], title: str, *, complete: bool = False) -> Table:
+    """Return the table of some rows with their sums below; `title` heads the names.
+
+    Unless it is to be complete, columns that say nothing about these rows are left out.
+    """
+    rows = tuple(rows)
+    sums = add(row.sums for row in rows)
+    total = Row("total", "", None, 0, sum(row.blocks for row in rows), sums)
+    numbers = [field for field in _NUMBERS if complete or _says_something(field, rows, sums)]
+    fields: list[_Field] = [(title, lambda row: row.name), *_WORDS, *numbers]
+    return Table(
+        (
+            *(Column(name) for name, _ in fields[:3]),
+            *(Column(name, is_number=True) for name, _ in numbers),
+        ),
+        tuple(tuple(cell(row) for _, cell in fields) for row in rows),
+        tuple(cell(total) for _, cell in fields),
+    )
+
+
+def tensors_table(entries: Iterable[Entry]) -> Table:
+    """Return the table of `state_dict`."""
+    words, numbers = ("tensor", "shape", "kind", "learned"), ("uses", "bits")
+    return Table(
+        (
+            *(Column(name) for name in words),
+            *(Column(name, is_number=True) for name in numbers),
+        ),
+        tuple((e.name, e.shape, e.kind, e.learned, e.uses, e.bits) for e in entries),
+    )
+
+
+def heading(network: Network) -> str:
+    """Return the network with its arguments, and what goes in and comes out."""
+    arguments = ", ".join(f"{name} = {_literal(value)}" for name, value in network.arguments)
+    call = f"{network.name}({arguments})" if arguments else network.name
+    return f"{call}: {network.input} -> {network.output}\n"
+
+
+def summary(sums: Sums) -> str:
+    """Return the sums as sentences, one a line."""
+    lines = [f"{sums.total:,} parameters{_saved(sums)}"]
+    if sums.frozen:
+        lines.append(f"{sums.learned:,} of them are learned, {sums.frozen:,} are frozen")
+    lines.append(f"{sums.conv_layers:,} convolutions with {sums.conv_tensors:,} weights")
+    lines.append(f"{sums.macs:,} multiply-accumulates for one input")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _says_something(field: _Field, rows: tuple[Row, ...], sums: Sums) -> bool:
+    name, number = field
+    if name == "learned":
+        return sums.frozen > 0
+    return name == "parameters" or any(number(row) for row in rows)
+
+
+def _saved(sums: Sums) -> str:
+    if not sums.shared_away:
+        return ""
+    percent = 100 * sums.shared_away / sums.unshared
+    return f" ({sums.unshared:,} without sharing, {percent:.1f} % saved)"
+
+
+def _literal(value: Literal) -> str:
+    """Return a value as the language writes it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return value
+        case list():
+            return f"[{', '.join(map(_literal, value))}]"
+        case dict():
+            items = (f"{key}: {_literal(item)}" for key, item in value.items())
+            return f"{{{', '.join(items)}}}"
+        case _:
+            return str(value)
