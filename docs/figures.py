@@ -1,0 +1,341 @@
+"""The figures of the papers that the specs answer for, as data; docs/papers.py makes the table.
+
+A printed figure matches where ours, rounded half up to its decimals, prints the same.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Quantity(StrEnum):
+    """What a figure counts."""
+
+    PARAMETERS = "parameters"  # printed in millions
+    DECREASE = "decrease"  # per cent of the parameters that sharing saves
+    CONVOLUTIONS = "convolutions"  # distinct weights
+
+
+class Figure(NamedTuple):
+    """A printed figure and the network that it is about."""
+
+    row: str
+    printed: str
+    spec: str  # with `:network` where the file has several
+    arguments: Mapping[str, object]
+    quantity: Quantity = Quantity.PARAMETERS
+    offset: int = 0  # added to our count of convolutions: what the row counts otherwise
+    why: str = ""
+
+
+class Table(NamedTuple):
+    """Figures that stand together."""
+
+    title: str
+    note: str
+    figures: tuple[Figure, ...]
+
+
+class Paper(NamedTuple):
+    """A paper and its tables."""
+
+    title: str
+    tables: tuple[Table, ...]
+
+
+RESNET, SHARESNET = "specs/resnet.arch", "specs/sharesnet.arch"
+PREACT, SHARE_164 = "specs/preact_resnet.arch", "specs/share_resnet164.arch"
+WRN, SHARE_WRN, VGG = "specs/wrn.arch", "specs/share_wrn.arch", "specs/vgg16.arch"
+RULES = "tests/specs/sharing_rules.arch"
+
+WRN_40_4 = {"depth": 40, "k": 4}
+WRN_28_10_C100 = {"depth": 28, "k": 10, "classes": 100}
+
+TRUNCATED = "truncated; the paper rounds its other rows"
+DEEP_1001 = "10.2 leaves the scales and offsets of batch normalization out: 10,178,490"
+
+# ---------------------------------------------------------------- ShaResNet
+
+ORIGINAL = Table(
+    "Table 1, parameters of the originals",
+    "In millions.",
+    (
+        Figure("ResNet-164", "1.70", PREACT, {"depth": 164}),
+        Figure("WRN-40-4", "8.95", WRN, WRN_40_4),
+        Figure("WRN-28-10, CIFAR-100", "36.54", WRN, WRN_28_10_C100),
+        Figure("ResNet-34", "21.8", RESNET, {"depth": 34}),
+        Figure("ResNet-50", "25.6", RESNET, {"depth": 50}),
+        Figure("ResNet-101", "44.5", RESNET, {"depth": 101}),
+        Figure("ResNet-152", "60.2", RESNET, {"depth": 152}),
+    ),
+)
+
+SHARED = Table(
+    "Table 1, parameters with sharing",
+    "In millions. The paper's section 3.2 lets all blocks of a stage share; its figures need the "
+    "first block of each strided stage (CIFAR: of every stage) to keep a convolution of its own.",
+    (
+        Figure("ResNet-164", "0.93", SHARE_164, {}),
+        Figure("WRN-40-4", "5.85", SHARE_WRN, WRN_40_4),
+        Figure("WRN-28-10, CIFAR-100", "26.86", SHARE_WRN, WRN_28_10_C100),
+        Figure("ResNet-34", "13.6", SHARESNET, {"depth": 34}),
+        Figure("ResNet-50", "20.5", SHARESNET, {"depth": 50}),
+        Figure("ResNet-101", "29.4", SHARESNET, {"depth": 101}),
+        Figure("ResNet-152", "36.8", SHARESNET, {"depth": 152}),
+    ),
+)
+
+DECREASE = Table(
+    "Table 1, decrease",
+    "In per cent of the original's parameters. The introduction and the conclusion say 25 % to "
+    "45 %; ResNet-50 saves 20 %.",
+    (
+        Figure("ResNet-164", "45", SHARE_164, {}, Quantity.DECREASE),
+        Figure("WRN-40-4", "35", SHARE_WRN, WRN_40_4, Quantity.DECREASE),
+        Figure("WRN-28-10, CIFAR-100", "26", SHARE_WRN, WRN_28_10_C100, Quantity.DECREASE),
+        Figure("ResNet-34", "37", SHARESNET, {"depth": 34}, Quantity.DECREASE, why=TRUNCATED),
+        Figure("ResNet-50", "20", SHARESNET, {"depth": 50}, Quantity.DECREASE),
+        Figure("ResNet-101", "33", SHARESNET, {"depth": 101}, Quantity.DECREASE, why=TRUNCATED),
+        Figure("ResNet-152", "39", SHARESNET, {"depth": 152}, Quantity.DECREASE),
+    ),
+)
+
+CONVOLUTIONS_ORIGINAL = Table(
+    "Table 1, convolutions of the originals",
+    "Ours counts every convolution, projections of shortcuts among them. The paper's ResNet rows "
+    "leave projections out and count the classifier; its WRN rows do as we do.",
+    (
+        Figure("ResNet-164", "164", PREACT, {"depth": 164}, Quantity.CONVOLUTIONS, -2),
+        Figure("WRN-40-4", "40", WRN, WRN_40_4, Quantity.CONVOLUTIONS),
+        Figure("WRN-28-10", "28", WRN, WRN_28_10_C100, Quantity.CONVOLUTIONS),
+        Figure("ResNet-34", "34", RESNET, {"depth": 34}, Quantity.CONVOLUTIONS, -2),
+        Figure("ResNet-50", "50", RESNET, {"depth": 50}, Quantity.CONVOLUTIONS, -3),
+        Figure("ResNet-101", "101", RESNET, {"depth": 101}, Quantity.CONVOLUTIONS, -3),
+        Figure("ResNet-152", "152", RESNET, {"depth": 152}, Quantity.CONVOLUTIONS, -3),
+    ),
+)
+
+ONE_PER_STAGE = "counts one convolution per stage; the parameters need three first blocks' own"
+
+CONVOLUTIONS_SHARED = Table(
+    "Table 1, convolutions with sharing",
+    "Distinct weights, counted as in the column before. Six rows contradict the parameters of "
+    "the same rows, by three each.",
+    (
+        Figure("ResNet-164", "113", SHARE_164, {}, Quantity.CONVOLUTIONS, -2, ONE_PER_STAGE),
+        Figure("WRN-40-4", "25", SHARE_WRN, WRN_40_4, Quantity.CONVOLUTIONS, 0, ONE_PER_STAGE),
+        Figure(
+            "WRN-28-10", "19", SHARE_WRN, WRN_28_10_C100, Quantity.CONVOLUTIONS, 0, ONE_PER_STAGE
+        ),
+        Figure(
+            "ResNet-34",
+            "20",
+            SHARESNET,
+            {"depth": 34},
+            Quantity.CONVOLUTIONS,
+            -2,
+            "20 are the blocks' alone: stem and classifier are left out, which other rows count",
+        ),
+        Figure(
+            "ResNet-50", "38", SHARESNET, {"depth": 50}, Quantity.CONVOLUTIONS, -3, ONE_PER_STAGE
+        ),
+        Figure(
+            "ResNet-101", "72", SHARESNET, {"depth": 101}, Quantity.CONVOLUTIONS, -3, ONE_PER_STAGE
+        ),
+        Figure(
+            "ResNet-152", "106", SHARESNET, {"depth": 152}, Quantity.CONVOLUTIONS, -3, ONE_PER_STAGE
+        ),
+    ),
+)
+
+C10_LABEL = "the row says CIFAR-100; size and accuracy are CIFAR-10's"
+
+EQUAL_SIZE = Table(
+    "Table 3, plain networks of equal size",
+    "In millions.",
+    (
+        Figure("ResNet-164 Share", "0.93", SHARE_164, {}),
+        Figure("ResNet-92", "0.96", PREACT, {"depth": 92}),
+        Figure("WRN-40-4 Share", "5.85", SHARE_WRN, WRN_40_4, why=C10_LABEL),
+        Figure(
+            "WRN-40-4 Share as labelled",
+            "5.85",
+            SHARE_WRN,
+            {**WRN_40_4, "classes": 100},
+            why=C10_LABEL,
+        ),
+        Figure("WRN-28-4", "5.85", WRN, {"depth": 28, "k": 4}, why=C10_LABEL),
+        Figure(
+            "WRN-28-4 as labelled",
+            "5.85",
+            WRN,
+            {"depth": 28, "k": 4, "classes": 100},
+            why=C10_LABEL,
+        ),
+        Figure("WRN-28-10 Share", "26.86", SHARE_WRN, WRN_28_10_C100),
+        Figure(
+            "WRN-22-10",
+            "26.85",
+            WRN,
+            {"depth": 22, "k": 10, "classes": 100},
+            why="truncated instead of rounded",
+        ),
+    ),
+)
+
+NO_FIRST = "no first block shares: rules the reading out"
+ALL = "all blocks of a stage share: rules the reading out"
+
+OTHER_RULES = Table(
+    "Table 1, under other rules of sharing",
+    "In millions, against the printed figures above: what the parameters would be if the first "
+    "block of every stage kept its own convolution (`first=2`), or if all blocks of a stage "
+    "shared one, whatever their stride (`first=1`). Neither rule gives all seven figures.",
+    (
+        Figure("ResNet-164", "0.93", f"{RULES}:resnet164", {"first": 2}),
+        Figure("ResNet-164", "0.93", f"{RULES}:resnet164", {"first": 1}, why=ALL),
+        Figure("WRN-40-4", "5.85", f"{RULES}:wrn", {"first": 2}),
+        Figure("WRN-40-4", "5.85", f"{RULES}:wrn", {"first": 1}, why=ALL),
+        Figure("WRN-28-10, CIFAR-100", "26.86", f"{RULES}:wrn", {**WRN_28_10_C100, "first": 2}),
+        Figure(
+            "WRN-28-10, CIFAR-100",
+            "26.86",
+            f"{RULES}:wrn",
+            {**WRN_28_10_C100, "first": 1},
+            why=ALL,
+        ),
+        Figure("ResNet-34", "13.6", f"{RULES}:imagenet", {"depth": 34, "first": 2}, why=NO_FIRST),
+        Figure("ResNet-34", "13.6", f"{RULES}:imagenet", {"depth": 34, "first": 1}),
+        Figure("ResNet-50", "20.5", f"{RULES}:imagenet", {"depth": 50, "first": 2}),
+        Figure("ResNet-50", "20.5", f"{RULES}:imagenet", {"depth": 50, "first": 1}, why=ALL),
+        Figure("ResNet-101", "29.4", f"{RULES}:imagenet", {"depth": 101, "first": 2}, why=NO_FIRST),
+        Figure("ResNet-101", "29.4", f"{RULES}:imagenet", {"depth": 101, "first": 1}, why=ALL),
+        Figure("ResNet-152", "36.8", f"{RULES}:imagenet", {"depth": 152, "first": 2}, why=NO_FIRST),
+        Figure("ResNet-152", "36.8", f"{RULES}:imagenet", {"depth": 152, "first": 1}, why=ALL),
+    ),
+)
+
+SHARESNET_PAPER = Paper(
+    "ShaResNet: reducing residual network parameter number by sharing weights (Boulch 2017)",
+    (
+        ORIGINAL,
+        SHARED,
+        DECREASE,
+        CONVOLUTIONS_ORIGINAL,
+        CONVOLUTIONS_SHARED,
+        EQUAL_SIZE,
+        OTHER_RULES,
+    ),
+)
+
+# ---------------------------------------------------------------- wide residual networks
+
+BLOCK_TYPES = Table(
+    "Table 2, types of blocks",
+    "In millions; CIFAR-10, k = 2. The depth is 6n + 4 for every type, though blocks of three "
+    "convolutions have 9n + 4 (projections of shortcuts counted).",
+    (
+        Figure("B(1,3,1), 40", "1.4", WRN, {"depth": 40, "k": 2, "kernels": [1, 3, 1]}),
+        Figure("B(3,1), 40", "1.2", WRN, {"depth": 40, "k": 2, "kernels": [3, 1]}),
+        Figure("B(1,3), 40", "1.3", WRN, {"depth": 40, "k": 2, "kernels": [1, 3]}),
+        Figure("B(3,1,1), 40", "1.3", WRN, {"depth": 40, "k": 2, "kernels": [3, 1, 1]}),
+        Figure("B(3,3), 28", "1.5", WRN, {"depth": 28, "k": 2}),
+        Figure("B(3,1,3), 22", "1.1", WRN, {"depth": 22, "k": 2, "kernels": [3, 1, 3]}),
+    ),
+)
+
+DEEPENING = Table(
+    "Table 3, convolutions per block",
+    "In millions; WRN-40-2, CIFAR-10. All four have exactly the same number.",
+    (
+        Figure("l = 1", "2.2", WRN, {"depth": 40, "k": 2, "kernels": [3], "per_block": 1}),
+        Figure("l = 2", "2.2", WRN, {"depth": 40, "k": 2}),
+        Figure("l = 3", "2.2", WRN, {"depth": 40, "k": 2, "kernels": [3] * 3, "per_block": 3}),
+        Figure("l = 4", "2.2", WRN, {"depth": 40, "k": 2, "kernels": [3] * 4, "per_block": 4}),
+    ),
+)
+
+WIDENING = Table(
+    "Table 4, depth and width",
+    "In millions; the column is CIFAR-10's.",
+    tuple(
+        Figure(f"{depth}-{k}", printed, WRN, {"depth": depth, "k": k})
+        for depth, k, printed in (
+            (40, 1, "0.6"),
+            (40, 2, "2.2"),
+            (40, 4, "8.9"),
+            (40, 8, "35.7"),
+            (28, 10, "36.5"),
+            (28, 12, "52.5"),
+            (22, 8, "17.2"),
+            (22, 10, "26.8"),
+            (16, 8, "11.0"),
+            (16, 10, "17.1"),
+        )
+    ),
+)
+
+OTHER_METHODS = Table(
+    "Table 5, other methods",
+    "In millions; CIFAR-10. The rows of networks whose shortcuts pad with zeros (original "
+    "ResNet and stochastic depth, 110 and 1202) wait for that shortcut; ResNet-1202's 10.2 is "
+    "the figure of ResNet-1001.",
+    (
+        Figure("pre-act ResNet-110", "1.7", PREACT, {"depth": 110}),
+        Figure("pre-act ResNet-164", "1.7", PREACT, {"depth": 164}),
+        Figure("pre-act ResNet-1001", "10.2", PREACT, {"depth": 1001}, why=DEEP_1001),
+        Figure(
+            "WRN-40-4", "8.7", WRN, WRN_40_4, why="misprint: Table 4 and the text say 8.9 of it"
+        ),
+        Figure("WRN-16-8", "11.0", WRN, {"depth": 16, "k": 8}),
+        Figure("WRN-28-10", "36.5", WRN, {"depth": 28, "k": 10}),
+    ),
+)
+
+WRN_PAPER = Paper(
+    "Wide Residual Networks (Zagoruyko & Komodakis 2016, version 1)",
+    (BLOCK_TYPES, DEEPENING, WIDENING, OTHER_METHODS),
+)
+
+# ---------------------------------------------------------------- rows of two further papers
+
+DIRACNETS = Paper(
+    "DiracNets (Zagoruyko & Komodakis 2017, version 1)",
+    (
+        Table(
+            "Tables 2 and 3, networks it compares with",
+            "In millions.",
+            (
+                Figure("ResNet-1001-1", "10.2", PREACT, {"depth": 1001}, why=DEEP_1001),
+                Figure("WRN-28-10", "36.5", WRN, {"depth": 28, "k": 10}),
+                Figure("VGG-16", "138.4", VGG, {}),
+                Figure("ResNet-18", "11.7", RESNET, {"depth": 18}),
+                Figure("ResNet-34", "21.8", RESNET, {"depth": 34}),
+            ),
+        ),
+    ),
+)
+
+ONE_BIT = Paper(
+    "Training Wide Residual Networks for Deployment Using a Single Bit for Each Weight "
+    "(McDonnell 2018)",
+    (
+        Table(
+            "Table 3, networks it compares with",
+            "In millions.",
+            (
+                Figure("WRN 22-10", "27", WRN, {"depth": 22, "k": 10}),
+                Figure("WRN 28-10, ImageNet32", "37", WRN, {"classes": 1000}),
+                Figure(
+                    "WRN 28-10 + cutout",
+                    "34",
+                    WRN,
+                    WRN_28_10_C100,
+                    why="looks swapped with the 36 of the ResNeXt-29 row, which has 34",
+                ),
+            ),
+        ),
+    ),
+)
+
+PAPERS = (SHARESNET_PAPER, WRN_PAPER, DIRACNETS, ONE_BIT)

@@ -1,0 +1,140 @@
+"""Writes docs/papers.md: the papers' printed figures beside the compiler's.
+
+python -m docs.papers            writes it
+python -m docs.papers --check    says whether it is current, by its exit status
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from pathlib import Path
+
+from archdsl.analyses.counts import Sums
+from archdsl.pipeline import compile_spec
+from docs.figures import PAPERS, Figure, Quantity, Table
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "papers.md"
+
+HEAD = """\
+# The papers' figures
+
+Each figure that a paper prints, what our compiler counts for the network it is about, and whether
+ours, rounded half up to the printed decimals, is the same. Where it is not, the paper slips, and the
+last column says how. `python -m docs.papers` writes this page; a test holds it against the compiler.
+"""
+
+
+def main() -> int:
+    """Write the page, or with `--check` compare it; return the exit status."""
+    text = render()
+    if sys.argv[1:] == ["--check"]:
+        if PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        print("docs/papers.md is out of date: run `python -m docs.papers`", file=sys.stderr)
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+def render() -> str:
+    """Return the text of docs/papers.md."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page() -> Iterator[str]:
+    yield HEAD
+    yield _summary()
+    for paper in PAPERS:
+        yield f"\n## {paper.title}"
+        for table in paper.tables:
+            yield from _table(table)
+
+
+def _summary() -> str:
+    figures = [figure for paper in PAPERS for table in paper.tables for figure in table.figures]
+    matching = sum(matches(figure) for figure in figures)
+    return f"{len(figures)} figures, {matching} match."
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"\n### {table.title}\n\n{table.note}\n"
+    yield "| row | printed | ours | prints | match | spec | why |"
+    yield "|---|---:|---:|---:|---|---|---|"
+    for figure in table.figures:
+        cells = (
+            figure.row,
+            figure.printed,
+            shown(figure),
+            rounded(figure),
+            "yes" if matches(figure) else "**no**",
+            f"`{command(figure)}`",
+            figure.why,
+        )
+        yield f"| {' | '.join(cells)} |".replace("  |", " |")
+
+
+def matches(figure: Figure) -> bool:
+    """Say whether our figure prints as the paper's."""
+    return rounded(figure) == figure.printed
+
+
+def rounded(figure: Figure) -> str:
+    """Return our figure as it prints with the paper's decimals."""
+    places = Decimal(1).scaleb(-len(figure.printed.partition(".")[2]))
+    return str(exact(figure).quantize(places, ROUND_HALF_UP))
+
+
+def exact(figure: Figure) -> Decimal:
+    """Return our figure in the unit of the paper's."""
+    sums = counted(figure)
+    match figure.quantity:
+        case Quantity.PARAMETERS:
+            return Decimal(sums.total) / 1_000_000
+        case Quantity.DECREASE:
+            return Decimal(100 * sums.shared_away) / sums.unshared
+        case Quantity.CONVOLUTIONS:
+            return Decimal(sums.conv_tensors + figure.offset)
+
+
+def shown(figure: Figure) -> str:
+    """Return our figure, unrounded where that is an integer."""
+    sums = counted(figure)
+    match figure.quantity:
+        case Quantity.PARAMETERS:
+            return f"{sums.total:,}"
+        case Quantity.DECREASE:
+            return f"{exact(figure):.2f}"
+        case Quantity.CONVOLUTIONS:
+            change = f"{figure.offset:+d}".replace("+0", "")
+            return f"{sums.conv_tensors} {change[:1]} {change[1:]}".strip()
+
+
+def command(figure: Figure) -> str:
+    """Return what to type after `archdsl params` to see the network."""
+    settings = (f"--set {name}={value}" for name, value in _arguments(figure))
+    return " ".join((figure.spec, *settings))
+
+
+def counted(figure: Figure) -> Sums:
+    """Return the sums of the network that a figure is about."""
+    return _counted(figure.spec, _arguments(figure))
+
+
+def _arguments(figure: Figure) -> tuple[tuple[str, str], ...]:
+    """Return the arguments as the language writes them, without spaces."""
+    return tuple(
+        (name, json.dumps(value, separators=(",", ":"))) for name, value in figure.arguments.items()
+    )
+
+
+@cache
+def _counted(spec: str, arguments: tuple[tuple[str, str], ...]) -> Sums:
+    path, _, network = spec.partition(":")
+    return compile_spec(ROOT / path, network or None, dict(arguments)).counts.sums
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
