@@ -21,9 +21,9 @@ PAGE = ROOT / "docs" / "papers.md"
 HEAD = """\
 # The papers' figures
 
-Each figure that a paper prints, what our compiler counts for the network it is about, and whether
-ours, rounded half up to the printed decimals, is the same. Where it is not, the paper slips, and the
-last column says how. `python -m docs.papers` writes this page; a test holds it against the compiler.
+Each figure that a paper prints, what the compiler counts for the network it is about, and whether
+ours, rounded half up to the printed decimals, is the same. Where it is not, the last column says
+what the paper did. `python -m docs.papers` writes this page; a test holds it against the compiler.
 """
 
 

