@@ -4,8 +4,8 @@ The records' fields are the object's keys, in this order. `SCHEMA` grows when a 
 meaning or goes; new keys may come at any time.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import msgspec
 
@@ -98,9 +98,10 @@ def to_json(document: Record | dict[str, object]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _lines(value: Any) -> str:
-    if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
-        return "[\n" + ",\n".join(f"    {_json(item)}" for item in value) + "\n  ]"
+def _lines(value: object) -> str:
+    items = list(cast("Sequence[object]", value)) if isinstance(value, list | tuple) else []
+    if items and isinstance(items[0], dict):
+        return "[\n" + ",\n".join(f"    {_json(item)}" for item in items) + "\n  ]"
     return _json(value)
 
 

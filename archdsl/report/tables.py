@@ -12,7 +12,8 @@ from archdsl.analyses.counts import (
     rows_by_part,
 )
 from archdsl.analyses.tensors import Entry
-from archdsl.ir.network import Literal, Network
+from archdsl.ir.network import Network
+from archdsl.report.literal import written
 from archdsl.report.table import Cell, Column, Table
 
 ROWS: Mapping[str, Callable[[Network], tuple[Row, ...]]] = {
@@ -69,7 +70,7 @@ def tensors_table(entries: Iterable[Entry]) -> Table:
 
 def heading(network: Network) -> str:
     """Return the network with its arguments, and what goes in and comes out."""
-    arguments = ", ".join(f"{name} = {_literal(value)}" for name, value in network.arguments)
+    arguments = ", ".join(f"{name} = {written(value)}" for name, value in network.arguments)
     call = f"{network.name}({arguments})" if arguments else network.name
     return f"{call}: {network.input} -> {network.output}\n"
 
@@ -96,19 +97,3 @@ def _saved(sums: Sums) -> str:
         return ""
     percent = 100 * sums.shared_away / sums.unshared
     return f" ({sums.unshared:,} without sharing, {percent:.1f} % saved)"
-
-
-def _literal(value: Literal) -> str:
-    """Return a value as the language writes it."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return value
-        case list():
-            return f"[{', '.join(map(_literal, value))}]"
-        case dict():
-            items = (f"{key}: {_literal(item)}" for key, item in value.items())
-            return f"{{{', '.join(items)}}}"
-        case _:
-            return str(value)

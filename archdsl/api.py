@@ -1,0 +1,96 @@
+"""archdsl from Python: `archdsl.compile("wrn.arch", depth=40, k=4).build()`."""
+
+import builtins
+import linecache
+import sys
+from collections.abc import Mapping
+from os import PathLike, fspath
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+from zlib import crc32
+
+from archdsl.analyses.tensors import Entry, entries
+from archdsl.ir.network import Literal
+from archdsl.pipeline import Compilation, compile_spec
+from archdsl.report.document import Report, report, to_json
+from archdsl.report.literal import written
+from archdsl.report.table import Format, show
+from archdsl.report.tables import counts_table, heading, summary
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class CompiledNetwork:
+    """A compiled network: its numbers as in the JSON object, its table as text, its module."""
+
+    def __init__(self, compilation: Compilation) -> None:
+        self.compilation = compilation
+        self.report: Report = report(compilation.network, compilation.counts)
+        self.name = compilation.name
+        self.arguments = self.report.arguments
+        self.input = self.report.input
+        self.output = self.report.output
+        self.parameters = self.report.parameters
+        self.buffers = self.report.buffers
+        self.convolutions = self.report.convolutions
+        self.macs = self.report.macs
+        self.deployed_bits = self.report.deployed_bits
+        self.parts = self.report.parts
+
+    def __repr__(self) -> str:
+        return (
+            f"<{heading(self.compilation.network).strip()}, {self.parameters.total:,} parameters>"
+        )
+
+    def __str__(self) -> str:
+        counts = self.compilation.counts
+        table = show(counts_table(counts.parts, "part"), Format.TEXT)
+        return "\n".join((heading(self.compilation.network), table, summary(counts.sums)))
+
+    def tensors(self) -> tuple[Entry, ...]:
+        """Return the entries of `state_dict`, in order."""
+        return tuple(entries(self.compilation.network))
+
+    def to_json(self) -> str:
+        """Return the object that `archdsl params --format json` prints."""
+        return to_json(self.report)
+
+    def files(self) -> Mapping[str, str]:
+        """Return the text of `model.py`, and of `train.py` if the spec has a recipe."""
+        return self.compilation.files(self.name)
+
+    def build(self) -> "nn.Module":
+        """Return the network as a new module with fresh weights; this imports torch.
+
+        The class is the generated one. It lives in a module of this process, so a whole instance
+        can be copied and pickled here but unpickled elsewhere only from its `state_dict`.
+        """
+        module = _load(f"archdsl_{self.name}", self.files()["model.py"])
+        network = getattr(module, self.compilation.class_name(self.name))
+        return cast("nn.Module", network())
+
+
+def compile(spec: str | PathLike[str], /, **arguments: Literal) -> CompiledNetwork:  # noqa: A001
+    """Compile a spec, `PATH` or `PATH:NETWORK`, with these arguments of its network.
+
+    Raises SpecError with everything that is wrong with it.
+    """
+    texts = {name: written(value) for name, value in arguments.items()}
+    return CompiledNetwork(compile_spec(fspath(spec), None, texts))
+
+
+def _load(name: str, source: str) -> ModuleType:
+    """Return the module of a source text, the same one for the same text.
+
+    It is registered under its name, which pickling needs, and its lines are kept for tracebacks
+    and for tools that read the source of what they compile.
+    """
+    name = f"{name}_{crc32(source.encode()):08x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module, path = ModuleType(name), f"<{name}>"
+    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
+    exec(builtins.compile(source, path, "exec"), module.__dict__)  # noqa: S102 - emit's own text
+    sys.modules[name] = module
+    return module

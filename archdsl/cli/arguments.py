@@ -1,0 +1,110 @@
+"""The arguments of the command line."""
+
+import argparse
+import re
+from collections.abc import Callable
+
+from archdsl import __version__
+from archdsl.cli import commands
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser; `run` of what it returns is the command."""
+    top = argparse.ArgumentParser(
+        prog="archdsl",
+        description="Compile convolutional network architectures to tables and PyTorch code.",
+    )
+    top.add_argument("--version", action="version", version=f"archdsl {__version__}")
+    add = top.add_subparsers(required=True, metavar="COMMAND").add_parser
+
+    compile_ = _command(add, "compile", "write model.py and train.py", _COMPILE_EXAMPLES)
+    _add_spec(compile_)
+    compile_.add_argument("--out", metavar="DIR", default="generated", help="default: generated")
+    compile_.add_argument(
+        "--name", type=_name, help="folder in DIR; default: the network and what is set"
+    )
+    compile_.add_argument("--check", action="store_true", help="write nothing, show what differs")
+    _add_format(compile_, "text", "json")
+    compile_.set_defaults(run=commands.compile_)
+
+    params = _command(add, "params", "print parameters and MACs", _PARAMS_EXAMPLES)
+    _add_spec(params)
+    params.add_argument("--by", choices=("part", "block", "layer"), default="part")
+    params.add_argument("--tensors", action="store_true", help="list the entries of state_dict")
+    _add_format(params, "text", "json", "markdown", "latex", "csv")
+    params.set_defaults(run=commands.params)
+
+    check = _command(add, "check", "build every network that an expect is about", _CHECK_EXAMPLES)
+    check.add_argument("specs", nargs="+", metavar="SPEC", help=_SPEC_HELP)
+    _add_format(check, "text", "json")
+    check.set_defaults(run=commands.check)
+
+    explain = _command(add, "explain", "say what a diagnostic means", _EXPLAIN_EXAMPLES)
+    explain.add_argument("code", metavar="CODE", help="as in error[E201]")
+    explain.set_defaults(run=commands.explain)
+    return top
+
+
+_SPEC_HELP = "path of a spec, or PATH:NETWORK where it has several networks"
+_COMPILE_EXAMPLES = """\
+example:
+  archdsl compile specs/wrn.arch --set depth=40 --set k=4
+  writes generated/wrn_depth40_k4/model.py and train.py"""
+_PARAMS_EXAMPLES = """\
+examples:
+  archdsl params specs/resnet.arch --set depth=18
+  archdsl params specs/resnet.arch --by layer --format csv
+  archdsl params specs/resnet.arch --tensors --format json"""
+_CHECK_EXAMPLES = """\
+example:
+  archdsl check specs/*.arch"""
+_EXPLAIN_EXAMPLES = """\
+example:
+  archdsl explain E201"""
+
+
+def _command(
+    add_parser: Callable[..., argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    examples: str,
+) -> argparse.ArgumentParser:
+    return add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=examples,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_spec(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="an argument of the network, any literal of the language; may be repeated",
+    )
+
+
+def _add_format(parser: argparse.ArgumentParser, *formats: str) -> None:
+    parser.add_argument("--format", choices=formats, default="text")
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise argparse.ArgumentTypeError(f"`{text}` is not NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text):
+        raise argparse.ArgumentTypeError(
+            f"`{text}` is not a name: letters, digits and `_`, a letter first"
+        )
+    return text

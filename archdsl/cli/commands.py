@@ -1,0 +1,250 @@
+"""The four commands: parsed arguments in, text on stdout, exit status out.
+
+Imports stand inside the functions, so that each command loads only what it needs.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archdsl.cli.terminal import fail, print_diagnostics, progress
+from archdsl.diagnostics import Diagnostic, Severity, SpecError
+
+if TYPE_CHECKING:
+    from archdsl.pipeline import Compilation
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+class UsageError(Exception):
+    """The command was not given as it should be."""
+
+
+def compile_(arguments: argparse.Namespace) -> int:
+    """Write the files of a network and print its table."""
+    from archdsl.emit.write import check_files, write_files
+
+    compilation = _compilation(arguments)
+    name = arguments.name or compilation.name
+    folder = Path(arguments.out) / name
+    files = {folder / file: text for file, text in compilation.files(name).items()}
+    if arguments.check:
+        return _check_current(check_files(files), folder, arguments)
+    write_files(files)
+    if arguments.format == "json":
+        _print_json(compilation, _compiled_members(compilation, name, folder, files))
+    else:
+        _print_text(compilation, "part")
+        sys.stdout.write("".join(f"{path.as_posix()}\n" for path in files))
+    return OK
+
+
+def params(arguments: argparse.Namespace) -> int:
+    """Print the table of a network."""
+    compilation = _compilation(arguments)
+    if arguments.tensors:
+        _refuse_too_many_tensors(compilation)
+    if arguments.format == "json":
+        _print_json(compilation, _extra_members(compilation, arguments))
+    elif arguments.format == "text" and not arguments.tensors:
+        _print_text(compilation, arguments.by)
+    else:
+        _print_table(compilation, arguments)
+    return OK
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Build every network that the expects of some specs are about; a wrong spec stops no other."""
+    from archdsl.pipeline import check_spec
+
+    results: list[dict[str, object]] = []
+    for spec in arguments.specs:
+        path, network = _split(spec)
+        try:
+            with progress(f"checking {spec}"):
+                checked = check_spec(path, network)
+        except SpecError as error:
+            result = _check_result(spec, 0, 0, error.diagnostics)
+        else:
+            result = _check_result(spec, checked.networks, checked.expects, checked.warnings)
+        results.append(result)
+        if arguments.format == "text":
+            sys.stdout.write(_check_line(result))
+            sys.stdout.flush()
+    if arguments.format == "json":
+        from archdsl.report.document import SCHEMA, to_json
+
+        sys.stdout.write(to_json({"schema": SCHEMA, "specs": results}))
+    return OK if all(result["ok"] for result in results) else FAILED
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """Print the page of a diagnostic."""
+    folder = _errors_folder()
+    code = arguments.code.upper()
+    known = sorted(page.stem for page in folder.glob("*.md"))
+    if code not in known:
+        from archdsl.suggest import did_you_mean
+
+        hint = did_you_mean(code, known)
+        raise UsageError(
+            f"there is no diagnostic `{arguments.code}`" + (f"; {hint}" if hint else "")
+        )
+    sys.stdout.write((folder / f"{code}.md").read_text(encoding="utf-8"))
+    return OK
+
+
+# ---------------------------------------------------------------- what they share
+
+
+def _compilation(arguments: argparse.Namespace) -> "Compilation":
+    from archdsl.pipeline import compile_spec
+
+    names = [name for name, _ in arguments.set]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"argument `{name}` is set twice")
+    path, network = _split(arguments.spec)
+    compilation = compile_spec(path, network, dict(arguments.set))
+    print_diagnostics(compilation.warnings)
+    return compilation
+
+
+def _split(spec: str) -> tuple[str, str | None]:
+    """Split `path.arch:network`."""
+    match = re.fullmatch(r"(.+\.arch):(\w+)", spec)
+    return (match[1], match[2]) if match else (spec, None)
+
+
+def _compiled_members(
+    compilation: "Compilation", name: str, folder: Path, files: dict[Path, str]
+) -> dict[str, object]:
+    paths = {
+        kind: path.as_posix() if (path := folder / f"{kind}.py") in files else None
+        for kind in ("model", "train")
+    }
+    return {"files": paths, "class": compilation.class_name(name)}
+
+
+def _extra_members(compilation: "Compilation", arguments: argparse.Namespace) -> dict[str, object]:
+    from archdsl.analyses.tensors import entries
+    from archdsl.report.document import parts
+    from archdsl.report.tables import ROWS
+
+    members: dict[str, object] = {}
+    if arguments.by != "part":
+        members[f"{arguments.by}s"] = parts(ROWS[arguments.by](compilation.network))
+    if arguments.tensors:
+        members["tensors"] = tuple(entries(compilation.network))
+    return members
+
+
+def _check_current(difference: str, folder: Path, arguments: argparse.Namespace) -> int:
+    if not difference:
+        return OK
+    sys.stdout.write(difference)
+    settings = "".join(f" --set {name}={value}" for name, value in arguments.set)
+    return fail(
+        f"{folder.as_posix()} is not what `archdsl compile {arguments.spec}{settings}` writes",
+        FAILED,
+    )
+
+
+def _refuse_too_many_tensors(compilation: "Compilation") -> None:
+    from archdsl.analyses.tensors import num_tensors
+    from archdsl.limits import MAX_TENSOR_ROWS
+
+    number = num_tensors(compilation.network)
+    if number > MAX_TENSOR_ROWS:
+        raise UsageError(
+            f"the network has {number:,} tensors and --tensors lists at most {MAX_TENSOR_ROWS:,}; "
+            "try --by layer"
+        )
+
+
+def _errors_folder() -> Path:
+    """Find the pages of the diagnostics: in the wheel, or beside the package in a checkout."""
+    package = Path(__file__).parent
+    for folder in (package / "errors", package.parent / "docs" / "errors"):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"no pages of diagnostics in {package} or beside it: broken installation"
+    )
+
+
+# ---------------------------------------------------------------- what is printed
+
+
+def _print_text(compilation: "Compilation", by: str) -> None:
+    from archdsl.report.table import Format, show
+    from archdsl.report.tables import ROWS, counts_table, heading, summary
+
+    network = compilation.network
+    table = counts_table(ROWS[by](network), by)
+    pieces = (heading(network), show(table, Format.TEXT), summary(compilation.counts.sums))
+    sys.stdout.write("\n".join(pieces))
+
+
+def _print_table(compilation: "Compilation", arguments: argparse.Namespace) -> None:
+    from archdsl.analyses.tensors import entries
+    from archdsl.report.table import Format, show
+    from archdsl.report.tables import ROWS, counts_table, tensors_table
+
+    network, chosen = compilation.network, Format(arguments.format)
+    if arguments.tensors:
+        table = tensors_table(entries(network))
+    else:
+        rows = ROWS[arguments.by](network)
+        table = counts_table(rows, arguments.by, complete=chosen is Format.CSV)
+    sys.stdout.write(show(table, chosen))
+
+
+def _print_json(compilation: "Compilation", members: dict[str, object]) -> None:
+    import msgspec
+
+    from archdsl.report.document import report, to_json
+
+    numbers = msgspec.structs.asdict(report(compilation.network, compilation.counts))
+    sys.stdout.write(to_json(numbers | members))
+
+
+def _check_result(
+    spec: str, networks: int, expects: int, diagnostics: Iterable[Diagnostic]
+) -> dict[str, object]:
+    diagnostics = tuple(diagnostics)
+    print_diagnostics(diagnostics)
+    return {
+        "spec": spec,
+        "ok": all(found.severity is not Severity.ERROR for found in diagnostics),
+        "networks": networks,
+        "expects": expects,
+        "diagnostics": [_diagnostic_members(found) for found in diagnostics],
+    }
+
+
+def _check_line(result: dict[str, object]) -> str:
+    if not result["ok"]:
+        return f"{result['spec']}: failed\n"
+    networks, expects = result["networks"], result["expects"]
+    return (
+        f"{result['spec']}: {networks} network{'' if networks == 1 else 's'}, "
+        f"{expects} expectation{'' if expects == 1 else 's'}\n"
+    )
+
+
+def _diagnostic_members(diagnostic: Diagnostic) -> dict[str, object]:
+    span = diagnostic.span
+    line, column = span.source.position(span.start) if span else (None, None)
+    return {
+        "severity": diagnostic.severity.value,
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+        "file": span.source.name if span else None,
+        "line": line,
+        "column": column,
+        "help": diagnostic.help,
+    }

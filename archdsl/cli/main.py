@@ -1,0 +1,37 @@
+"""The command line: arguments in, text and an exit status out.
+
+Status 0: done. 1: a spec has errors, or something could not be written or is not current. 2: wrong
+usage. Tables go to stdout, diagnostics to stderr.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from archdsl.cli.arguments import parser
+from archdsl.cli.commands import FAILED, USAGE, UsageError
+from archdsl.cli.terminal import abandon_stdout, fail, print_diagnostics
+from archdsl.diagnostics import SpecError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status; argparse exits by itself on wrong usage."""
+    try:
+        arguments = parser().parse_args(argv)
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except SpecError as error:
+        print_diagnostics(error.diagnostics)
+        return FAILED
+    except UsageError as error:
+        return fail(str(error), USAGE)
+    except BrokenPipeError:
+        abandon_stdout()
+        return FAILED
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return fail(named, FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
