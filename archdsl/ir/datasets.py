@@ -1,0 +1,28 @@
+"""The data sets that a recipe may name: what their images and labels look like."""
+
+from archdsl.record import Record
+
+
+class DataSet(Record):
+    """Labelled images of one size."""
+
+    name: str  # in the language
+    title: str  # in prose
+    shape: tuple[int, int, int]  # channels, height, width
+    num_classes: int
+
+
+DATA_SETS: dict[str, DataSet] = {
+    data.name: data
+    for data in (
+        # Alpaydin & Kaynak 1998, as scikit-learn ships it
+        DataSet("digits", "scikit-learn's handwritten digits", (1, 8, 8), 10),
+        # LeCun, Bottou, Bengio & Haffner 1998
+        DataSet("mnist", "MNIST", (1, 28, 28), 10),
+        # Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747
+        DataSet("fashion_mnist", "Fashion-MNIST", (1, 28, 28), 10),
+        # Krizhevsky 2009
+        DataSet("cifar10", "CIFAR-10", (3, 32, 32), 10),
+        DataSet("cifar100", "CIFAR-100", (3, 32, 32), 100),
+    )
+}
