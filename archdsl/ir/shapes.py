@@ -1,0 +1,166 @@
+"""What a layer makes of a feature map."""
+
+from fractions import Fraction
+from typing import assert_never
+
+from archdsl.ir.layers import (
+    Activation,
+    AdaptivePool,
+    BatchNorm,
+    ChannelShuffle,
+    ChannelSplit,
+    Conv,
+    ConvTranspose,
+    Dropout,
+    Factor,
+    Flatten,
+    GroupNorm,
+    Layer,
+    LayerNorm,
+    Linear,
+    LocalResponseNorm,
+    Pad,
+    PixelShuffle,
+    Pool,
+    PReLU,
+    Scale,
+    Size,
+    StochasticDepth,
+    Upsample,
+)
+from archdsl.ir.network import FeatureMap
+
+
+class ShapeError(Exception):
+    """A layer does not fit the map it is given; the message says why."""
+
+
+def conv_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """Return the output height (or width) of a convolution, in pixels.
+
+    Source: Dumoulin & Visin, arXiv:1603.07285, relationship 15.
+    """
+    reach = dilation * (kernel - 1) + 1
+    if size + 2 * padding < reach:
+        extra = f" (with padding {size + 2 * padding})" if padding else ""
+        message = f"a window of {reach} pixels does not fit {size} pixels{extra}: nothing is left"
+        raise ShapeError(message)
+    return (size + 2 * padding - reach) // stride + 1
+
+
+def pool_size(size: int, kernel: int, stride: int, padding: int, *, ceil_mode: bool) -> int:
+    """Return the output size of a pooling; in ceil mode the last window starts inside the map.
+
+    `kernel` includes the dilation. Source: torch.nn.MaxPool2d, notes on `ceil_mode`.
+    """
+    floor = conv_size(size, kernel, stride, padding, 1)
+    rest = (size + 2 * padding - kernel) % stride
+    if ceil_mode and rest and floor * stride < size + padding:
+        return floor + 1
+    return floor
+
+
+def transposed_size(
+    size: int, kernel: int, stride: int, padding: int, output_padding: int, dilation: int
+) -> int:
+    """Return the output size of a transposed convolution (torch.nn.ConvTranspose2d)."""
+    result = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1
+    if result < 1:
+        message = f"padding {padding} leaves nothing of {size} pixels"
+        raise ShapeError(message)
+    return result
+
+
+def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
+    """Return the map that the layer puts out; raise ShapeError where it does not fit."""
+    match layer:
+        case Linear(out_features=features):
+            return FeatureMap(features)
+        case Flatten():
+            height, width = given.size or (1, 1)
+            return FeatureMap(given.channels * height * width)
+        case BatchNorm() | LayerNorm() | PReLU() | Scale() | Activation() | Dropout() | Factor():
+            return given
+        case StochasticDepth():
+            return given
+        case ChannelSplit(parts=parts):
+            return FeatureMap(given.channels // parts, given.size)
+        case GroupNorm() | LocalResponseNorm() | ChannelShuffle():
+            return FeatureMap(given.channels, _size(given))
+        case Conv() | ConvTranspose() | Pool() | AdaptivePool() | Pad() | Upsample():
+            return _spatial(layer, given.channels, _size(given))
+        case PixelShuffle(factor=factor):
+            height, width = _size(given)
+            return FeatureMap(given.channels // factor**2, (height * factor, width * factor))
+        case _:
+            assert_never(layer)
+
+
+def _size(given: FeatureMap) -> Size:
+    if given.size is None:
+        message = f"needs a map [channels, height, width], not {given}"
+        raise ShapeError(message)
+    return given.size
+
+
+def _spatial(
+    layer: Conv | ConvTranspose | Pool | AdaptivePool | Pad | Upsample, channels: int, size: Size
+) -> FeatureMap:
+    match layer:
+        case Conv(out_channels=out):
+            return FeatureMap(out, _both(_conv_axis, layer, size))
+        case ConvTranspose(out_channels=out):
+            return FeatureMap(out, _both(_transposed_axis, layer, size))
+        case Pool():
+            return FeatureMap(channels, _both(_pool_axis, layer, size))
+        case AdaptivePool(output_size=output):
+            return FeatureMap(channels, output)
+        case Pad():
+            return FeatureMap(channels, _padded(layer, size))
+        case Upsample(factor=factor):
+            return FeatureMap(channels, (size[0] * factor, size[1] * factor))
+
+
+def _both(axis, layer, size: Size) -> Size:  # noqa: ANN001 - one of the three functions below
+    return axis(layer, size[0], 0), axis(layer, size[1], 1)
+
+
+def _conv_axis(layer: Conv, size: int, i: int) -> int:
+    kernel, stride = layer.kernel_size[i], layer.stride[i]
+    return conv_size(size, kernel, stride, layer.padding[i], layer.dilation[i])
+
+
+def _transposed_axis(layer: ConvTranspose, size: int, i: int) -> int:
+    kernel, stride, padding = layer.kernel_size[i], layer.stride[i], layer.padding[i]
+    return transposed_size(
+        size, kernel, stride, padding, layer.output_padding[i], layer.dilation[i]
+    )
+
+
+def _pool_axis(layer: Pool, size: int, i: int) -> int:
+    kernel = layer.dilation[i] * (layer.kernel_size[i] - 1) + 1
+    return pool_size(size, kernel, layer.stride[i], layer.padding[i], ceil_mode=layer.ceil_mode)
+
+
+def _padded(layer: Pad, size: Size) -> Size:
+    height, width = size
+    limit = min(height, width)
+    if layer.mode == "reflect" and max(layer.top, layer.bottom, layer.left, layer.right) >= limit:
+        message = f"reflection by more than {limit - 1} pixels needs a larger map than {list(size)}"
+        raise ShapeError(message)
+    return height + layer.top + layer.bottom, width + layer.left + layer.right
+
+
+def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
+    """Return by what a layer's stride divides (height, width); 0 where only a size could tell."""
+    match layer:
+        case Conv(stride=(vertical, horizontal)) | Pool(stride=(vertical, horizontal)):
+            return Fraction(vertical), Fraction(horizontal)
+        case ConvTranspose(stride=(vertical, horizontal)):
+            return Fraction(1, vertical), Fraction(1, horizontal)
+        case Upsample(factor=factor) | PixelShuffle(factor=factor):
+            return Fraction(1, factor), Fraction(1, factor)
+        case AdaptivePool() | Flatten() | Linear():
+            return Fraction(0), Fraction(0)
+        case _:
+            return Fraction(1), Fraction(1)

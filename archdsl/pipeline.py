@@ -1,0 +1,246 @@
+"""The compilation: spec -> tree -> network -> counts -> files, each computed once."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+from archdsl.analyses.counts import Counts, count
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir.network import Literal, Network
+from archdsl.record import Record
+from archdsl.semantics.elaborate import Elaborated, bind_network, elaborate
+from archdsl.semantics.expects import Quantity, about, check_expect
+from archdsl.semantics.values import Scope
+from archdsl.source import SourceFile
+from archdsl.suggest import did_you_mean
+from archdsl.syntax import tree
+from archdsl.syntax.files import SpecFile, link_text, load
+from archdsl.syntax.parse import parse_expression
+
+_FRAMES = 20_000  # blocks nest to 100 and each level takes some ten Python frames
+
+
+class Compilation:
+    """A network that a spec gave, what it costs, and the files that it becomes."""
+
+    def __init__(self, elaborated: Elaborated) -> None:
+        self.elaborated = elaborated
+        self.network: Network = elaborated.network
+        self.warnings: tuple[Diagnostic, ...] = elaborated.warnings
+
+    @cached_property
+    def counts(self) -> Counts:
+        """What the network holds and costs."""
+        return count(self.network)
+
+    @property
+    def name(self) -> str:
+        """The default name of the output: the network and the arguments that are not defaults."""
+        defaults = dict(self.network.defaults)
+        changed = [
+            f"{name}{_as_name(value)}"
+            for name, value in self.network.arguments
+            if name not in defaults or value != defaults[name]
+        ]
+        return "_".join((self.network.name, *changed))
+
+    def class_name(self, name: str) -> str:
+        """Return the name of the network's class: NAME in CapWords."""
+        from archdsl.emit.naming import class_name  # noqa: PLC0415 - counting needs no emission
+
+        return class_name(name)
+
+    def files(self, name: str) -> dict[str, str]:
+        """Return the text of `model.py`, and of `train.py` where the spec has a recipe."""
+        from archdsl.emit.files import render_files  # noqa: PLC0415 - imports jinja2
+
+        return render_files(self.network, self.counts, name)
+
+
+class CheckReport(Record):
+    """What `archdsl check` found right."""
+
+    networks: int  # built
+    expects: int  # that hold
+    warnings: tuple[Diagnostic, ...]
+
+
+def compile_spec(
+    path: str, network: str | None = None, arguments: Mapping[str, str] | None = None
+) -> Compilation:
+    """Compile the network of a spec, PATH or PATH:NETWORK; raise SpecError.
+
+    Values of `arguments` are literals of the language. Every `expect` about exactly these
+    arguments must hold.
+    """
+    path, named = split_target(path)
+    return _compile(load(path), network or named, arguments or {})
+
+
+def compile_text(
+    text: str, network: str | None = None, arguments: Mapping[str, str] | None = None, *, fold: bool = True
+) -> Compilation:
+    """Compile a spec that is not in a file; raise SpecError."""
+    return _compile(link_text(text), network, arguments or {}, fold=fold)
+
+
+def check_spec(
+    path: str, network: str | None = None, progress: Callable[[str], None] = lambda _: None
+) -> CheckReport:
+    """Build every network of a spec at its defaults and wherever an `expect` is about; raise SpecError."""
+    path, named = split_target(path)
+    return check_file(load(path), network or named, progress)
+
+
+def check_file(
+    file: SpecFile, network: str | None = None, progress: Callable[[str], None] = lambda _: None
+) -> CheckReport:
+    """Do what `check_spec` does for a file that is loaded."""
+    _let_recurse()
+    declarations = [_chosen(file, network)] if network else list(file.networks.values())
+    networks, expects = 0, 0
+    warnings: dict[str, Diagnostic] = {}
+    for declaration in declarations:
+        built, held, doubts = _check_network(file, declaration, progress)
+        networks, expects = networks + built, expects + held
+        warnings |= {repr(d): d for d in doubts}
+    return CheckReport(networks, expects, tuple(warnings.values()))
+
+
+def split_target(target: str) -> tuple[str, str | None]:
+    """Return the path and the network of `PATH:NETWORK`."""
+    path, separator, network = target.rpartition(":")
+    return (path, network) if separator and network.isidentifier() else (target, None)
+
+
+def _let_recurse() -> None:
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _FRAMES))
+
+
+def _compile(
+    file: SpecFile, network: str | None, arguments: Mapping[str, str], *, fold: bool = True
+) -> Compilation:
+    _let_recurse()
+    declaration = _chosen(file, network)
+    given = {name: _literal(name, text) for name, text in arguments.items()}
+    compilation = Compilation(elaborate(file, declaration, given, fold=fold))
+    wanted = compilation.network.arguments
+    failed: list[Diagnostic] = []
+    for expect in compilation.elaborated.expects:
+        if _arguments(file, declaration, expect) == wanted:
+            failed += _failed(expect, compilation)
+    if failed:
+        raise SpecError(failed)
+    return compilation
+
+
+def _literal(name: str, text: str) -> tree.Expression:
+    return parse_expression(SourceFile(f"--set {name}", text))
+
+
+def _chosen(file: SpecFile, network: str | None) -> tree.Network:
+    known = list(file.networks)
+    if network is None and len(known) == 1:
+        return file.networks[known[0]]
+    if network is None:
+        some = ", ".join(f"`{n}`" for n in known) or "none"
+        help_ = f"write `{file.name}:{known[0]}`" if known else "declare `network name { .. }`"
+        message = f"`{file.name}` must have one network, or say which; it has {some}"
+        raise SpecError([Diagnostic(code="E204", message=message, help=help_)])
+    if network not in file.networks:
+        message = f"`{file.name}` has no network `{network}`"
+        raise SpecError([Diagnostic(code="E204", message=message, help=did_you_mean(network, known))])
+    return file.networks[network]
+
+
+# ---------------------------------------------------------------- expectations
+
+
+def _arguments(
+    file: SpecFile, declaration: tree.Network, expect: tree.Expect
+) -> tuple[tuple[str, Literal], ...]:
+    given, _ = bind_network(declaration, about(expect), Scope(file))
+    return tuple(given.items())
+
+
+def _check_network(
+    file: SpecFile, declaration: tree.Network, progress: Callable[[str], None]
+) -> tuple[int, int, list[Diagnostic]]:
+    """Return how many networks were built, how many expectations hold, and the warnings."""
+    name = declaration.name.text
+    expects = [item for item in declaration.body.items if isinstance(item, tree.Expect)]
+    cases: dict[str, tuple[dict[str, tree.Expression], list[tree.Expect]]] = {}
+    if all(p.default is not None for p in declaration.parameters):
+        own, _ = bind_network(declaration, {}, Scope(file))
+        cases[json.dumps(own)] = ({}, [])
+    for expect in expects:
+        given = about(expect)
+        key = json.dumps(bind_network(declaration, given, Scope(file))[0])
+        cases.setdefault(key, (given, []))[1].append(expect)
+    failed: list[Diagnostic] = []
+    warnings: list[Diagnostic] = []
+    for key, (given, group) in cases.items():
+        progress(f"{name} {key}")
+        compilation = Compilation(elaborate(file, declaration, given))
+        warnings += compilation.warnings
+        for expect in group:
+            failed += _failed(expect, compilation)
+    if failed:
+        raise SpecError(failed)
+    return len(cases), len(expects), warnings
+
+
+def _failed(expect: tree.Expect, compilation: Compilation) -> list[Diagnostic]:
+    rows = {row.name: row for row in compilation.counts.parts}
+
+    def quantity(part: str | None, name: str) -> Quantity | None:
+        if part is None:
+            return _network_quantity(compilation, name)
+        match name:
+            case "output":
+                return rows[part].output
+            case "parameters":
+                return rows[part].sums.total
+            case _:
+                return rows[part].sums.macs
+
+    found = check_expect(expect, compilation.elaborated.scope, quantity, rows)
+    return [] if found is None else [found]
+
+
+def _network_quantity(compilation: Compilation, name: str) -> Quantity:
+    match name:
+        case "parameters":
+            return compilation.counts.sums.total
+        case "convolutions":
+            return compilation.counts.sums.conv_tensors
+        case "input":
+            return compilation.network.input.shape
+        case "output":
+            return compilation.network.output.shape
+        case _:
+            value = getattr(compilation.counts.sums, name)
+            assert isinstance(value, int)
+            return value
+
+
+# ---------------------------------------------------------------- names
+
+
+def _as_name(value: Literal) -> str:
+    """Return an argument's value as part of a file name: `0.3` -> `0_3`, `[3, 3]` -> `3_3`."""
+    match value:
+        case bool():
+            return "_true" if value else "_false"
+        case int() | float():
+            return repr(value).replace("-", "m").replace(".", "_").replace("+", "")
+        case list():
+            return "_".join(_as_name(item) for item in value)
+        case dict():
+            return "_".join(f"{k}_{_as_name(v)}" for k, v in value.items())
+        case None:
+            return "_none"
+        case str():
+            kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in value)
+            return f"_{kept}"

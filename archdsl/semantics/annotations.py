@@ -1,0 +1,193 @@
+"""Annotations: what `with ..` says about the layers at a place and inside it."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TypeAlias
+
+from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
+from archdsl.record import Record
+from archdsl.semantics.evaluate import fail, integer_of
+from archdsl.semantics.signature import Kind, Parameter, bind
+from archdsl.semantics.values import Scope
+from archdsl.semantics.words import is_layer_word, split_word
+from archdsl.source import Span
+from archdsl.suggest import did_you_mean
+from archdsl.syntax import tree
+
+_WORDS = ("share", "bn", "freeze", "trainable", "plain", "stochastic_depth")
+
+
+class ShareScope:
+    """One `share(..)` as it applies to one instance of what it is written on."""
+
+    def __init__(self, annotation: "Share", identity: int, level: int) -> None:
+        self.annotation = annotation
+        self.identity = identity
+        self.level = level  # runs around it
+        self.matched = False
+
+
+class Share(Record):
+    """`share(conv3x3, from = 2, strides = any)`."""
+
+    selectors: tuple[str, ...]
+    start: int  # the first block of each run that takes part, from 1
+    any_stride: bool
+    span: Span
+
+
+class DropScope:
+    """One `stochastic_depth(..)` on a stage or network: rates grow with the blocks in it."""
+
+    def __init__(self, rate: Fraction, identity: int) -> None:
+        self.rate = rate
+        self.identity = identity
+        self.blocks = 0
+
+
+Drop: TypeAlias = "DropScope | Fraction | None"
+
+
+class Context(Record, kw_only=True):
+    """All that annotations have said about a place."""
+
+    bn_affine: bool = True
+    frozen: bool = False
+    shares: tuple[ShareScope, ...] = ()  # outermost first
+    drop: Drop = None
+    in_run: bool = False  # inside a block whose rate the run gives
+    level: int = 0  # runs around this place
+    index: int = 1  # place of the block in its run, from 1
+
+
+class Said(Record, kw_only=True):
+    """What one `with` list says."""
+
+    bn_affine: bool | None = None
+    frozen: bool | None = None
+    shares: tuple[Share, ...] = ()
+    drop: Fraction | None = None
+
+
+def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
+    """Return what a `with` list says; raise SpecError."""
+    bn_affine: bool | None = None
+    frozen: bool | None = None
+    shares: list[Share] = []
+    drop: Fraction | None = None
+    seen: dict[str, Span] = {}
+    for call in annotations:
+        word = call.name.text
+        if word in seen and word != "share":
+            fail("E504", f"`{word}` is said twice", call.span)
+        seen[word] = call.span
+        match word:
+            case "share":
+                shares.append(_share(call, scope))
+            case "bn":
+                bn_affine = _bn(call)
+            case "freeze" | "trainable":
+                frozen = _frozen(call)
+            case "plain":
+                _bare(call)
+            case "stochastic_depth":
+                drop = _rate(call, scope)
+            case _:
+                help_ = did_you_mean(word, _WORDS)
+                fail("E501", f"there is no annotation `{word}`", call.name.span, help_)
+    if "freeze" in seen and "trainable" in seen:
+        fail("E504", "`freeze` and `trainable` contradict each other", seen["trainable"])
+    return Said(bn_affine=bn_affine, frozen=frozen, shares=tuple(shares), drop=drop)
+
+
+def _bare(call: tree.Call) -> None:
+    if call.arguments:
+        fail("E503", f"`{call.name.text}` takes no arguments here", call.span)
+
+
+def _needs_arguments(call: tree.Call, example: str) -> None:
+    if not call.arguments:
+        help_ = f"write `with {example}`; a layer of that name goes on a line of its own"
+        fail("E502", f"the annotation `{call.name.text}` takes arguments", call.span, help_)
+
+
+def _frozen(call: tree.Call) -> bool:
+    _bare(call)
+    return call.name.text == "freeze"
+
+
+def _bn(call: tree.Call) -> bool:
+    _needs_arguments(call, "bn(frozen)")
+    arguments = call.arguments or ()
+    if len(arguments) == 1 and arguments[0].name is None:
+        match arguments[0].value:
+            case tree.Variable(name=tree.Name(text="frozen")):
+                return False
+            case tree.Variable(name=tree.Name(text="learned")):
+                return True
+            case _:
+                pass
+    fail("E314", "`bn` is `bn(frozen)` or `bn(learned)`", call.span)
+
+
+def _rate(call: tree.Call, scope: Scope) -> Fraction:
+    _needs_arguments(call, "stochastic_depth(0.2)")
+    rate = Parameter("rate", Kind.RATE, required=True)
+    bound = bind(call, (rate,), scope, "`stochastic_depth`")
+    return Fraction(bound.number("rate").value)
+
+
+def _share(call: tree.Call, scope: Scope) -> Share:
+    _needs_arguments(call, "share(conv3x3)")
+    selectors: list[str] = []
+    start, any_stride = 1, False
+    for argument in call.arguments or ():
+        name = argument.name.text if argument.name else None
+        match name, argument.value:
+            case None, tree.Variable(name=selector):
+                selectors.append(_selector(selector))
+            case "from", value:
+                start = int(integer_of(value, scope, "`from`", 1).value)
+            case "strides", tree.Variable(name=tree.Name(text="any")):
+                any_stride = True
+            case "strides", value:
+                fail("E314", "`strides` is `any`, or is left out", value.span)
+            case None, value:
+                fail("E505", "`share` takes the kind or the name of a layer", value.span)
+            case other, value:
+                assert other is not None
+                help_ = did_you_mean(other, ("from", "strides"))
+                fail("E310", f"`share` has no argument `{other}`", value.span, help_)
+    if not selectors:
+        help_ = "write `share(conv3x3, ..)`"
+        fail("E505", "`share` needs the kind or the name of a layer", call.span, help_)
+    return Share(tuple(selectors), start, any_stride, call.span)
+
+
+def _selector(name: tree.Name) -> str:
+    split = split_word(name.text)
+    if split is not None and split[0] not in ("conv", "conv_transpose", "linear"):
+        what = "normalization is" if split[0] in ("bn", "layernorm", "groupnorm") else "that is"
+        help_ = "share `conv`, `conv_transpose` or `linear` layers"
+        fail("E506", f"`{name.text}` cannot be shared: {what} never shared", name.span, help_)
+    return name.text
+
+
+def matches(share: Share, layer: Layer, label: str | None) -> bool:
+    """Say whether a layer is one that `share` means: by its written name, or by what it is."""
+    return any(_matches(selector, layer, label) for selector in share.selectors)
+
+
+def _matches(selector: str, layer: Layer, label: str | None) -> bool:
+    if not is_layer_word(selector):
+        return label == selector
+    kind, kernel = split_word(selector) or ("", None)
+    match layer:
+        case Conv(kernel_size=size):
+            return kind == "conv" and kernel in (None, size)
+        case ConvTranspose(kernel_size=size):
+            return kind == "conv_transpose" and kernel in (None, size)
+        case Linear():
+            return kind == "linear"
+        case _:
+            return False

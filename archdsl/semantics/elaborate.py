@@ -1,0 +1,187 @@
+"""Tree to network: names resolved, annotations applied, repeats folded, shapes inferred."""
+
+from collections.abc import Mapping
+
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
+from archdsl.ir.layers import Flatten
+from archdsl.ir.network import FeatureMap, LayerNode, Literal, Network, Node
+from archdsl.ir.numbers import Number, Symbol
+from archdsl.record import Record
+from archdsl.semantics.annotations import Context
+from archdsl.semantics.bodies import Bodies, Role, Site
+from archdsl.semantics.evaluate import evaluate, fail
+from archdsl.semantics.flow import Flow
+from archdsl.semantics.naming import name_nodes
+from archdsl.semantics.recipes import build_recipe
+from archdsl.semantics.sharing import resolve_sharing
+from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
+from archdsl.suggest import did_you_mean
+from archdsl.syntax import tree
+from archdsl.syntax.files import SpecFile
+
+IMPLIED = ("in_channels", "stride")
+
+
+class Elaborated(Record):
+    """A network, what its spec expects of it, and the doubts it raised."""
+
+    network: Network
+    expects: tuple[tree.Expect, ...]
+    scope: Scope  # the names that an `expect` may use
+    warnings: tuple[Diagnostic, ...]
+
+
+def elaborate(
+    file: SpecFile,
+    declaration: tree.Network,
+    arguments: Mapping[str, tree.Expression],
+    *,
+    fold: bool = True,
+) -> Elaborated:
+    """Return the network that a declaration gives with these arguments; raise SpecError.
+
+    With `fold=False` every block of a run is elaborated: the same network, written out.
+    """
+    bodies = Bodies(fold=fold)
+    scope = Scope(file)
+    given, defaults = bind_network(declaration, arguments, scope)
+    context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
+    site = Site(scope=scope, role=Role.NETWORK, flow=None, context=context)
+    bodies.items(declaration.body.items, site, scope)
+    bodies.close_shares()
+    if site.input is None and not bodies.diagnostics.has_errors:
+        _no_input(declaration, bodies.diagnostics)
+    recipe = _recipe(site, scope, bodies.diagnostics)
+    bodies.diagnostics.raise_if_errors()
+    assert site.input is not None
+    assert site.flow is not None
+    _end_on_vector(site)
+    network = Network(
+        name=declaration.name.text,
+        file=file.name,
+        arguments=tuple(given.items()),
+        defaults=tuple(defaults.items()),
+        input=site.input,
+        output=site.flow.map,
+        body=tuple(site.nodes),
+        recipe=recipe,
+        span=declaration.name.span,
+    )
+    totals = {identity: scope.blocks for identity, scope in bodies.drops.items()}
+    network = name_nodes(resolve_sharing(network, bodies), totals)
+    bodies.diagnostics.raise_if_errors()
+    return Elaborated(network, tuple(site.expects), scope, tuple(bodies.diagnostics.found))
+
+
+def bind_network(
+    declaration: tree.Network, arguments: Mapping[str, tree.Expression], scope: Scope
+) -> tuple[dict[str, Literal], dict[str, Literal]]:
+    """Define the network's parameters; return their values and their defaults."""
+    names = [p.name.text for p in declaration.parameters]
+    for name, value in arguments.items():
+        if name not in names:
+            message = f"network `{declaration.name.text}` has no parameter `{name}`"
+            note = Note("its parameters are declared here", declaration.name.span)
+            fail("E310", message, value.span, did_you_mean(name, names), (note,))
+    given: dict[str, Literal] = {}
+    defaults: dict[str, Literal] = {}
+    own = Scope(scope.file)
+    for parameter in declaration.parameters:
+        name = parameter.name
+        _check_parameter(name, scope)
+        if parameter.default is not None:
+            default = evaluate(parameter.default, own)
+            own.define(name, default)
+            defaults[name.text] = plain(default)
+        if name.text in arguments:
+            value = evaluate(arguments[name.text], scope)
+        elif parameter.default is not None:
+            value = evaluate(parameter.default, scope)
+        else:
+            message = f"the network needs `{name.text}`: give it a default, or a value with --set"
+            fail("E312", message, name.span)
+        given[name.text] = plain(value)
+        scope.define(name, _named(name.text, value))
+    return given, defaults
+
+
+def _check_parameter(name: tree.Name, scope: Scope) -> None:
+    if name.text in IMPLIED:
+        fail("E315", f"`{name.text}` exists by itself and cannot be declared", name.span)
+    if name.text in scope.values:
+        note = Note("declared first here", scope.spans[name.text])
+        fail("E202", f"`{name.text}` is declared twice", name.span, notes=(note,))
+
+
+def _named(name: str, value: Value) -> Value:
+    return Number(value.value, Symbol(name)) if isinstance(value, Number) else value
+
+
+def plain(value: Value) -> Literal:
+    """Return a value as JSON has it; blocks and layers by name."""
+    match value:
+        case bool() | str():
+            return value
+        case Number(value=exact):
+            return exact if isinstance(exact, int) else float(exact)
+        case ListValue(items=items):
+            return [plain(item) for item in items]
+        case DictValue(items=items):
+            return {str(plain(k)): plain(v) for k, v in items}
+        case BlockValue(declaration=declaration):
+            return declaration.name.text
+        case LayerValue(call=call):
+            return call.span.text
+
+
+def _no_input(declaration: tree.Network, diagnostics: Diagnostics) -> None:
+    diagnostics.add(
+        Diagnostic(
+            code="E403",
+            message=f"network `{declaration.name.text}` has no input",
+            span=declaration.name.span,
+            help="begin with `input(3, 32, 32)`: channels, height, width",
+        )
+    )
+
+
+def _recipe(site: Site, scope: Scope, diagnostics: Diagnostics):  # noqa: ANN202 - Recipe | None
+    if site.recipe is None:
+        return None
+    name = site.recipe.name
+    recipes = scope.file.recipes
+    if name.text not in recipes:
+        message = f"there is no recipe `{name.text}`"
+        help_ = did_you_mean(name.text, recipes)
+        diagnostics.add(Diagnostic(code="E601", message=message, span=name.span, help=help_))
+        return None
+    declaration, file = recipes[name.text]
+    try:
+        return build_recipe(declaration, site.recipe, scope, Scope(file), diagnostics)
+    except SpecError as error:
+        for diagnostic in error.diagnostics:
+            diagnostics.add(diagnostic)
+        return None
+
+
+def _end_on_vector(site: Site) -> None:
+    """Make an output [C, 1, 1] be returned as [C]."""
+    assert site.flow is not None
+    if site.flow.size != (1, 1):
+        return
+    last: Node = site.nodes[-1]
+    site.nodes.append(flatten(site.flow.map, last))
+    site.flow = Flow(site.flow.channels, None, site.flow.reduction)
+
+
+def flatten(given: FeatureMap, near: Node) -> LayerNode:
+    """Return the flatten that the language leaves unsaid."""
+    return LayerNode(
+        kind="flatten",
+        label=None,
+        layer=Flatten(),
+        input=given,
+        output=FeatureMap(given.channels),
+        implied=True,
+        span=near.span,
+    )

@@ -1,0 +1,199 @@
+"""`expect` lines: what a spec says about the networks it gives.
+
+An `expect` is about the network with the arguments it names; the others are at their defaults.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import TypeAlias, assert_never
+
+from archdsl.diagnostics import Diagnostic
+from archdsl.record import Record
+from archdsl.semantics.evaluate import evaluate, fail
+from archdsl.semantics.values import Scope
+from archdsl.source import Span
+from archdsl.suggest import did_you_mean
+from archdsl.syntax import tree
+
+Quantity: TypeAlias = int | tuple[int, ...]
+
+NETWORK_QUANTITIES = (
+    "parameters",
+    "learned",
+    "frozen",
+    "unshared",
+    "buffers",
+    "macs",
+    "deployed_bits",
+    "convolutions",
+    "input",
+    "output",
+)
+PART_QUANTITIES = ("output", "parameters", "macs")
+
+
+class Atom(Record):
+    """`parameters(depth = 40)` or `layer3.output`: a number that counting gives."""
+
+    part: str | None
+    quantity: str
+    arguments: tuple[tree.Argument, ...]
+    span: Span
+
+
+def atoms(expect: tree.Expect) -> Iterator[Atom]:
+    """Yield the quantities an `expect` speaks of."""
+    yield from _atoms(expect.condition)
+
+
+def _atom(node: tree.Expression) -> Atom | None:
+    match node:
+        case tree.Member(owner=tree.Variable(name=part), name=name):
+            return Atom(part.text, name.text, (), node.span)
+        case tree.Member(owner=tree.Call(name=part, arguments=arguments), name=name):
+            return Atom(part.text, name.text, arguments or (), node.span)
+        case tree.Variable(name=name) if name.text in NETWORK_QUANTITIES:
+            return Atom(None, name.text, (), node.span)
+        case tree.Call(name=name, arguments=arguments) if name.text in NETWORK_QUANTITIES:
+            return Atom(None, name.text, arguments or (), node.span)
+        case _:
+            return None
+
+
+def _atoms(node: tree.Expression) -> Iterator[Atom]:
+    atom = _atom(node)
+    if atom is not None:
+        yield atom
+        return
+    for child in _children(node):
+        yield from _atoms(child)
+
+
+def _children(node: tree.Expression) -> tuple[tree.Expression, ...]:
+    match node:
+        case tree.Binary(left=left, right=right):
+            return left, right
+        case tree.Unary(operand=operand):
+            return (operand,)
+        case tree.Conditional(condition=condition, chosen=chosen, otherwise=otherwise):
+            return condition, chosen, otherwise
+        case tree.Index(container=container, key=key):
+            return container, key
+        case tree.ListLiteral(items=items):
+            return items
+        case tree.Call(arguments=arguments):
+            return tuple(a.value for a in arguments or ())
+        case tree.DictLiteral(items=items):
+            return tuple(each for pair in items for each in pair)
+        case tree.Member(owner=owner):
+            return (owner,)
+        case tree.NumberLiteral() | tree.StringLiteral() | tree.BooleanLiteral() | tree.Variable():
+            return ()
+        case _:
+            assert_never(node)
+
+
+def about(expect: tree.Expect) -> dict[str, tree.Expression]:
+    """Return the arguments of the network that an `expect` is about; raise SpecError."""
+    found = tuple(atoms(expect))
+    if not found:
+        known = ", ".join(f"`{q}`" for q in NETWORK_QUANTITIES)
+        fail("E702", "an `expect` speaks of a quantity", expect.condition.span, f"there is {known}")
+    given = [_arguments(atom) for atom in found]
+    texts = [{name: value.span.text for name, value in each.items()} for each in given]
+    for atom, text in zip(found, texts, strict=True):
+        if text != texts[0]:
+            message = "an `expect` is about one network; these arguments are another's"
+            fail("E703", message, atom.span, "write an `expect` line for each")
+    return given[0]
+
+
+def _arguments(atom: Atom) -> dict[str, tree.Expression]:
+    named: dict[str, tree.Expression] = {}
+    for argument in atom.arguments:
+        if argument.name is None:
+            help_ = f"write `{atom.quantity}(name = {argument.value.span.text})`"
+            fail("E311", "arguments of a quantity are named", argument.value.span, help_)
+        named[argument.name.text] = argument.value
+    return named
+
+
+def check_expect(
+    expect: tree.Expect,
+    scope: Scope,
+    count: Callable[[str | None, str], Quantity | None],
+    parts: Mapping[str, object],
+) -> Diagnostic | None:
+    """Return the error of an `expect` that does not hold.
+
+    `count(part, quantity)` gives a number of the finished network, None for no such part.
+    """
+
+    def resolve(node: tree.Expression) -> tree.Expression:
+        atom = _atom(node)
+        if atom is not None:
+            return _literal(_counted(atom, count, parts), node.span)
+        return _rebuild(node, resolve)
+
+    condition = expect.condition
+    if evaluate(resolve(condition), scope) is True:
+        return None
+    notes = [
+        f"{_said(atom)} is {_quantity(_counted(atom, count, parts))}" for atom in atoms(expect)
+    ]
+    message = f"this does not hold: {' and '.join(dict.fromkeys(notes))}"
+    return Diagnostic(code="E701", message=message, span=condition.span)
+
+
+def _said(atom: Atom) -> str:
+    return f"`{atom.part}.{atom.quantity}`" if atom.part else f"`{atom.quantity}`"
+
+
+def _quantity(value: Quantity) -> str:
+    return f"{value:_}" if isinstance(value, int) else str(list(value))
+
+
+def _counted(
+    atom: Atom, count: Callable[[str | None, str], Quantity | None], parts: Mapping[str, object]
+) -> Quantity:
+    if atom.part is not None:
+        if atom.part not in parts:
+            help_ = did_you_mean(atom.part, tuple(parts))
+            fail("E704", f"the network has no part `{atom.part}`", atom.span, help_)
+        if atom.quantity not in PART_QUANTITIES:
+            help_ = did_you_mean(atom.quantity, PART_QUANTITIES)
+            fail("E704", f"a part has no quantity `{atom.quantity}`", atom.span, help_)
+    value = count(atom.part, atom.quantity)
+    assert value is not None, atom
+    return value
+
+
+def _literal(value: Quantity, span: Span) -> tree.Expression:
+
+
+    if isinstance(value, int):
+        return tree.NumberLiteral(Fraction(value), is_integer=True, span=span)
+    return tree.ListLiteral(tuple(_literal(v, span) for v in value), span)
+
+
+def _rebuild(
+    node: tree.Expression, function: Callable[[tree.Expression], tree.Expression]
+) -> tree.Expression:
+    """Return the expression with its children replaced; calls keep their arguments."""
+    match node:
+        case tree.Binary(operator=operator, left=left, right=right, span=span):
+            return tree.Binary(operator, function(left), function(right), span)
+        case tree.Unary(operator=operator, operand=operand, span=span):
+            return tree.Unary(operator, function(operand), span)
+        case tree.Conditional(condition=test, chosen=chosen, otherwise=otherwise, span=span):
+            return tree.Conditional(function(test), function(chosen), function(otherwise), span)
+        case tree.Index(container=container, key=key, span=span):
+            return tree.Index(function(container), function(key), span)
+        case tree.ListLiteral(items=items, span=span):
+            return tree.ListLiteral(tuple(map(function, items)), span)
+        case tree.Call(name=name, arguments=arguments, span=span) if arguments:
+            replaced = tuple(tree.Argument(a.name, function(a.value)) for a in arguments)
+            return tree.Call(name, replaced, span)
+        case _:
+            return node
+

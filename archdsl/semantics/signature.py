@@ -1,0 +1,211 @@
+"""Signatures of layers and annotations, and the binding of a call's arguments to them."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+
+from archdsl.diagnostics import Note
+from archdsl.ir.numbers import Number, literal
+from archdsl.record import Record
+from archdsl.semantics.evaluate import check_integer, evaluate, fail
+from archdsl.semantics.values import ListValue, Scope, Value, type_name
+from archdsl.source import Span
+from archdsl.suggest import closest, did_you_mean
+from archdsl.syntax import tree
+
+
+class Kind(Enum):
+    """What an argument may be."""
+
+    COUNT = auto()  # a positive integer
+    NATURAL = auto()  # an integer of at least 0
+    NUMBER = auto()  # any number
+    RATE = auto()  # a number in [0, 1)
+    FLAG = auto()  # true or false
+    PAIR = auto()  # a positive integer, or [height, width]
+    NATURAL_PAIR = auto()  # an integer of at least 0, or [height, width]
+    BORDER = auto()  # an integer of at least 0, or [top, bottom, left, right]
+    OPTION = auto()  # one of a few words
+
+
+class Parameter(Record):
+    """A parameter; without a default it must be given."""
+
+    name: str
+    kind: Kind
+    default: "Number | bool | str | None" = None
+    required: bool = False
+    options: tuple[str, ...] = ()
+
+
+class Arguments:
+    """A call's arguments by parameter, checked; numbers keep how they were written."""
+
+    def __init__(self, values: Mapping[str, "tuple[Number, ...] | bool | str | None"], span: Span) -> None:
+        self._values = values
+        self.span = span
+
+    def given(self, name: str) -> bool:
+        """Say whether the argument is there, given or by default."""
+        return self._values.get(name) is not None
+
+    def number(self, name: str) -> Number:
+        """Return a numeric argument."""
+        return self.numbers(name)[0]
+
+    def numbers(self, name: str) -> tuple[Number, ...]:
+        """Return a numeric argument of one number or several."""
+        value = self._values[name]
+        assert isinstance(value, tuple), name
+        return value
+
+    def integer(self, name: str) -> int:
+        """Return the value of an integer argument."""
+        value = self.number(name).value
+        assert isinstance(value, int), name
+        return value
+
+    def real(self, name: str) -> float:
+        """Return the value of a numeric argument as PyTorch takes it."""
+        return float(self.number(name).value)
+
+    def flag(self, name: str) -> bool:
+        """Return a true-or-false argument."""
+        value = self._values[name]
+        assert isinstance(value, bool), name
+        return value
+
+    def word(self, name: str) -> str:
+        """Return an option."""
+        value = self._values[name]
+        assert isinstance(value, str), name
+        return value
+
+
+def bind(call: tree.Call, signature: Sequence[Parameter], scope: Scope, what: str) -> Arguments:
+    """Return the arguments of a call by parameter; `what` names the callee in messages."""
+    placed = place(call, [p.name for p in signature], what)
+    values: dict[str, tuple[Number, ...] | bool | str | None] = {}
+    for parameter in signature:
+        node = placed.get(parameter.name)
+        if node is not None:
+            values[parameter.name] = _convert(node, parameter, scope)
+        elif parameter.required:
+            fail("E312", f"{what} needs `{parameter.name}`", call.span, _example(call, parameter))
+        else:
+            default = parameter.default
+            values[parameter.name] = (default,) if isinstance(default, Number) else default
+    return Arguments(values, call.span)
+
+
+def place(call: tree.Call, names: Sequence[str], what: str) -> dict[str, tree.Expression]:
+    """Return the argument expressions by parameter name, positional ones in order."""
+    placed: dict[str, tree.Expression] = {}
+    position = 0
+    for argument in call.arguments or ():
+        if argument.name is None:
+            if position >= len(names):
+                fail("E311", _too_many(what, names), argument.value.span)
+            name = names[position]
+            position += 1
+        else:
+            name = argument.name.text
+            if name not in names:
+                message = f"{what} has no argument `{name}`"
+                fail("E310", message, argument.name.span, did_you_mean(name, names))
+        if name in placed:
+            note = Note("given first here", placed[name].span)
+            fail("E313", f"`{name}` is given twice", argument.value.span, notes=(note,))
+        placed[name] = argument.value
+    return placed
+
+
+def _too_many(what: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"{what} takes no arguments"
+    return f"{what} takes {len(names)} argument(s): {', '.join(f'`{n}`' for n in names)}"
+
+
+def _example(call: tree.Call, parameter: Parameter) -> str:
+    value = {Kind.COUNT: "64", Kind.RATE: "0.5", Kind.PAIR: "3"}.get(parameter.kind, "2")
+    return f"write `{call.name.text}({parameter.name} = {value})`"
+
+
+def _convert(
+    node: tree.Expression, parameter: Parameter, scope: Scope
+) -> "tuple[Number, ...] | bool | str":
+    if parameter.kind is Kind.OPTION:
+        return _option(node, parameter, scope)
+    value = evaluate(node, scope)
+    what = f"`{parameter.name}`"
+    match parameter.kind:
+        case Kind.FLAG:
+            if isinstance(value, bool):
+                return value
+            fail("E302", f"{what} is true or false, not {type_name(value)}", node.span)
+        case Kind.PAIR:
+            return _several(value, node.span, what, 2, 1)
+        case Kind.NATURAL_PAIR:
+            return _several(value, node.span, what, 2, 0)
+        case Kind.BORDER:
+            return _several(value, node.span, what, 4, 0)
+        case _:
+            return (_single(value, parameter, node.span, what),)
+
+
+def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number:
+    if not isinstance(value, Number):
+        fail("E302", f"{what} is a number, not {type_name(value)}", span)
+    match parameter.kind:
+        case Kind.COUNT:
+            return check_integer(value, span, what, 1)
+        case Kind.NATURAL:
+            return check_integer(value, span, what, 0)
+        case Kind.RATE if not 0 <= value.value < 1:
+            fail("E303", f"{what} is a probability of at least 0 and below 1, not {value}", span)
+        case _:
+            return value
+
+
+def _several(value: Value, span: Span, what: str, count: int, least: int) -> tuple[Number, ...]:
+    if isinstance(value, Number):
+        return (check_integer(value, span, what, least),) * count
+    if isinstance(value, ListValue) and len(value.items) == count:
+        numbers = [v for v in value.items if isinstance(v, Number)]
+        if len(numbers) == count:
+            return tuple(check_integer(n, span, what, least) for n in numbers)
+    order = "[height, width]" if count == 2 else "[top, bottom, left, right]"  # noqa: PLR2004
+    fail("E302", f"{what} is an integer or `{order}`", span)
+
+
+def _option(node: tree.Expression, parameter: Parameter, scope: Scope) -> str:
+    if isinstance(node, tree.Variable):
+        word = node.name.text
+        if word in parameter.options:
+            return word
+        if (held := scope.find(word)) is not None:
+            value = held
+        else:
+            value = None
+    else:
+        value = evaluate(node, scope)
+    if isinstance(value, str) and value in parameter.options:
+        return value
+    near = closest(node.span.text, parameter.options)
+    known = ", ".join(f"`{o}`" for o in parameter.options)
+    help_ = f"did you mean `{near}`?" if near else None
+    fail("E314", f"`{parameter.name}` is one of {known}", node.span, help_)
+
+
+def count(name: str) -> Parameter:
+    """Return a positive integer that must be given."""
+    return Parameter(name, Kind.COUNT, required=True)
+
+
+def default_count(name: str, value: int) -> Parameter:
+    """Return a positive integer with a default."""
+    return Parameter(name, Kind.COUNT, literal(value))
+
+
+def option(name: str, default: str, *others: str) -> Parameter:
+    """Return a choice of words; the first is the default."""
+    return Parameter(name, Kind.OPTION, default, options=(default, *others))

@@ -1,0 +1,104 @@
+"""Values of the language, and the scopes that name them."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from archdsl.ir.numbers import Number
+from archdsl.record import Record
+from archdsl.source import Span
+from archdsl.syntax import tree
+from archdsl.syntax.files import SpecFile
+
+
+class BlockValue(Record):
+    """A declared block: it may be passed, chosen and called."""
+
+    declaration: tree.Block
+    file: SpecFile
+
+
+class LayerValue(Record):
+    """A layer as a value: `relu`, `leaky_relu(0.1)`."""
+
+    call: tree.Call
+    scope: "Scope"
+
+
+class ListValue(Record):
+    """`[a, b]`."""
+
+    items: "tuple[Value, ...]"
+
+
+class DictValue(Record):
+    """`{key: value}`, in order."""
+
+    items: "tuple[tuple[Value, Value], ...]"
+
+
+Value: TypeAlias = Number | bool | str | ListValue | DictValue | BlockValue | LayerValue
+
+
+def type_name(value: Value) -> str:
+    """Return what a person calls this value."""
+    match value:
+        case bool():
+            return "true or false"
+        case str():
+            return "a string"
+        case Number():
+            return "a number"
+        case ListValue():
+            return "a list"
+        case DictValue():
+            return "a table"
+        case BlockValue():
+            return "a block"
+        case LayerValue():
+            return "a layer"
+
+
+def same(left: Value, right: Value) -> bool:
+    """Say whether two values are equal, whatever expressions their numbers came from."""
+    match left, right:
+        case (Number(value=a), Number(value=b)):
+            return a == b
+        case (ListValue(items=a), ListValue(items=b)):
+            return len(a) == len(b) and all(map(same, a, b))
+        case _:
+            return type(left) is type(right) and left == right
+
+
+class Scope:
+    """Names visible at a place: those of this body, then those around it."""
+
+    def __init__(self, file: SpecFile, parent: "Scope | None" = None) -> None:
+        self.file = file
+        self.parent = parent
+        self.values: dict[str, Value] = {}
+        self.spans: dict[str, Span] = {}
+        self.used: set[str] = set()
+
+    def child(self) -> "Scope":
+        """Return a scope inside this one."""
+        return Scope(self.file, self)
+
+    def define(self, name: tree.Name, value: Value) -> None:
+        """Give a name its value here."""
+        self.values[name.text] = value
+        self.spans[name.text] = name.span
+
+    def find(self, name: str) -> Value | None:
+        """Return the value of a name, and remember that it was asked for."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                scope.used.add(name)
+                return scope.values[name]
+            scope = scope.parent
+        return None
+
+    def names(self) -> Mapping[str, Value]:
+        """Return all visible variables."""
+        around = self.parent.names() if self.parent is not None else {}
+        return {**around, **self.values}

@@ -1,0 +1,148 @@
+"""Reads a spec and what it imports: `.arch` files in or below its folder, and nothing else."""
+
+import os
+from pathlib import Path
+
+from archdsl.diagnostics import Diagnostic, Note, SpecError
+from archdsl.limits import MAX_FILE_BYTES, MAX_IMPORTS
+from archdsl.source import SourceFile, Span
+from archdsl.suggest import did_you_mean
+from archdsl.syntax import tree
+from archdsl.syntax.parse import parse
+
+
+class SpecFile:
+    """A parsed file with its declarations by name, imported ones among them."""
+
+    def __init__(self, spec: tree.Spec) -> None:
+        self.spec = spec
+        self.name = spec.source.name
+        self.networks: dict[str, tree.Network] = {}
+        self.blocks: dict[str, tuple[tree.Block, SpecFile]] = {}
+        self.recipes: dict[str, tuple[tree.Recipe, SpecFile]] = {}
+        self.places: dict[str, Span] = {}  # where each name of this file was declared or imported
+
+    def declare(self) -> None:
+        """Enter the file's own declarations; raise SpecError where two have one name."""
+        for declaration in self.spec.declarations:
+            match declaration:
+                case tree.Network(name=name):
+                    self._claim(name)
+                    self.networks[name.text] = declaration
+                case tree.Block(name=name):
+                    self._claim(name)
+                    self.blocks[name.text] = (declaration, self)
+                case tree.Recipe(name=name):
+                    self._claim(name)
+                    self.recipes[name.text] = (declaration, self)
+                case tree.Import():
+                    pass
+
+    def bring(self, name: tree.Name, other: "SpecFile") -> None:
+        """Enter a name of another file."""
+        self._claim(name)
+        if name.text in other.blocks:
+            self.blocks[name.text] = other.blocks[name.text]
+        elif name.text in other.recipes:
+            self.recipes[name.text] = other.recipes[name.text]
+        else:
+            known = [*other.blocks, *other.recipes]
+            message = f"`{other.name}` declares no block and no recipe `{name.text}`"
+            help_ = did_you_mean(name.text, known)
+            raise SpecError([Diagnostic(code="E203", message=message, span=name.span, help=help_)])
+
+    def _claim(self, name: tree.Name) -> None:
+        if name.text in self.places:
+            message = f"`{name.text}` is declared twice"
+            note = Note("first declared here", self.places[name.text])
+            raise SpecError(
+                [Diagnostic(code="E202", message=message, span=name.span, notes=(note,))]
+            )
+        self.places[name.text] = name.span
+
+
+def load(path: str) -> SpecFile:
+    """Read, parse and link a spec and its imports; raise SpecError."""
+    return _Loader(Path(path).parent).load(Path(path), path, None)
+
+
+def link_text(text: str, name: str = "<text>") -> SpecFile:
+    """Return a spec that is not in a file; its imports are errors."""
+    return _Loader(None).link(SourceFile(name, text), Path(name))
+
+
+class _Loader:
+    """Loads each file once; `folder` is the one that imports may not leave."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.files: dict[str, SpecFile] = {}
+        self.open: list[str] = []  # files whose imports are being read
+
+    def load(self, path: Path, shown: str, span: Span | None) -> SpecFile:
+        key = os.path.normpath(path)
+        if key in self.open:
+            message = f"`{shown}` imports itself, by way of {len(self.open)} file(s)"
+            raise SpecError([Diagnostic(code="E206", message=message, span=span)])
+        if key not in self.files:
+            if len(self.files) >= MAX_IMPORTS:
+                message = f"a spec imports at most {MAX_IMPORTS} files"
+                raise SpecError([Diagnostic(code="E207", message=message, span=span)])
+            self.open.append(key)
+            self.files[key] = self.link(SourceFile(shown, read_text(path, shown, span)), path)
+            self.open.pop()
+        return self.files[key]
+
+    def link(self, source: SourceFile, path: Path) -> SpecFile:
+        file = SpecFile(parse(source))
+        file.declare()
+        for declaration in file.spec.declarations:
+            if isinstance(declaration, tree.Import):
+                other = self._import(declaration, path)
+                for name in declaration.names:
+                    file.bring(name, other)
+        return file
+
+    def _import(self, declaration: tree.Import, importer: Path) -> SpecFile:
+        relative, span = declaration.path.value, declaration.path.span
+        parts = relative.split("/")
+        problem = None
+        if self.folder is None:
+            problem = "a spec that is not in a file imports nothing"
+        elif not relative.endswith(".arch"):
+            problem = f"an import is a `.arch` file, not `{relative}`"
+        elif relative.startswith(("/", "~")) or "\\" in relative or ".." in parts or "\0" in relative:
+            problem = "an import is a relative path in or below the folder of the spec, without `..`"
+        elif _passes_link(importer.parent, parts):
+            problem = f"`{relative}` leads through a link"
+        if problem is not None:
+            raise SpecError([Diagnostic(code="E205", message=problem, span=span)])
+        path = importer.parent / relative
+        return self.load(path, str(path), span)
+
+
+def _passes_link(folder: Path, parts: list[str]) -> bool:
+    for part in parts:
+        folder = folder / part
+        if folder.is_symlink():
+            return True
+    return False
+
+
+def read_text(path: Path, shown: str, span: Span | None) -> str:
+    """Return a file's text; raise SpecError where it is too large, unreadable or not UTF-8."""
+    problem = None
+    try:
+        if path.is_file():
+            with path.open("rb") as stream:
+                raw = stream.read(MAX_FILE_BYTES + 1)
+            if len(raw) <= MAX_FILE_BYTES:
+                return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+            problem = f"`{shown}` is larger than {MAX_FILE_BYTES // 1024} KiB"
+        else:
+            problem = f"there is no file `{shown}`"
+    except UnicodeDecodeError:
+        problem = f"`{shown}` is not UTF-8 text"
+    except (OSError, ValueError) as error:
+        problem = f"`{shown}` cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise SpecError([Diagnostic(code="E201", message=problem, span=span)])
