@@ -1,0 +1,252 @@
+"""What a recipe's settings may say: data sets, optimizers, schedules, numbers in their range."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import NoReturn, TypeVar
+
+from archdsl.ir.datasets import DATA_SETS
+from archdsl.ir.numbers import Number
+from archdsl.ir.recipe import (
+    AdamW,
+    Augmentation,
+    Cosine,
+    Crop,
+    Data,
+    Flip,
+    Optimizer,
+    Schedule,
+    Sgd,
+    Steps,
+)
+from archdsl.record import Record
+from archdsl.semantics.evaluate import evaluate, fail, truth_of
+from archdsl.semantics.signature import place
+from archdsl.semantics.values import ListValue, Scope, type_name
+from archdsl.source import Span
+from archdsl.suggest import did_you_mean
+from archdsl.syntax import tree
+
+Result = TypeVar("Result")
+
+# ---------------------------------------------------------------- words and calls
+
+
+def _choose(
+    node: tree.Expression, scope: Scope, what: str, known: Sequence[str]
+) -> tuple[str, tree.Call]:
+    """Return which of the known words a setting is, as a call; `if .. then .. else` may choose."""
+    match node:
+        case tree.Conditional(condition=condition, chosen=chosen, otherwise=otherwise):
+            taken = chosen if truth_of(condition, scope) else otherwise
+            return _choose(taken, scope, what, known)
+        case tree.Variable(name=name, span=span):
+            call = tree.Call(name, None, span)
+        case tree.Call():
+            call = node
+        case _:
+            _not_one(node.span, what, known)
+    word = call.name.text
+    if word not in known:
+        message = f"{what} is one of {_listed(known)}, not `{word}`"
+        fail("E605", message, call.name.span, did_you_mean(word, known))
+    return word, call
+
+
+def _not_one(span: Span, what: str, known: Sequence[str]) -> NoReturn:
+    fail("E605", f"{what} is one of {_listed(known)}", span)
+
+
+def _listed(known: Sequence[str]) -> str:
+    return ", ".join(f"`{word}`" for word in known)
+
+
+DECAYS = ("all", "weights")
+
+
+def read_word(node: tree.Expression, scope: Scope, what: str, known: Sequence[str]) -> str:
+    """Return which of the known words a setting is."""
+    word, call = _choose(node, scope, what, known)
+    if call.arguments is not None:
+        fail("E311", f"`{word}` takes no arguments", call.span)
+    return word
+
+
+class _Arguments(Record):
+    """A call's arguments by name, not yet evaluated."""
+
+    call: tree.Call
+    scope: Scope
+    placed: Mapping[str, tree.Expression]
+
+    def read(
+        self,
+        name: str,
+        reader: Callable[[tree.Expression, Scope, str], Result],
+        default: Result | None = None,
+    ) -> Result:
+        """Return the value of an argument; without a default it must be given."""
+        if name in self.placed:
+            return reader(self.placed[name], self.scope, f"`{name}`")
+        if default is None:
+            word = self.call.name.text
+            help_ = f"write `{word}({name} = {_ARGUMENT_EXAMPLES[name]})`"
+            fail("E312", f"`{word}` needs `{name}`", self.call.span, help_)
+        return default
+
+
+_ARGUMENT_EXAMPLES = {"lr": "0.1", "pad": "4", "at": "[60, 120, 160]", "factor": "0.2"}
+
+
+def _arguments(call: tree.Call, scope: Scope, *names: str) -> _Arguments:
+    return _Arguments(call, scope, place(call, names, f"`{call.name.text}`"))
+
+
+# ---------------------------------------------------------------- data
+
+
+def read_data(node: tree.Expression, scope: Scope) -> Data:
+    """Return a data set with its augmentation."""
+    name, call = _choose(node, scope, "`data`", tuple(DATA_SETS))
+    arguments = _arguments(call, scope, "augment")
+    augment = arguments.read("augment", _augmentations, ())
+    for augmentation in augment:
+        if isinstance(augmentation, Crop) and augmentation.mode == "reflect":
+            _check_reflection(augmentation, name, arguments.placed["augment"].span)
+    return Data(name=name, augment=augment)
+
+
+def _check_reflection(crop: Crop, name: str, span: Span) -> None:
+    size = DATA_SETS[name].shape[1]
+    if crop.pad >= size:
+        most = f"at most {size - 1} pixels of `{name}`'s {size} can be reflected"
+        fail("E607", f"{most}, not {crop.pad}", span)
+
+
+def _augmentations(node: tree.Expression, scope: Scope, what: str) -> tuple[Augmentation, ...]:
+    if not isinstance(node, tree.ListLiteral):
+        fail("E606", f"{what} is a list: `[flip, crop(pad = 4, mode = reflect)]`", node.span)
+    return tuple(_augmentation(item, scope) for item in node.items)
+
+
+def _augmentation(node: tree.Expression, scope: Scope) -> Augmentation:
+    word, call = _choose(node, scope, "an augmentation", ("flip", "crop"))
+    if word == "flip":
+        _arguments(call, scope)
+        return Flip()
+    arguments = _arguments(call, scope, "pad", "mode")
+    return Crop(
+        arguments.read("pad", lambda n, s, what: read_integer(n, s, what, 1, 512)),
+        arguments.read("mode", lambda n, s, what: read_word(n, s, what, _PAD_MODES), "zeros"),
+    )
+
+
+_PAD_MODES = ("zeros", "reflect")
+
+
+# ---------------------------------------------------------------- optimizer and schedule
+
+
+def read_optimizer(node: tree.Expression, scope: Scope) -> Optimizer:
+    """Return an optimizer, with PyTorch's defaults but for the learning rate."""
+    word, call = _choose(node, scope, "`optimizer`", ("sgd", "adamw"))
+    if word == "adamw":
+        arguments = _arguments(call, scope, "lr", "betas", "weight_decay")
+        return AdamW(
+            lr=arguments.read("lr", _positive),
+            betas=arguments.read("betas", _betas, (0.9, 0.999)),
+            weight_decay=arguments.read("weight_decay", _natural, 0.01),
+        )
+    arguments = _arguments(call, scope, "lr", "momentum", "nesterov", "weight_decay")
+    momentum = arguments.read("momentum", read_rate, 0.0)
+    nesterov = arguments.read("nesterov", _flag, default=False)
+    if nesterov and momentum == 0:
+        message = "`nesterov` needs a momentum"
+        fail("E608", message, arguments.placed["nesterov"].span, "write `momentum = 0.9`")
+    return Sgd(
+        lr=arguments.read("lr", _positive),
+        momentum=momentum,
+        nesterov=nesterov,
+        weight_decay=arguments.read("weight_decay", _natural, 0.0),
+    )
+
+
+def _betas(node: tree.Expression, scope: Scope, what: str) -> tuple[float, float]:
+    if not isinstance(node, tree.ListLiteral) or len(node.items) != 2:
+        fail("E606", f"{what} is a list of two numbers: `[0.9, 0.999]`", node.span)
+    first, second = node.items
+    return read_rate(first, scope, what), read_rate(second, scope, what)
+
+
+def read_schedule(node: tree.Expression, scope: Scope) -> Schedule:
+    """Return a schedule of the learning rate."""
+    word, call = _choose(node, scope, "`schedule`", ("steps", "cosine"))
+    if word == "cosine":
+        return Cosine(warmup=_arguments(call, scope, "warmup").read("warmup", _natural, 0.0))
+    arguments = _arguments(call, scope, "at", "factor")
+    return Steps(at=arguments.read("at", _epochs), factor=arguments.read("factor", _positive))
+
+
+def _epochs(node: tree.Expression, scope: Scope, what: str) -> tuple[int, ...]:
+    value = evaluate(node, scope)
+    if not isinstance(value, ListValue) or not value.items:
+        fail("E606", f"{what} is a list of epochs: `[60, 120, 160]`", node.span)
+    numbers = [v.value for v in value.items if isinstance(v, Number)]
+    epochs = tuple(n for n in numbers if isinstance(n, int) and n >= 1)
+    if len(epochs) != len(value.items):
+        fail("E606", f"{what} lists epochs, which are integers from 1", node.span)
+    if any(left >= right for left, right in pairwise(epochs)):
+        fail("E607", f"the epochs of {what} must rise", node.span)
+    return epochs
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def _number(node: tree.Expression, scope: Scope, what: str) -> Number:
+    value = evaluate(node, scope)
+    if not isinstance(value, Number):
+        fail("E606", f"{what} is a number, not {type_name(value)}", node.span)
+    return value
+
+
+def _flag(node: tree.Expression, scope: Scope, what: str) -> bool:
+    value = evaluate(node, scope)
+    if not isinstance(value, bool):
+        fail("E606", f"{what} is true or false, not {type_name(value)}", node.span)
+    return value
+
+
+def read_integer(
+    node: tree.Expression, scope: Scope, what: str, least: int, most: int | None = None
+) -> int:
+    """Return an integer within these bounds; `what` names it in messages."""
+    number = _number(node, scope, what)
+    if not isinstance(number.value, int):
+        fail("E606", f"{what} is an integer, not {number}", node.span)
+    if number.value < least:
+        fail("E607", f"{what} is at least {least}, not {number}", node.span)
+    if most is not None and number.value > most:
+        fail("E607", f"{what} is at most {most}, not {number}", node.span)
+    return number.value
+
+
+def _positive(node: tree.Expression, scope: Scope, what: str) -> float:
+    number = _number(node, scope, what)
+    if number.value <= 0:
+        fail("E607", f"{what} is above 0, not {number}", node.span)
+    return float(number.value)
+
+
+def _natural(node: tree.Expression, scope: Scope, what: str) -> float:
+    number = _number(node, scope, what)
+    if number.value < 0:
+        fail("E607", f"{what} is at least 0, not {number}", node.span)
+    return float(number.value)
+
+
+def read_rate(node: tree.Expression, scope: Scope, what: str) -> float:
+    """Return a number of at least 0 and below 1."""
+    number = _number(node, scope, what)
+    if not 0 <= number.value < 1:
+        fail("E607", f"{what} is at least 0 and below 1, not {number}", node.span)
+    return float(number.value)

@@ -1,0 +1,203 @@
+"""Recipes: `train name { settings }` -> ir.recipe.Recipe, every number known and in its range."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
+from archdsl.ir.datasets import DATA_SETS
+from archdsl.ir.network import FeatureMap
+from archdsl.ir.recipe import Cosine, Recipe, Schedule, Steps
+from archdsl.semantics.evaluate import evaluate, fail
+from archdsl.semantics.recipe_values import (
+    DECAYS,
+    read_data,
+    read_integer,
+    read_optimizer,
+    read_rate,
+    read_schedule,
+    read_word,
+)
+from archdsl.semantics.signature import place
+from archdsl.semantics.values import Scope
+from archdsl.source import Span
+from archdsl.suggest import did_you_mean
+from archdsl.syntax import tree
+
+Result = TypeVar("Result")
+
+MAX_SEED = 2**63 - 1  # what torch.manual_seed takes
+
+_EXAMPLES = {
+    "data": "cifar10",
+    "batch": "128",
+    "epochs": "200",
+    "optimizer": "sgd(lr = 0.1, momentum = 0.9)",
+    "schedule": "cosine",
+}
+_OPTIONAL = ("label_smoothing", "decay", "seed")
+
+
+def build_recipe(
+    declaration: tree.Recipe,
+    call: tree.Call,
+    scope: Scope,
+    own: Scope,
+    diagnostics: Diagnostics,
+) -> Recipe | None:
+    """Return the recipe that `train = call` means, or None after a mistake.
+
+    `scope` is where the call stands, `own` an empty one of the recipe's file. Mistakes in
+    different settings are all added to `diagnostics`; SpecError is raised for those of the call.
+    """
+    _bind(declaration, call, scope, own)
+    settings = _Settings(_settings(declaration, diagnostics), declaration, diagnostics)
+    data = settings.read("data", lambda node: read_data(node, own))
+    batch = settings.read("batch", lambda node: read_integer(node, own, "`batch`", 1))
+    epochs = settings.read("epochs", lambda node: read_integer(node, own, "`epochs`", 1))
+    optimizer = settings.read("optimizer", lambda node: read_optimizer(node, own))
+    schedule = settings.read("schedule", lambda node: read_schedule(node, own))
+    smoothing = settings.read(
+        "label_smoothing", lambda n: read_rate(n, own, "`label_smoothing`"), 0.0
+    )
+    decay = settings.read("decay", lambda node: read_word(node, own, "`decay`", DECAYS), "all")
+    seed = settings.read("seed", lambda n: read_integer(n, own, "`seed`", 0, MAX_SEED), 0)
+    if data is None or batch is None or epochs is None or optimizer is None or schedule is None:
+        return None
+    if smoothing is None or decay is None or seed is None:
+        return None
+    _check_length(settings.nodes["schedule"], schedule, epochs, diagnostics)
+    return Recipe(
+        name=declaration.name.text,
+        data=data,
+        batch=batch,
+        epochs=epochs,
+        optimizer=optimizer,
+        schedule=schedule,
+        label_smoothing=smoothing,
+        decay=decay,
+        seed=seed,
+    )
+
+
+def check_fit(
+    recipe: Recipe, image: FeatureMap, output: FeatureMap, span: Span, diagnostics: Diagnostics
+) -> None:
+    """Say where a recipe's data set does not fit the network that is to be trained on it."""
+    data = DATA_SETS[recipe.data.name]
+    if output.size is not None:
+        message = f"a classifier gives one number for each class, this network gives {output}"
+        help_ = "end the network with `avgpool linear(classes)`, or drop `train =`"
+        diagnostics.add(Diagnostic(code="E609", message=message, span=span, help=help_))
+    elif output.channels < data.num_classes:
+        message = f"`{data.name}` has {data.num_classes} classes, the network gives {output}"
+        _warn("W602", message, span, diagnostics)
+    if image.shape != data.shape:
+        message = f"`{data.name}` has images {list(data.shape)}, the network takes {image}"
+        _warn("W602", message, span, diagnostics)
+
+
+def _check_length(
+    node: tree.Expression, schedule: Schedule, epochs: int, diagnostics: Diagnostics
+) -> None:
+    """Warn where the training ends before its schedule gets anywhere."""
+    match schedule:
+        case Steps(at=at) if at[-1] > epochs:
+            late = next(epoch for epoch in at if epoch > epochs)
+            message = f"the training ends after epoch {epochs}, before the step at {late}"
+            _warn("W601", message, node.span, diagnostics)
+        case Cosine(warmup=warmup) if warmup >= epochs:
+            message = f"the warm-up of {warmup:g} epochs fills all {epochs} epochs"
+            _warn("W601", message, node.span, diagnostics)
+        case _:
+            pass
+
+
+def _warn(code: str, message: str, span: Span, diagnostics: Diagnostics) -> None:
+    diagnostics.add(
+        Diagnostic(code=code, message=message, span=span, severity=Severity.WARNING),
+    )
+
+
+# ---------------------------------------------------------------- parameters and settings
+
+
+def _bind(declaration: tree.Recipe, call: tree.Call, scope: Scope, own: Scope) -> None:
+    """Define the recipe's parameters in its own scope."""
+    what = f"recipe `{declaration.name.text}`"
+    placed = place(call, [p.name.text for p in declaration.parameters], what)
+    for parameter in declaration.parameters:
+        name = parameter.name
+        if name.text in own.values:
+            fail("E315", f"`{name.text}` is declared twice", name.span)
+        if name.text in placed:
+            own.define(name, evaluate(placed[name.text], scope))
+        elif parameter.default is not None:
+            own.define(name, evaluate(parameter.default, own))
+        else:
+            note = Note("declared here", name.span)
+            fail("E312", f"{what} needs `{name.text}`", call.span, notes=(note,))
+
+
+def _settings(declaration: tree.Recipe, diagnostics: Diagnostics) -> Mapping[str, tree.Expression]:
+    """Return the settings by name; those that do not exist or stand twice are mistakes."""
+    found: dict[str, tree.Setting] = {}
+    known = (*_EXAMPLES, *_OPTIONAL)
+    for setting in declaration.settings:
+        name, span = setting.name.text, setting.name.span
+        if name not in known:
+            message = f"a recipe has no setting `{name}`"
+            help_ = did_you_mean(name, known)
+            diagnostics.add(Diagnostic(code="E602", message=message, span=span, help=help_))
+        elif name in found:
+            notes = (Note("set first here", found[name].name.span),)
+            message = f"`{name}` is set twice"
+            diagnostics.add(Diagnostic(code="E603", message=message, span=span, notes=notes))
+        else:
+            found[name] = setting
+    return {name: setting.value for name, setting in found.items()}
+
+
+class _Settings:
+    """Reads settings one by one: a mistake in one does not hide those of others."""
+
+    def __init__(
+        self,
+        nodes: Mapping[str, tree.Expression],
+        declaration: tree.Recipe,
+        diagnostics: Diagnostics,
+    ) -> None:
+        self.nodes = nodes
+        self.recipe = declaration.name
+        self.diagnostics = diagnostics
+
+    def read(
+        self,
+        name: str,
+        reader: Callable[[tree.Expression], Result],
+        default: Result | None = None,
+    ) -> Result | None:
+        """Return the value of a setting, or None after a mistake or where it is missing."""
+        if name not in self.nodes:
+            if default is None:
+                self._missing(name)
+            return default
+        try:
+            return reader(self.nodes[name])
+        except SpecError as error:
+            for diagnostic in error.diagnostics:
+                self.diagnostics.add(diagnostic)
+            return None
+
+    def _missing(self, name: str) -> None:
+        missing = [n for n in _EXAMPLES if n not in self.nodes]
+        if name != missing[0]:
+            return  # one message names them all
+        names = " and ".join(f"`{n}`" for n in missing)
+        self.diagnostics.add(
+            Diagnostic(
+                code="E604",
+                message=f"recipe `{self.recipe.text}` does not set {names}",
+                span=self.recipe.span,
+                help=f"write `{name} = {_EXAMPLES[name]}`",
+            )
+        )
