@@ -77,7 +77,7 @@ def compile(spec: str | PathLike[str], /, **arguments: Literal) -> CompiledNetwo
     Raises SpecError with everything that is wrong with it.
     """
     texts = {name: written(value) for name, value in arguments.items()}
-    return CompiledNetwork(compile_spec(fspath(spec), None, texts))
+    return CompiledNetwork(compile_spec(fspath(spec), arguments=texts))
 
 
 def _load(name: str, source: str) -> ModuleType:

@@ -4,7 +4,6 @@ Imports stand inside the functions, so that each command loads only what it need
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,10 +61,11 @@ def check(arguments: argparse.Namespace) -> int:
 
     results: list[dict[str, object]] = []
     for spec in arguments.specs:
-        path, network = _split(spec)
         try:
-            with progress(f"checking {spec}"):
-                checked = check_spec(path, network)
+            with progress() as show:
+                checked = check_spec(
+                    spec, progress=lambda network, spec=spec: show(f"{spec}: {network}")
+                )
         except SpecError as error:
             result = _check_result(spec, 0, 0, error.diagnostics)
         else:
@@ -107,16 +107,9 @@ def _compilation(arguments: argparse.Namespace) -> "Compilation":
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"argument `{name}` is set twice")
-    path, network = _split(arguments.spec)
-    compilation = compile_spec(path, network, dict(arguments.set))
+    compilation = compile_spec(arguments.spec, arguments=dict(arguments.set))
     print_diagnostics(compilation.warnings)
     return compilation
-
-
-def _split(spec: str) -> tuple[str, str | None]:
-    """Split `path.arch:network`."""
-    match = re.fullmatch(r"(.+\.arch):(\w+)", spec)
-    return (match[1], match[2]) if match else (spec, None)
 
 
 def _compiled_members(
@@ -167,7 +160,7 @@ def _refuse_too_many_tensors(compilation: "Compilation") -> None:
 
 def _errors_folder() -> Path:
     """Find the pages of the diagnostics: in the wheel, or beside the package in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     for folder in (package / "errors", package.parent / "docs" / "errors"):
         if folder.is_dir():
             return folder

@@ -3,8 +3,9 @@
 import os
 import re
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from shutil import get_terminal_size
 
 from archdsl.diagnostics import Diagnostic, render
 
@@ -17,17 +18,15 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
 
 
 @contextmanager
-def progress(message: str) -> Generator[None, None, None]:
-    """Show what takes long on a terminal, and wipe it out after."""
+def progress() -> Generator[Callable[[str], None], None, None]:
+    """Yield what shows, on a terminal, what is being worked on, and wipe that out at the end."""
     if not sys.stderr.isatty():
-        yield
+        yield lambda _: None
         return
-    sys.stderr.write(f"{message} ..")
-    sys.stderr.flush()
     try:
-        yield
+        yield _show_progress
     finally:
-        sys.stderr.write("\r" + " " * (len(message) + 3) + "\r")
+        _show_progress("")
 
 
 def fail(message: str, status: int) -> int:
@@ -39,6 +38,13 @@ def fail(message: str, status: int) -> int:
 def abandon_stdout() -> None:
     """Let nothing more be written to a pipe that nobody reads, not even as Python exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_progress(message: str) -> None:
+    """Replace the line by this one, cut to what fits."""
+    width = get_terminal_size().columns - 1
+    sys.stderr.write(f"\r\x1b[K{message[:width]}")
+    sys.stderr.flush()
 
 
 def _wants_color() -> bool:

@@ -1,0 +1,61 @@
+"""What the layers promise that `lint-imports` cannot see."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CODE = re.compile(r"\"([EW]\d{3})\"")
+
+
+def used_codes():
+    sources = (ROOT / "archdsl").rglob("*.py")
+    return {code for source in sources for code in CODE.findall(source.read_text("utf-8"))}
+
+
+def pages():
+    return {page.stem: page.read_text("utf-8") for page in (ROOT / "docs/errors").glob("*.md")}
+
+
+def test_each_diagnostic_has_a_page_and_each_page_a_diagnostic():
+    assert sorted(pages()) == sorted(used_codes())
+
+
+def test_a_page_begins_with_its_code():
+    assert [code for code, text in pages().items() if not text.startswith(f"# {code}")] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "absent"),
+    [
+        (["--version"], {"jinja2", "lark", "numpy", "torch"}),
+        (["params", "specs/resnet.arch"], {"jinja2", "numpy", "torch"}),
+        (["check", "specs/vgg16.arch"], {"jinja2", "numpy", "torch"}),
+        (["compile", "specs/resnet.arch", "--check"], {"numpy", "torch"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(command, absent):
+    program = (
+        "import sys\n"
+        "from archdsl.cli import main\n"
+        "try:\n"
+        f"    main({command!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        f"print(sorted({absent!r} & sys.modules.keys()))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_importing_archdsl_imports_nothing_else():
+    program = "import sys, archdsl; print([name for name in sys.modules if 'archdsl.' in name])"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"
