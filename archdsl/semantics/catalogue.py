@@ -60,7 +60,6 @@ class Facts(Record):
     """What annotations have decided about the layers at a place."""
 
     bn_affine: bool = True
-    frozen: bool = False
 
 
 class Built(Record):
@@ -136,7 +135,9 @@ def _kernel(use: Use) -> tuple[Number, ...]:
     return (use.arguments.numbers("kernel") * 2)[:2]
 
 
-def _padding(use: Use, kernel: tuple[Number, ...], dilation: tuple[Number, ...]) -> tuple[Number, ...]:
+def _padding(
+    use: Use, kernel: tuple[Number, ...], dilation: tuple[Number, ...]
+) -> tuple[Number, ...]:
     """Return the padding: as given, else (kernel - 1) // 2 * dilation, which keeps odd sizes."""
     if use.arguments.given("padding"):
         return (use.arguments.numbers("padding") * 2)[:2]
@@ -225,7 +226,9 @@ def _conv_transpose(use: Use, flow: Flow, _: Facts) -> Built:
     )
     for given, step, spread in zip(layer.output_padding, layer.stride, layer.dilation, strict=True):
         if given >= max(step, spread):
-            fail("E322", "`output_padding` must be smaller than the stride or the dilation", use.span)
+            fail(
+                "E322", "`output_padding` must be smaller than the stride or the dilation", use.span
+            )
     written = (
         _write("in_channels", flow.channels),
         _write("out_channels", out),
@@ -407,7 +410,9 @@ def _upsample(use: Use, _: Flow, __: Facts) -> Built:
 
 def _pixel_shuffle(use: Use, flow: Flow, _: Facts) -> Built:
     factor = use.arguments.number("factor")
-    square = Number(arithmetic("*", factor.value, factor.value), Operation("*", factor.expr, factor.expr))
+    square = Number(
+        arithmetic("*", factor.value, factor.value), Operation("*", factor.expr, factor.expr)
+    )
     _divides(square, flow, use.span, "the square of the factor,")
     channels = Number(
         arithmetic("/", flow.channels.value, square.value),
@@ -459,7 +464,12 @@ ROWS: dict[str, Row] = {
     "layernorm": Row((_EPS,), _layernorm),
     "groupnorm": Row((count("groups"), _EPS), _groupnorm),
     "local_response_norm": Row(
-        (default_count("size", 5), _number("alpha", "1e-4"), _number("beta", "0.75"), _number("k", "1")),
+        (
+            default_count("size", 5),
+            _number("alpha", "1e-4"),
+            _number("beta", "0.75"),
+            _number("k", "1"),
+        ),
         _local_response_norm,
     ),
     "maxpool": Row((_WINDOW, _OWN_STRIDE, _PADDING, _DILATION, _CEIL, _SIZE), _maxpool),
@@ -478,17 +488,24 @@ ROWS: dict[str, Row] = {
         str(kind): Row((_number("slope", _SLOPES[kind]),) if kind in _SLOPES else (), _activation)
         for kind in ActivationKind
     },
-    "prelu": Row((Parameter("per_channel", Kind.FLAG, default=False), _number("init", "0.25")), _prelu),
+    "prelu": Row(
+        (Parameter("per_channel", Kind.FLAG, default=False), _number("init", "0.25")), _prelu
+    ),
     "dropout": Row((_RATE,), _dropout),
     "dropout2d": Row((_RATE,), _dropout),
     "stochastic_depth": Row((_RATE,), _stochastic_depth),
     "flatten": Row((), _flatten),
     "pad": Row(
-        (Parameter("size", Kind.BORDER, required=True), option("mode", "zeros", "reflect", "replicate")),
+        (
+            Parameter("size", Kind.BORDER, required=True),
+            option("mode", "zeros", "reflect", "replicate"),
+        ),
         _pad,
     ),
     "channel_shuffle": Row((count("groups"),), _channel_shuffle),
-    "channel_split": Row((count("parts"), Parameter("part", Kind.NATURAL, required=True)), _channel_split),
+    "channel_split": Row(
+        (count("parts"), Parameter("part", Kind.NATURAL, required=True)), _channel_split
+    ),
     "upsample": Row((count("factor"), option("mode", "nearest", "bilinear")), _upsample),
     "pixel_shuffle": Row((count("factor"),), _pixel_shuffle),
     "scale": Row((_number("init", "1"),), _scale),

@@ -3,23 +3,22 @@
 from collections.abc import Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
-from archdsl.ir.layers import Flatten
-from archdsl.ir.network import FeatureMap, LayerNode, Literal, Network, Node
+from archdsl.ir.network import Literal, Network, Node
 from archdsl.ir.numbers import Number, Symbol
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context
-from archdsl.semantics.bodies import Bodies, Role, Site
+from archdsl.semantics.bodies import IMPLIED, Bodies
 from archdsl.semantics.evaluate import evaluate, fail
 from archdsl.semantics.flow import Flow
+from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
 from archdsl.semantics.recipes import build_recipe
 from archdsl.semantics.sharing import resolve_sharing
+from archdsl.semantics.state import Here, Role, Site
 from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
-
-IMPLIED = ("in_channels", "stride")
 
 
 class Elaborated(Record):
@@ -47,7 +46,7 @@ def elaborate(
     given, defaults = bind_network(declaration, arguments, scope)
     context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
     site = Site(scope=scope, role=Role.NETWORK, flow=None, context=context)
-    bodies.items(declaration.body.items, site, scope)
+    bodies.items(declaration.body.items, Here(site, scope))
     bodies.close_shares()
     if site.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
@@ -170,18 +169,5 @@ def _end_on_vector(site: Site) -> None:
     if site.flow.size != (1, 1):
         return
     last: Node = site.nodes[-1]
-    site.nodes.append(flatten(site.flow.map, last))
+    site.nodes.append(implied_flatten(site.flow.map, last.span))
     site.flow = Flow(site.flow.channels, None, site.flow.reduction)
-
-
-def flatten(given: FeatureMap, near: Node) -> LayerNode:
-    """Return the flatten that the language leaves unsaid."""
-    return LayerNode(
-        kind="flatten",
-        label=None,
-        layer=Flatten(),
-        input=given,
-        output=FeatureMap(given.channels),
-        implied=True,
-        span=near.span,
-    )

@@ -170,7 +170,6 @@ def _counted(
 
 def _literal(value: Quantity, span: Span) -> tree.Expression:
 
-
     if isinstance(value, int):
         return tree.NumberLiteral(Fraction(value), is_integer=True, span=span)
     return tree.ListLiteral(tuple(_literal(v, span) for v in value), span)
@@ -196,4 +195,3 @@ def _rebuild(
             return tree.Call(name, replaced, span)
         case _:
             return node
-

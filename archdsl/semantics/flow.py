@@ -26,3 +26,15 @@ class Flow(Record):
     def restarted(self, channels: Number | None = None) -> "Flow":
         """Return the flow as the start of a body: no strides passed yet."""
         return Flow(self.channels if channels is None else channels, self.size)
+
+
+def times(
+    left: tuple[Fraction, Fraction], right: tuple[Fraction, Fraction]
+) -> tuple[Fraction, Fraction]:
+    """Return the product of two reductions."""
+    return left[0] * right[0], left[1] * right[1]
+
+
+def told(flow: Flow) -> str:
+    """Return a map and how its channels were written, for a message."""
+    return f"{flow.map} with {flow.channels} channels"

@@ -139,7 +139,9 @@ class _Namer:
     def __init__(self, members: Sequence[Node]) -> None:
         self.taken = {label for node in members if (label := _label(node)) is not None}
         self.counts: dict[str, int] = {}
-        self.kept: dict[tuple[str, str], str] = {}  # (kind, configuration) of layers without tensors
+        self.kept: dict[
+            tuple[str, str], str
+        ] = {}  # (kind, configuration) of layers without tensors
         self.alone: dict[str, bool] = {}
         configurations: dict[str, set[str]] = {}
         for node in members:

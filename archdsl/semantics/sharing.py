@@ -84,7 +84,9 @@ class _Collector:
             case Residual(preactivation=before, residual=nodes, shortcut=shortcut):
                 for child in (*before, *nodes, *((shortcut,) if shortcut else ())):
                     self.visit(child, path)
-            case Combine(branches=nodes) | Network(body=nodes) | Block(body=nodes) | Part(body=nodes):
+            case (
+                Combine(branches=nodes) | Network(body=nodes) | Block(body=nodes) | Part(body=nodes)
+            ):
                 for child in nodes:
                     self.visit(child, path)
 

@@ -40,7 +40,9 @@ class Parameter(Record):
 class Arguments:
     """A call's arguments by parameter, checked; numbers keep how they were written."""
 
-    def __init__(self, values: Mapping[str, "tuple[Number, ...] | bool | str | None"], span: Span) -> None:
+    def __init__(
+        self, values: Mapping[str, "tuple[Number, ...] | bool | str | None"], span: Span
+    ) -> None:
         self._values = values
         self.span = span
 

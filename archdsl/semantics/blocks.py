@@ -1,0 +1,213 @@
+"""Elaborates an instance of a block, and carries its numbers out to whoever uses it."""
+
+from collections.abc import Mapping, Sequence
+
+from archdsl.diagnostics import Diagnostic, Note
+from archdsl.ir.network import Block, Drop, Let
+from archdsl.ir.numbers import Expr, Leaf, Number, Symbol, literal, substitute
+from archdsl.ir.rebuild import replace
+from archdsl.limits import MAX_NESTING
+from archdsl.record import Record
+from archdsl.semantics.annotations import Context, DropScope, read
+from archdsl.semantics.calls import gives_stride, stride_argument, without_stride
+from archdsl.semantics.evaluate import evaluate, fail, integer_of
+from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.signature import place
+from archdsl.semantics.state import Elaboration, Here, Role, Site
+from archdsl.semantics.values import BlockValue, Scope
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+
+class Instance(Record, kw_only=True):
+    """A block about to be built: who is called, how, and with what flowing in."""
+
+    value: BlockValue
+    call: tree.Call
+    scope: Scope  # of the call
+    flow: Flow
+    context: Context
+    stride: Number | None = None  # what the stage gives; a `stride =` in the call comes first
+    stride_span: Span | None = None  # where the stage says so
+    label: tree.Name | None = None
+
+    @property
+    def declaration(self) -> tree.Block:
+        """The block's declaration."""
+        return self.value.declaration
+
+
+class Bound(Record):
+    """A block's numbers over the names of whoever uses it."""
+
+    in_channels: Number
+    stride: Number
+    arguments: Mapping[str, Number]
+
+    def outward(self, number: Number, lets: Sequence[Let] = ()) -> Number:
+        """Return a number of the block over the names of whoever uses the block."""
+        own = {let.name: let.number.expr for let in lets}
+
+        def replaced(name: str) -> Expr:
+            if name in self.arguments:
+                return self.arguments[name].expr
+            if name in own:
+                return substitute(own[name], replaced)
+            match name:
+                case "in_channels":
+                    return self.in_channels.expr
+                case "stride":
+                    return self.stride.expr
+                case _:
+                    return Leaf(number.value, name)
+
+        return Number(number.value, substitute(number.expr, replaced))
+
+
+def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, here: Here) -> None:
+    """Add a block that stands alone in a body; in a stage the first one takes its stride."""
+    said = read(item.annotations, here.scope)
+    flow = elaboration.arriving(here, item.span)
+    here.site.flow = None
+    if flow is None:
+        return
+    context = elaboration.inside(said, here.site.context)
+    stage, stride, span = here.site.stride, None, None
+    if stage is not None and not gives_stride(item.call):
+        stride = literal(1 if stage.taken else stage.number.value)
+        span = None if stage.taken else stage.span
+        stage.taken = True
+    instance = Instance(
+        value=value,
+        call=item.call,
+        scope=here.scope,
+        flow=flow,
+        context=context,
+        stride=stride,
+        stride_span=span,
+        label=item.label,
+    )
+    block, here.site.flow = build_block(elaboration, instance)
+    if block is not None:
+        here.site.nodes.append(block)
+
+
+def build_block(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, Flow | None]:
+    """Return an instance of a block and what flows out of it; None after a mistake."""
+    elaboration.count_step(instance.call.span)
+    elaboration.depth += 1
+    try:
+        _check_depth(elaboration.depth, instance)
+        return _build(elaboration, instance)
+    finally:
+        elaboration.depth -= 1
+
+
+def _check_depth(depth: int, instance: Instance) -> None:
+    if depth <= MAX_NESTING:
+        return
+    name = instance.declaration.name
+    note = Note("the block is declared here", name.span)
+    message = f"blocks are nested deeper than {MAX_NESTING}: does `{name.text}` ever end?"
+    fail("E410", message, instance.call.span, notes=(note,))
+
+
+def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, Flow | None]:
+    declaration, flow, context = instance.declaration, instance.flow, instance.context
+    inner = Scope(instance.value.file)
+    bound = _bind(instance, inner)
+    drop = _drop(context)
+    own = read(declaration.annotations, inner)
+    inside = elaboration.inside(own, _below(context))
+    site = Site(
+        scope=inner,
+        role=Role.BLOCK,
+        flow=flow.restarted(Number(flow.channels.value, Symbol("in_channels"))),
+        context=replace(inside, in_run=inside.drop is not None),
+        in_block=True,
+    )
+    elaboration.items(declaration.body.items, Here(site, inner))
+    if site.flow is None:
+        return None, None
+    _check_stride(elaboration, instance, bound.stride, inner)
+    out = bound.outward(site.flow.channels, site.lets)
+    block = Block(
+        declaration=declaration.name.text,
+        file=instance.value.file.name,
+        label=instance.label.text if instance.label else None,
+        in_channels=bound.in_channels,
+        stride=bound.stride,
+        arguments=tuple(bound.arguments.items()),
+        lets=tuple(site.lets),
+        body=tuple(site.nodes),
+        input=flow.map,
+        output=site.flow.map,
+        out_channels=out,
+        drop=drop if own.drop is None else None,
+        span=instance.call.span,
+    )
+    return block, Flow(out, site.flow.size, times(flow.reduction, site.flow.reduction))
+
+
+def _drop(context: Context) -> Drop | None:
+    """Enter the block in the run whose rates grow with its blocks; return its place there."""
+    scope = context.drop
+    if not isinstance(scope, DropScope) or context.in_run:
+        return None
+    scope.blocks += 1
+    return Drop(scope.rate, scope.blocks, -scope.identity)
+
+
+def _below(context: Context) -> Context:
+    """Return the context inside a block: only the outermost block in reach has a drop rate."""
+    return replace(context, drop=None, in_run=False) if context.in_run else context
+
+
+def _bind(instance: Instance, inner: Scope) -> Bound:
+    """Define a block's names in `inner`; return its numbers over the names around it."""
+    declaration, scope, flow = instance.declaration, instance.scope, instance.flow
+    what = f"block `{declaration.name.text}`"
+    names = [p.name.text for p in declaration.parameters]
+    placed = place(without_stride(instance.call), names, what)
+    explicit = stride_argument(instance.call)
+    stride = instance.stride or literal(1)
+    if explicit is not None:
+        stride = integer_of(explicit, scope, "`stride`", 1)
+    inner.values["in_channels"] = Number(flow.channels.value, Symbol("in_channels"))
+    inner.values["stride"] = Number(stride.value, Symbol("stride"))
+    arguments: dict[str, Number] = {}
+    bound = Bound(flow.channels, stride, arguments)
+    for parameter in declaration.parameters:
+        name = parameter.name
+        if name.text in inner.values:
+            fail("E315", f"`{name.text}` exists by itself or is declared twice", name.span)
+        if name.text in placed:
+            given = evaluate(placed[name.text], scope)
+        elif parameter.default is not None:
+            given = evaluate(parameter.default, inner)
+            given = bound.outward(given) if isinstance(given, Number) else given
+        else:
+            note = Note("declared here", name.span)
+            fail("E312", f"{what} needs `{name.text}`", instance.call.span, notes=(note,))
+        if isinstance(given, Number):
+            arguments[name.text] = given
+            given = Number(given.value, Symbol(name.text))
+        inner.define(name, given)
+    return bound
+
+
+def _check_stride(
+    elaboration: Elaboration, instance: Instance, stride: Number, inner: Scope
+) -> None:
+    """Report a stride that no layer of the block uses; the block is built all the same."""
+    if stride.value == 1 or "stride" in inner.used:
+        return
+    name = instance.declaration.name
+    note = Note(f"block `{name.text}` has no layer with `stride = stride`", name.span)
+    explicit = stride_argument(instance.call)
+    span = explicit.span if explicit is not None else instance.stride_span or instance.call.span
+    message = f"no layer of the block uses the stride {stride}"
+    help_ = "write `stride = stride` in the layer that is to take it"
+    elaboration.diagnostics.add(
+        Diagnostic(code="E510", message=message, span=span, notes=(note,), help=help_)
+    )

@@ -1,0 +1,135 @@
+"""Elaborates a layer: its arguments, its map, and the weight it may share."""
+
+from archdsl.diagnostics import Note
+from archdsl.ir.layers import Conv, ConvTranspose, Flatten, Layer, Linear
+from archdsl.ir.network import FeatureMap, LayerNode
+from archdsl.ir.rebuild import replace
+from archdsl.ir.shapes import ShapeError, output_map, reduction
+from archdsl.semantics.annotations import Context, matches, read
+from archdsl.semantics.catalogue import Built, Facts, Use, bind_layer, build_layer
+from archdsl.semantics.evaluate import check_size, fail
+from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.state import Elaboration, Here
+from archdsl.semantics.values import LayerValue
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+
+def add_layer(elaboration: Elaboration, item: tree.Element, here: Here) -> None:
+    """Add a layer, called by its word."""
+    _add(elaboration, bind_layer(item.call, here.scope), item, here)
+
+
+def add_layer_value(
+    elaboration: Elaboration, value: LayerValue, item: tree.Element, here: Here
+) -> None:
+    """Add a layer that a variable holds: its arguments come with it, or stand here."""
+    call, scope = value.call, value.scope
+    if item.call.arguments is not None:
+        if call.arguments is not None:
+            message = f"`{item.call.name.text}` has its arguments already"
+            fail("E311", message, item.call.span)
+        call, scope = _called(item.call, call.name), here.scope
+    _add(elaboration, bind_layer(call, scope), item, here)
+
+
+def _called(call: tree.Call, name: tree.Name) -> tree.Call:
+    """Return the call with another name in its place."""
+    return tree.Call(tree.Name(name.text, call.name.span), call.arguments, call.span)
+
+
+def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> None:
+    elaboration.count_step(item.span)
+    said = read(item.annotations, here.scope)
+    flow = elaboration.arriving(here, item.span)
+    if flow is None:
+        return
+    context = elaboration.inside(said, here.site.context)
+    if use.kind == "linear" and flow.size is not None:
+        flow = _flattened(flow, here, item.span)
+    built = build_layer(use, flow, Facts(bn_affine=context.bn_affine))
+    output = _output(built, use, flow)
+    label = item.label.text if item.label else None
+    here.site.nodes.append(
+        LayerNode(
+            kind=use.kind,
+            label=label,
+            layer=built.layer,
+            input=flow.map,
+            output=output,
+            written=built.written,
+            shared=_share_key(elaboration, built.layer, label, context),
+            frozen=context.frozen,
+            span=item.call.span,
+        )
+    )
+    channels = built.channels or flow.channels
+    passed = times(flow.reduction, reduction(built.layer))
+    here.site.flow = Flow(channels, output.size, passed)
+
+
+def _output(built: Built, use: Use, flow: Flow) -> FeatureMap:
+    try:
+        output = output_map(built.layer, flow.map)
+    except ShapeError as error:
+        pixels = "no pixels" if flow.size is None else f"{flow.size[0]} x {flow.size[1]} pixels"
+        note = Note(f"it is given {flow.channels} channels, {pixels}")
+        fail("E330", f"`{use.word}`: {error}", use.span, notes=(note,))
+    for size in output.shape:
+        check_size(size, use.span)
+    return output
+
+
+def _flattened(flow: Flow, here: Here, span: Span) -> Flow:
+    """Add the flatten that `linear` leaves unsaid after a map of one pixel."""
+    if flow.size != (1, 1):
+        help_ = "put `avgpool` or `flatten` before it"
+        fail("E331", f"`linear` takes a vector, not the map {flow.map}", span, help_)
+    after = Flow(flow.channels, None, flow.reduction)
+    here.site.nodes.append(implied_flatten(flow.map, span))
+    return after
+
+
+def implied_flatten(given: FeatureMap, span: Span) -> LayerNode:
+    """Return a flatten of [C, 1, 1] that the language leaves unsaid."""
+    return LayerNode(
+        kind="flatten",
+        label=None,
+        layer=Flatten(),
+        input=given,
+        output=FeatureMap(given.channels),
+        implied=True,
+        span=span,
+    )
+
+
+def _share_key(
+    elaboration: Elaboration, layer: Layer, label: str | None, context: Context
+) -> int | None:
+    """Return the key of the weight that a layer shares, if the innermost `share` takes it."""
+    if not isinstance(layer, Conv | ConvTranspose | Linear):
+        return None
+    for scope in reversed(context.shares):
+        if not matches(scope.annotation, layer, label):
+            continue
+        scope.matched = True
+        if context.index < scope.annotation.start:
+            return None
+        geometry = _geometry(layer, any_stride=scope.annotation.any_stride)
+        keys = elaboration.share_keys
+        key = keys.setdefault((scope.identity, geometry), len(keys) + 1)
+        elaboration.share_scopes[key] = scope
+        return key
+    return None
+
+
+def _geometry(layer: Conv | ConvTranspose | Linear, *, any_stride: bool) -> Layer:
+    """Return what layers must have in common to share a weight: not the padding."""
+    match layer:
+        case Linear():
+            return layer
+        case Conv():
+            layer = replace(layer, padding=(0, 0))
+        case ConvTranspose():
+            layer = replace(layer, padding=(0, 0), output_padding=(0, 0))
+    return replace(layer, stride=(1, 1)) if any_stride else layer

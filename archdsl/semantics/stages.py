@@ -1,0 +1,254 @@
+"""Elaborates stages, repeats and loops; equal blocks in a row are folded."""
+
+from typing import NoReturn
+
+from archdsl.ir.network import Block, FeatureMap, Item, Stage
+from archdsl.ir.numbers import Number, leaf, literal
+from archdsl.ir.rebuild import replace
+from archdsl.limits import MAX_DIFFERENT_BLOCKS
+from archdsl.semantics.annotations import Context, DropScope, read
+from archdsl.semantics.blocks import Instance, build_block
+from archdsl.semantics.calls import gives_stride
+from archdsl.semantics.evaluate import check_size, evaluate, fail, integer_of
+from archdsl.semantics.flow import Flow
+from archdsl.semantics.signature import place
+from archdsl.semantics.state import Elaboration, Here, Role, Site, StageStride
+from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value, type_name
+from archdsl.semantics.words import is_layer_word
+from archdsl.source import Span
+from archdsl.suggest import did_you_mean
+from archdsl.syntax import tree
+
+
+def add_stage(elaboration: Elaboration, item: tree.Stage, here: Here) -> None:
+    """Add a stage: repeats of a block, or members written out."""
+    site = here.site
+    if site.role in (Role.COMBINE, Role.STAGE):
+        fail("E414", "a stage stands in a network, a block or a part", item.name.span)
+    elaboration.check_label(item.name, site)
+    stride = _stage_stride(item, here.scope)
+    said = read(item.annotations, here.scope)
+    flow = elaboration.arriving(here, item.span)
+    site.flow = None
+    if flow is None:
+        return
+    context = elaboration.inside(said, site.context, grows=True)
+    context = replace(context, level=context.level + 1)
+    match item.content:
+        case tree.Repeat() as repeat:
+            run = _Run(elaboration, repeat, here.scope, context, stride)
+            items, site.flow = run.elaborate(flow)
+        case tree.Body() as body:
+            inside = elaboration.inside_site(Role.STAGE, flow, context, here)
+            items = _members(elaboration, body, inside, stride)
+            site.flow = inside.flow
+    if site.flow is None:
+        return
+    if not items:
+        fail("E416", f"stage `{item.name.text}` is empty", item.name.span)
+    site.nodes.append(_stage("stage", item.name, items, (flow.map, site.flow.map), stride))
+
+
+def _stage(
+    kind: str,
+    label: tree.Name,
+    items: tuple[Item, ...],
+    maps: tuple[FeatureMap, FeatureMap],
+    stride: StageStride,
+) -> Stage:
+    return Stage(
+        kind=kind,
+        label=label.text,
+        items=items,
+        stride=int(stride.number.value),
+        input=maps[0],
+        output=maps[1],
+        span=label.span,
+    )
+
+
+def _stage_stride(item: tree.Stage, scope: Scope) -> StageStride:
+    call = tree.Call(item.name, item.arguments, item.name.span)
+    node = place(call, ["stride"], "a stage").get("stride")
+    if node is None:
+        return StageStride(literal(1), item.name.span)
+    return StageStride(integer_of(node, scope, "`stride`", 1), node.span)
+
+
+def _members(
+    elaboration: Elaboration, body: tree.Body, inside: Site, stride: StageStride
+) -> tuple[Item, ...]:
+    """Elaborate a stage that is written out; its first block takes the stride."""
+    inside.stride = stride
+    inside.scope.values["stride"] = literal(stride.number.value)
+    elaboration.items(body.items, Here(inside, inside.scope))
+    if inside.flow is not None and not stride.taken and "stride" not in inside.scope.used:
+        fail("E510", f"nothing in the stage uses the stride {stride.number}", stride.span)
+    return tuple(Item(node) for node in inside.nodes)
+
+
+# ---------------------------------------------------------------- repeats
+
+
+class _Run:
+    """`n * block(..)`: elaborated block by block until the rest is equal, then folded."""
+
+    def __init__(
+        self,
+        elaboration: Elaboration,
+        repeat: tree.Repeat,
+        scope: Scope,
+        context: Context,
+        stride: StageStride,
+    ) -> None:
+        self.elaboration = elaboration
+        self.repeat = repeat
+        self.scope = scope
+        self.context = context
+        self.stride = stride
+        self.count = _repeats(repeat, scope)
+        # A `from` makes the blocks before it differ from those after it.
+        self.settles = max((s.annotation.start for s in context.shares), default=1)
+
+    def elaborate(self, flow: Flow) -> tuple[tuple[Item, ...], Flow | None]:
+        value = self.elaboration.callee(self.repeat.call.name, self.scope)
+        if not isinstance(value, BlockValue):
+            _not_a_block(self.repeat, self.scope)
+        items: list[Item] = []
+        done = 0
+        current: Flow | None = flow
+        while done < self.count:
+            if done >= MAX_DIFFERENT_BLOCKS:
+                message = f"more than {MAX_DIFFERENT_BLOCKS:,} blocks differ"
+                fail("E309", message, self.repeat.span)
+            block, current = self._block(value, current, done)
+            if block is None or current is None:
+                return (), None
+            copies = self._copies(block, done)
+            items.append(Item(block, copies))
+            done += copies
+        return tuple(items), current
+
+    def _block(self, value: BlockValue, flow: Flow, done: int) -> tuple[Block | None, Flow | None]:
+        first = done == 0
+        stride = literal(self.stride.number.value if first else 1)
+        instance = Instance(
+            value=value,
+            call=self.repeat.call,
+            scope=self.scope,
+            flow=flow,
+            context=replace(self.context, index=done + 1),
+            stride=None if gives_stride(self.repeat.call) else stride,
+            stride_span=self.stride.span if first else None,
+        )
+        return build_block(self.elaboration, instance)
+
+    def _copies(self, block: Block, done: int) -> int:
+        """Return how many blocks from here on are this one."""
+        equal = block.stride.value == 1 and block.output == block.input
+        if not (self.elaboration.fold and equal and done + 1 >= self.settles):
+            return 1
+        copies = self.count - done
+        if isinstance(self.context.drop, DropScope) and not self.context.in_run:
+            self.context.drop.blocks += copies - 1
+        return copies
+
+
+def _repeats(repeat: tree.Repeat, scope: Scope) -> int:
+    first, last = repeat.factors[:1], repeat.factors[-1:]
+    span = first[0].span.to(last[0].span) if first else repeat.span
+    count = 1
+    for factor in repeat.factors:
+        count *= int(integer_of(factor, scope, "a number of blocks").value)
+        check_size(count, span)
+    if count < 1:
+        fail("E303", "a stage has at least 1 block, not 0", span)
+    return count
+
+
+def _not_a_block(repeat: tree.Repeat, scope: Scope) -> NoReturn:
+    name = repeat.call.name
+    if is_layer_word(name.text):
+        help_ = f"declare `block name {{ {repeat.call.span.text} }}` and repeat that"
+        fail("E417", f"a stage repeats blocks; `{name.text}` is a layer", name.span, help_)
+    blocks = [n for n, v in scope.names().items() if isinstance(v, BlockValue)]
+    help_ = did_you_mean(name.text, [*scope.file.blocks, *blocks])
+    fail("E301", f"there is no block `{name.text}`", name.span, help_)
+
+
+# ---------------------------------------------------------------- loops
+
+
+def add_loop(elaboration: Elaboration, item: tree.Loop, here: Here) -> None:
+    """Add what a loop gives: its items one after another, or a run of blocks by index."""
+    site = here.site
+    values = _sequence(item, here.scope)
+    if not _is_run(elaboration, item, here):
+        _iterate(elaboration, item, values, here)
+        return
+    context = replace(site.context, level=site.context.level + 1)
+    run = Site(
+        scope=here.scope,
+        role=Role.STAGE,
+        flow=site.flow,
+        context=context,
+        in_block=site.in_block,
+    )
+    _iterate(elaboration, item, values, Here(run, here.scope))
+    given, site.flow = site.flow, run.flow
+    if given is not None and run.flow is not None and run.nodes:
+        site.nodes.append(_run_of(run, given.map, run.flow.map, item.span))
+
+
+def _iterate(
+    elaboration: Elaboration, item: tree.Loop, values: tuple[Value, ...], here: Here
+) -> None:
+    context = here.site.context
+    for i, value in enumerate(values):
+        elaboration.count_step(item.span)
+        here.site.context = replace(context, index=i + 1)
+        inner = elaboration.inner_scope(here)
+        _define(item, inner, i, value)
+        elaboration.items(item.body.items, Here(here.site, inner))
+    here.site.context = context
+
+
+def _sequence(item: tree.Loop, scope: Scope) -> tuple[Value, ...]:
+    sequence = evaluate(item.sequence, scope)
+    match sequence:
+        case ListValue(items=values):
+            return values
+        case DictValue(items=pairs):
+            return tuple(key for key, _ in pairs)
+        case _:
+            span = item.sequence.span
+            help_ = f"write `range({span.text})`" if isinstance(sequence, Number) else None
+            fail("E302", f"a loop goes over a list, not {type_name(sequence)}", span, help_)
+
+
+def _define(item: tree.Loop, scope: Scope, index: int, value: Value) -> None:
+    name = item.names[-1]
+    scope.define(name, leaf(value.value, name.text) if isinstance(value, Number) else value)
+    if len(item.names) > 1:
+        scope.define(item.names[0], leaf(index, item.names[0].text))
+
+
+def _is_run(elaboration: Elaboration, item: tree.Loop, here: Here) -> bool:
+    """Say whether each iteration is one unnamed block: they then go by index."""
+    if here.site.role in (Role.STAGE, Role.COMBINE):
+        return False
+    elements = [i for i in item.body.items if not isinstance(i, tree.Let | tree.Require)]
+    match elements:
+        case [tree.Element(label=None, body=None, call=call)]:
+            return isinstance(elaboration.callee(call.name, here.scope), BlockValue)
+        case _:
+            return False
+
+
+def _run_of(run: Site, given: FeatureMap, after: FeatureMap, span: Span) -> Stage:
+    first = run.nodes[0]
+    assert isinstance(first, Block)
+    items = tuple(Item(node) for node in run.nodes)
+    return Stage(
+        kind=first.declaration, label=None, items=items, input=given, output=after, span=span
+    )

@@ -1,0 +1,251 @@
+"""The state of an elaboration: sites, counters, and what annotations have said."""
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from fractions import Fraction
+
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity
+from archdsl.ir.layers import Layer
+from archdsl.ir.names import is_usable_attribute
+from archdsl.ir.network import (
+    FeatureMap,
+    Let,
+    Node,
+    Part,
+)
+from archdsl.ir.numbers import (
+    Number,
+    leaf,
+)
+from archdsl.limits import MAX_DIFFERENT_BLOCKS
+from archdsl.record import Record
+from archdsl.semantics.annotations import Context, DropScope, Said, Share, ShareScope, read
+from archdsl.semantics.evaluate import fail
+from archdsl.semantics.flow import Flow
+from archdsl.semantics.values import (
+    BlockValue,
+    LayerValue,
+    Scope,
+    Value,
+)
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+
+class Role(Enum):
+    """What a body is the body of."""
+
+    NETWORK = auto()
+    BLOCK = auto()
+    PART = auto()
+    STAGE = auto()
+    COMBINE = auto()
+
+
+class StageStride:
+    """The stride of a stage on its way to its first block."""
+
+    def __init__(self, number: Number, span: Span) -> None:
+        self.number = number
+        self.span = span
+        self.taken = number.value == 1
+
+
+class Site:
+    """A body being elaborated: what it has become so far, and what flows at its end.
+
+    `flow` is None before `input`, and after a mistake: what follows is then checked only for
+    mistakes that need no map.
+    """
+
+    def __init__(
+        self,
+        *,
+        scope: Scope,
+        role: Role,
+        flow: Flow | None,
+        context: Context,
+        in_block: bool = False,
+        stride: StageStride | None = None,
+    ) -> None:
+        self.scope = scope
+        self.role = role
+        self.flow = flow
+        self.start = flow
+        self.context = context
+        self.in_block = in_block
+        self.stride = stride
+        self.nodes: list[Node] = []
+        self.lets: list[Let] = []
+        self.branches: list[Part] = []
+        self.flows: list[tuple[Flow, Span]] = []  # of the branches
+        self.labels: dict[str, Span] = {}
+        self.input: FeatureMap | None = None
+        self.expects: list[tree.Expect] = []
+        self.recipe: tree.Call | None = None
+
+
+class Here(Record):
+    """Where an item stands: in a site, with the names it sees."""
+
+    site: Site
+    scope: Scope
+
+
+class Elaboration:
+    """What elaborating one network keeps in mind, and what all rooms of it use.
+
+    `items` is given by bodies.py: bodies stand in everything that stands in bodies.
+    """
+
+    def __init__(self, *, fold: bool = True) -> None:
+        self.fold = fold
+        self.diagnostics = Diagnostics()
+        self.identity = 0
+        self.steps = 0  # layers, blocks and iterations so far
+        self.depth = 0  # blocks inside one another
+        self.shares: list[ShareScope] = []
+        self.share_keys: dict[tuple[int, Layer], int] = {}
+        self.share_scopes: dict[int, ShareScope] = {}  # by key
+        self.drops: dict[int, DropScope] = {}
+
+    def apply(
+        self,
+        annotations: Sequence[tree.Call],
+        scope: Scope,
+        context: Context,
+        *,
+        grows: bool = False,
+    ) -> Context:
+        """Return what holds inside something with these annotations."""
+        return self.inside(read(annotations, scope), context, grows=grows)
+
+    def inside(self, said: Said, context: Context, *, grows: bool = False) -> Context:
+        """Return the context with what was said; where a drop rate `grows` it does so by block."""
+        shares = tuple(self._share(share, context) for share in reversed(said.shares))
+        drop = context.drop
+        if said.drop is not None:
+            drop = self._drop(said.drop) if grows else said.drop
+        return Context(
+            bn_affine=context.bn_affine if said.bn_affine is None else said.bn_affine,
+            frozen=context.frozen if said.frozen is None else said.frozen,
+            shares=(*context.shares, *shares),
+            drop=drop,
+            in_run=context.in_run and said.drop is None,
+            level=context.level,
+            index=context.index,
+        )
+
+    def _share(self, share: Share, context: Context) -> ShareScope:
+        scope = ShareScope(share, self._next_identity(), context.level)
+        self.shares.append(scope)
+        return scope
+
+    def _drop(self, rate: Fraction) -> DropScope:
+        scope = DropScope(rate, self._next_identity())
+        self.drops[scope.identity] = scope
+        return scope
+
+    def _next_identity(self) -> int:
+        self.identity += 1
+        return self.identity
+
+    def close_shares(self) -> None:
+        """Report each `share` that matched nothing anywhere it applied."""
+        matched = {s.annotation.span.start for s in self.shares if s.matched}
+        for scope in self.shares:
+            if scope.annotation.span.start not in matched and not self.diagnostics.has_errors:
+                what = ", ".join(f"`{s}`" for s in scope.annotation.selectors)
+                self.diagnostics.add(
+                    Diagnostic(
+                        code="E507",
+                        message=f"no layer here is {what}: nothing is shared",
+                        span=scope.annotation.span,
+                        help="name a kind such as `conv3x3`, or a layer's written name",
+                    )
+                )
+
+    def count_step(self, span: Span) -> None:
+        """Count a layer, a block or an iteration; raise SpecError past the limit."""
+        self.steps += 1
+        if self.steps > MAX_DIFFERENT_BLOCKS * 20:
+            fail("E309", f"more than {MAX_DIFFERENT_BLOCKS * 20:,} layers differ", span)
+
+    def inner_scope(self, here: Here) -> Scope:
+        """Return a scope inside; in a network `in_channels` is what the innermost body is given."""
+        inner = here.scope.child()
+        if not here.site.in_block and here.site.flow is not None:
+            inner.values["in_channels"] = leaf(here.site.flow.channels.value, "in_channels")
+        return inner
+
+    def arriving(self, here: Here, span: Span) -> Flow | None:
+        """Return what flows in, or None after a mistake; complain where nothing does yet."""
+        site = here.site
+        waiting = site.flow is None and site.role is Role.NETWORK and site.input is None
+        if waiting and not self.diagnostics.has_errors:
+            help_ = "begin the network with `input(3, 32, 32)`: channels, height, width"
+            fail("E403", "nothing flows in here yet", span, help_)
+        return site.flow
+
+    def check_label(self, label: tree.Name, site: Site) -> None:
+        """Enter a written name; raise SpecError where it is taken or no member can have it."""
+        if not is_usable_attribute(label.text):
+            message = f"`{label.text}` cannot name a member of a PyTorch module"
+            fail("E317", message, label.span, f"write `{label.text.strip('_')}_` or another name")
+        if label.text in site.labels:
+            note = Note("named first here", site.labels[label.text])
+            fail("E202", f"two members are named `{label.text}`", label.span, notes=(note,))
+        site.labels[label.text] = label.span
+
+    def inside_site(self, role: Role, flow: Flow | None, context: Context, here: Here) -> Site:
+        """Return the site of a body that stands here."""
+        return Site(
+            scope=self.inner_scope(here),
+            role=role,
+            flow=flow,
+            context=context,
+            in_block=here.site.in_block,
+        )
+
+    def part(
+        self,
+        named: tuple[str, tree.Name | None],
+        body: tree.Body,
+        flow: Flow | None,
+        context: Context,
+        here: Here,
+    ) -> tuple[Part | None, Flow | None]:
+        """Elaborate the body of a part, a branch or a shortcut; `named` is its kind and label."""
+        kind, label = named
+        inside = self.inside_site(Role.PART, flow, context, here)
+        self.items(body.items, Here(inside, inside.scope))
+        if flow is None or inside.flow is None:
+            return None, None
+        part = Part(
+            kind=kind,
+            label=label.text if label else None,
+            body=tuple(inside.nodes),
+            input=flow.map,
+            output=inside.flow.map,
+            span=body.span,
+        )
+        return part, inside.flow
+
+    def warn(self, code: str, message: str, span: Span) -> None:
+        """Add a warning."""
+        self.diagnostics.add(
+            Diagnostic(code=code, message=message, span=span, severity=Severity.WARNING)
+        )
+
+    def callee(self, name: tree.Name, scope: Scope) -> Value | None:
+        """Return what a word in the place of a call means; None for a layer or a construct."""
+        held = scope.find(name.text) if name.text not in ("in_channels", "stride") else None
+        if isinstance(held, BlockValue | LayerValue):
+            return held
+        if name.text in scope.file.blocks:
+            return BlockValue(*scope.file.blocks[name.text])
+        return None
+
+    def items(self, items: Sequence[tree.Item], here: Here) -> None:
+        """Elaborate items into a site; a mistake in one does not hide those of others."""
+        raise NotImplementedError
