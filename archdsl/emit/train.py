@@ -294,7 +294,9 @@ def _optimizer(recipe: Recipe, *, any_frozen: bool) -> tuple[str, tuple[str, ...
 def _params(decay: str, *, any_frozen: bool) -> str:
     if decay == "weights":
         return "param_groups(model, config.weight_decay)"
-    return "[p for p in model.parameters() if p.requires_grad]" if any_frozen else "model.parameters()"
+    return (
+        "[p for p in model.parameters() if p.requires_grad]" if any_frozen else "model.parameters()"
+    )
 
 
 def _any_frozen(network: Network) -> bool:

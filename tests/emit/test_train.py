@@ -1,0 +1,586 @@
+"""The training script: its text, its parts run in this process, and whole runs as a user has them.
+
+Networks here are stand-ins of a few layers; `test_digits_reach_97_percent` trains the shipped one.
+"""
+
+import gzip
+import importlib.util
+import json
+import math
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from archdsl.emit.train import number, render_train
+from archdsl.ir.layers import Conv
+from archdsl.ir.network import FeatureMap, LayerNode, Network
+from archdsl.ir.recipe import AdamW, Cosine, Crop, Data, Flip, Recipe, Sgd, Steps
+from archdsl.source import SourceFile, Span
+
+ROOT = Path(__file__).resolve().parents[2]
+NOWHERE = Span(SourceFile("test.arch", ""), 0, 0)
+SHAPES = {
+    "digits": (1, 8, 8),
+    "mnist": (1, 28, 28),
+    "fashion_mnist": (1, 28, 28),
+    "cifar10": (3, 32, 32),
+    "cifar100": (3, 32, 32),
+}
+MODEL = '''"""A stand-in for a generated model."""
+
+from torch import nn
+
+
+class {name}(nn.Sequential):
+    """Image classifier with batch norm and dropout, so that it has buffers and draws numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d({channels}, 8, kernel_size=3, stride=2, bias=False),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(0.2),
+            nn.Linear(32, {classes}),
+        )
+'''
+
+
+def network(data="digits", frozen=False):
+    channels, height, width = SHAPES[data]
+    image, classes = FeatureMap(channels, (height, width)), 100 if data == "cifar100" else 10
+    conv = Conv(in_channels=channels, out_channels=8, kernel_size=(3, 3))
+    node = LayerNode(
+        kind="conv",
+        label=None,
+        name="conv1",
+        layer=conv,
+        input=image,
+        output=FeatureMap(8, (height - 2, width - 2)),
+        frozen=frozen,
+        span=NOWHERE,
+    )
+    return Network(
+        name="tiny",
+        file="tiny.arch",
+        arguments=(),
+        defaults=(),
+        input=image,
+        output=FeatureMap(classes),
+        body=(node,),
+        span=NOWHERE,
+    )
+
+
+def recipe(data="digits", augment=(), **settings):
+    plain = {
+        "name": "quick",
+        "data": Data(name=data, augment=augment),
+        "batch": 32,
+        "epochs": 3,
+        "optimizer": Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        "schedule": Cosine(),
+    }
+    return Recipe(**{**plain, **settings})
+
+
+def script(recipe, class_name="Tiny", **facts):
+    return render_train(
+        network(recipe.data.name, **facts), recipe, class_name, "archdsl compile tiny.arch"
+    )
+
+
+def write(folder, recipe, class_name="Tiny", **facts):
+    """Write a folder such as `archdsl compile` makes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    channels = SHAPES[recipe.data.name][0]
+    classes = network(recipe.data.name).output.channels
+    model = MODEL.format(name=class_name, channels=channels, classes=classes)
+    (folder / "model.py").write_text(model)
+    (folder / "train.py").write_text(script(recipe, class_name, **facts))
+    return folder
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Return a function that imports a recipe's script as a module."""
+
+    def load(recipe, **facts):
+        folder = write(tmp_path / f"script{len(list(tmp_path.iterdir()))}", recipe, **facts)
+        monkeypatch.delitem(sys.modules, "model", raising=False)
+        monkeypatch.syspath_prepend(folder)
+        spec = importlib.util.spec_from_file_location("train_of_test", folder / "train.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "train_of_test", module)  # dataclasses look it up
+        spec.loader.exec_module(module)
+        monkeypatch.delitem(sys.modules, "model")
+        return module
+
+    return load
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def start(folder, *flags):
+    command = [sys.executable, folder / "train.py", *map(str, flags)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **pipes)
+
+
+def train(folder, *flags):
+    """Run a script and return its exit status, stdout and stderr."""
+    process = start(folder, *flags)
+    stdout, stderr = process.communicate(timeout=120)
+    return process.returncode, stdout, stderr
+
+
+def log_of(out):
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+# ---------------------------------------------------------------- the text
+
+VARIANTS = {
+    "digits": recipe(schedule=Cosine(warmup=1.0), label_smoothing=0.1),
+    "mnist": recipe("mnist", (Crop(2),), optimizer=AdamW(lr=1e-3), decay="weights"),
+    "fashion": recipe("fashion_mnist", (Flip(),), optimizer=Sgd(lr=0.1)),
+    "cifar10": recipe(
+        "cifar10", (Flip(), Crop(4, "reflect")), schedule=Steps(at=(60, 120, 160), factor=0.2)
+    ),
+    "cifar100": recipe("cifar100", optimizer=AdamW(lr=1e-3, betas=(0.9, 0.95))),
+}
+
+
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("generated")
+    for name, variant in VARIANTS.items():
+        write(folder / name, variant, "Config" if name == "mnist" else "Tiny")
+    return folder
+
+
+def run(*command):
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+
+
+def test_scripts_are_clean_for_ruff(variants):
+    pyproject = ROOT / "pyproject.toml"
+    ignored = tomllib.loads(pyproject.read_text())["tool"]["ruff"]["lint"]["per-file-ignores"]
+    scripts = sorted(variants.glob("*/train.py"))
+    ruff = (sys.executable, "-m", "ruff")
+    options = ("--config", pyproject, "--no-cache", "--ignore", ",".join(ignored["generated/**"]))
+    checked = run(*ruff, "check", *options, *scripts)
+    assert checked.returncode == 0, checked.stdout
+    formatted = run(
+        *ruff, "format", "--isolated", "--no-cache", "--line-length", 100, "--diff", *scripts
+    )
+    assert formatted.returncode == 0, formatted.stdout
+
+
+def test_scripts_are_clean_for_pyright(variants):
+    # Not `strict`: PyTorch's own annotations are too loose for it.
+    (variants / "pyrightconfig.json").write_text('{"typeCheckingMode": "basic"}')
+    pyright = (sys.executable, "-m", "pyright", "--pythonpath", sys.executable)
+    checked = run(*pyright, "--project", variants / "pyrightconfig.json")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_script_holds_only_what_its_recipe_needs():
+    text = script(VARIANTS["cifar100"])
+    absent = ("SGD", "momentum", "milestones", "warmup", "def flip", "def crop", "label_smoothing")
+    assert [word for word in absent if word in text] == []
+    assert "torch.optim.AdamW(" in text
+    assert "betas=(0.9, 0.95)," in text
+    text = script(VARIANTS["fashion"])
+    assert [word for word in ("Adam", "crop", "cifar", "pickle", "groups(") if word in text] == []
+
+
+def test_the_header_names_the_command_and_the_recipe():
+    text = script(recipe())
+    assert text.startswith('"""Train Tiny on scikit-learn\'s handwritten digits.\n')
+    assert "Compiled by `archdsl compile tiny.arch` from the recipe `quick`" in text
+
+
+def test_a_network_may_be_called_like_something_in_the_script(load):
+    module = load(recipe(), class_name="Config")
+    assert module.ConfigNetwork.__name__ == "Config"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1, "0.1"), (5e-4, "5e-4"), (0.001, "0.001"), (200.0, "200.0"), (2.5e-5, "2.5e-5")],
+)
+def test_numbers_are_written_as_people_write_them(value, text):
+    assert number(value) == text
+
+
+# ---------------------------------------------------------------- optimization
+
+
+def factors(module, steps, per_epoch, **flags):
+    config = module.Config(**flags)
+    return [module.lr_factor(step, per_epoch, config) for step in steps]
+
+
+def test_cosine_warms_up_linearly_and_falls_to_zero(load):
+    module = load(recipe(schedule=Cosine(warmup=2.0)))
+    # 4 steps an epoch: 8 of warm-up, then 32 of half a cosine with its middle at step 24
+    values = factors(module, [0, 3, 7, 8, 24, 39], 4, epochs=10)
+    last = 0.5 * (1 + math.cos(math.pi * 31 / 32))
+    assert values == pytest.approx([0.125, 0.5, 1.0, 1.0, 0.5, last])
+
+
+def test_steps_drop_at_the_start_of_an_epoch_counted_from_1(load):
+    module = load(recipe(schedule=Steps(at=(60, 120, 160), factor=0.2)))
+    first_of = [(epoch - 1) * 390 for epoch in (1, 60, 120, 160, 200)]
+    values = factors(module, [*first_of, 59 * 390 - 1], 390, epochs=200)
+    assert values == pytest.approx([1.0, 0.2, 0.04, 0.008, 0.008, 1.0])
+
+
+def test_decay_of_weights_spares_norms_and_biases(load):
+    module = load(recipe(decay="weights"))
+    decayed, spared = module.param_groups(module.Tiny(), 5e-4)
+    assert [tuple(p.shape) for p in decayed["params"]] == [(8, 1, 3, 3), (10, 32)]
+    assert [tuple(p.shape) for p in spared["params"]] == [(8,), (8,), (10,)]
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (5e-4, 0.0)
+
+
+def test_decay_of_weights_leaves_frozen_parameters_out(load):
+    module = load(recipe(decay="weights"))
+    model = module.Tiny()
+    model[0].weight.requires_grad_(False)
+    decayed, _ = module.param_groups(model, 5e-4)
+    assert [tuple(p.shape) for p in decayed["params"]] == [(10, 32)]
+
+
+def test_frozen_parameters_are_left_out_of_the_optimizer():
+    assert "[p for p in model.parameters() if p.requires_grad]," in script(recipe(), frozen=True)
+    assert "        model.parameters(),\n" in script(recipe(), frozen=False)
+
+
+# ---------------------------------------------------------------- data
+
+
+def test_crops_are_windows_of_the_padded_image_each_at_its_own_place(load):
+    module = load(recipe("cifar10", (Crop(2, "reflect"),)))
+    x = torch.arange(64.0).view(1, 1, 8, 8).repeat(50, 1, 1, 1)
+    padded = torch.nn.functional.pad(x[:1], (2, 2, 2, 2), mode="reflect")[0, 0]
+    windows = {
+        tuple(padded[i : i + 8, j : j + 8].flatten().tolist()) for i in range(5) for j in range(5)
+    }
+    cropped = module.crop(x, pad=2, mode="reflect")
+    found = {tuple(image.flatten().tolist()) for image in cropped}
+    assert cropped.shape == (50, 1, 8, 8)
+    assert found <= windows
+    assert len(found) > 10
+
+
+def test_flips_mirror_about_half_of_the_images(load):
+    module = load(recipe("cifar10", (Flip(),)))
+    x = torch.arange(3.0).view(1, 1, 1, 3).repeat(1000, 1, 1, 1)
+    flipped = module.flip(x)
+    mirrored = (flipped[:, 0, 0, 0] == 2).sum().item()
+    assert torch.equal(flipped[:, 0, 0].sort(dim=1).values, x[:, 0, 0])
+    assert 400 < mirrored < 600
+
+
+def test_training_batches_are_normalized_shuffled_and_whole(load):
+    module = load(recipe())
+    config = module.Config(batch=100)
+    batches, test = module.load_batches(config)
+    images, labels = zip(*batches, strict=True)
+    assert (len(batches), len(images)) == (14, 14)  # 1,438 images, 38 left out
+    assert {len(y) for y in labels} == {100}
+    assert torch.cat(images).mean().item() == pytest.approx(0.0, abs=0.02)
+    assert torch.cat(images).std().item() == pytest.approx(1.0, abs=0.02)
+    assert [len(y) for _, y in test] == [100, 100, 100, 59]
+    again = torch.cat([y for _, y in batches])
+    assert not torch.equal(torch.cat(labels), again)
+
+
+def test_digits_are_split_the_same_way_every_time(load):
+    train, test = load(recipe()).read_data()
+    assert (tuple(train.images.shape), tuple(test.images.shape)) == ((1438, 1, 8, 8), (359, 1, 8, 8))
+    assert test.labels[:4].tolist() == [4, 9, 4, 9]  # images 4, 9, 14, 19 of load_digits()
+    assert int(train.images.max()) == 16
+
+
+def write_idx(path, array):
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+def idx_files(folder, generator):
+    folder.mkdir(parents=True)
+    splits = {}
+    for name, count in (("train", 5), ("t10k", 3)):
+        images = generator.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = generator.integers(0, 10, count, dtype=np.uint8)
+        write_idx(folder / f"{name}-images-idx3-ubyte.gz", images)
+        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", labels)
+        splits[name] = images, labels
+    return splits
+
+
+@pytest.mark.parametrize(("data", "folder"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
+def test_idx_files_are_read(load, tmp_path, data, folder):
+    splits = idx_files(tmp_path / folder / "raw", np.random.default_rng(0))
+    for split, (images, labels) in zip(
+        load(recipe(data)).read_data(tmp_path), splits.values(), strict=True
+    ):
+        assert np.array_equal(split.images.numpy(), images[:, None])
+        assert split.labels.tolist() == labels.tolist()
+
+
+def test_a_cut_off_idx_file_is_named(load, tmp_path):
+    idx_files(tmp_path / "MNIST" / "raw", np.random.default_rng(0))
+    path = tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1]))
+    with pytest.raises(SystemExit, match=r"t10k-labels-idx1-ubyte\.gz is damaged"):
+        load(recipe("mnist")).read_data(tmp_path)
+
+
+def cifar_files(classes, generator):
+    """Return random (pixels, coarse labels, labels) by the names of the files."""
+    train = [f"data_batch_{i}" for i in range(1, 6)] if classes == 10 else ["train"]
+    names = [*train, "test_batch" if classes == 10 else "test"]
+    return {
+        name: (
+            generator.integers(0, 256, (4, 3072), dtype=np.uint8),
+            generator.integers(0, 20, 4, dtype=np.uint8),
+            generator.integers(0, classes, 4, dtype=np.uint8),
+        )
+        for name in names
+    }
+
+
+def write_binary(folder, files, *, coarse):
+    folder.mkdir()
+    for name, (pixels, coarse_labels, labels) in files.items():
+        columns = [*([coarse_labels[:, None]] if coarse else []), labels[:, None], pixels]
+        (folder / f"{name}.bin").write_bytes(np.hstack(columns).tobytes())
+
+
+def write_pickled(folder, files, *, coarse):
+    folder.mkdir()
+    for name, (pixels, coarse_labels, labels) in files.items():
+        content = {b"data": pixels, b"fine_labels" if coarse else b"labels": labels.tolist()}
+        content |= {b"coarse_labels": coarse_labels.tolist()} if coarse else {}
+        (folder / name).write_bytes(pickle.dumps(content, protocol=3))
+
+
+@pytest.mark.parametrize("layout", ["binary", "pickled"])
+@pytest.mark.parametrize("classes", [10, 100])
+def test_cifar_files_are_read_in_both_layouts(load, tmp_path, classes, layout):
+    files = cifar_files(classes, np.random.default_rng(classes))
+    if layout == "binary":
+        folder = "cifar-10-batches-bin" if classes == 10 else "cifar-100-binary"
+        write_binary(tmp_path / folder, files, coarse=classes == 100)
+    else:
+        folder = "cifar-10-batches-py" if classes == 10 else "cifar-100-python"
+        write_pickled(tmp_path / folder, files, coarse=classes == 100)
+    train, test = load(recipe(f"cifar{classes}")).read_data(tmp_path)
+    *parts, last = files.values()
+    pixels = np.concatenate([pixels for pixels, _, _ in parts])
+    assert np.array_equal(train.images.numpy(), pixels.reshape(-1, 3, 32, 32))
+    assert train.labels.tolist() == [int(y) for _, _, labels in parts for y in labels]
+    assert np.array_equal(test.images.numpy(), last[0].reshape(-1, 3, 32, 32))
+    assert test.labels.tolist() == last[2].tolist()
+
+
+def test_a_cut_off_cifar_file_is_named(load, tmp_path):
+    files = cifar_files(10, np.random.default_rng(0))
+    write_binary(tmp_path / "cifar-10-batches-bin", files, coarse=False)
+    path = tmp_path / "cifar-10-batches-bin" / "data_batch_3.bin"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SystemExit, match=r"data_batch_3\.bin is cut off"):
+        load(recipe("cifar10")).read_data(tmp_path)
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.system, ("touch harmed",)
+
+
+def test_a_pickle_cannot_run_code(load, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = load(recipe("cifar10"))
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    content = pickle.dumps({b"data": Malicious()})
+    (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(content)
+    with pytest.raises(SystemExit, match=r"system is no part of an array"):
+        module.read_data(tmp_path)
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_data_that_does_not_fit_the_model_is_refused(load):
+    module = load(recipe())
+    module.IMAGE_SHAPE = (3, 32, 32)
+    with pytest.raises(SystemExit, match=r"images of shape \(1, 8, 8\) in 10 classes"):
+        module.load_batches(module.Config())
+    module.IMAGE_SHAPE, module.NUM_CLASSES = (1, 8, 8), 5
+    with pytest.raises(SystemExit, match=r"tells 5 classes apart"):
+        module.load_batches(module.Config())
+
+
+def test_a_batch_larger_than_the_data_is_refused(load):
+    module = load(recipe())
+    with pytest.raises(SystemExit, match=r"--batch 32 exceeds the 20 training images"):
+        module.load_batches(module.Config(limit=20))
+
+
+# ---------------------------------------------------------------- whole runs
+
+
+def without_time(records):
+    return [{k: v for k, v in record.items() if k != "seconds"} for record in records]
+
+
+def same(left, right):
+    """Whether two checkpoints hold the same bits."""
+    match left:
+        case torch.Tensor():
+            return left.dtype == right.dtype and torch.equal(left, right)
+        case dict():
+            return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+        case list() | tuple():
+            return len(left) == len(right) and all(map(same, left, right))
+        case _:
+            return left == right
+
+
+def checkpoint_of(out):
+    state = torch.load(out / "checkpoint.pt", weights_only=True)
+    state["config"] |= {"out": "", "resume": False}
+    return state | {"log_size": 0}  # the log holds seconds, which vary in length
+
+
+def wait_for_lines(path, count, process):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if path.exists() and path.read_text().count("\n") >= count:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"{path} never had {count} lines: {process.communicate()}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_run_that_is_resumed_ends_in_the_same_bits(tmp_path):
+    variant = recipe("digits", (Flip(), Crop(1)), schedule=Cosine(warmup=2.0))
+    folder = write(tmp_path / "tiny", variant)
+    flags = ("--epochs", 12, "--device", "cpu")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    status, _, stderr = train(folder, *flags, "--out", whole)
+    assert (status, stderr) == (0, "")
+
+    process = start(folder, *flags, "--out", cut)
+    wait_for_lines(cut / "log.jsonl", 4, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = torch.load(cut / "checkpoint.pt", weights_only=True)["epoch"]
+    assert 2 <= done < 12
+
+    status, stdout, stderr = train(folder, *flags, "--out", cut, "--resume")
+    assert (status, stderr) == (0, "")
+    assert stdout.startswith(f"going on after epoch {done}\n")
+    assert same(checkpoint_of(cut), checkpoint_of(whole))
+    assert without_time(log_of(cut)[1:]) == without_time(log_of(whole)[1:])
+
+
+def quick(module, out, **flags):
+    module.main(module.Config(out=str(out), synthetic=True, epochs=2, device="cpu", **flags))
+
+
+def test_the_log_is_a_line_for_the_run_and_one_for_each_epoch(load, tmp_path):
+    module = load(recipe(), class_name="Tiny")
+    quick(module, tmp_path / "out", seed=3)
+    first, *epochs = log_of(tmp_path / "out")
+    assert (first["config"]["seed"], first["config"]["lr"]) == (3, 0.1)
+    assert first["torch"] == torch.__version__
+    assert first["parameters"] == 8 * 9 + 16 + 330  # convolution, norm, linear of MODEL
+    assert [record["epoch"] for record in epochs] == [1, 2]
+    keys = {"epoch", "lr", "train_loss", "test_accuracy", "seconds"}
+    assert {key for record in epochs for key in record} == keys
+
+
+def test_resuming_with_another_learning_rate_is_refused(load, tmp_path):
+    module = load(recipe())
+    quick(module, tmp_path / "out")
+    with pytest.raises(SystemExit, match=r"cannot resume .*: lr was 0\.1, now it is 0\.2"):
+        quick(module, tmp_path / "out", resume=True, lr=0.2)
+
+
+def test_a_finished_run_can_be_given_more_epochs(load, tmp_path):
+    module = load(recipe(schedule=Steps(at=(60,), factor=0.2)))
+    quick(module, tmp_path / "out")
+    config = module.Config(
+        out=str(tmp_path / "out"), synthetic=True, epochs=3, device="cpu", resume=True
+    )
+    module.main(config)
+    assert [record["epoch"] for record in log_of(tmp_path / "out")[1:]] == [1, 2, 3]
+
+
+def test_resuming_without_a_checkpoint_starts(load, tmp_path):
+    quick(load(recipe()), tmp_path / "out", resume=True)
+    assert len(log_of(tmp_path / "out")) == 3
+
+
+def test_a_new_run_keeps_the_one_before(load, tmp_path):
+    module = load(recipe())
+    quick(module, tmp_path / "out", seed=1)
+    before = (tmp_path / "out" / "log.jsonl").read_text()
+    quick(module, tmp_path / "out", seed=2)
+    assert (tmp_path / "out" / "log.previous.jsonl").read_text() == before
+    state = torch.load(tmp_path / "out" / "checkpoint.previous.pt", weights_only=True)
+    assert state["config"]["seed"] == 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(load, tmp_path):
+    with pytest.raises(SystemExit, match=r"the loss is nan in epoch 1: try a lower --lr"):
+        quick(load(recipe()), tmp_path / "out", lr=1e30)
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_every_variant_runs_without_data(load, tmp_path, name):
+    quick(load(VARIANTS[name]), tmp_path / "out", channels_last=name == "cifar10")
+    assert len(log_of(tmp_path / "out")) == 3
+
+
+def test_missing_data_is_explained_without_a_traceback(tmp_path):
+    folder = write(tmp_path / "tiny", VARIANTS["mnist"])
+    status, stdout, stderr = train(folder, "--data", tmp_path / "nothing")
+    assert (status, stdout) == (1, "")
+    assert "train-images-idx3-ubyte.gz" in stderr
+    assert f"MNIST is four *-ubyte.gz files in {tmp_path / 'nothing' / 'MNIST' / 'raw'}" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_flags_out_of_range_are_refused(tmp_path):
+    folder = write(tmp_path / "tiny", VARIANTS["cifar10"])
+    status, _, stderr = train(folder, "--epochs", 0, "--milestones", 3, 4)
+    assert status == 2
+    assert "--epochs and --batch are at least 1" in stderr
+
+
+def test_digits_reach_97_percent(tmp_path):
+    from archdsl.pipeline import compile_spec
+
+    for name, text in compile_spec(str(ROOT / "specs" / "digits.arch")).files("digits").items():
+        (tmp_path / name).write_text(text)
+    status, _, stderr = train(tmp_path, "--out", tmp_path / "out", "--device", "cpu")
+    assert (status, stderr) == (0, "")
+    *_, last = log_of(tmp_path / "out")
+    assert last["epoch"] == 15
+    assert last["test_accuracy"] >= 0.97
