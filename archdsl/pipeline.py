@@ -1,14 +1,16 @@
 """The compilation: spec -> tree -> network -> counts -> files, each computed once."""
 
 import json
+import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 from archdsl.analyses.counts import Counts, count
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.network import Literal, Network
 from archdsl.record import Record
+from archdsl.report.literal import written
 from archdsl.semantics.elaborate import Elaborated, bind_network, elaborate
 from archdsl.semantics.expects import Quantity, about, check_expect
 from archdsl.semantics.values import Scope
@@ -37,25 +39,46 @@ class Compilation:
     @property
     def name(self) -> str:
         """The default name of the output: the network and the arguments that are not defaults."""
-        defaults = dict(self.network.defaults)
-        changed = [
-            f"{name}{_as_name(value)}"
-            for name, value in self.network.arguments
-            if name not in defaults or value != defaults[name]
-        ]
+        changed = [f"{name}{_as_name(value)}" for name, value in self._changed()]
         return "_".join((self.network.name, *changed))
 
     def class_name(self, name: str) -> str:
         """Return the name of the network's class: NAME in CapWords."""
-        from archdsl.emit.naming import class_name  # noqa: PLC0415 - counting needs no emission
+        from archdsl.emit.naming import class_name
 
         return class_name(name)
 
     def files(self, name: str) -> dict[str, str]:
         """Return the text of `model.py`, and of `train.py` where the spec has a recipe."""
-        from archdsl.emit.files import render_files  # noqa: PLC0415 - imports jinja2
+        from archdsl.emit.docstrings import Header
+        from archdsl.emit.files import render_files  # imports jinja2
 
-        return render_files(self.network, self.counts, name)
+        header = Header(
+            command=self.command(name),
+            arguments=tuple((n, written(value)) for n, value in self.network.arguments),
+            parameters=self.counts.sums.total,
+            unshared=self.counts.sums.unshared,
+        )
+        return render_files(self.network, self.class_name(name), header)
+
+    def command(self, name: str) -> str:
+        """Return what to type to compile this network again."""
+        target = self.network.file
+        if self.elaborated.networks > 1:
+            target = f"{target}:{self.network.name}"
+        words = ["archdsl", "compile", target]
+        for argument, value in self._changed():
+            words += ["--set", f"{argument}={written(value)}"]
+        if name != self.name:
+            words += ["--name", name]
+        return shlex.join(words)
+
+    def _changed(self) -> Iterator[tuple[str, Literal]]:
+        """Yield the arguments that are not defaults."""
+        defaults = dict(self.network.defaults)
+        for name, value in self.network.arguments:
+            if name not in defaults or value != defaults[name]:
+                yield name, value
 
 
 class CheckReport(Record):
@@ -79,7 +102,11 @@ def compile_spec(
 
 
 def compile_text(
-    text: str, network: str | None = None, arguments: Mapping[str, str] | None = None, *, fold: bool = True
+    text: str,
+    network: str | None = None,
+    arguments: Mapping[str, str] | None = None,
+    *,
+    fold: bool = True,
 ) -> Compilation:
     """Compile a spec that is not in a file; raise SpecError."""
     return _compile(link_text(text), network, arguments or {}, fold=fold)
@@ -88,7 +115,10 @@ def compile_text(
 def check_spec(
     path: str, network: str | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> CheckReport:
-    """Build every network of a spec at its defaults and wherever an `expect` is about; raise SpecError."""
+    """Build each network of a spec at its defaults and at what its `expect`s are about.
+
+    Raises SpecError.
+    """
     path, named = split_target(path)
     return check_file(load(path), network or named, progress)
 
@@ -150,7 +180,9 @@ def _chosen(file: SpecFile, network: str | None) -> tree.Network:
         raise SpecError([Diagnostic(code="E204", message=message, help=help_)])
     if network not in file.networks:
         message = f"`{file.name}` has no network `{network}`"
-        raise SpecError([Diagnostic(code="E204", message=message, help=did_you_mean(network, known))])
+        raise SpecError(
+            [Diagnostic(code="E204", message=message, help=did_you_mean(network, known))]
+        )
     return file.networks[network]
 
 

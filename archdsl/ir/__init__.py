@@ -1,0 +1,1 @@
+"""The network: layers, nodes, numbers and shapes."""

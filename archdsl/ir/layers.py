@@ -132,7 +132,7 @@ class ActivationKind(StrEnum):
 
 
 class Activation(Record, kw_only=True):
-    """An elementwise function; `slope` is leaky_relu's negative slope, or elu's and celu's alpha."""
+    """An elementwise function; `slope` is leaky_relu's negative slope, elu's and celu's alpha."""
 
     kind: ActivationKind
     slope: float | None = None

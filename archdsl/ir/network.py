@@ -3,8 +3,8 @@
     Network.body, Part.body, Block.body  ->  tuple of Node
     Node = LayerNode | Block | Residual | Combine | Part | Stage
 
-An *owner* (Network, Stage, Block, Part) may hold shared weights in `owned`; a LayerNode that uses one
-has its id in `shared` and no weight of its own.
+An *owner* (Network, Stage, Block, Part) may hold shared weights in `owned`; a LayerNode that uses
+one has its id in `shared` and no weight of its own.
 """
 
 from enum import StrEnum
@@ -131,7 +131,7 @@ class Part(Record, kw_only=True):
 
 
 class Residual(Record, kw_only=True):
-    """preactivation, residual and shortcut of a block; members of the first two are the block's own.
+    """preactivation, residual and shortcut of a block; the first two name members of the block.
 
     Where the block changes the shape, the preactivation feeds both branches and `shortcut` is
     there; else the preactivation belongs to the residual branch and the shortcut is the identity.
@@ -155,7 +155,7 @@ class Operator(StrEnum):
 
 
 class Combine(Record, kw_only=True):
-    """Branches side by side; at least two."""
+    """Branches side by side; one alone is that branch, where a condition left its identity out."""
 
     operator: Operator
     name: str = ""  # for tables; no module
@@ -189,7 +189,7 @@ class Stage(Record, kw_only=True):
 
 Node: TypeAlias = LayerNode | Block | Part | Residual | Combine | Stage
 
-Literal: TypeAlias = "bool | int | float | str | None | list[Literal] | dict[str, Literal]"
+Literal: TypeAlias = "bool | int | float | str | list[Literal] | dict[str, Literal] | None"
 
 
 class Network(Record, kw_only=True):

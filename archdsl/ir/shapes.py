@@ -61,7 +61,7 @@ def pool_size(size: int, kernel: int, stride: int, padding: int, *, ceil_mode: b
 
 
 def transposed_size(
-    size: int, kernel: int, stride: int, padding: int, output_padding: int, dilation: int
+    size: int, kernel: int, stride: int, padding: int, *, output_padding: int, dilation: int
 ) -> int:
     """Return the output size of a transposed convolution (torch.nn.ConvTranspose2d)."""
     result = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1
@@ -133,7 +133,12 @@ def _conv_axis(layer: Conv, size: int, i: int) -> int:
 def _transposed_axis(layer: ConvTranspose, size: int, i: int) -> int:
     kernel, stride, padding = layer.kernel_size[i], layer.stride[i], layer.padding[i]
     return transposed_size(
-        size, kernel, stride, padding, layer.output_padding[i], layer.dilation[i]
+        size,
+        kernel,
+        stride,
+        padding,
+        output_padding=layer.output_padding[i],
+        dilation=layer.dilation[i],
     )
 
 

@@ -38,7 +38,7 @@ def add_combine(
         fail("E415", f"`{operator}` has no branches", span)
     after = _together(operator, inside, item)
     branches = _with_drops(operator, tuple(inside.branches), context)
-    if len(branches) > 1 or branches[0].body:
+    if any(branch.body for branch in branches) or len(branches) > 1:
         combine = Combine(
             operator=operator, branches=branches, input=flow.map, output=after.map, span=span
         )
@@ -52,7 +52,7 @@ def _with_drops(
     """Return the branches; beside an identity the others have the stochastic depth, if any."""
     if operator is not Operator.SUM or all(branch.body for branch in branches):
         return branches
-    return tuple(_with_drop(branch, context) if branch.body else branch for branch in branches)
+    return tuple(_with_drop(each, context) if each.body else each for each in branches)
 
 
 def _with_drop(branch: Part, context: Context) -> Part:
@@ -84,9 +84,9 @@ def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: He
 
 def _together(operator: Operator, site: Site, item: tree.Element) -> Flow:
     """Return what branches give together; raise SpecError where they do not fit."""
-    first, *others = (flow for flow, _ in site.flows)
-    total = first
-    for other in others:
+    flows = [flow for flow, _ in site.flows]
+    total = flows[0]
+    for other in flows[1:]:
         match operator:
             case Operator.SUM if other.map == total.map:
                 continue

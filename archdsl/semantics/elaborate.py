@@ -28,6 +28,7 @@ class Elaborated(Record):
     expects: tuple[tree.Expect, ...]
     scope: Scope  # the names that an `expect` may use
     warnings: tuple[Diagnostic, ...]
+    networks: int  # that the spec declares
 
 
 def elaborate(
@@ -69,7 +70,8 @@ def elaborate(
     totals = {identity: scope.blocks for identity, scope in bodies.drops.items()}
     network = name_nodes(resolve_sharing(network, bodies), totals)
     bodies.diagnostics.raise_if_errors()
-    return Elaborated(network, tuple(site.expects), scope, tuple(bodies.diagnostics.found))
+    warnings = tuple(bodies.diagnostics.found)
+    return Elaborated(network, tuple(site.expects), scope, warnings, len(file.networks))
 
 
 def bind_network(

@@ -273,7 +273,7 @@ def _numbers(node: tree.Call, values: Sequence[Value], least: int, most: int) ->
 
 def _range(node: tree.Call, values: Sequence[Value]) -> Value:
     numbers = [n.value for n in _numbers(node, values, 1, 3)]
-    if not all(isinstance(n, int) for n in numbers) or (len(numbers) > 2 and numbers[2] == 0):  # noqa: PLR2004
+    if not all(isinstance(n, int) for n in numbers) or (len(numbers) > 2 and numbers[2] == 0):
         fail("E303", "`range` takes integers: `range(stop)`, `range(start, stop, step)`", node.span)
     found = range(*(int(n) for n in numbers))
     if len(found) > MAX_DIFFERENT_BLOCKS:

@@ -59,10 +59,8 @@ def _indexed(items: Sequence[Item]) -> Iterator[Item]:
 def borrowed(node: Node) -> frozenset[int]:
     """Return the ids of the weights that a node uses and does not own."""
     match node:
-        case LayerNode(shared=None):
-            return frozenset()
-        case LayerNode(shared=int(key)):
-            return frozenset((key,))
+        case LayerNode():
+            return frozenset() if node.shared is None else frozenset((node.shared,))
         case Block(owned=owned) | Part(owned=owned) | Stage(owned=owned):
             inner = frozenset[int]().union(*map(borrowed, children(node)))
             return inner - {shared.id for shared in owned}

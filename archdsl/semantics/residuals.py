@@ -106,7 +106,7 @@ def _shortcut(
     flows: tuple[Flow, Flow],
     here: Here,
 ) -> tuple[Part | None, Flow | None]:
-    """Elaborate the shortcut of a block that changes the shape from the first flow to the second."""
+    """Elaborate the shortcut of a block that turns the first flow into the second."""
     start, after = flows
     element = group.get("shortcut")
     if element is None:

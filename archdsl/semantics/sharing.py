@@ -47,8 +47,7 @@ def resolve_sharing(network: Network, bodies: Bodies) -> Network:
         if total > 1:
             shared[key] = (_common(found), _weight(key, found, total))
     _warn_unshared(shared, bodies)
-    rebuilt = _Rebuilder(shared).network(network)
-    return rebuilt
+    return _Rebuilder(shared).network(network)
 
 
 def _is_owner(node: Node | Network) -> bool:

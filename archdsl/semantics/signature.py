@@ -175,7 +175,7 @@ def _several(value: Value, span: Span, what: str, count: int, least: int) -> tup
         numbers = [v for v in value.items if isinstance(v, Number)]
         if len(numbers) == count:
             return tuple(check_integer(n, span, what, least) for n in numbers)
-    order = "[height, width]" if count == 2 else "[top, bottom, left, right]"  # noqa: PLR2004
+    order = "[height, width]" if count == 2 else "[top, bottom, left, right]"
     fail("E302", f"{what} is an integer or `{order}`", span)
 
 
@@ -184,10 +184,7 @@ def _option(node: tree.Expression, parameter: Parameter, scope: Scope) -> str:
         word = node.name.text
         if word in parameter.options:
             return word
-        if (held := scope.find(word)) is not None:
-            value = held
-        else:
-            value = None
+        value = scope.find(word)
     else:
         value = evaluate(node, scope)
     if isinstance(value, str) and value in parameter.options:

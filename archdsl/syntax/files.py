@@ -111,8 +111,12 @@ class _Loader:
             problem = "a spec that is not in a file imports nothing"
         elif not relative.endswith(".arch"):
             problem = f"an import is a `.arch` file, not `{relative}`"
-        elif relative.startswith(("/", "~")) or "\\" in relative or ".." in parts or "\0" in relative:
-            problem = "an import is a relative path in or below the folder of the spec, without `..`"
+        elif (
+            relative.startswith(("/", "~")) or "\\" in relative or ".." in parts or "\0" in relative
+        ):
+            problem = (
+                "an import is a relative path in or below the folder of the spec, without `..`"
+            )
         elif _passes_link(importer.parent, parts):
             problem = f"`{relative}` leads through a link"
         if problem is not None:

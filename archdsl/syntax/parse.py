@@ -18,8 +18,10 @@ from archdsl.syntax.layout import check_layout
 from archdsl.syntax.wording import expected_words
 
 KEYWORDS = frozenset(
-    "import from network block train let require expect stage for in if then else with and or not"
-    " true false".split()
+    (
+        *("import", "from", "network", "block", "train", "let", "require", "expect", "stage"),
+        *("for", "in", "if", "then", "else", "with", "and", "or", "not", "true", "false"),
+    )
 )
 
 
@@ -85,7 +87,8 @@ def _complain(error: UnexpectedInput, source: SourceFile) -> NoReturn:
             raise SpecError([_unfinished(source, error)])
         case UnexpectedToken(token=token):
             span = Span(source, token.start_pos or 0, token.end_pos or 0)
-            message = f"`{token}` does not fit here; expected {expected_words(error.accepts or error.expected)}"
+            words = expected_words(error.accepts or error.expected)
+            message = f"`{token}` does not fit here; expected {words}"
             raise SpecError([Diagnostic(code="E101", message=message, span=span)])
         case UnexpectedCharacters(pos_in_stream=offset):
             raise SpecError([_bad_character(source, offset)])
@@ -158,7 +161,11 @@ class _Dispatch(Transformer[Token, object]):
     def __getattr__(self, rule: str) -> Callable[[list[Child]], object]:
         if rule.startswith("_") or rule not in _RULES:
             raise AttributeError(rule)
-        return lambda children: getattr(self.builder, rule)(children)
+
+        def build(children: list[Child]) -> object:
+            return getattr(self.builder, rule)(children)  # the builder of the parse that runs
+
+        return build
 
 
 class _Builder:
@@ -243,7 +250,7 @@ class _Builder:
         return tree.Loop(names, children[-2], children[-1], self._span(children))  # pyright: ignore[reportArgumentType]
 
     def condition(self, children: list[Child]) -> tree.Condition:
-        otherwise = children[4] if len(children) > 3 else None  # noqa: PLR2004 - if, test, body, else, body
+        otherwise = children[4] if len(children) > 3 else None
         if isinstance(otherwise, tree.Condition):
             otherwise = tree.Body((otherwise,), otherwise.span)
         return tree.Condition(children[1], children[2], otherwise, self._span(children))  # pyright: ignore[reportArgumentType]
@@ -359,7 +366,9 @@ class _Builder:
         match child:
             case Token():
                 return self._place(child)
-            case tree.Parameter(name=name, default=default) | tree.Setting(name=name, value=default):
+            case (
+                tree.Parameter(name=name, default=default) | tree.Setting(name=name, value=default)
+            ):
                 return name.span if default is None else name.span.to(default.span)
             case tree.Argument(name=name, value=value):
                 return value.span if name is None else name.span.to(value.span)
@@ -381,7 +390,9 @@ class _Builder:
         if depth > MAX_EXPRESSION_DEPTH:
             message = f"operators are nested deeper than {MAX_EXPRESSION_DEPTH}"
             note = Note("split the expression with `let`")
-            raise SpecError([Diagnostic(code="E106", message=message, span=node.span, notes=(note,))])
+            raise SpecError(
+                [Diagnostic(code="E106", message=message, span=node.span, notes=(note,))]
+            )
         return node
 
 
@@ -396,9 +407,8 @@ def _tokens(children: Sequence[Child], kind: str) -> list[Token]:
 def _group(children: Sequence[Child], kind: type) -> tuple:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
     """Return the items of the group of this kind among the children; none if it is not there."""
     for child in children:
-        if isinstance(child, _Group) and all(isinstance(item, kind) for item in child.items):
-            if child.items:
-                return child.items
+        if isinstance(child, _Group) and child.items and isinstance(child.items[0], kind):
+            return child.items
     return ()
 
 

@@ -39,9 +39,11 @@ def expected_words(terminals: Iterable[str]) -> str:
         (_OPERATORS, "an operator"),
     ):
         if group <= left:
-            left -= group | {"IF", "NOT", "TRUE", "FALSE", "SIGN", "LBRACE", "TRAIN"} if (
-                group is not _OPERATORS and group is not _DECLARATION
-            ) else group
+            left -= (
+                group | {"IF", "NOT", "TRUE", "FALSE", "SIGN", "LBRACE", "TRAIN"}
+                if (group is not _OPERATORS and group is not _DECLARATION)
+                else group
+            )
             words.append(word)
     words += sorted(_WORDS.get(t, f"`{t.lower()}`") for t in left)
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
