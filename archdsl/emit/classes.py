@@ -1,0 +1,352 @@
+"""Units -> classes: units of one declaration and one skeleton are instances of one class.
+
+A skeleton is the structure with every number left out. Two things may differ between instances and
+are decided in `__init__` instead: whether there is a shortcut, and whether a layer has a weight of
+its own or uses one that it is handed.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from enum import StrEnum
+from itertools import groupby
+from typing import TypeAlias, TypeVar, assert_never
+
+import msgspec
+
+from archdsl.emit.units import (
+    CombineSite,
+    Item,
+    LayerSite,
+    PartSite,
+    ResidualSite,
+    Site,
+    StageSite,
+    Unit,
+    below,
+    direct_layers,
+    members,
+)
+from archdsl.ir.layers import Layer
+from archdsl.ir.network import Block, Drop, Network, Part, Stage
+from archdsl.record import Record
+
+Key: TypeAlias = Hashable
+T = TypeVar("T")
+
+FEW = 2  # runs of one or two items are brought to the same number of items
+MANY = 5  # a run of so many different blocks is a loop over a range or a table
+
+
+class GroupParameter(Record):
+    """A parameter of a class: `symbol` is what the spec calls it, `name` what the class does."""
+
+    symbol: str
+    name: str
+    annotation: str
+    default: str | None = None
+
+
+class Group:
+    """A class to be: its units, its name and, once it is resolved, its parameters."""
+
+    parameters: tuple[GroupParameter, ...] = ()
+
+    def __init__(self, units: list[Unit]) -> None:
+        self.units = units
+        self.name = ""
+        self.number = 0  # children have smaller numbers than those who use them
+
+    @property
+    def first(self) -> Unit:
+        """The unit that stands first in the network."""
+        return self.units[0]
+
+
+def classify(network: Unit) -> list[Group]:
+    """Return the classes of all units, children first; each unit then knows its own."""
+    levels: dict[int, list[Unit]] = {}
+    for unit in dict.fromkeys(below(network)):
+        levels.setdefault(unit.height, []).append(unit)
+    groups: list[Group] = []
+    for _, units in sorted(levels.items()):
+        for group in _groups(units):
+            group.number = len(groups)
+            groups.append(group)
+    return groups
+
+
+def _groups(units: list[Unit]) -> Iterator[Group]:
+    for alike in _alike(units):
+        _withdraw(alike)
+    for alike in _alike(units):
+        for instances in _by_shortcut(alike):
+            group = Group(instances)
+            for unit in instances:
+                unit.group = group
+                unit.needs = _needs(unit)
+            _align(group)
+            yield group
+
+
+def _withdraw(units: list[Unit]) -> None:
+    """Withdraw the offers of shared weights that no instance took."""
+    for column in zip(*(direct_layers(unit.body) for unit in units), strict=True):
+        if all(site.owns for site in column):
+            for site in column:
+                site.loan = None
+
+
+def _alike(units: list[Unit]) -> list[list[Unit]]:
+    return list(_gather(units, _unit_key).values())
+
+
+def _gather(things: Iterable[T], key: Callable[[T], Key]) -> dict[Key, list[T]]:
+    found: dict[Key, list[T]] = {}
+    for thing in things:
+        found.setdefault(key(thing), []).append(thing)
+    return found
+
+
+def _needs(unit: Unit) -> tuple[int, ...]:
+    """Return the shared weights that a unit is handed, in the order of their first use."""
+    own = {shared.id for shared in unit.owned}
+    return tuple(loan for loan in dict.fromkeys(_loans(members(unit))) if loan not in own)
+
+
+def _loans(sites: "Iterable[Site | None]") -> Iterator[int]:
+    for site in sites:
+        match site:
+            case LayerSite(loan=int(loan)):
+                yield loan
+            case Unit():
+                yield from site.needs
+            case ResidualSite():
+                yield from _loans((*site.preactivation, *site.residual, site.shortcut))
+            case CombineSite():
+                yield from _loans(site.branches)
+            case LayerSite() | PartSite() | StageSite() | None:
+                pass
+            case _:
+                assert_never(site)
+
+
+# ---------------------------------------------------------------- shortcuts
+
+
+def _by_shortcut(units: list[Unit]) -> Iterator[list[Unit]]:
+    """Split units that differ in their shortcuts; one without any goes with the first that has."""
+    found = _gather(units, _shortcut_key)
+    bare = found.pop((None,), [])
+    for key, alike in found.items():
+        joins = bool(bare) and not any(unit.needs for u in alike for unit in _shortcuts(u))
+        if joins and key != ():
+            order = {id(unit): index for index, unit in enumerate(units)}
+            yield sorted((*alike, *bare), key=lambda unit: order[id(unit)])
+            bare = []
+        else:
+            yield alike
+    if bare:
+        yield bare
+
+
+def _shortcut_key(unit: Unit) -> Key:
+    """Return a skeleton for each residual of the unit, None where its shortcut is the identity."""
+    tokens = _Tokens(unit)
+    return tuple(
+        None if site.shortcut is None else _site_key(site.shortcut, tokens)
+        for site in residuals(unit)
+    )
+
+
+def _shortcuts(unit: Unit) -> Iterator[Unit]:
+    for site in residuals(unit):
+        if isinstance(site.shortcut, Unit):
+            yield site.shortcut
+
+
+def residuals(unit: Unit) -> Iterator[ResidualSite]:
+    """Yield the residuals that stand directly in a unit."""
+    return (site for site in unit.body if isinstance(site, ResidualSite))
+
+
+# ---------------------------------------------------------------- skeletons
+
+
+class _Tokens:
+    """Numbers the shared weights of a unit: its own, and the others in the order of first use."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._tokens: dict[int, Key] = {s.id: f"own{i}" for i, s in enumerate(unit.owned)}
+
+    def __call__(self, loan: int | None) -> Key:
+        if loan is None:
+            return None
+        return self._tokens.setdefault(loan, len(self._tokens))
+
+
+def _unit_key(unit: Unit) -> Key:
+    tokens = _Tokens(unit)
+    owned = tuple((shared.name, skeleton(shared.layer)) for shared in unit.owned)
+    body = tuple(_site_key(site, tokens) for site in unit.body)
+    return _place(unit), owned, body, _stage_key(unit, tokens)
+
+
+class _Place(StrEnum):
+    NETWORK = "network"
+    BLOCK = "block"
+    PART = "part"
+    STAGE = "stage"
+
+
+def _place(unit: Unit) -> Key:
+    match unit.node:
+        case Network():
+            return _Place.NETWORK
+        case Block():
+            return _Place.BLOCK, unit.home
+        case Part():
+            return _Place.PART, unit.home
+        case Stage():
+            return _Place.STAGE, unit.home
+
+
+def skeleton(layer: Layer) -> Key:
+    """Return what of a layer is not a number: its type, flags and modes."""
+    fields = msgspec.structs.astuple(layer)
+    return type(layer), tuple(f for f in fields if f is None or isinstance(f, bool | str))
+
+
+def _site_key(site: Site, tokens: _Tokens) -> Key:
+    match site:
+        case LayerSite(node=node, inplace=inplace):
+            name = node.name if site.loan is None else None
+            return name, skeleton(node.layer), inplace, node.implied, tokens(site.loan)
+        case PartSite(node=node, body=body):
+            return node.name, tuple(_site_key(inner, tokens) for inner in body)
+        case StageSite(node=node, items=items):
+            return node.name, _runs_key(items)
+        case ResidualSite():
+            first = tuple(_site_key(inner, tokens) for inner in site.preactivation)
+            return first, tuple(_site_key(inner, tokens) for inner in site.residual), "residual"
+        case CombineSite(node=node, branches=branches):
+            keys = (None if inner is None else _site_key(inner, tokens) for inner in branches)
+            return node.operator, tuple(keys)
+        case Unit():
+            return _name(site), site.group.number, tuple(tokens(loan) for loan in site.needs)
+        case _:
+            assert_never(site)
+
+
+def _name(unit: Unit) -> str:
+    assert not isinstance(unit.node, Network), "a network stands in nothing"
+    return unit.node.name
+
+
+def _stage_key(unit: Unit, tokens: _Tokens) -> Key:
+    """Return the skeleton of a stage's items and of what each is handed."""
+    if not unit.items:
+        return None
+    handed = [(tuple(map(tokens, needs(item))), item.count) for item in unit.items]
+    same = len({loans for loans, _ in handed}) == 1
+    return _runs_key(unit.items), handed[0][0] if same else tuple(handed)
+
+
+def needs(item: Item) -> tuple[int, ...]:
+    """Return the shared weights that an item of a stage is handed."""
+    return item.site.needs if isinstance(item.site, Unit) else ()
+
+
+# ---------------------------------------------------------------- runs of a stage
+
+
+def runs(items: list[Item]) -> list[list[Item]]:
+    """Return the items in runs of one class (or one skeleton)."""
+    return [list(run) for _, run in groupby(items, key=_item_key)]
+
+
+def _item_key(item: Item) -> Key:
+    site = item.site
+    if isinstance(site, Unit):
+        return site.group.number
+    return _without_name(site)
+
+
+def _without_name(site: Site) -> Key:
+    match site:
+        case LayerSite(node=node):
+            return skeleton(node.layer)
+        case PartSite(body=body):
+            return tuple(_without_name(inner) for inner in body)
+        case StageSite(items=items):
+            return _runs_key(items)
+        case Unit():
+            return site.group.number
+        case ResidualSite() | CombineSite():
+            return id(site)
+
+
+def _runs_key(items: list[Item]) -> Key:
+    return tuple((_item_key(run[0]), run_form(run)) for run in runs(items))
+
+
+def run_form(run: list[Item]) -> str:
+    """Return what instances of a class must agree in for this run."""
+    if len(run) >= MANY and all(item.count == 1 and isinstance(item.site, Unit) for item in run):
+        return "many"
+    if len(run) > FEW or (len(run) == 1 and run[0].count == 1):
+        return f"exactly {len(run)}"
+    return "few"
+
+
+def item_lists(unit: Unit) -> Iterator[list[Item]]:
+    """Yield the lists of items that the text of a unit spells out."""
+    if unit.items:
+        yield unit.items
+    yield from _item_lists(unit.body)
+
+
+def _item_lists(sites: "Iterable[Site | None]") -> Iterator[list[Item]]:
+    for site in sites:
+        match site:
+            case StageSite():
+                yield site.items
+                yield from _item_lists(item.site for item in site.items)
+            case PartSite():
+                yield from _item_lists(site.body)
+            case ResidualSite():
+                yield from _item_lists((*site.preactivation, *site.residual))
+            case CombineSite():
+                yield from _item_lists(site.branches)
+            case LayerSite() | Unit() | None:
+                pass
+
+
+def _align(group: Group) -> None:
+    """Bring corresponding runs of a class to the same number of items: [n] beside [1, m]."""
+    if len(group.units) == 1:
+        return
+    for lists in zip(*(list(item_lists(unit)) for unit in group.units), strict=True):
+        columns = list(zip(*(runs(items) for items in lists), strict=True))
+        for column in columns:
+            if run_form(column[0]) == "few" and len({len(run) for run in column}) > 1:
+                for run in column:
+                    _split(run)
+            if run_form(column[0]) != "many":
+                _agree_on_repeats(column)
+        for index, items in enumerate(lists):
+            items[:] = [item for column in columns for item in column[index]]
+
+
+def _agree_on_repeats(column: "tuple[list[Item], ...]") -> None:
+    for row in zip(*column, strict=True):
+        repeats = any(item.count > 1 for item in row)
+        for item in row:
+            item.repeats = repeats
+
+
+def _split(run: list[Item]) -> None:
+    if len(run) == 1:
+        (item,) = run
+        drop = item.drop
+        later = None if drop is None else Drop(drop.rate, drop.first + 1, drop.total)
+        run[:] = [Item(item.site, 1, drop), Item(item.site, item.count - 1, later)]
+

@@ -1,0 +1,218 @@
+"""What the docstrings of generated code say."""
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from archdsl.emit.classes import Group
+from archdsl.emit.plan import Constant
+from archdsl.emit.python import INDENT, WIDTH, docstring_text
+from archdsl.emit.resolve import Resolved
+from archdsl.emit.units import Unit
+from archdsl.ir.layers import Conv, ConvTranspose, Linear
+from archdsl.ir.network import (
+    Block,
+    Combine,
+    FeatureMap,
+    LayerNode,
+    Network,
+    Node,
+    Operator,
+    Part,
+    Residual,
+    Stage,
+)
+from archdsl.record import Record
+
+FACTORS = range(2, 9)
+MOST = 6  # a longer list of layers is not spelled out
+_COMBINED = {
+    Operator.SUM: "Sum",
+    Operator.PRODUCT: "Product",
+    Operator.CONCAT: "Concatenation",
+}
+
+
+class Header(Record, kw_only=True):
+    """What the head of a generated model says of the network beside its name."""
+
+    command: str  # that regenerates the file
+    arguments: tuple[tuple[str, str], ...]  # as the language writes them
+    parameters: int
+    unshared: int  # if nothing were shared
+
+
+def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
+    """Return the lines of the docstring of a file."""
+    arguments = ", ".join(f"{name} = {value}" for name, value in header.arguments)
+    title = f"{network.name}({arguments})" if arguments else network.name
+    without = f" ({header.unshared:,} without sharing)"
+    count = f"{header.parameters:,} parameters"
+    sharing = without if header.unshared != header.parameters else ""
+    shape = docstring_text(shape_of(network.input))
+    return (
+        *_paragraph(f"{title}, compiled by archdsl from {network.file}.", 0),
+        "",
+        "Change the spec, not this file, and run",
+        f"    {docstring_text(header.command)}",
+        "",
+        f"{count}{sharing} for inputs {shape}.",
+    )
+
+
+def shape_of(given: FeatureMap) -> str:
+    """Return a shape as Python writes it: `(3, 32, 32)`, `(10,)`."""
+    return str(given.shape)
+
+
+def class_docstring(group: Group, resolved: Resolved) -> tuple[str, ...]:
+    """Return the lines of the docstring of a class: what it is and its shapes."""
+    unit = group.first
+    if isinstance(unit.node, Network):
+        given, made = batch(unit.node.input.shape), batch(unit.node.output.shape)
+        return (f"{given} -> {made}",)
+    title = f"{_description(unit.node)}."
+    return (*_paragraph(title, INDENT), "", shapes(group, resolved))
+
+
+def batch(shape: Iterable[object]) -> str:
+    """Return the shape of a batch."""
+    return f"({', '.join(('N', *map(str, shape)))})"
+
+
+def _paragraph(text: str, indent: int) -> tuple[str, ...]:
+    """Return text as lines that fit, the first after three quotes."""
+    lines = textwrap.wrap(
+        docstring_text(text), WIDTH - indent - len('"""'), break_on_hyphens=False
+    )
+    return tuple(lines)
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def shapes(group: Group, resolved: Resolved) -> str:
+    """Return `(N, in_channels, H, W) -> (N, width, H / stride, W / stride)`."""
+    nodes = [unit.node for unit in group.units]
+    inputs, outputs = [n.input for n in nodes], [n.output for n in nodes]
+    given, made = _channels(inputs, resolved), _channels(outputs, resolved)
+    if made is None:
+        made = _sum(inputs, outputs, given, resolved) or "C'"
+    size = _sizes(group, resolved)
+    one = batch((given or "C", *(("H", "W") if inputs[0].size else ())))
+    return f"{one} -> {batch((made, *(size if outputs[0].size else ())))}"
+
+
+def _channels(maps: list[FeatureMap], resolved: Resolved) -> str | None:
+    numbers = tuple(m.channels for m in maps)
+    if numbers == resolved.outputs and resolved.output is not None:
+        return resolved.output
+    if numbers in resolved.values.values():
+        return next(name for name, values in resolved.values.items() if values == numbers)
+    if len(set(numbers)) == 1:
+        return str(numbers[0])
+    return next(
+        (
+            f"{factor} * {name}"
+            for name, values in resolved.values.items()
+            for factor in FACTORS
+            if numbers == tuple(factor * v if isinstance(v, int) else v for v in values)
+        ),
+        None,
+    )
+
+
+def _sum(
+    inputs: list[FeatureMap], outputs: list[FeatureMap], given: str | None, resolved: Resolved
+) -> str | None:
+    """Return `in_channels + growth`, where that is what a concatenation gives."""
+    more = tuple(b.channels - a.channels for a, b in zip(inputs, outputs, strict=True))
+    for name, values in resolved.values.items():
+        if values == more and given:
+            return f"{given} + {name}"
+    return None
+
+
+def _sizes(group: Group, resolved: Resolved) -> tuple[str, str]:
+    nodes = [unit.node for unit in group.units]
+    if all(n.input.size == n.output.size for n in nodes):
+        return "H", "W"
+    strides = resolved.values.get("stride", (1,) * len(group.units))
+    if all(_is_divided(*pair) for pair in zip(group.units, strides, strict=True)):
+        return "H / stride", "W / stride"
+    return "H'", "W'"
+
+
+def _is_divided(unit: Unit, stride: Constant | None) -> bool:
+    given, made = unit.node.input.size, unit.node.output.size
+    if given is None or made is None or not isinstance(stride, int):
+        return False
+    return all(-(-a // stride) == b for a, b in zip(given, made, strict=True))
+
+
+# ---------------------------------------------------------------- descriptions
+
+
+def _description(node: "Network | Block | Part | Stage") -> str:
+    if isinstance(node, Stage):
+        return "Blocks in a row" + (" that share weights" if node.owned else "")
+    body = node.body
+    match body:
+        case (Residual() as only, *_):
+            return _residual(only)
+        case (Combine() as only,):
+            return _combined(only)
+        case _:
+            words = list(_words(body))
+            return _sentence(words) if 0 < len(words) <= MOST else _count(words)
+
+
+def _residual(node: Residual) -> str:
+    kind = "Pre-activation residual block" if node.preactivation else "Residual block"
+    words = [word for word in _words(node.residual) if word]
+    return f"{kind}: {', '.join(words)}" if 0 < len(words) <= MOST else kind
+
+
+def _combined(node: Combine) -> str:
+    branches = [", ".join(_words(p.body)) if p.body else "the input" for p in node.branches]
+    kind = _COMBINED[node.operator]
+    text = f"{kind} of {' and '.join(f'({b})' if ',' in b else b for b in branches)}"
+    full = all(branches) and len(text) < WIDTH - INDENT - len('""".')
+    return text if full else f"{kind} of {len(branches)} branches"
+
+
+def _sentence(words: list[str]) -> str:
+    text = ", ".join(words)
+    return text[0].upper() + text[1:]
+
+
+def _count(words: list[str]) -> str:
+    return f"{len(words)} layers in a row" if words else "Layers in a row"
+
+
+def _words(nodes: Iterable[Node]) -> Iterator[str]:
+    """Yield the layers with weights and the blocks: `conv3x3`, `linear`, `squeeze_excite`."""
+    for node in nodes:
+        match node:
+            case LayerNode(layer=Conv() | ConvTranspose() as layer):
+                height, width = layer.kernel_size
+                depthwise = "depthwise " if 1 < layer.groups == layer.in_channels else ""
+                transposed = "transposed " if isinstance(layer, ConvTranspose) else ""
+                yield f"{depthwise}{transposed}conv{height}x{width}"
+            case LayerNode(layer=Linear()):
+                yield "linear"
+            case LayerNode():
+                pass
+            case Block(declaration=name):
+                yield name
+            case Part(body=body):
+                yield from _words(body)
+            case Residual(residual=body):
+                yield from _words(body)
+            case Combine(branches=branches):
+                yield from _words(branches)
+            case Stage(items=items):
+                yield from _words(item.node for item in items)
+            case _:
+                assert_never(node)
+

@@ -1,0 +1,395 @@
+"""Numbers -> expressions over a class's arguments that are right in each of its instances.
+
+In this order: what the spec wrote, if it is written alike in all instances and Python's integer
+arithmetic gives the right value in each; the number itself, if it is the same in all; an argument
+there is already, or a multiple of one; a new argument.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias, assert_never
+
+from archdsl.emit.layers import DROP_RATE
+from archdsl.emit.naming import Names
+from archdsl.emit.plan import (
+    Assign,
+    Call,
+    Comprehension,
+    Conditional,
+    Constant,
+    Hole,
+    HoleKind,
+    Keyword,
+    Operation,
+    Python,
+    Sequence,
+    Star,
+    Text,
+)
+from archdsl.emit.python import constant
+from archdsl.ir.numbers import (
+    Expr,
+    Leaf,
+    Literal,
+    Symbol,
+    Value,
+    arithmetic,
+    evaluate,
+    symbols,
+)
+from archdsl.ir.numbers import Operation as Arithmetic
+
+Vector: TypeAlias = tuple[Constant | None, ...]  # a value for each instance; None: does not matter
+Row: TypeAlias = tuple[Hole | None, ...]  # corresponding holes of all instances
+
+LONGEST = 40  # a longer expression is not repeated in generated code
+_MULTIPLES = range(2, 33)
+
+
+class Argument:
+    """An argument of a class: `values` has one for each instance."""
+
+    def __init__(self, symbol: str, name: str, values: Vector, *, is_index: bool = False) -> None:
+        self.symbol = symbol
+        self.name = name
+        self.values = values
+        self.is_index = is_index
+
+    @property
+    def annotation(self) -> str:
+        """The type of the values, as Python names it."""
+        types = {type(value) for value in self.values if value is not None}
+        if tuple in types:
+            return "tuple[tuple[float, ...], ...]"
+        if types <= {bool, int}:
+            return "bool" if types == {bool} else "int"
+        return "float"
+
+
+class Scope:
+    """What the expressions of one class may name, and which of it they do name."""
+
+    def __init__(
+        self, values: list[Mapping[str, Value]], lets: Mapping[str, tuple[Expr, ...]], names: Names
+    ) -> None:
+        self._count = len(values)
+        self._values = values
+        self._lets = lets
+        self._names = names
+        self._symbols = [s for s in values[0] if all(s in v for v in values)]
+        self.arguments: list[Argument] = []
+        self.locals: dict[str, Assign] = {}
+        self._printed: dict[str, str] = {}
+
+    def resolve(self, rows: list[Row]) -> list[Python]:
+        """Return an expression for each row of holes."""
+        written = [self._tuple_or_written(row) for row in rows]
+        return [
+            self._number(row) if found is None else found
+            for row, found in zip(rows, written, strict=True)
+        ]
+
+    # ------------------------------------------------------------ as written
+
+    def _tuple_or_written(self, row: Row) -> Python | None:
+        first = _present(row)
+        if first.kind is HoleKind.TABLE or not isinstance(first.value, tuple):
+            return self._written(row)
+        scalars = _scalars(row)
+        if scalars is not None:
+            return self.resolve([scalars])[0]
+        return Sequence(tuple(self.resolve(_members(row, len(first.value)))), is_tuple=True)
+
+    def _written(self, row: Row) -> Python | None:
+        first = _present(row)
+        if len(first.exprs) != 1 or any(hole and hole.exprs != first.exprs for hole in row):
+            return None
+        (expr,) = first.exprs
+        if expr == Symbol(DROP_RATE):
+            return Text(self._argument(DROP_RATE, "drop_rate", (0.0,) * self._count))
+        if not symbols(expr) or not self._is_right(expr, vector(row)):
+            return None
+        is_atom = isinstance(expr, Symbol)
+        if first.kind is HoleKind.ATOM and not is_atom:
+            return None
+        return Text(self._say(expr, divide=_division(vector(row))))
+
+    def _is_right(self, expr: Expr, values: Vector) -> bool:
+        if not symbols(expr) <= set(self._symbols):
+            return False
+        if len(self._say_plainly(expr)) > LONGEST:
+            return False
+        divide = _division(values)
+        found = (_python_value(expr, scope, divide) for scope in self._values)
+        return all(
+            value is None or _equal(value, other)
+            for value, other in zip(values, found, strict=True)
+        )
+
+    def _say(self, expr: Expr, *, divide: str) -> str:
+        """Return the expression as Python, its symbols from now on used."""
+        names = {name: self.use(name) for name in sorted(symbols(expr), key=self._symbols.index)}
+        return say(expr, names, divide)
+
+    def _say_plainly(self, expr: Expr) -> str:
+        return say(expr, {name: name for name in symbols(expr)}, "//")
+
+    def use(self, symbol: str) -> str:
+        """Return what the class calls a symbol of the spec; it is an argument or a local then."""
+        if symbol not in self._printed:
+            values = tuple(_plain(scope[symbol]) for scope in self._values)
+            self._printed[symbol] = self._let(symbol, values) or self._argument(
+                symbol, symbol, values
+            )
+        return self._printed[symbol]
+
+    def _let(self, symbol: str, values: Vector) -> str | None:
+        """Make a `let` a local variable if its expression holds in all instances."""
+        exprs = self._lets.get(symbol, ())
+        if len(set(exprs)) != 1:
+            return None
+        divide = _division(values)
+        if symbols(exprs[0]) and self._is_right(exprs[0], values):
+            text = self._say(exprs[0], divide=divide)
+        elif len(set(values)) == 1:
+            text = constant(values[0] or 0)
+        else:
+            return None
+        name = self._names.unique(symbol)
+        self.locals[symbol] = Assign(name, Text(text))
+        return name
+
+    def knows(self, symbol: str) -> str | None:
+        """Return the name of an argument that is used already."""
+        return next((a.name for a in self.arguments if a.symbol == symbol), None)
+
+    def has(self, symbol: str) -> bool:
+        """Whether all instances have this symbol."""
+        return symbol in self._symbols
+
+    # ------------------------------------------------------------ as a number
+
+    def _number(self, row: Row) -> Python:
+        values = vector(row)
+        present = [value for value in values if value is not None]
+        if len(set(map(constant, present))) == 1:
+            return Text(constant(present[0]))
+        first = _present(row)
+        if first.kind is HoleKind.INDEX:
+            return Text(self._index(row, values))
+        for argument in self.arguments:
+            if not argument.is_index and _agrees(values, argument.values, 1):
+                return Text(argument.name)
+        text = self._multiple(values) if first.kind is HoleKind.NUMBER else None
+        return Text(text or self.new_argument(first.hint, values))
+
+    def _multiple(self, values: Vector) -> str | None:
+        for argument in self.arguments:
+            if argument.is_index:
+                continue
+            for factor in _MULTIPLES:
+                if _agrees(values, argument.values, factor):
+                    return f"{factor} * {argument.name}"
+                if _agrees(argument.values, values, factor):
+                    return f"{argument.name} // {factor}"
+        return None
+
+    def _index(self, row: Row, values: Vector) -> str:
+        for argument in self.arguments:
+            if argument.is_index:
+                gap = _gap(values, argument.values)
+                if gap is not None and abs(gap) <= MOST_OFFSET:
+                    return _shifted(argument.name, gap)
+        offsets = {hole.offset for hole in row if hole}
+        offset = offsets.pop() if len(offsets) == 1 else 0
+        larger = tuple(v + offset if isinstance(v, int) else v for v in values)
+        name = self.new_argument(_present(row).hint, larger, is_index=True)
+        return _shifted(name, -offset)
+
+    def new_argument(self, hint: str, values: Vector, *, is_index: bool = False) -> str:
+        """Return the name of a new argument with these values."""
+        filler = next(value for value in values if value is not None)
+        filled = tuple(filler if value is None else value for value in values)
+        wish = f"{hint}2" if hint in self._symbols else hint  # the symbol may be used yet
+        return self._argument(f"new {len(self.arguments)}", wish, filled, is_index=is_index)
+
+    def _argument(self, symbol: str, hint: str, values: Vector, *, is_index: bool = False) -> str:
+        known = self.knows(symbol)
+        if known is not None:
+            return known
+        name = self._names.unique(hint)
+        self.arguments.append(Argument(symbol, name, values, is_index=is_index))
+        return name
+
+
+MOST_OFFSET = 3
+
+
+def vector(row: Row) -> Vector:
+    """Return the values of a row."""
+    return tuple(None if hole is None else hole.value for hole in row)
+
+
+def _present(row: Row) -> Hole:
+    return next(hole for hole in row if hole is not None)
+
+
+def _scalars(row: Row) -> Row | None:
+    """Return the row with one number in place of equal ones, if they are equal everywhere."""
+    alike = all(
+        isinstance(hole.value, tuple) and len(set(hole.value)) == 1 and len(set(hole.exprs)) <= 1
+        for hole in row
+        if hole is not None
+    )
+    return tuple(_member(hole, 0) for hole in row) if alike else None
+
+
+def _members(row: Row, count: int) -> list[Row]:
+    return [tuple(_member(hole, index) for hole in row) for index in range(count)]
+
+
+def _member(hole: Hole | None, index: int) -> Hole | None:
+    if hole is None:
+        return None
+    assert isinstance(hole.value, tuple)
+    exprs = (hole.exprs[index],) if len(hole.exprs) == len(hole.value) else hole.exprs[:1]
+    return Hole(hole.value[index], exprs, hint=hole.hint, kind=hole.kind)
+
+
+def _agrees(values: Vector, others: Vector, factor: int) -> bool:
+    """Whether each value is `factor` times the other; flags are no numbers."""
+    return all(
+        value is None
+        or other is None
+        or (
+            isinstance(value, int | float)
+            and isinstance(other, int | float)
+            and isinstance(value, bool) == isinstance(other, bool)
+            and value == factor * other
+            and not (factor > 1 and (isinstance(value, float) or isinstance(value, bool)))
+        )
+        for value, other in zip(values, others, strict=True)
+    )
+
+
+def _gap(values: Vector, others: Vector) -> int | None:
+    gaps = {
+        value - other
+        for value, other in zip(values, others, strict=True)
+        if isinstance(value, int) and isinstance(other, int)
+    }
+    return gaps.pop() if len(gaps) == 1 else None
+
+
+def _shifted(name: str, by: int) -> str:
+    if by == 0:
+        return name
+    return f"{name} + {by}" if by > 0 else f"{name} - {-by}"
+
+
+def _plain(value: Value) -> int | float:
+    return value if isinstance(value, int) else float(value)
+
+
+def _equal(value: Constant, other: Value | None) -> bool:
+    if other is None or isinstance(value, bool | tuple):
+        return False
+    return value == _plain(other)
+
+
+def _division(values: Iterable[Constant | None]) -> str:
+    """Return how `/` is written: between whole numbers it is exact, but only `//` stays whole."""
+    return "/" if any(isinstance(value, float) for value in values) else "//"
+
+
+def _python_value(expr: Expr, values: Mapping[str, Value], divide: str) -> Value | None:
+    """Return what Python computes, None where it would not be a whole number but should."""
+    if divide == "/":
+        return _or_none(expr, values)
+    match expr:
+        case Literal(value) | Leaf(value):
+            return value if isinstance(value, int) else None
+        case Symbol(name):
+            value = values[name]
+            return value if isinstance(value, int) else None
+        case Arithmetic(operator, left, right):
+            one, two = _python_value(left, values, divide), _python_value(right, values, divide)
+            if one is None or two is None or (two == 0 and operator in "//%"):
+                return None
+            return arithmetic("//" if operator == "/" else operator, one, two)
+        case _:
+            assert_never(expr)
+
+
+def _or_none(expr: Expr, values: Mapping[str, Value]) -> Value | None:
+    try:
+        return evaluate(expr, values)
+    except ZeroDivisionError:
+        return None
+
+
+_BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2}
+
+
+def say(expr: Expr, names: Mapping[str, str], divide: str, binding: int = 0) -> str:
+    """Return an expression as Python, with no parentheses that it does not need."""
+    match expr:
+        case Literal(value) | Leaf(value):
+            text = constant(_plain(value))
+            return f"({text})" if binding and text.startswith("-") else text
+        case Symbol(name):
+            return names[name]
+        case Arithmetic(operator, left, right):
+            own = _BINDING[operator]
+            one, two = say(left, names, divide, own), say(right, names, divide, own + 1)
+            text = f"{one} {divide if operator == '/' else operator} {two}"
+            return f"({text})" if own < binding else text
+        case _:
+            assert_never(expr)
+
+
+# ---------------------------------------------------------------- filling
+
+
+def fill(node: Python, values: "Iterable[Python]") -> Python:
+    """Return the expression with its holes filled in order, and without what is the default."""
+    return _fill(node, iter(values))
+
+
+def _fill(node: Python, values: "Iterable[Python]") -> Python:
+    source = iter(values)
+    match node:
+        case Hole():
+            return next(source)
+        case Text():
+            return node
+        case Keyword(name, value, default, like, only_with):
+            return Keyword(name, _fill(value, source), default, like, only_with)
+        case Star(value):
+            return Star(_fill(value, source))
+        case Call(function, arguments):
+            return Call(function, _without_defaults(tuple(_fill(a, source) for a in arguments)))
+        case Sequence(items, is_tuple):
+            return Sequence(tuple(_fill(item, source) for item in items), is_tuple)
+        case Operation(operator, operands):
+            return Operation(operator, tuple(_fill(operand, source) for operand in operands))
+        case Comprehension(element, target, iterable, is_list):
+            return Comprehension(_fill(element, source), target, _fill(iterable, source), is_list)
+        case Conditional(then, condition, otherwise):
+            return Conditional(_fill(then, source), condition, _fill(otherwise, source))
+        case _:
+            assert_never(node)
+
+
+def _without_defaults(arguments: tuple[Python, ...]) -> tuple[Python, ...]:
+    named = {a.name: a.value for a in arguments if isinstance(a, Keyword)}
+    kept = [a for a in arguments if not (isinstance(a, Keyword) and _is_default(a, named))]
+    names = {a.name for a in kept if isinstance(a, Keyword)}
+    return tuple(
+        a for a in kept if not isinstance(a, Keyword) or a.only_with is None or a.only_with in names
+    )
+
+
+def _is_default(keyword: Keyword, named: Mapping[str, Python]) -> bool:
+    if keyword.like is not None:
+        return keyword.value == named.get(keyword.like)
+    return keyword.default is not None and keyword.value == Text(constant(keyword.default))

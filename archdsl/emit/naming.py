@@ -1,0 +1,52 @@
+"""Names in generated code: unique, readable, and never one that means something else there."""
+
+import builtins
+import keyword
+from collections.abc import Iterable
+
+# Classes for what torch has no module for: templates/model/NAME.py.jinja.
+HELPERS = (
+    "ChannelSplit",
+    "Factor",
+    "FixedMomentsBatchNorm1d",
+    "FixedMomentsBatchNorm2d",
+    "LayerNorm2d",
+    "Scale",
+    "StochasticDepth",
+)
+
+# Names that generated files give a meaning of their own.
+FILE_NAMES = frozenset(
+    ("F", "FROZEN", "OrderedDict", "Self", "Tensor", "nn", "torch", "module", "name", *HELPERS)
+)
+
+_WORDS = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
+_BUILTINS = frozenset(dir(builtins))
+_TAKEN = _WORDS | _BUILTINS | FILE_NAMES | {"self"}
+
+
+class Names:
+    """Gives out names, each once."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken) | _TAKEN
+
+    def unique(self, wish: str) -> str:
+        """Return the wish, or with the first number from 2 that makes it new."""
+        if wish in _TAKEN:
+            wish = f"{wish}_"
+        name, number = wish, 2
+        while name in self._taken:
+            name, number = f"{wish}{number}", number + 1
+        self._taken.add(name)
+        return name
+
+    def unique_class(self, wish: str, kind: str = "Block") -> str:
+        """Return a class name like the wish: `Tensor` as a block is `TensorBlock`."""
+        return self.unique(f"{wish}{kind}" if wish in _TAKEN else wish)
+
+
+def class_name(name: str) -> str:
+    """Return an identifier in CapWords: `squeeze_excite` is `SqueezeExcite`."""
+    words = "".join(word[:1].upper() + word[1:] for word in name.split("_") if word)
+    return words if words[:1].isalpha() else f"Block{words}"

@@ -1,0 +1,316 @@
+"""A class's units -> its parameters and its `__init__`, every number expressed."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import TypeAlias
+
+from archdsl.emit.attributes import Attribute, attributes, settle_loops
+from archdsl.emit.classes import Group, GroupParameter
+from archdsl.emit.expressions import Argument, Row, Scope, Vector, fill, vector
+from archdsl.emit.layers import DROP_RATE, functional
+from archdsl.emit.naming import Names
+from archdsl.emit.plan import (
+    Assign,
+    Call,
+    Conditional,
+    Keyword,
+    Python,
+    Statement,
+    Text,
+    holes,
+    replace_text,
+)
+from archdsl.emit.units import LayerSite, ResidualSite, Unit, direct_layers
+from archdsl.ir.network import Block, Shared
+from archdsl.ir.numbers import Expr
+from archdsl.record import Record
+
+Condition: TypeAlias = str
+
+
+class Presence(StrEnum):
+    """In which instances of a class something is."""
+
+    ALWAYS = "always"
+    NEVER = "never"
+    SOMETIMES = "sometimes"
+
+
+class Loan(Record):
+    """How a class uses a weight that it is handed at one of its layers.
+
+    `own` names the attribute of those that have a weight of their own instead. `function` is what
+    applies the weight where the shared layer itself cannot be called: its geometry is another's.
+    """
+
+    presence: Presence  # of its own weight
+    own: str
+    function: str | None
+    keywords: tuple[Keyword, ...]
+
+
+class Resolved(Record):
+    """What the class of a group looks like, but for its forward."""
+
+    init: tuple[Statement, ...]
+    shortcuts: tuple[Presence, ...]  # of its residuals, in order
+    loans: tuple[Loan, ...]  # of its layers with a loan, in order
+    values: dict[str, Vector]  # of its arguments, by name
+    outputs: Vector  # output channels of its instances
+    output: str | None  # how they are expressed
+
+
+def resolve(group: Group, shared: dict[int, Shared]) -> Resolved:
+    """Decide on the parameters of a class and give each unit its arguments."""
+    return _Resolution(group, shared).result()
+
+
+class _Resolution:
+    def __init__(self, group: Group, shared: dict[int, Shared]) -> None:
+        settle_loops(group)
+        self.group = group
+        self.shared = shared
+        self.columns = list(zip(*(attributes(unit) for unit in group.units), strict=True))
+        self.scope = Scope([unit.values for unit in group.units], _lets(group), Names())
+        self.rows: list[tuple[Row, Python]] = []
+        self.members = {a.name for column in self.columns for a in column if a.name}
+
+    def result(self) -> Resolved:
+        borrowed = self._borrowed()
+        owned = len(self.group.first.owned)
+        trees = [
+            # the blocks of a stage before what it owns: they name its arguments
+            *([a.value for a in column] for column in self.columns[owned:]),
+            *([a.value for a in column] for column in self.columns[:owned]),
+            *([call for _, call in column] for column in borrowed),
+        ]
+        filled = self._filled(trees)
+        end = len(self.columns)
+        assigned = [*filled[end - owned : end], *filled[: end - owned]]
+        conditions = [self._condition(column) for column in self.columns]
+        init = self._init(assigned, conditions)
+        loans, constants = self._loans(borrowed, filled[end:])
+        init = self._with_output_local([*init, *constants])
+        self._settle()
+        return Resolved(
+            tuple(init),
+            tuple(_presence(c) for c in self.columns if isinstance(c[0].site, ResidualSite)),
+            tuple(loans),
+            {argument.name: argument.values for argument in self.scope.arguments},
+            self._outputs(),
+            self._expression_of(self._outputs()),
+        )
+
+    def _outputs(self) -> Vector:
+        return tuple(unit.node.output.channels for unit in self.group.units)
+
+    # ------------------------------------------------------------ numbers
+
+    def _filled(self, trees: "list[list[Python | None]]") -> list[Python]:
+        """Return each column of corresponding expressions as one, its holes filled."""
+        found = [list(_rows(column)) for column in trees]
+        resolved = iter(self.scope.resolve([row for rows in found for row in rows]))
+        filled: list[Python] = []
+        for column, rows in zip(trees, found, strict=True):
+            values = [next(resolved) for _ in rows]
+            self.rows += zip(rows, values, strict=True)
+            tree = next((tree for tree in column if tree is not None), Text("None"))
+            filled.append(fill(tree, values))
+        return filled
+
+    # ------------------------------------------------------------ conditions
+
+    def _condition(self, column: tuple[Attribute, ...]) -> Condition | None:
+        """Return when the attribute is there, None if always or never."""
+        flags = tuple(attribute.value is not None for attribute in column)
+        if len(set(flags)) == 1:
+            return None
+        sites = [attribute.site for attribute in column]
+        for needed, text, found in self._candidates(sites):
+            if found == flags and all(self.scope.knows(symbol) for symbol in needed):
+                return text
+        for needed, text, found in self._candidates(sites):
+            if found == flags:
+                for symbol in needed:
+                    self.scope.use(symbol)
+                return text
+        name = _first_name(column)
+        return self.scope.new_argument(f"has_{name}", flags)
+
+    def _candidates(
+        self, sites: "Iterable[object]"
+    ) -> Iterator[tuple[tuple[str, ...], Condition, tuple[bool, ...]]]:
+        """Yield conditions: the symbols they need, their text, their value in each instance."""
+        nodes = [s.node for s in sites if isinstance(s, ResidualSite | LayerSite)]
+        inputs = tuple(node.input.channels for node in nodes)
+        outputs = tuple(node.output.channels for node in nodes)
+        values = [unit.values for unit in self.group.units]
+        strided = [scope.get("stride", 1) != 1 for scope in values]
+        changes = [a != b for a, b in zip(inputs, outputs, strict=True)]
+        out = self._expression_of(outputs)
+        given = tuple(scope.get("in_channels") for scope in values)
+        if out is not None and given == inputs:
+            other = f"in_channels != {out}"
+            either = tuple(s or c for s, c in zip(strided, changes, strict=True))
+            if any(strided):
+                yield ("stride", "in_channels"), f"stride != 1 or {other}", either
+            yield ("in_channels",), other, tuple(changes)
+        if any(strided):
+            yield ("stride",), "stride != 1", tuple(strided)
+
+    def _expression_of(self, values: Vector) -> str | None:
+        """Return how the numbers of output channels are expressed, if anywhere."""
+        return next(
+            (
+                python.text
+                for row, python in reversed(self.rows)
+                if isinstance(python, Text) and _hint(row) == "out_channels"
+                if all(a in (None, b) for a, b in zip(vector(row), values, strict=True))
+            ),
+            None,
+        )
+
+    # ------------------------------------------------------------ statements
+
+    def _init(
+        self, assigned: list[Python], conditions: list[Condition | None]
+    ) -> Iterator[Statement]:
+        for column, value, condition in zip(self.columns, assigned, conditions, strict=True):
+            if all(attribute.value is None for attribute in column):
+                continue
+            target = f"self.{_first_name(column)}"
+            if condition is None:
+                yield Assign(target, value)
+            else:
+                yield Assign(target, Conditional(value, condition, _otherwise(column[0])))
+
+    def _with_output_local(self, init: list[Statement]) -> list[Statement]:
+        """Put locals first, and with them the output channels if they are a product used often."""
+        local: list[Statement] = [
+            self.scope.locals[s] for s in self.group.first.values if s in self.scope.locals
+        ]
+        text = self._expression_of(self._outputs())
+        if text is None or " " not in text or not isinstance(self.group.first.node, Block):
+            return [*local, *init]
+        replaced = [replace_text(s, text, OUT) for s in init]
+        uses = sum(count for _, count in replaced)
+        if uses < OFTEN or self.scope.has(OUT) or OUT in {a.name for a in self.scope.arguments}:
+            return [*local, *init]
+        return [*local, Assign(OUT, Text(text)), *(s for s, _ in replaced)]
+
+    # ------------------------------------------------------------ loans
+
+    def _borrowed(self) -> list[list[tuple[LayerSite, Call]]]:
+        """Return the layers with a loan, each in all instances, and the functions they call."""
+        columns = zip(*(direct_layers(unit.body) for unit in self.group.units), strict=True)
+        return [
+            [(site, Call(*functional(site.node))) for site in column]
+            for column in columns
+            if column[0].loan is not None
+        ]
+
+    def _loans(
+        self, borrowed: list[list[tuple[LayerSite, Call]]], filled: list[Python]
+    ) -> tuple[list[Loan], list[Statement]]:
+        loans: list[Loan] = []
+        constants: dict[str, Statement] = {}
+        for column, call in zip(borrowed, filled, strict=True):
+            sites = [site for site, _ in column]
+            own = next((site.node.name for site in sites if site.owns), "")
+            presence = Presence.SOMETIMES if own else Presence.NEVER
+            if all(self._is_same(site) for site in sites):
+                loans.append(Loan(presence, own, None, ()))
+            else:
+                assert isinstance(call, Call)
+                name = own or sites[0].node.name
+                keywords = tuple(self._constant(k, name, constants) for k in call.arguments)
+                loans.append(Loan(presence, own, call.function, keywords))
+        return loans, list(constants.values())
+
+    def _is_same(self, site: LayerSite) -> bool:
+        assert site.loan is not None
+        return site.owns or site.node.layer == self.shared[site.loan].layer
+
+    def _constant(
+        self, argument: Python, layer: str, constants: dict[str, Statement]
+    ) -> Keyword:
+        """Return the keyword; a value that instances differ in becomes an attribute."""
+        assert isinstance(argument, Keyword)
+        value = argument.value
+        assert isinstance(value, Text)
+        if not any(character.isalpha() for character in value.text):
+            return argument
+        name = f"{layer}_{argument.name}"
+        constants[name] = Assign(f"self.{name}", value)
+        return Keyword(argument.name, Text(f"self.{name}"))
+
+    # ------------------------------------------------------------ parameters
+
+    def _settle(self) -> None:
+        group = self.group
+        symbols = list(group.first.values)
+        arguments = sorted(self.scope.arguments, key=lambda a: _rank(a, symbols))
+        group.parameters = tuple(
+            GroupParameter(a.symbol, a.name, a.annotation, _default(a)) for a in arguments
+        )
+        for index, unit in enumerate(group.units):
+            unit.arguments = {a.symbol: a.values[index] for a in arguments}
+
+
+OUT = "out_channels"
+OFTEN = 3
+
+
+def _lets(group: Group) -> dict[str, tuple[Expr, ...]]:
+    nodes = [unit.node for unit in group.units]
+    blocks = [node for node in nodes if isinstance(node, Block)]
+    found: dict[str, list[Expr]] = {}
+    for block in blocks:
+        for let in block.lets:
+            found.setdefault(let.name, []).append(let.number.expr)
+    return {name: tuple(exprs) for name, exprs in found.items() if len(exprs) == len(blocks)}
+
+
+def _rows(column: "list[Python | None]") -> Iterator[Row]:
+    lists = [None if tree is None else list(holes(tree)) for tree in column]
+    count = next((len(found) for found in lists if found is not None), 0)
+    for index in range(count):
+        yield tuple(None if found is None else found[index] for found in lists)
+
+
+def _hint(row: Row) -> str:
+    return next(hole.hint for hole in row if hole is not None)
+
+
+def _presence(column: tuple[Attribute, ...]) -> Presence:
+    flags = {attribute.value is not None for attribute in column}
+    if len(flags) > 1:
+        return Presence.SOMETIMES
+    return Presence.ALWAYS if True in flags else Presence.NEVER
+
+
+def _first_name(column: tuple[Attribute, ...]) -> str:
+    return next(attribute.name for attribute in column if attribute.value is not None)
+
+
+def _otherwise(attribute: Attribute) -> Python:
+    site = attribute.site
+    if isinstance(site, ResidualSite) and not site.preactivation:
+        return Call("nn.Identity")
+    return Text("None")
+
+
+def _rank(argument: Argument, symbols: list[str]) -> tuple[int, int]:
+    """Order parameters: in_channels, as declared, new ones, the drop rate, stride."""
+    if argument.name == "stride":
+        return 4, 0
+    if argument.symbol == DROP_RATE:
+        return 3, 0
+    if argument.symbol in symbols:
+        return 0, symbols.index(argument.symbol)
+    return (0, 0) if argument.name == "in_channels" else (2, 0)
+
+
+def _default(argument: Argument) -> str | None:
+    return "1" if argument.name == "stride" and 1 in argument.values else None
+

@@ -1,0 +1,71 @@
+"""Files on disk: all of a compilation or none, and only those that changed."""
+
+import difflib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+
+def write_files(files: Mapping[Path, str]) -> None:
+    """Write files whose text is not there yet; raise OSError before any is replaced.
+
+    Every new text is complete on disk, beside the file it becomes, before the first takes its
+    place: nobody ever reads half a file.
+    """
+    prepared: list[tuple[Path, Path]] = []
+    try:
+        for path, text in files.items():
+            if read(path) != text:
+                prepared.append((_prepare(path, text), path))
+        for ready, path in prepared:
+            os.replace(ready, path)
+    finally:
+        for ready, _ in prepared:
+            ready.unlink(missing_ok=True)
+
+
+def check_files(files: Mapping[Path, str]) -> str:
+    """Return how the files on disk differ from what they should be, "" where they do not."""
+    return "".join(line for path, text in files.items() for line in _diff(path, text))
+
+
+def read(path: Path) -> str | None:
+    """Return a file's text, None if there is no such file or it is no text."""
+    try:
+        return path.read_bytes().decode()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+def _prepare(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    ready = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+        ready.chmod(_mode(path))
+    except BaseException:
+        ready.unlink()
+        raise
+    return ready
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions of a file, or those that a new one gets."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _diff(path: Path, text: str) -> Iterator[str]:
+    current = read(path)
+    name = path.as_posix()
+    if current == text:
+        return
+    old = [] if current is None else current.splitlines(keepends=True)
+    source = "/dev/null" if current is None else name
+    yield from difflib.unified_diff(old, text.splitlines(keepends=True), source, name)
