@@ -34,7 +34,7 @@ class Bodies(Elaboration):
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
         """Elaborate items into a site; a mistake in one does not hide those of others."""
         rest = tuple(items)
-        while rest:
+        while rest and not self.stopped:
             group = tuple(takewhile(_is_residual, rest)) or rest[:1]
             rest = rest[len(group) :]
             try:
@@ -57,6 +57,7 @@ class Bodies(Elaboration):
                 _let(item, here)
             case tree.Require(condition=condition, message=message):
                 if not truth_of(condition, here.scope):
+                    self.stopped = True  # whatever follows was written for other arguments
                     fail("E316", message.value or "the requirement is not met", condition.span)
             case tree.Expect():
                 _only_in_network(here, "expect", item.span)

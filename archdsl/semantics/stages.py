@@ -1,7 +1,5 @@
 """Elaborates stages, repeats and loops; equal blocks in a row are folded."""
 
-from typing import NoReturn
-
 from archdsl.ir.network import Block, FeatureMap, Item, Stage
 from archdsl.ir.numbers import Number, leaf, literal
 from archdsl.ir.rebuild import replace
@@ -31,6 +29,8 @@ def add_stage(elaboration: Elaboration, item: tree.Stage, here: Here) -> None:
     flow = elaboration.arriving(here, item.span)
     site.flow = None
     if flow is None:
+        if isinstance(item.content, tree.Repeat):
+            _block_value(elaboration, item.content, here.scope)
         return
     context = elaboration.inside(said, site.context, grows=True)
     context = replace(context, level=context.level + 1)
@@ -111,9 +111,7 @@ class _Run:
         self.settles = max((s.annotation.start for s in context.shares), default=1)
 
     def elaborate(self, flow: Flow) -> tuple[tuple[Item, ...], Flow | None]:
-        value = self.elaboration.callee(self.repeat.call.name, self.scope)
-        if not isinstance(value, BlockValue):
-            _not_a_block(self.repeat, self.scope)
+        value = _block_value(self.elaboration, self.repeat, self.scope)
         items: list[Item] = []
         done = 0
         current: Flow | None = flow
@@ -166,8 +164,12 @@ def _repeats(repeat: tree.Repeat, scope: Scope) -> int:
     return count
 
 
-def _not_a_block(repeat: tree.Repeat, scope: Scope) -> NoReturn:
+def _block_value(elaboration: Elaboration, repeat: tree.Repeat, scope: Scope) -> BlockValue:
+    """Return the block that is repeated; raise SpecError where it is none."""
     name = repeat.call.name
+    value = elaboration.callee(name, scope)
+    if isinstance(value, BlockValue):
+        return value
     if is_layer_word(name.text):
         help_ = f"declare `block name {{ {repeat.call.span.text} }}` and repeat that"
         fail("E417", f"a stage repeats blocks; `{name.text}` is a layer", name.span, help_)

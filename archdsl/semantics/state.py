@@ -104,6 +104,7 @@ class Elaboration:
         self.identity = 0
         self.steps = 0  # layers, blocks and iterations so far
         self.depth = 0  # blocks inside one another
+        self.stopped = False  # a `require` is not met
         self.shares: list[ShareScope] = []
         self.share_keys: dict[tuple[int, Layer], int] = {}
         self.share_scopes: dict[int, ShareScope] = {}  # by key
