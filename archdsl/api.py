@@ -74,6 +74,7 @@ class CompiledNetwork:
 def compile(spec: str | PathLike[str], /, **arguments: Literal) -> CompiledNetwork:  # noqa: A001
     """Compile a spec, `PATH` or `PATH:NETWORK`, with these arguments of its network.
 
+    A str is text of the language, as after `--set`: `"bottleneck"` is a block, `'"same"'` a string.
     Raises SpecError with everything that is wrong with it.
     """
     texts = {name: written(value) for name, value in arguments.items()}
