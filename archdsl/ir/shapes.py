@@ -156,6 +156,9 @@ def _padded(layer: Pad, size: Size) -> Size:
     return height + layer.top + layer.bottom, width + layer.left + layer.right
 
 
+_SAME = (Fraction(1), Fraction(1))
+
+
 def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
     """Return by what a layer's stride divides (height, width); 0 where only a size could tell."""
     match layer:
@@ -168,4 +171,4 @@ def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
         case AdaptivePool() | Flatten() | Linear():
             return Fraction(0), Fraction(0)
         case _:
-            return Fraction(1), Fraction(1)
+            return _SAME

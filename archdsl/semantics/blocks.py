@@ -74,9 +74,8 @@ def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, h
     context = elaboration.inside(said, here.site.context)
     stage, stride, span = here.site.stride, None, None
     if stage is not None and not gives_stride(item.call):
-        stride = literal(1 if stage.taken else stage.number.value)
         span = None if stage.taken else stage.span
-        stage.taken = True
+        stride = literal(stage.take())
     instance = Instance(
         value=value,
         call=item.call,

@@ -28,10 +28,15 @@ class Flow(Record):
         return Flow(self.channels if channels is None else channels, self.size)
 
 
+SAME = (Fraction(1), Fraction(1))  # nothing is divided
+
+
 def times(
     left: tuple[Fraction, Fraction], right: tuple[Fraction, Fraction]
 ) -> tuple[Fraction, Fraction]:
     """Return the product of two reductions."""
+    if right == SAME:  # as of most layers; multiplying fractions costs more than to look
+        return left
     return left[0] * right[0], left[1] * right[1]
 
 

@@ -158,6 +158,8 @@ class _Namer:
             case Combine(branches=branches):
                 name = self._plain("combine", str(node.operator))
                 return replace(node, name=name, branches=tuple(map(self.named, branches)))
+            case Part(kind="branch", body=()):
+                return replace(node, name="identity")  # no module
             case LayerNode(layer=layer, label=None) if not tensors(layer):
                 return replace(node, name=self._shared_name(node))
             case _:

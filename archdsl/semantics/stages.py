@@ -81,8 +81,9 @@ def _members(
     """Elaborate a stage that is written out; its first block takes the stride."""
     inside.stride = stride
     inside.scope.values["stride"] = literal(stride.number.value)
+    stride.scope = inside.scope
     elaboration.items(body.items, Here(inside, inside.scope))
-    if inside.flow is not None and not stride.taken and "stride" not in inside.scope.used:
+    if inside.flow is not None and not stride.taken:
         fail("E510", f"nothing in the stage uses the stride {stride.number}", stride.span)
     return tuple(Item(node) for node in inside.nodes)
 

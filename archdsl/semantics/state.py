@@ -13,10 +13,7 @@ from archdsl.ir.network import (
     Node,
     Part,
 )
-from archdsl.ir.numbers import (
-    Number,
-    leaf,
-)
+from archdsl.ir.numbers import Number, leaf, literal
 from archdsl.limits import MAX_DIFFERENT_BLOCKS
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context, DropScope, Said, Share, ShareScope, read
@@ -43,12 +40,26 @@ class Role(Enum):
 
 
 class StageStride:
-    """The stride of a stage on its way to its first block."""
+    """The stride of a stage on its way to whoever takes it first: a block, or a layer."""
 
     def __init__(self, number: Number, span: Span) -> None:
         self.number = number
         self.span = span
-        self.taken = number.value == 1
+        self.scope: Scope | None = None  # of a stage that is written out
+        self._taken = number.value == 1
+
+    @property
+    def taken(self) -> bool:
+        """Whether a block has it, or a layer has read `stride`."""
+        return self._taken or (self.scope is not None and "stride" in self.scope.used)
+
+    def take(self) -> int:
+        """Return the stride of the next block: the stage's own, once, then 1."""
+        given = 1 if self.taken else int(self.number.value)
+        self._taken = True
+        if self.scope is not None:
+            self.scope.values["stride"] = literal(1)
+        return given
 
 
 class Site:
