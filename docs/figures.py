@@ -24,8 +24,9 @@ class Figure(NamedTuple):
     spec: str  # with `:network` where the file has several
     arguments: Mapping[str, object]
     quantity: Quantity = Quantity.PARAMETERS
-    offset: int = 0  # added to our count of convolutions: what the row counts otherwise
+    projections: int = 0  # left out of the count of convolutions, and the classifier counted
     why: str = ""
+    paper_says_so: bool = True  # False: another reading of a row, beside it
 
 
 class Table(NamedTuple):
@@ -105,24 +106,24 @@ CONVOLUTIONS_ORIGINAL = Table(
     "Ours counts every convolution, projections of shortcuts among them. The paper's ResNet rows "
     "leave projections out and count the classifier; its WRN rows do as we do.",
     (
-        Figure("ResNet-164", "164", PREACT, {"depth": 164}, Quantity.CONVOLUTIONS, -2),
+        Figure("ResNet-164", "164", PREACT, {"depth": 164}, Quantity.CONVOLUTIONS, 3),
         Figure("WRN-40-4", "40", WRN, WRN_40_4, Quantity.CONVOLUTIONS),
         Figure("WRN-28-10", "28", WRN, WRN_28_10_C100, Quantity.CONVOLUTIONS),
-        Figure("ResNet-34", "34", RESNET, {"depth": 34}, Quantity.CONVOLUTIONS, -2),
-        Figure("ResNet-50", "50", RESNET, {"depth": 50}, Quantity.CONVOLUTIONS, -3),
-        Figure("ResNet-101", "101", RESNET, {"depth": 101}, Quantity.CONVOLUTIONS, -3),
-        Figure("ResNet-152", "152", RESNET, {"depth": 152}, Quantity.CONVOLUTIONS, -3),
+        Figure("ResNet-34", "34", RESNET, {"depth": 34}, Quantity.CONVOLUTIONS, 3),
+        Figure("ResNet-50", "50", RESNET, {"depth": 50}, Quantity.CONVOLUTIONS, 4),
+        Figure("ResNet-101", "101", RESNET, {"depth": 101}, Quantity.CONVOLUTIONS, 4),
+        Figure("ResNet-152", "152", RESNET, {"depth": 152}, Quantity.CONVOLUTIONS, 4),
     ),
 )
 
-ONE_PER_STAGE = "counts one convolution per stage; the parameters need three first blocks' own"
+ONE_PER_STAGE = "one convolution per stage; the row's parameters have three first blocks' own too"
 
 CONVOLUTIONS_SHARED = Table(
     "Table 1, convolutions with sharing",
     "Distinct weights, counted as in the column before. Six rows contradict the parameters of "
     "the same rows, by three each.",
     (
-        Figure("ResNet-164", "113", SHARE_164, {}, Quantity.CONVOLUTIONS, -2, ONE_PER_STAGE),
+        Figure("ResNet-164", "113", SHARE_164, {}, Quantity.CONVOLUTIONS, 3, ONE_PER_STAGE),
         Figure("WRN-40-4", "25", SHARE_WRN, WRN_40_4, Quantity.CONVOLUTIONS, 0, ONE_PER_STAGE),
         Figure(
             "WRN-28-10", "19", SHARE_WRN, WRN_28_10_C100, Quantity.CONVOLUTIONS, 0, ONE_PER_STAGE
@@ -133,48 +134,44 @@ CONVOLUTIONS_SHARED = Table(
             SHARESNET,
             {"depth": 34},
             Quantity.CONVOLUTIONS,
-            -2,
-            "20 are the blocks' alone: stem and classifier are left out, which other rows count",
+            3,
+            "16 + 4 in the blocks; leaves out stem and classifier, which the other rows count",
         ),
         Figure(
-            "ResNet-50", "38", SHARESNET, {"depth": 50}, Quantity.CONVOLUTIONS, -3, ONE_PER_STAGE
+            "ResNet-50", "38", SHARESNET, {"depth": 50}, Quantity.CONVOLUTIONS, 4, ONE_PER_STAGE
         ),
         Figure(
-            "ResNet-101", "72", SHARESNET, {"depth": 101}, Quantity.CONVOLUTIONS, -3, ONE_PER_STAGE
+            "ResNet-101", "72", SHARESNET, {"depth": 101}, Quantity.CONVOLUTIONS, 4, ONE_PER_STAGE
         ),
         Figure(
-            "ResNet-152", "106", SHARESNET, {"depth": 152}, Quantity.CONVOLUTIONS, -3, ONE_PER_STAGE
+            "ResNet-152", "106", SHARESNET, {"depth": 152}, Quantity.CONVOLUTIONS, 4, ONE_PER_STAGE
         ),
     ),
 )
 
-C10_LABEL = "the row says CIFAR-100; size and accuracy are CIFAR-10's"
+NOT_C100 = "size and accuracy are those for CIFAR-10, as in Tables 1 and 2"
 
 EQUAL_SIZE = Table(
     "Table 3, plain networks of equal size",
     "In millions.",
     (
-        Figure("ResNet-164 Share", "0.93", SHARE_164, {}),
-        Figure("ResNet-92", "0.96", PREACT, {"depth": 92}),
-        Figure("WRN-40-4 Share", "5.85", SHARE_WRN, WRN_40_4, why=C10_LABEL),
+        Figure("ResNet-164 Share, CIFAR-10", "0.93", SHARE_164, {}),
+        Figure("ResNet-92, CIFAR-10", "0.96", PREACT, {"depth": 92}),
         Figure(
-            "WRN-40-4 Share as labelled",
+            "WRN-40-4 Share, CIFAR-100",
             "5.85",
             SHARE_WRN,
             {**WRN_40_4, "classes": 100},
-            why=C10_LABEL,
+            why=NOT_C100,
         ),
-        Figure("WRN-28-4", "5.85", WRN, {"depth": 28, "k": 4}, why=C10_LABEL),
+        Figure("the same for CIFAR-10", "5.85", SHARE_WRN, WRN_40_4, paper_says_so=False),
         Figure(
-            "WRN-28-4 as labelled",
-            "5.85",
-            WRN,
-            {"depth": 28, "k": 4, "classes": 100},
-            why=C10_LABEL,
+            "WRN-28-4, CIFAR-100", "5.85", WRN, {"depth": 28, "k": 4, "classes": 100}, why=NOT_C100
         ),
-        Figure("WRN-28-10 Share", "26.86", SHARE_WRN, WRN_28_10_C100),
+        Figure("the same for CIFAR-10", "5.85", WRN, {"depth": 28, "k": 4}, paper_says_so=False),
+        Figure("WRN-28-10 Share, CIFAR-100", "26.86", SHARE_WRN, WRN_28_10_C100),
         Figure(
-            "WRN-22-10",
+            "WRN-22-10, CIFAR-100",
             "26.85",
             WRN,
             {"depth": 22, "k": 10, "classes": 100},
@@ -183,35 +180,39 @@ EQUAL_SIZE = Table(
     ),
 )
 
-NO_FIRST = "no first block shares: rules the reading out"
-ALL = "all blocks of a stage share: rules the reading out"
+RULED_OUT = "not what the paper's networks do"
+
+
+def _other_rules(
+    row: str, printed: str, network: str, arguments: Mapping[str, object], fits: int | None = None
+) -> tuple[Figure, ...]:
+    """Return the row under both rules; `fits` is the value of `first` that prints as the paper."""
+    return tuple(
+        Figure(
+            f"{row}, {rule}",
+            printed,
+            f"{RULES}:{network}",
+            {**arguments, "first": first},
+            why="" if first == fits else RULED_OUT,
+            paper_says_so=False,
+        )
+        for first, rule in ((2, "first block apart"), (1, "all blocks"))
+    )
+
 
 OTHER_RULES = Table(
     "Table 1, under other rules of sharing",
-    "In millions, against the printed figures above: what the parameters would be if the first "
-    "block of every stage kept its own convolution (`first=2`), or if all blocks of a stage "
-    "shared one, whatever their stride (`first=1`). Neither rule gives all seven figures.",
+    "In millions, beside the printed figures: what the parameters would be if the first block of "
+    "every stage kept its own convolution, or if all blocks of a stage shared one, whatever "
+    "their stride. Neither rule gives all seven figures.",
     (
-        Figure("ResNet-164", "0.93", f"{RULES}:resnet164", {"first": 2}),
-        Figure("ResNet-164", "0.93", f"{RULES}:resnet164", {"first": 1}, why=ALL),
-        Figure("WRN-40-4", "5.85", f"{RULES}:wrn", {"first": 2}),
-        Figure("WRN-40-4", "5.85", f"{RULES}:wrn", {"first": 1}, why=ALL),
-        Figure("WRN-28-10, CIFAR-100", "26.86", f"{RULES}:wrn", {**WRN_28_10_C100, "first": 2}),
-        Figure(
-            "WRN-28-10, CIFAR-100",
-            "26.86",
-            f"{RULES}:wrn",
-            {**WRN_28_10_C100, "first": 1},
-            why=ALL,
-        ),
-        Figure("ResNet-34", "13.6", f"{RULES}:imagenet", {"depth": 34, "first": 2}, why=NO_FIRST),
-        Figure("ResNet-34", "13.6", f"{RULES}:imagenet", {"depth": 34, "first": 1}),
-        Figure("ResNet-50", "20.5", f"{RULES}:imagenet", {"depth": 50, "first": 2}),
-        Figure("ResNet-50", "20.5", f"{RULES}:imagenet", {"depth": 50, "first": 1}, why=ALL),
-        Figure("ResNet-101", "29.4", f"{RULES}:imagenet", {"depth": 101, "first": 2}, why=NO_FIRST),
-        Figure("ResNet-101", "29.4", f"{RULES}:imagenet", {"depth": 101, "first": 1}, why=ALL),
-        Figure("ResNet-152", "36.8", f"{RULES}:imagenet", {"depth": 152, "first": 2}, why=NO_FIRST),
-        Figure("ResNet-152", "36.8", f"{RULES}:imagenet", {"depth": 152, "first": 1}, why=ALL),
+        *_other_rules("ResNet-164", "0.93", "resnet164", {}, fits=2),
+        *_other_rules("WRN-40-4", "5.85", "wrn", WRN_40_4, fits=2),
+        *_other_rules("WRN-28-10, CIFAR-100", "26.86", "wrn", WRN_28_10_C100, fits=2),
+        *_other_rules("ResNet-34", "13.6", "imagenet", {"depth": 34}, fits=1),
+        *_other_rules("ResNet-50", "20.5", "imagenet", {"depth": 50}, fits=2),
+        *_other_rules("ResNet-101", "29.4", "imagenet", {"depth": 101}),
+        *_other_rules("ResNet-152", "36.8", "imagenet", {"depth": 152}),
     ),
 )
 

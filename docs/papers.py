@@ -23,7 +23,8 @@ HEAD = """\
 
 Each figure that a paper prints, what the compiler counts for the network it is about, and whether
 ours, rounded half up to the printed decimals, is the same. Where it is not, the last column says
-what the paper did. `python -m docs.papers` writes this page; a test holds it against the compiler.
+what the paper did. `archdsl params` followed by the text under *spec* prints our figure.
+`python -m docs.papers` writes this page; a test holds it against the compiler.
 """
 
 
@@ -54,9 +55,10 @@ def _page() -> Iterator[str]:
 
 
 def _summary() -> str:
-    figures = [figure for paper in PAPERS for table in paper.tables for figure in table.figures]
-    matching = sum(matches(figure) for figure in figures)
-    return f"{len(figures)} figures, {matching} match."
+    figures = [f for p in PAPERS for t in p.tables for f in t.figures if f.paper_says_so]
+    matching = sum(map(matches, figures))
+    others = len(figures) - matching
+    return f"Of {len(figures)} figures {matching} match; the other {others} are explained."
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -96,7 +98,8 @@ def exact(figure: Figure) -> Decimal:
         case Quantity.DECREASE:
             return Decimal(100 * sums.shared_away) / sums.unshared
         case Quantity.CONVOLUTIONS:
-            return Decimal(sums.conv_tensors + figure.offset)
+            projections = figure.projections
+            return Decimal(sums.conv_tensors - projections + (1 if projections else 0))
 
 
 def shown(figure: Figure) -> str:
@@ -108,8 +111,8 @@ def shown(figure: Figure) -> str:
         case Quantity.DECREASE:
             return f"{exact(figure):.2f}"
         case Quantity.CONVOLUTIONS:
-            change = f"{figure.offset:+d}".replace("+0", "")
-            return f"{sums.conv_tensors} {change[:1]} {change[1:]}".strip()
+            change = f" - {figure.projections} + 1" if figure.projections else ""
+            return f"{sums.conv_tensors}{change}"
 
 
 def command(figure: Figure) -> str:
@@ -132,8 +135,7 @@ def _arguments(figure: Figure) -> tuple[tuple[str, str], ...]:
 
 @cache
 def _counted(spec: str, arguments: tuple[tuple[str, str], ...]) -> Sums:
-    path, _, network = spec.partition(":")
-    return compile_spec(ROOT / path, network or None, dict(arguments)).counts.sums
+    return compile_spec(f"{ROOT}/{spec}", None, dict(arguments)).counts.sums
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Writes generated/: every spec's files at its defaults, and those of some further arguments.
 
-python scripts/generate.py            writes what changed
-python scripts/generate.py --check    prints what is not current; exit status 1 if anything is
+python -m scripts.generate            writes what changed
+python -m scripts.generate --check    prints what is not current; exit status 1 if anything is
 """
 
 import sys
