@@ -1,0 +1,25 @@
+"""The language, case by case: tests/cases/*.md say what compiles and what is an error where."""
+
+from pathlib import Path
+
+import pytest
+from tests.markdown import check_example, examples, unfolded
+
+from archdsl.analyses.tensors import entries, num_tensors
+
+DOCUMENTS = sorted((Path(__file__).parent / "cases").glob("*.md"))
+CASES = [
+    pytest.param(example, id=f"{document.stem}-{example.line}-{example.title.replace(' ', '_')}")
+    for document in DOCUMENTS
+    for example in examples(document)
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case(case, tmp_path):
+    found = check_example(case, tmp_path)
+    for compilation in found.compilations:
+        if num_tensors(compilation.network) < 5_000 and not case.all("set"):
+            flat = unfolded(compilation)
+            assert flat.counts.sums == compilation.counts.sums
+            assert [*entries(flat.network)] == [*entries(compilation.network)]
