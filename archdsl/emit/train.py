@@ -2,23 +2,14 @@
 
 import re
 import textwrap
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import assert_never
 
+from archdsl.emit.freezing import frozen_modules
 from archdsl.emit.python import WIDTH, docstring_text
+from archdsl.emit.render import environment
 from archdsl.ir.datasets import DATA_SETS
-from archdsl.ir.network import (
-    Block,
-    Combine,
-    LayerNode,
-    Network,
-    Node,
-    Part,
-    Residual,
-    Shared,
-    Stage,
-)
+from archdsl.ir.network import Network
 from archdsl.ir.recipe import AdamW, Augmentation, Cosine, Crop, Flip, Optimizer, Recipe, Sgd, Steps
 from archdsl.record import Record
 
@@ -123,18 +114,8 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
 
     `command` is what to type to compile again: "archdsl compile specs/wrn.arch".
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("archdsl.emit"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
     plan = plan_train(network, recipe, class_name, command)
-    return environment.get_template("train.py.jinja").render(plan=plan)
+    return environment().get_template("train.py.jinja").render(plan=plan)
 
 
 def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) -> TrainPlan:
@@ -146,7 +127,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
     steps = schedule if isinstance(schedule, Steps) else None
     warmup = schedule.warmup if isinstance(schedule, Cosine) else 0.0
     smoothing = recipe.label_smoothing
-    optimizer, arguments = _optimizer(recipe, any_frozen=_any_frozen(network))
+    optimizer, arguments = _optimizer(recipe, any_frozen=frozen_modules(network) is not None)
     return TrainPlan(
         class_name=model,
         import_model=_import_model(class_name, model),
@@ -297,28 +278,3 @@ def _params(decay: str, *, any_frozen: bool) -> str:
     return (
         "[p for p in model.parameters() if p.requires_grad]" if any_frozen else "model.parameters()"
     )
-
-
-def _any_frozen(network: Network) -> bool:
-    """Whether some parameter of the network does not learn."""
-    return _frozen(network.owned, network.body)
-
-
-def _frozen(owned: Iterable[Shared], body: Iterable[Node]) -> bool:
-    return any(shared.frozen for shared in owned) or any(map(_node_frozen, body))
-
-
-def _node_frozen(node: Node) -> bool:
-    match node:
-        case LayerNode(frozen=frozen):
-            return frozen
-        case Block(owned=owned, body=body) | Part(owned=owned, body=body):
-            return _frozen(owned, body)
-        case Residual(preactivation=before, residual=residual, shortcut=shortcut):
-            return _frozen((), (*before, *residual, *((shortcut,) if shortcut else ())))
-        case Combine(branches=branches):
-            return _frozen((), branches)
-        case Stage(owned=owned, items=items):
-            return _frozen(owned, (item.node for item in items))
-        case _:
-            assert_never(node)

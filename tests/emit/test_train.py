@@ -312,7 +312,10 @@ def test_training_batches_are_normalized_shuffled_and_whole(load):
 
 def test_digits_are_split_the_same_way_every_time(load):
     train, test = load(recipe()).read_data()
-    assert (tuple(train.images.shape), tuple(test.images.shape)) == ((1438, 1, 8, 8), (359, 1, 8, 8))
+    assert (tuple(train.images.shape), tuple(test.images.shape)) == (
+        (1438, 1, 8, 8),
+        (359, 1, 8, 8),
+    )
     assert test.labels[:4].tolist() == [4, 9, 4, 9]  # images 4, 9, 14, 19 of load_digits()
     assert int(train.images.max()) == 16
 
@@ -334,7 +337,9 @@ def idx_files(folder, generator):
     return splits
 
 
-@pytest.mark.parametrize(("data", "folder"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
+@pytest.mark.parametrize(
+    ("data", "folder"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")]
+)
 def test_idx_files_are_read(load, tmp_path, data, folder):
     splits = idx_files(tmp_path / folder / "raw", np.random.default_rng(0))
     for split, (images, labels) in zip(

@@ -1,0 +1,202 @@
+"""Recipes: what a spec says of training, and what it is told when that makes no sense."""
+
+import pytest
+
+from archdsl.diagnostics import Diagnostics, SpecError
+from archdsl.ir.network import FeatureMap
+from archdsl.ir.recipe import AdamW, Cosine, Crop, Data, Flip, Recipe, Sgd, Steps
+from archdsl.semantics.recipes import build_recipe, check_fit
+from archdsl.semantics.values import Scope
+from archdsl.source import SourceFile, Span
+from archdsl.syntax.files import link_text
+from archdsl.syntax.parse import parse_expression
+
+SETTINGS = {
+    "data": "cifar10",
+    "batch": "128",
+    "epochs": "200",
+    "optimizer": "sgd(lr = 0.1)",
+    "schedule": "cosine",
+}
+
+
+def build(settings, parameters="", call="quick"):
+    """Return the recipe and what was said about it as (code, text under the carets)."""
+    lines = [f"{name} = {value}" for name, value in settings]
+    file = link_text(f"train quick{parameters} {{\n" + "\n".join(lines) + "\n}")
+    declaration, _ = file.recipes["quick"]
+    node = parse_expression(SourceFile("use", call + ("()" if "(" not in call else "")))
+    diagnostics = Diagnostics()
+    recipe = build_recipe(declaration, node, Scope(file), Scope(file), diagnostics)
+    return recipe, diagnostics.found
+
+
+def with_(**settings):
+    return list({**SETTINGS, **settings}.items())
+
+
+def said(**settings):
+    recipe, found = build(with_(**settings))
+    assert recipe is None
+    return [(d.code, d.span.text) for d in found]
+
+
+def test_a_recipe_is_read_as_written():
+    recipe, found = build(
+        with_(
+            data="cifar10(augment = [flip, crop(pad = 4, mode = reflect)])",
+            optimizer="sgd(lr = 0.1, momentum = 0.9, nesterov = true, weight_decay = 5e-4)",
+            schedule="steps(at = [60, 120, 160], factor = 0.2)",
+            label_smoothing="0.1",
+            decay="weights",
+            seed="7",
+        )
+    )
+    assert found == []
+    assert recipe == Recipe(
+        name="quick",
+        data=Data(name="cifar10", augment=(Flip(), Crop(4, "reflect"))),
+        batch=128,
+        epochs=200,
+        optimizer=Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        schedule=Steps(at=(60, 120, 160), factor=0.2),
+        label_smoothing=0.1,
+        decay="weights",
+        seed=7,
+    )
+
+
+def test_what_is_not_written_is_pytorchs_default():
+    recipe, _ = build(with_(optimizer="adamw(lr = 1e-3)"))
+    assert recipe.optimizer == AdamW(lr=1e-3, betas=(0.9, 0.999), weight_decay=0.01)
+    assert recipe.schedule == Cosine(warmup=0.0)
+    assert (recipe.label_smoothing, recipe.decay, recipe.seed) == (0.0, "all", 0)
+
+
+def test_adamw_takes_betas():
+    recipe, _ = build(with_(optimizer="adamw(lr = 1e-3, betas = [0.9, 0.95])"))
+    assert recipe.optimizer == AdamW(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.01)
+
+
+def test_a_recipe_has_parameters_with_defaults():
+    settings = with_(epochs="epochs", data="if classes == 100 then cifar100 else cifar10")
+    parameters = "(classes = 10, epochs = 200)"
+    default, _ = build(settings, parameters)
+    assert (default.data.name, default.epochs) == ("cifar10", 200)
+    given, _ = build(settings, parameters, "quick(100, epochs = 10)")
+    assert (given.data.name, given.epochs) == ("cifar100", 10)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "call", "code"),
+    [
+        ("(epochs = 200)", "quick(epoch = 3)", "E310"),
+        ("(epochs = 200)", "quick(3, 4)", "E311"),
+        ("(epochs)", "quick", "E312"),
+        ("(epochs = 200)", "quick(3, epochs = 4)", "E313"),
+        ("(epochs = 200, epochs = 3)", "quick", "E315"),
+    ],
+)
+def test_a_call_must_fit_the_parameters(parameters, call, code):
+    with pytest.raises(SpecError) as raised:
+        build(with_(), parameters, call)
+    assert [d.code for d in raised.value.diagnostics] == [code]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code", "where"),
+    [
+        ("batchsize", "128", "E602", "batchsize"),
+        ("data", "cifar", "E605", "cifar"),
+        ("data", "128", "E605", "128"),
+        ("data", "cifar10(augment = flip)", "E606", "flip"),
+        ("data", "cifar10(augment = [flop])", "E605", "flop"),
+        ("data", "cifar10(augment = [flip(0.5)])", "E311", "0.5"),
+        ("data", "cifar10(augment = [crop])", "E312", "crop"),
+        ("data", "cifar10(augment = [crop(pad = 0)])", "E607", "0"),
+        ("data", "cifar10(augment = [crop(pad = 2, mode = mirror)])", "E605", "mirror"),
+        ("data", "digits(augment = [crop(pad = 8, mode = reflect)])", "E607", None),
+        ("data", "cifar10(augmentation = [flip])", "E310", "augmentation"),
+        ("batch", "0", "E607", "0"),
+        ("batch", "12.5", "E606", "12.5"),
+        ("batch", "true", "E606", "true"),
+        ("epochs", "-1", "E607", "-1"),
+        ("optimizer", "adam(lr = 0.1)", "E605", "adam"),
+        ("optimizer", "sgd", "E312", "sgd"),
+        ("optimizer", "sgd(lr = 0)", "E607", "0"),
+        ("optimizer", "sgd(lr = 0.1, momentum = 1)", "E607", "1"),
+        ("optimizer", "sgd(lr = 0.1, momentum = 0.9, nesterov = 1)", "E606", "1"),
+        ("optimizer", "sgd(lr = 0.1, nesterov = true)", "E608", "true"),
+        ("optimizer", "sgd(lr = 0.1, weight_decay = -1)", "E607", "-1"),
+        ("optimizer", "adamw(lr = 0.1, betas = [0.9])", "E606", "[0.9]"),
+        ("optimizer", "adamw(lr = 0.1, momentum = 0.9)", "E310", "momentum"),
+        ("schedule", "steps(at = 60, factor = 0.2)", "E606", "60"),
+        ("schedule", "steps(at = [60, 0.5], factor = 0.2)", "E606", "[60, 0.5]"),
+        ("schedule", "steps(at = [60, 30], factor = 0.2)", "E607", "[60, 30]"),
+        ("schedule", "cosine(warmup = -1)", "E607", "-1"),
+        ("label_smoothing", "1", "E607", "1"),
+        ("decay", "some", "E605", "some"),
+        ("decay", "all()", "E311", "all()"),
+        ("seed", "9223372036854775808", "E607", "9223372036854775808"),
+    ],
+)
+def test_a_mistake_is_reported_where_it_stands(name, value, code, where):
+    found = said(**{name: value}) if name in SETTINGS else said_besides(name, value)
+    assert [c for c, _ in found] == [code]
+    assert where is None or found[0][1] == where
+
+
+def said_besides(name, value):
+    """What is said of a setting that is not needed."""
+    _, found = build([*with_(), (name, value)])
+    return [(d.code, d.span.text) for d in found]
+
+
+def test_help_can_be_typed():
+    _, (unknown,) = build([*with_(), ("lable_smoothing", "0.1")])
+    assert unknown.help == "did you mean `label_smoothing`?"
+    _, (data,) = build(with_(data="cifar"))
+    assert data.message.endswith("`cifar10`, `cifar100`, not `cifar`")
+    assert data.help == "did you mean `cifar10`?"
+    _, (missing,) = build([s for s in with_() if s[0] not in ("batch", "epochs")])
+    assert missing.message == "recipe `quick` does not set `batch` and `epochs`"
+    assert missing.help == "write `batch = 128`"
+
+
+def test_mistakes_of_several_settings_are_reported_together():
+    assert [code for code, _ in said(batch="0", epochs="0", optimizer="adam")] == [
+        "E607",
+        "E607",
+        "E605",
+    ]
+
+
+def test_a_setting_that_stands_twice_is_an_error():
+    _, (twice,) = build([*with_(), ("batch", "64")])
+    assert (twice.code, twice.notes[0].span.text) == ("E603", "batch")
+
+
+def test_a_schedule_that_the_training_never_reaches_is_a_warning():
+    recipe, (late,) = build(with_(epochs="10", schedule="steps(at = [60, 120], factor = 0.2)"))
+    assert recipe is not None
+    assert (late.code, late.severity) == ("W601", "warning")
+    assert late.message == "the training ends after epoch 10, before the step at 60"
+    _, (warm,) = build(with_(epochs="5", schedule="cosine(warmup = 5)"))
+    assert warm.code == "W601"
+
+
+@pytest.mark.parametrize(
+    ("image", "output", "code"),
+    [
+        (FeatureMap(3, (32, 32)), FeatureMap(10), None),
+        (FeatureMap(3, (32, 32)), FeatureMap(100), None),
+        (FeatureMap(3, (32, 32)), FeatureMap(5), "W602"),
+        (FeatureMap(1, (8, 8)), FeatureMap(10), "W602"),
+        (FeatureMap(3, (32, 32)), FeatureMap(10, (32, 32)), "E609"),
+    ],
+)
+def test_a_network_must_fit_the_data_it_is_trained_on(image, output, code):
+    recipe, _ = build(with_())
+    diagnostics = Diagnostics()
+    check_fit(recipe, image, output, Span(SourceFile("x", ""), 0, 0), diagnostics)
+    assert [d.code for d in diagnostics.found] == ([code] if code else [])
