@@ -1,0 +1,117 @@
+"""convnext, compiled by archdsl from specs/convnext.arch.
+
+Arguments: width = 96, blocks = [3, 3, 9, 3], classes = 1000.
+Change the spec, not this file, and run
+    archdsl compile specs/convnext.arch
+
+28,589,128 parameters for inputs (3, 224, 224).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class LayerNorm2d(nn.LayerNorm):
+    """Normalization over the channels at each position: (N, C, H, W)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        x = input.permute(0, 2, 3, 1)
+        x = F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return x.permute(0, 3, 1, 2)
+
+
+class Scale(nn.Module):
+    """A learned factor for each channel (layer scale, Touvron et al. 2021)."""
+
+    def __init__(self, num_features: int, init: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((num_features,), init))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight.view(-1, *[1] * (x.dim() - 2))
+
+
+class StochasticDepth(nn.Module):
+    """Zeroes its input, example by example, with probability p in training (Huang et al. 2016)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        ones = x.new_ones((x.shape[0], *[1] * (x.dim() - 1)))
+        return x * F.dropout(ones, self.p)
+
+
+class ConvnextBlock(nn.Module):
+    """Sum of branches: the input | depthwise conv7x7, conv1x1, conv1x1.
+
+    (N, width, H, W) -> (N, width, H, W)
+    """
+
+    def __init__(self, in_channels: int, width: int, drop_rate: float) -> None:
+        super().__init__()
+        self.branch1 = nn.Sequential(
+            nn.Conv2d(in_channels, width, kernel_size=7, padding=3, groups=width),
+            LayerNorm2d(width, eps=1e-06),
+            nn.Conv2d(width, 4 * width, kernel_size=1),
+            nn.GELU(),
+            nn.Conv2d(4 * width, width, kernel_size=1),
+            Scale(width, init=1e-06),
+            StochasticDepth(drop_rate),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch1(x)
+
+
+class Convnext(nn.Module):
+    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 96, kernel_size=4, stride=4), LayerNorm2d(96, eps=1e-06)
+        )
+        self.stage1 = nn.Sequential(
+            *(ConvnextBlock(96, 96, drop_rate=0.1 * i / 18) for i in range(1, 4))
+        )
+        self.down2 = nn.Sequential(
+            LayerNorm2d(96, eps=1e-06), nn.Conv2d(96, 192, kernel_size=2, stride=2)
+        )
+        self.stage2 = nn.Sequential(
+            *(ConvnextBlock(192, 192, drop_rate=0.1 * i / 18) for i in range(4, 7))
+        )
+        self.down3 = nn.Sequential(
+            LayerNorm2d(192, eps=1e-06), nn.Conv2d(192, 384, kernel_size=2, stride=2)
+        )
+        self.stage3 = nn.Sequential(
+            *(ConvnextBlock(384, 384, drop_rate=0.1 * i / 18) for i in range(7, 16))
+        )
+        self.down4 = nn.Sequential(
+            LayerNorm2d(384, eps=1e-06), nn.Conv2d(384, 768, kernel_size=2, stride=2)
+        )
+        self.stage4 = nn.Sequential(
+            *(ConvnextBlock(768, 768, drop_rate=0.1 * i / 18) for i in range(16, 19))
+        )
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), LayerNorm2d(768, eps=1e-06), nn.Flatten(), nn.Linear(768, 1000)
+        )
+        # He et al. 2015, as torchvision begins its ResNets
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 96, 56, 56)
+        x = self.stage1(x)
+        x = self.down2(x)  # (N, 192, 28, 28)
+        x = self.stage2(x)
+        x = self.down3(x)  # (N, 384, 14, 14)
+        x = self.stage3(x)
+        x = self.down4(x)  # (N, 768, 7, 7)
+        x = self.stage4(x)
+        return self.head(x)

@@ -1,0 +1,99 @@
+"""densenet, compiled by archdsl from specs/densenet.arch.
+
+Arguments: depth = 121, growth = 32, classes = 1000.
+Change the spec, not this file, and run
+    archdsl compile specs/densenet.arch
+
+7,978,856 parameters for inputs (3, 224, 224).
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class Dense(nn.Module):
+    """Concatenation of branches: the input | conv1x1, conv3x3.
+
+    (N, in_channels, H, W) -> (N, in_channels + growth, H, W)
+    """
+
+    def __init__(self, in_channels: int, growth: int) -> None:
+        super().__init__()
+        self.branch1 = nn.Sequential(
+            nn.BatchNorm2d(in_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(in_channels, 4 * growth, kernel_size=1, bias=False),
+            nn.BatchNorm2d(4 * growth),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(4 * growth, growth, kernel_size=3, padding=1, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.branch1(x)], dim=1)
+
+
+class Transition(nn.Module):
+    """In a row: conv1x1.
+
+    (N, in_channels, H, W) -> (N, in_channels // 2, H', W')
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv1 = nn.Conv2d(in_channels, in_channels // 2, kernel_size=1, bias=False)
+        self.avgpool = nn.AvgPool2d(kernel_size=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(x))
+        x = self.conv1(x)
+        return self.avgpool(x)
+
+
+class Densenet(nn.Module):
+    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+        )
+        self.dense1 = nn.Sequential(*(Dense(in_channels, 32) for in_channels in range(64, 256, 32)))
+        self.transition1 = Transition(256)
+        self.dense2 = nn.Sequential(
+            *(Dense(in_channels, 32) for in_channels in range(128, 512, 32))
+        )
+        self.transition2 = Transition(512)
+        self.dense3 = nn.Sequential(
+            *(Dense(in_channels, 32) for in_channels in range(256, 1024, 32))
+        )
+        self.transition3 = Transition(1024)
+        self.dense4 = nn.Sequential(
+            *(Dense(in_channels, 32) for in_channels in range(512, 1024, 32))
+        )
+        self.head = nn.Sequential(
+            nn.BatchNorm2d(1024),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(1024, 1000),
+        )
+        # He et al. 2015, as torchvision begins its ResNets
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 64, 56, 56)
+        x = self.dense1(x)  # (N, 256, 56, 56)
+        x = self.transition1(x)  # (N, 128, 28, 28)
+        x = self.dense2(x)  # (N, 512, 28, 28)
+        x = self.transition2(x)  # (N, 256, 14, 14)
+        x = self.dense3(x)  # (N, 1024, 14, 14)
+        x = self.transition3(x)  # (N, 512, 7, 7)
+        x = self.dense4(x)  # (N, 1024, 7, 7)
+        return self.head(x)

@@ -1,0 +1,215 @@
+"""efficientnet, compiled by archdsl from specs/efficientnet.arch.
+
+Arguments: b = 0, classes = 1000.
+Change the spec, not this file, and run
+    archdsl compile specs/efficientnet.arch
+
+5,288,548 parameters for inputs (3, 224, 224).
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class StochasticDepth(nn.Module):
+    """Zeroes its input, example by example, with probability p in training (Huang et al. 2016)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        ones = x.new_ones((x.shape[0], *[1] * (x.dim() - 1)))
+        return x * F.dropout(ones, self.p)
+
+
+class SqueezeExcite(nn.Module):
+    """Product of branches: the input | conv1x1, conv1x1.
+
+    (N, in_channels, H, W) -> (N, in_channels, H, W)
+    """
+
+    def __init__(self, in_channels: int, squeeze: int) -> None:
+        super().__init__()
+        self.branch1 = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(in_channels, squeeze, kernel_size=1),
+            nn.SiLU(),
+            nn.Conv2d(squeeze, in_channels, kernel_size=1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.branch1(x)
+
+
+class Mbconv(nn.Module):
+    """In a row: depthwise conv3x3, squeeze_excite, conv1x1.
+
+    (N, in_channels, H, W) -> (N, width, H, W)
+    """
+
+    def __init__(
+        self, in_channels: int, width: int, kernel: int, expand: int, stride: int = 1
+    ) -> None:
+        super().__init__()
+        hidden = expand * in_channels
+        squeeze = in_channels // 4
+        self.branch1 = nn.Sequential(
+            nn.Conv2d(
+                in_channels,
+                hidden,
+                kernel_size=kernel,
+                stride=stride,
+                padding=(kernel - 1) // 2,
+                groups=hidden,
+                bias=False,
+            ),
+            nn.BatchNorm2d(hidden),
+            nn.SiLU(),
+            SqueezeExcite(hidden, squeeze),
+            nn.Conv2d(hidden, width, kernel_size=1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.branch1(x)
+
+
+class Mbconv2(nn.Module):
+    """In a row: conv, depthwise conv, squeeze_excite, conv.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
+    """
+
+    def __init__(
+        self, in_channels: int, width: int, kernel: int, expand: int, stride: int = 1
+    ) -> None:
+        super().__init__()
+        hidden = expand * in_channels
+        squeeze = in_channels // 4
+        self.branch1 = nn.Sequential(
+            nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.SiLU(),
+            nn.Conv2d(
+                hidden,
+                hidden,
+                kernel_size=kernel,
+                stride=stride,
+                padding=(kernel - 1) // 2,
+                groups=hidden,
+                bias=False,
+            ),
+            nn.BatchNorm2d(hidden),
+            nn.SiLU(),
+            SqueezeExcite(hidden, squeeze),
+            nn.Conv2d(hidden, width, kernel_size=1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.branch1(x)
+
+
+class Mbconv3(nn.Module):
+    """Sum of branches: conv, depthwise conv, squeeze_excite, conv | the input.
+
+    (N, width, H, W) -> (N, width, H, W)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        kernel: int,
+        expand: int,
+        drop_rate: float,
+        stride: int = 1,
+    ) -> None:
+        super().__init__()
+        hidden = expand * in_channels
+        squeeze = in_channels // 4
+        self.branch1 = nn.Sequential(
+            nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.SiLU(),
+            nn.Conv2d(
+                hidden,
+                hidden,
+                kernel_size=kernel,
+                stride=stride,
+                padding=(kernel - 1) // 2,
+                groups=hidden,
+                bias=False,
+            ),
+            nn.BatchNorm2d(hidden),
+            nn.SiLU(),
+            SqueezeExcite(hidden, squeeze),
+            nn.Conv2d(hidden, width, kernel_size=1, bias=False),
+            nn.BatchNorm2d(width),
+            StochasticDepth(drop_rate),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.branch1(x) + x
+
+
+class Efficientnet(nn.Module):
+    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 32, kernel_size=3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.SiLU(),
+        )
+        self.stage1 = nn.Sequential(Mbconv(32, 16, kernel=3, expand=1))
+        self.stage2 = nn.Sequential(
+            Mbconv2(16, 24, kernel=3, expand=6, stride=2),
+            Mbconv3(24, 24, kernel=3, expand=6, drop_rate=0.2 * 3 / 16),
+        )
+        self.stage3 = nn.Sequential(
+            Mbconv2(24, 40, kernel=5, expand=6, stride=2),
+            Mbconv3(40, 40, kernel=5, expand=6, drop_rate=0.2 * 5 / 16),
+        )
+        self.stage4 = nn.Sequential(
+            Mbconv2(40, 80, kernel=3, expand=6, stride=2),
+            *(Mbconv3(80, 80, kernel=3, expand=6, drop_rate=0.2 * i / 16) for i in range(7, 9)),
+        )
+        self.stage5 = nn.Sequential(
+            Mbconv2(80, 112, kernel=5, expand=6),
+            *(Mbconv3(112, 112, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(10, 12)),
+        )
+        self.stage6 = nn.Sequential(
+            Mbconv2(112, 192, kernel=5, expand=6, stride=2),
+            *(Mbconv3(192, 192, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(13, 16)),
+        )
+        self.stage7 = nn.Sequential(Mbconv2(192, 320, kernel=3, expand=6))
+        self.head = nn.Sequential(
+            nn.Conv2d(320, 1280, kernel_size=1, bias=False),
+            nn.BatchNorm2d(1280),
+            nn.SiLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Dropout(0.2),
+            nn.Flatten(),
+            nn.Linear(1280, 1000),
+        )
+        # He et al. 2015, as torchvision begins its ResNets
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 32, 112, 112)
+        x = self.stage1(x)  # (N, 16, 112, 112)
+        x = self.stage2(x)  # (N, 24, 56, 56)
+        x = self.stage3(x)  # (N, 40, 28, 28)
+        x = self.stage4(x)  # (N, 80, 14, 14)
+        x = self.stage5(x)  # (N, 112, 14, 14)
+        x = self.stage6(x)  # (N, 192, 7, 7)
+        x = self.stage7(x)  # (N, 320, 7, 7)
+        return self.head(x)

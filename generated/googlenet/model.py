@@ -1,0 +1,115 @@
+"""googlenet, compiled by archdsl from specs/googlenet.arch.
+
+Arguments: classes = 1000.
+Change the spec, not this file, and run
+    archdsl compile specs/googlenet.arch
+
+6,624,904 parameters for inputs (3, 224, 224).
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class Unit(nn.Module):
+    """In a row: conv.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            in_channels,
+            width,
+            kernel_size=kernel,
+            stride=stride,
+            padding=(kernel - 1) // 2,
+            bias=False,
+        )
+        self.bn1 = nn.BatchNorm2d(width, eps=0.001)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.bn1(self.conv1(x)))
+
+
+class Inception(nn.Module):
+    """Concatenation of branches: unit | unit, unit | unit, unit | unit.
+
+    (N, in_channels, H, W) -> (N, C', H, W)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        one: int,
+        reduce3: int,
+        three: int,
+        reduce5: int,
+        five: int,
+        pooled: int,
+    ) -> None:
+        super().__init__()
+        self.branch1 = nn.Sequential(Unit(in_channels, one, kernel=1))
+        self.branch2 = nn.Sequential(
+            Unit(in_channels, reduce3, kernel=1), Unit(reduce3, three, kernel=3)
+        )
+        self.branch3 = nn.Sequential(
+            Unit(in_channels, reduce5, kernel=1), Unit(reduce5, five, kernel=3)
+        )
+        self.branch4 = nn.Sequential(
+            nn.MaxPool2d(kernel_size=3, stride=1, padding=1), Unit(in_channels, pooled, kernel=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat(
+            [self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)], dim=1
+        )
+
+
+class Googlenet(nn.Module):
+    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            Unit(3, 64, kernel=7, stride=2),
+            nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),
+            Unit(64, 64, kernel=1),
+            Unit(64, 192, kernel=3),
+            nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),
+        )
+        self.inception3 = nn.Sequential(
+            Inception(192, 64, reduce3=96, three=128, reduce5=16, five=32, pooled=32),
+            Inception(256, 128, reduce3=128, three=192, reduce5=32, five=96, pooled=64),
+        )
+        self.maxpool1 = nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)
+        self.inception4 = nn.Sequential(
+            Inception(480, 192, reduce3=96, three=208, reduce5=16, five=48, pooled=64),
+            Inception(512, 160, reduce3=112, three=224, reduce5=24, five=64, pooled=64),
+            Inception(512, 128, reduce3=128, three=256, reduce5=24, five=64, pooled=64),
+            Inception(512, 112, reduce3=144, three=288, reduce5=32, five=64, pooled=64),
+            Inception(528, 256, reduce3=160, three=320, reduce5=32, five=128, pooled=128),
+        )
+        self.maxpool2 = nn.MaxPool2d(kernel_size=2, ceil_mode=True)
+        self.inception5 = nn.Sequential(
+            Inception(832, 256, reduce3=160, three=320, reduce5=32, five=128, pooled=128),
+            Inception(832, 384, reduce3=192, three=384, reduce5=48, five=128, pooled=128),
+        )
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Dropout(0.2), nn.Flatten(), nn.Linear(1024, 1000)
+        )
+        # He et al. 2015, as torchvision begins its ResNets
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 192, 28, 28)
+        x = self.inception3(x)  # (N, 480, 28, 28)
+        x = self.maxpool1(x)  # (N, 480, 14, 14)
+        x = self.inception4(x)  # (N, 832, 14, 14)
+        x = self.maxpool2(x)  # (N, 832, 7, 7)
+        x = self.inception5(x)  # (N, 1024, 7, 7)
+        return self.head(x)

@@ -1,0 +1,101 @@
+"""share_wrn, compiled by archdsl from specs/share_wrn.arch.
+
+Arguments: depth = 40, k = 4, dropout = 0, classes = 10.
+Change the spec, not this file, and run
+    archdsl compile specs/share_wrn.arch
+
+5,852,634 parameters (8,949,210 without sharing) for inputs (3, 32, 32).
+"""
+
+from torch import Tensor, nn
+
+
+class Wide(nn.Module):
+    """Pre-activation residual block: conv3x3, conv3x3.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        dropout: float,
+        has_spatial: bool = False,
+        stride: int = 1,
+    ) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv1 = nn.Conv2d(
+            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
+        )
+        self.bn2 = nn.BatchNorm2d(width)
+        self.dropout = nn.Dropout(dropout)
+        self.spatial = (
+            nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False) if has_spatial else None
+        )
+        self.shortcut = (
+            nn.Sequential(nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False))
+            if stride != 1 or in_channels != width
+            else None
+        )
+
+    def forward(self, x: Tensor, shared_spatial: nn.Module) -> Tensor:
+        spatial = shared_spatial if self.spatial is None else self.spatial
+        out = self.relu(self.bn1(x))
+        shortcut = x if self.shortcut is None else self.shortcut(out)
+        out = self.dropout(self.relu(self.bn2(self.conv1(out))))
+        out = spatial(out)
+        return out + shortcut
+
+
+class Stage(nn.Module):
+    """Blocks in a row that share weights.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.shared_spatial = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.blocks = nn.ModuleList(
+            [
+                Wide(in_channels, width, dropout=0.0, has_spatial=True, stride=stride),
+                *(Wide(width, width, dropout=0.0) for _ in range(5)),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, self.shared_spatial)
+        return x
+
+
+class ShareWrn(nn.Module):
+    """The network: (N, 3, 32, 32) -> (N, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
+        self.conv2 = Stage(16, 64)
+        self.conv3 = Stage(64, 128, stride=2)
+        self.conv4 = Stage(128, 256, stride=2)
+        self.head = nn.Sequential(
+            nn.BatchNorm2d(256),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(256, 10),
+        )
+        # He et al. 2015, as torchvision begins its ResNets
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 16, 32, 32)
+        x = self.conv2(x)  # (N, 64, 32, 32)
+        x = self.conv3(x)  # (N, 128, 16, 16)
+        x = self.conv4(x)  # (N, 256, 8, 8)
+        return self.head(x)

@@ -1,0 +1,99 @@
+"""sharesnet, compiled by archdsl from specs/sharesnet.arch.
+
+Arguments: depth = 101, classes = 1000.
+Change the spec, not this file, and run
+    archdsl compile specs/sharesnet.arch --set depth=101
+
+29,434,920 parameters (44,549,160 without sharing) for inputs (3, 224, 224).
+"""
+
+from torch import Tensor, nn
+
+
+class Bottleneck(nn.Module):
+    """Residual block: conv1x1, conv3x3, conv1x1.
+
+    (N, in_channels, H, W) -> (N, 4 * width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        out_channels = 4 * width
+        self.conv1 = nn.Conv2d(in_channels, width, kernel_size=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.spatial = (
+            nn.Conv2d(width, width, kernel_size=3, stride=stride, padding=1, bias=False)
+            if stride != 1
+            else None
+        )
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, out_channels, kernel_size=1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.shortcut = (
+            nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
+                nn.BatchNorm2d(out_channels),
+            )
+            if stride != 1 or in_channels != out_channels
+            else nn.Identity()
+        )
+
+    def forward(self, x: Tensor, shared_spatial: nn.Module) -> Tensor:
+        spatial = shared_spatial if self.spatial is None else self.spatial
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(spatial(out)))
+        out = self.bn3(self.conv2(out))
+        return self.relu(out + self.shortcut(x))
+
+
+class Stage(nn.Module):
+    """Blocks in a row that share weights.
+
+    (N, in_channels, H, W) -> (N, 4 * width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, depth: int, stride: int = 1) -> None:
+        super().__init__()
+        self.shared_spatial = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.blocks = nn.ModuleList(
+            [
+                Bottleneck(in_channels, width, stride=stride),
+                *(Bottleneck(4 * width, width) for _ in range(depth - 1)),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, self.shared_spatial)
+        return x
+
+
+class SharesnetDepth101(nn.Module):
+    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+        )
+        self.conv2 = Stage(64, 64, depth=3)
+        self.conv3 = Stage(256, 128, depth=4, stride=2)
+        self.conv4 = Stage(512, 256, depth=23, stride=2)
+        self.conv5 = Stage(1024, 512, depth=3, stride=2)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
+        # He et al. 2015, as torchvision begins its ResNets
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 64, 56, 56)
+        x = self.conv2(x)  # (N, 256, 56, 56)
+        x = self.conv3(x)  # (N, 512, 28, 28)
+        x = self.conv4(x)  # (N, 1024, 14, 14)
+        x = self.conv5(x)  # (N, 2048, 7, 7)
+        return self.head(x)
