@@ -279,7 +279,7 @@ def test_the_help_of_every_command_has_an_example(capsys, command):
 
 
 def test_explain_prints_the_page_of_a_diagnostic(capsys):
-    code = min(page.stem for page in (ROOT / "docs/errors").glob("*.md"))
+    code = min(page.stem for page in (ROOT / "docs/errors").glob("[EW]*.md"))
     assert main(["explain", code.lower()]) == 0
     assert capsys.readouterr().out == (ROOT / f"docs/errors/{code}.md").read_text("utf-8")
 

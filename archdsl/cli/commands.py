@@ -85,7 +85,7 @@ def explain(arguments: argparse.Namespace) -> int:
     """Print the page of a diagnostic."""
     folder = _errors_folder()
     code = arguments.code.upper()
-    known = sorted(page.stem for page in folder.glob("*.md"))
+    known = sorted(page.stem for page in folder.glob("[EW]*.md"))
     if code not in known:
         from archdsl.suggest import did_you_mean
 
