@@ -12,7 +12,7 @@ from archdsl.semantics.evaluate import evaluate, fail
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
-from archdsl.semantics.recipes import build_recipe
+from archdsl.semantics.recipes import build_recipe, check_fit
 from archdsl.semantics.sharing import resolve_sharing
 from archdsl.semantics.state import Here, Role, Site
 from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
@@ -67,6 +67,8 @@ def elaborate(
         recipe=recipe,
         span=declaration.name.span,
     )
+    if recipe is not None and site.recipe is not None:
+        check_fit(recipe, network.input, network.output, site.recipe.span, bodies.diagnostics)
     totals = {identity: scope.blocks for identity, scope in bodies.drops.items()}
     network = name_nodes(resolve_sharing(network, bodies), totals)
     bodies.diagnostics.raise_if_errors()

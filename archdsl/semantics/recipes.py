@@ -88,7 +88,7 @@ def check_fit(
         message = f"a classifier gives one number for each class, this network gives {output}"
         help_ = "end the network with `avgpool linear(classes)`, or drop `train =`"
         diagnostics.add(Diagnostic(code="E609", message=message, span=span, help=help_))
-    elif output.channels < data.num_classes:
+    elif output.channels != data.num_classes:
         message = f"`{data.name}` has {data.num_classes} classes, the network gives {output}"
         _warn("W602", message, span, diagnostics)
     if image.shape != data.shape:

@@ -189,7 +189,7 @@ def test_a_schedule_that_the_training_never_reaches_is_a_warning():
     ("image", "output", "code"),
     [
         (FeatureMap(3, (32, 32)), FeatureMap(10), None),
-        (FeatureMap(3, (32, 32)), FeatureMap(100), None),
+        (FeatureMap(3, (32, 32)), FeatureMap(100), "W602"),
         (FeatureMap(3, (32, 32)), FeatureMap(5), "W602"),
         (FeatureMap(1, (8, 8)), FeatureMap(10), "W602"),
         (FeatureMap(3, (32, 32)), FeatureMap(10, (32, 32)), "E609"),
