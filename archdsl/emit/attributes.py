@@ -186,7 +186,13 @@ def _all_positional(arguments: list[Python]) -> bool:
 
 
 def _default(parameter: GroupParameter) -> Constant | None:
-    return None if parameter.default is None else int(parameter.default)
+    match parameter.default:
+        case None:
+            return None
+        case "False":
+            return False
+        case number:
+            return int(number)
 
 
 def argument_hole(unit: Unit, parameter: GroupParameter) -> Hole:

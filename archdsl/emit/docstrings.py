@@ -25,7 +25,6 @@ from archdsl.ir.network import (
 from archdsl.record import Record
 
 FACTORS = range(2, 9)
-MOST = 6  # a longer list of layers is not spelled out
 _COMBINED = {
     Operator.SUM: "Sum",
     Operator.PRODUCT: "Product",
@@ -45,18 +44,18 @@ class Header(Record, kw_only=True):
 def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
     """Return the lines of the docstring of a file."""
     arguments = ", ".join(f"{name} = {value}" for name, value in header.arguments)
-    title = f"{network.name}({arguments})" if arguments else network.name
-    without = f" ({header.unshared:,} without sharing)"
     count = f"{header.parameters:,} parameters"
-    sharing = without if header.unshared != header.parameters else ""
-    shape = docstring_text(shape_of(network.input))
+    sharing = f" ({header.unshared:,} without sharing)"
+    if header.unshared == header.parameters:
+        sharing = ""
     return (
-        *_paragraph(f"{title}, compiled by archdsl from {network.file}.", 0),
+        docstring_text(f"{network.name}, compiled by archdsl from {network.file}."),
         "",
+        *_paragraph(f"Arguments: {arguments}." if arguments else "It takes no arguments.", 0),
         "Change the spec, not this file, and run",
         f"    {docstring_text(header.command)}",
         "",
-        f"{count}{sharing} for inputs {shape}.",
+        f"{count}{sharing} for inputs {shape_of(network.input)}.",
     )
 
 
@@ -70,9 +69,8 @@ def class_docstring(group: Group, resolved: Resolved) -> tuple[str, ...]:
     unit = group.first
     if isinstance(unit.node, Network):
         given, made = batch(unit.node.input.shape), batch(unit.node.output.shape)
-        return (f"{given} -> {made}",)
-    title = f"{_description(unit.node)}."
-    return (*_paragraph(title, INDENT), "", shapes(group, resolved))
+        return (f"The network: {given} -> {made}.",)
+    return (f"{description(group)}.", "", shapes(group, resolved))
 
 
 def batch(shape: Iterable[object]) -> str:
@@ -153,66 +151,61 @@ def _is_divided(unit: Unit, stride: Constant | None) -> bool:
 # ---------------------------------------------------------------- descriptions
 
 
-def _description(node: "Network | Block | Part | Stage") -> str:
+def description(group: Group) -> str:
+    """Return what all instances of a class have in common, in a line."""
+    texts = {_description(unit.node, kernels=True) for unit in group.units}
+    if len(texts) > 1:
+        texts = {_description(unit.node, kernels=False) for unit in group.units}
+    text = min(texts)
+    return text if len(text) <= MOST else text.partition(":")[0]
+
+
+MOST = WIDTH - INDENT - len('""".')
+
+
+def _description(node: "Network | Block | Part | Stage", *, kernels: bool) -> str:
     if isinstance(node, Stage):
         return "Blocks in a row" + (" that share weights" if node.owned else "")
-    body = node.body
-    match body:
+    match node.body:
         case (Residual() as only, *_):
-            return _residual(only)
-        case (Combine() as only,):
-            return _combined(only)
-        case _:
-            words = list(_words(body))
-            return _sentence(words) if 0 < len(words) <= MOST else _count(words)
+            kind = "Pre-activation residual block" if only.preactivation else "Residual block"
+            return f"{kind}: {_row(only.residual, kernels=kernels)}"
+        case (Combine(branches=(_, _, *_)) as only,):
+            branches = (
+                _row(part.body, kernels=kernels) if part.body else "the input"
+                for part in only.branches
+            )
+            return f"{_COMBINED[only.operator]} of branches: {' | '.join(branches)}"
+        case body:
+            return f"In a row: {_row(body, kernels=kernels)}"
 
 
-def _residual(node: Residual) -> str:
-    kind = "Pre-activation residual block" if node.preactivation else "Residual block"
-    words = [word for word in _words(node.residual) if word]
-    return f"{kind}: {', '.join(words)}" if 0 < len(words) <= MOST else kind
+def _row(nodes: Iterable[Node], *, kernels: bool) -> str:
+    return ", ".join(_words(nodes, kernels=kernels)) or "layers without weights"
 
 
-def _combined(node: Combine) -> str:
-    branches = [", ".join(_words(p.body)) if p.body else "the input" for p in node.branches]
-    kind = _COMBINED[node.operator]
-    text = f"{kind} of {' and '.join(f'({b})' if ',' in b else b for b in branches)}"
-    full = all(branches) and len(text) < WIDTH - INDENT - len('""".')
-    return text if full else f"{kind} of {len(branches)} branches"
-
-
-def _sentence(words: list[str]) -> str:
-    text = ", ".join(words)
-    return text[0].upper() + text[1:]
-
-
-def _count(words: list[str]) -> str:
-    return f"{len(words)} layers in a row" if words else "Layers in a row"
-
-
-def _words(nodes: Iterable[Node]) -> Iterator[str]:
+def _words(nodes: Iterable[Node], *, kernels: bool) -> Iterator[str]:
     """Yield the layers with weights and the blocks: `conv3x3`, `linear`, `squeeze_excite`."""
     for node in nodes:
         match node:
             case LayerNode(layer=Conv() | ConvTranspose() as layer):
-                height, width = layer.kernel_size
-                depthwise = "depthwise " if 1 < layer.groups == layer.in_channels else ""
-                transposed = "transposed " if isinstance(layer, ConvTranspose) else ""
-                yield f"{depthwise}{transposed}conv{height}x{width}"
+                yield _convolution(layer, kernels=kernels)
             case LayerNode(layer=Linear()):
                 yield "linear"
             case LayerNode():
                 pass
             case Block(declaration=name):
                 yield name
-            case Part(body=body):
-                yield from _words(body)
-            case Residual(residual=body):
-                yield from _words(body)
-            case Combine(branches=branches):
-                yield from _words(branches)
+            case Part(body=body) | Residual(residual=body) | Combine(branches=body):
+                yield from _words(body, kernels=kernels)
             case Stage(items=items):
-                yield from _words(item.node for item in items)
+                yield from _words((item.node for item in items), kernels=kernels)
             case _:
                 assert_never(node)
 
+
+def _convolution(layer: Conv | ConvTranspose, *, kernels: bool) -> str:
+    height, width = layer.kernel_size
+    depthwise = "depthwise " if 1 < layer.groups == layer.in_channels else ""
+    transposed = "transposed " if isinstance(layer, ConvTranspose) else ""
+    return f"{depthwise}{transposed}conv{f'{height}x{width}' if kernels else ''}"

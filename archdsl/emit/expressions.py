@@ -53,6 +53,7 @@ class Argument:
         self.name = name
         self.values = values
         self.is_index = is_index
+        self.is_float = False  # it is used as a rate, even where its values are whole
 
     @property
     def annotation(self) -> str:
@@ -60,7 +61,7 @@ class Argument:
         types = {type(value) for value in self.values if value is not None}
         if tuple in types:
             return "tuple[tuple[float, ...], ...]"
-        if types <= {bool, int}:
+        if types <= {bool, int} and not self.is_float:
             return "bool" if types == {bool} else "int"
         return "float"
 
@@ -111,7 +112,16 @@ class Scope:
         is_atom = isinstance(expr, Symbol)
         if first.kind is HoleKind.ATOM and not is_atom:
             return None
-        return Text(self._say(expr, divide=_division(vector(row))))
+        text = self._say(expr, divide=_division(vector(row)))
+        if is_atom and _division(vector(row)) == "/":
+            self._make_float(text)
+        return Text(text)
+
+    def _make_float(self, name: str) -> None:
+        for argument in self.arguments:
+            if argument.name == name:
+                argument.is_float = True
+                argument.values = tuple(float(v) for v in argument.values if isinstance(v, int | float))
 
     def _is_right(self, expr: Expr, values: Vector) -> bool:
         if not symbols(expr) <= set(self._symbols):
@@ -339,6 +349,8 @@ def say(expr: Expr, names: Mapping[str, str], divide: str, binding: int = 0) -> 
         case Symbol(name):
             return names[name]
         case Arithmetic(operator, left, right):
+            if operator == "+" and left == right:  # `width + width`, as a concatenation gives
+                return say(Arithmetic("*", Literal(2), left), names, divide, binding)
             own = _BINDING[operator]
             one, two = say(left, names, divide, own), say(right, names, divide, own + 1)
             text = f"{one} {divide if operator == '/' else operator} {two}"

@@ -11,6 +11,7 @@ from archdsl.emit.plan import (
     Assign,
     Call,
     ClassPlan,
+    Comment,
     Evaluate,
     If,
     Keyword,
@@ -36,8 +37,10 @@ def plan_model(network: Network, name: str, header: Header) -> ModulePlan:
     _name_classes(root, name)
     shared = {s.id: s for group in groups for unit in group.units for s in unit.owned}
     frozen = frozen_modules(network)
+    taken = frozenset(group.name for group in groups)
     plans = {
-        group.number: _class_plan(group, shared, is_frozen=frozen is not None) for group in groups
+        group.number: _class_plan(group, shared, taken, is_frozen=frozen is not None)
+        for group in groups
     }
     classes = tuple(plans[group.number] for group in _reading_order(root))
     return ModulePlan(
@@ -52,8 +55,10 @@ def plan_model(network: Network, name: str, header: Header) -> ModulePlan:
 # ---------------------------------------------------------------- classes
 
 
-def _class_plan(group: Group, shared: dict[int, Shared], *, is_frozen: bool) -> ClassPlan:
-    resolved = resolve(group, shared)
+def _class_plan(
+    group: Group, shared: dict[int, Shared], taken: frozenset[str], *, is_frozen: bool
+) -> ClassPlan:
+    resolved = resolve(group, shared, taken)
     unit = _fullest(group)
     flow = forward(unit, resolved, shared)
     is_network = isinstance(unit.node, Network)
@@ -82,12 +87,13 @@ def _num_parts(unit: Unit) -> int:
 
 def _last_steps(resolved: Resolved, *, is_frozen: bool) -> Iterator[Statement]:
     """Yield what the network's __init__ ends with: initialization, then freezing."""
+    yield Comment("He et al. 2015, as torchvision begins its ResNets")
     yield _KAIMING
     if is_frozen:
         yield Loop("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
 
 
-_FREEZE = "self.get_submodule(name).requires_grad_(False)"
+_FREEZE = "self.get_submodule(name).requires_grad_(False).eval()"
 _KAIMING = Loop(
     "module",
     Text("self.modules()"),
@@ -157,7 +163,12 @@ def _visit(unit: Unit, order: dict[int, Group]) -> None:
 
 
 # helpers that need torch.nn.functional
-_FUNCTIONAL = {"LayerNorm2d", "FixedMomentsBatchNorm1d", "FixedMomentsBatchNorm2d"}
+_FUNCTIONAL = {
+    "FixedMomentsBatchNorm1d",
+    "FixedMomentsBatchNorm2d",
+    "LayerNorm2d",
+    "StochasticDepth",
+}
 
 
 def _imports(classes: Iterable[ClassPlan], *, is_frozen: bool) -> Iterator[str]:

@@ -30,14 +30,17 @@ class Names:
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken) | _TAKEN
+        self._last: dict[str, int] = {}
 
     def unique(self, wish: str) -> str:
         """Return the wish, or with the first number from 2 that makes it new."""
         if wish in _TAKEN:
             wish = f"{wish}_"
-        name, number = wish, 2
+        name, number = wish, self._last.get(wish, 1)
         while name in self._taken:
-            name, number = f"{wish}{number}", number + 1
+            number += 1
+            name = f"{wish}{number}"
+        self._last[wish] = number
         self._taken.add(name)
         return name
 

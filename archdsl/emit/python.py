@@ -124,6 +124,10 @@ def _one_a_line(items: tuple[Python, ...], indent: int, *, sole_comma: bool = Fa
 
 
 def _clauses(node: Comprehension | Conditional, inner: int) -> list[str]:
+    """Return what stands between the brackets: one line if it fits, else one for each clause."""
+    whole = flat(node)[1:-1] if isinstance(node, Comprehension) else flat(node)
+    if inner + len(whole) <= WIDTH:
+        return [whole]
     match node:
         case Comprehension(element, target, iterable):
             head = f"for {target} in "

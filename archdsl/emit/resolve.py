@@ -60,18 +60,21 @@ class Resolved(Record):
     output: str | None  # how they are expressed
 
 
-def resolve(group: Group, shared: dict[int, Shared]) -> Resolved:
-    """Decide on the parameters of a class and give each unit its arguments."""
-    return _Resolution(group, shared).result()
+def resolve(group: Group, shared: dict[int, Shared], taken: frozenset[str]) -> Resolved:
+    """Decide on the parameters of a class and give each unit its arguments.
+
+    No parameter may have a name that is `taken`: those of all classes.
+    """
+    return _Resolution(group, shared, taken).result()
 
 
 class _Resolution:
-    def __init__(self, group: Group, shared: dict[int, Shared]) -> None:
+    def __init__(self, group: Group, shared: dict[int, Shared], taken: frozenset[str]) -> None:
         settle_loops(group)
         self.group = group
         self.shared = shared
         self.columns = list(zip(*(attributes(unit) for unit in group.units), strict=True))
-        self.scope = Scope([unit.values for unit in group.units], _lets(group), Names())
+        self.scope = Scope([unit.values for unit in group.units], _lets(group), Names((*taken, "i")))
         self.rows: list[tuple[Row, Python]] = []
         self.members = {a.name for column in self.columns for a in column if a.name}
 
@@ -301,8 +304,10 @@ def _otherwise(attribute: Attribute) -> Python:
 
 
 def _rank(argument: Argument, symbols: list[str]) -> tuple[int, int]:
-    """Order parameters: in_channels, as declared, new ones, the drop rate, stride."""
+    """Order parameters: in_channels, as declared, new ones, the drop rate, flags, stride."""
     if argument.name == "stride":
+        return (5, 0) if _default(argument) else (3, 1)
+    if argument.annotation == "bool":
         return 4, 0
     if argument.symbol == DROP_RATE:
         return 3, 0
@@ -312,5 +317,7 @@ def _rank(argument: Argument, symbols: list[str]) -> tuple[int, int]:
 
 
 def _default(argument: Argument) -> str | None:
+    if argument.annotation == "bool":
+        return "False"
     return "1" if argument.name == "stride" and 1 in argument.values else None
 

@@ -205,6 +205,20 @@ def direct_layers(sites: Iterable[Site]) -> Iterator[LayerSite]:
                 pass
 
 
+def direct_units(sites: "Iterable[Site | None]") -> Iterator[Unit]:
+    """Yield the units that the forward of the unit with this body calls itself."""
+    for site in sites:
+        match site:
+            case Unit():
+                yield site
+            case ResidualSite():
+                yield from direct_units((*site.preactivation, *site.residual, site.shortcut))
+            case CombineSite():
+                yield from direct_units(site.branches)
+            case _:
+                pass
+
+
 def _finished(unit: Unit) -> Unit:
     """Set what follows from what stands in the unit."""
     inner = list(inner_units(unit))
@@ -294,7 +308,9 @@ def _is_fresh(node: Node) -> bool:
     match node:
         case LayerNode(layer=layer):
             return isinstance(layer, Conv | ConvTranspose | Linear | BatchNorm | GroupNorm)
-        case Residual() | Combine():  # a sum, a product or a concatenation
+        case Combine(branches=branches):  # of one branch: what the branch gives
+            return len(branches) > 1
+        case Residual():
             return True
         case Block() | Part() | Stage():
             return False
@@ -312,7 +328,7 @@ def _offer(siblings: list[Unit], owned: frozenset[int] = frozenset()) -> None:
         inside = owned | {shared.id for unit in alike for shared in unit.owned}
         for column in zip(*(direct_layers(unit.body) for unit in alike), strict=False):
             _offer_layer(column, inside)
-        for inner in zip(*(inner_units(unit) for unit in alike), strict=False):
+        for inner in zip(*(direct_units(unit.body) for unit in alike), strict=False):
             _offer(list(inner), inside)
 
 
