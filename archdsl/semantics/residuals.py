@@ -6,7 +6,7 @@ from fractions import Fraction
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import LayerNode, Node, Part, Residual
-from archdsl.semantics.annotations import Context
+from archdsl.semantics.annotations import Context, DropScope
 from archdsl.semantics.evaluate import fail
 from archdsl.semantics.flow import Flow, times, told
 from archdsl.semantics.state import Elaboration, Here, Role
@@ -127,8 +127,11 @@ def _unequal(after: Flow, beside: Flow, group: Mapping[str, tree.Element]) -> No
 
 
 def dropped(nodes: tuple[Node, ...], flow: Flow, context: Context, span: Span) -> tuple[Node, ...]:
-    """Return a residual branch with its stochastic depth, if it has one."""
-    if context.drop is None:
+    """Return a residual branch with its stochastic depth, if it has one.
+
+    Rates that grow from block to block are the blocks' own: a branch in no block has none.
+    """
+    if context.drop is None or (isinstance(context.drop, DropScope) and not context.in_run):
         return nodes
     rate = float(context.drop) if isinstance(context.drop, Fraction) else None
     node = LayerNode(
