@@ -173,8 +173,7 @@ def construct(
     arguments: list[Python] = []
     for parameter in unit.group.parameters:
         value = given.get(parameter.symbol) or argument_hole(unit, parameter)
-        by_position = len(arguments) < POSITIONAL and parameter.annotation == "int"
-        if by_position and parameter.default is None and _all_positional(arguments):
+        if parameter.by_position and len(arguments) < POSITIONAL and _all_positional(arguments):
             arguments.append(value)
         else:
             arguments.append(Keyword(parameter.name, value, _default(parameter)))

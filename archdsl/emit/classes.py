@@ -44,6 +44,13 @@ class GroupParameter(Record):
     annotation: str
     default: str | None = None
 
+    @property
+    def by_position(self) -> bool:
+        """Whether its meaning is plain without its name."""
+        declared = not self.symbol.startswith("new ")
+        is_plain = self.name == "in_channels" or (declared and self.annotation == "int")
+        return is_plain and self.default is None
+
 
 class Group:
     """A class to be: its units, its name and, once it is resolved, its parameters."""

@@ -182,7 +182,7 @@ class Scope:
         values = vector(row)
         present = [value for value in values if value is not None]
         if len(set(map(constant, present))) == 1:
-            return Text(constant(present[0]))
+            return _literal(present[0])
         first = _present(row)
         if first.kind is HoleKind.INDEX:
             return Text(self._index(row, values))
@@ -263,6 +263,12 @@ def _member(hole: Hole | None, index: int) -> Hole | None:
     assert isinstance(hole.value, tuple)
     exprs = (hole.exprs[index],) if len(hole.exprs) == len(hole.value) else hole.exprs[:1]
     return Hole(hole.value[index], exprs, hint=hole.hint, kind=hole.kind)
+
+
+def _literal(value: Constant) -> Python:
+    if isinstance(value, tuple):
+        return Sequence(tuple(_literal(item) for item in value), is_tuple=True)
+    return Text(constant(value))
 
 
 def _agrees(values: Vector, others: Vector, factor: int) -> bool:

@@ -129,27 +129,30 @@ def functional(node: LayerNode) -> tuple[str, tuple[Keyword, ...]]:
 
 
 def _norm(node: LayerNode, layer: BatchNorm | LayerNorm | GroupNorm | LocalResponseNorm) -> Call:
-    eps = _number(node, "eps", 1e-5)
     match layer:
         case BatchNorm(spatial=spatial, affine=affine, moments=moments):
             function = "nn.BatchNorm" if moments else "FixedMomentsBatchNorm"
             momentum = _number(node, "momentum", 0.1)
+            eps = _eps(node)
             flags = [] if affine else [_flag("affine", "False")]
             name = f"{function}{2 if spatial else 1}d"
             return _call(name, _hole(node, "num_features"), eps, momentum, *flags)
         case LayerNorm(spatial=spatial):
             name = "LayerNorm2d" if spatial else "nn.LayerNorm"
-            return _call(name, _hole(node, "num_features"), eps)
+            return _call(name, _hole(node, "num_features"), _eps(node))
         case GroupNorm():
-            return _call(
-                "nn.GroupNorm", _hole(node, "num_groups"), _hole(node, "num_features"), eps
-            )
+            groups, features = _hole(node, "num_groups"), _hole(node, "num_features")
+            return _call("nn.GroupNorm", groups, features, _eps(node))
         case LocalResponseNorm():
             alpha, beta = _number(node, "alpha", 1e-4), _number(node, "beta", 0.75)
             k = _number(node, "k", 1.0)
             return _call("nn.LocalResponseNorm", _hole(node, "size"), alpha, beta, k)
         case _:
             assert_never(layer)
+
+
+def _eps(node: LayerNode) -> Keyword:
+    return _number(node, "eps", 1e-5)
 
 
 def _pool(node: LayerNode, layer: Pool | AdaptivePool) -> Call:

@@ -93,7 +93,7 @@ def _last_steps(resolved: Resolved, *, is_frozen: bool) -> Iterator[Statement]:
         yield Loop("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
 
 
-_FREEZE = "self.get_submodule(name).requires_grad_(False).eval()"
+_FREEZE = "self.get_submodule(name).requires_grad_(requires_grad=False).eval()"
 _KAIMING = Loop(
     "module",
     Text("self.modules()"),

@@ -85,7 +85,7 @@ class _Resolution:
             # the blocks of a stage before what it owns: they name its arguments
             *([a.value for a in column] for column in self.columns[owned:]),
             *([a.value for a in column] for column in self.columns[:owned]),
-            *([call for _, call in column] for column in borrowed),
+            *(self._functions(column) for column in borrowed),
         ]
         filled = self._filled(trees)
         end = len(self.columns)
@@ -203,28 +203,28 @@ class _Resolution:
 
     # ------------------------------------------------------------ loans
 
-    def _borrowed(self) -> list[list[tuple[LayerSite, Call]]]:
-        """Return the layers with a loan, each in all instances, and the functions they call."""
+    def _borrowed(self) -> list[tuple[LayerSite, ...]]:
+        """Return the layers with a loan, each in all instances."""
         columns = zip(*(direct_layers(unit.body) for unit in self.group.units), strict=True)
-        return [
-            [(site, Call(*functional(site.node))) for site in column]
-            for column in columns
-            if column[0].loan is not None
-        ]
+        return [column for column in columns if column[0].loan is not None]
+
+    def _functions(self, column: tuple[LayerSite, ...]) -> "list[Python | None]":
+        """Return the functions that apply a weight, nothing where the shared layer itself can."""
+        if all(self._is_same(site) for site in column):
+            return [None for _ in column]
+        return [Call(*functional(site.node)) for site in column]
 
     def _loans(
-        self, borrowed: list[list[tuple[LayerSite, Call]]], filled: list[Python]
+        self, borrowed: list[tuple[LayerSite, ...]], filled: list[Python]
     ) -> tuple[list[Loan], list[Statement]]:
         loans: list[Loan] = []
         constants: dict[str, Statement] = {}
-        for column, call in zip(borrowed, filled, strict=True):
-            sites = [site for site, _ in column]
+        for sites, call in zip(borrowed, filled, strict=True):
             own = next((site.node.name for site in sites if site.owns), "")
             presence = Presence.SOMETIMES if own else Presence.NEVER
-            if all(self._is_same(site) for site in sites):
+            if not isinstance(call, Call):
                 loans.append(Loan(presence, own, None, ()))
             else:
-                assert isinstance(call, Call)
                 name = own or sites[0].node.name
                 keywords = tuple(self._constant(k, name, constants) for k in call.arguments)
                 loans.append(Loan(presence, own, call.function, keywords))
