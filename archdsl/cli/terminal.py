@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from shutil import get_terminal_size
 
 from archdsl.diagnostics import Diagnostic, render
 
@@ -42,7 +41,7 @@ def abandon_stdout() -> None:
 
 def _show_progress(message: str) -> None:
     """Replace the line by this one, cut to what fits."""
-    width = get_terminal_size().columns - 1
+    width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
     sys.stderr.write(f"\r\x1b[K{message[:width]}")
     sys.stderr.flush()
 

@@ -1,7 +1,5 @@
 """A table, and the four formats it prints in."""
 
-import csv
-import io
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeAlias
@@ -133,6 +131,9 @@ def _escaped(text: str) -> str:
 
 def _csv(table: Table) -> str:
     """Return comma-separated values, numbers without separators, no sums: they are for reading."""
+    import csv
+    import io
+
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(column.title for column in table.columns)
