@@ -203,18 +203,25 @@ def _check_network(
     name = declaration.name.text
     expects = [item for item in declaration.body.items if isinstance(item, tree.Expect)]
     cases: dict[str, tuple[dict[str, tree.Expression], list[tree.Expect]]] = {}
+    failed: list[Diagnostic] = []
     if all(p.default is not None for p in declaration.parameters):
         own, _ = bind_network(declaration, {}, Scope(file))
         cases[json.dumps(own)] = ({}, [])
     for expect in expects:
-        given = about(expect)
-        key = json.dumps(bind_network(declaration, given, Scope(file))[0])
-        cases.setdefault(key, (given, []))[1].append(expect)
-    failed: list[Diagnostic] = []
+        try:
+            given = about(expect)
+            key = json.dumps(bind_network(declaration, given, Scope(file))[0])
+            cases.setdefault(key, (given, []))[1].append(expect)
+        except SpecError as error:
+            failed += error.diagnostics
     warnings: list[Diagnostic] = []
     for key, (given, group) in cases.items():
         progress(f"{name} {key}")
-        compilation = Compilation(elaborate(file, declaration, given))
+        try:
+            compilation = Compilation(elaborate(file, declaration, given))
+        except SpecError as error:
+            failed += error.diagnostics
+            continue
         warnings += compilation.warnings
         for expect in group:
             failed += _failed(expect, compilation)
@@ -237,7 +244,10 @@ def _failed(expect: tree.Expect, compilation: Compilation) -> list[Diagnostic]:
             case _:
                 return rows[part].sums.macs
 
-    found = check_expect(expect, compilation.elaborated.scope, quantity, rows)
+    try:
+        found = check_expect(expect, compilation.elaborated.scope, quantity, rows)
+    except SpecError as error:
+        return list(error.diagnostics)
     return [] if found is None else [found]
 
 

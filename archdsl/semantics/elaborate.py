@@ -79,7 +79,10 @@ def elaborate(
 def bind_network(
     declaration: tree.Network, arguments: Mapping[str, tree.Expression], scope: Scope
 ) -> tuple[dict[str, Literal], dict[str, Literal]]:
-    """Define the network's parameters; return their values and their defaults."""
+    """Define the network's parameters; return their values, and their defaults beside these values.
+
+    A default may be a formula over the parameters before it.
+    """
     names = [p.name.text for p in declaration.parameters]
     for name, value in arguments.items():
         if name not in names:
@@ -88,24 +91,29 @@ def bind_network(
             fail("E310", message, value.span, did_you_mean(name, names), (note,))
     given: dict[str, Literal] = {}
     defaults: dict[str, Literal] = {}
-    own = Scope(scope.file)
     for parameter in declaration.parameters:
         name = parameter.name
         _check_parameter(name, scope)
-        if parameter.default is not None:
-            default = evaluate(parameter.default, own)
-            own.define(name, default)
-            defaults[name.text] = plain(default)
-        if name.text in arguments:
-            value = evaluate(arguments[name.text], scope)
-        elif parameter.default is not None:
-            value = evaluate(parameter.default, scope)
-        else:
+        default = None if parameter.default is None else evaluate(parameter.default, scope)
+        value = evaluate(arguments[name.text], scope) if name.text in arguments else default
+        if value is None:
             message = f"the network needs `{name.text}`: give it a default, or a value with --set"
             fail("E312", message, name.span)
-        given[name.text] = plain(value)
+        if default is not None:
+            defaults[name.text] = _shown(default, parameter)
+        given[name.text] = _shown(value, parameter)
         scope.define(name, _named(name.text, value))
     return given, defaults
+
+
+def _shown(value: Value, parameter: tree.Parameter) -> Literal:
+    """Return an argument as JSON has it; where the default is written `0.0`, a float."""
+    shown = plain(value)
+    match parameter.default:
+        case tree.NumberLiteral(is_integer=False) if isinstance(shown, int):
+            return float(shown)
+        case _:
+            return shown
 
 
 def _check_parameter(name: tree.Name, scope: Scope) -> None:

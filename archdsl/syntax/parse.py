@@ -1,9 +1,13 @@
-"""Text to tree; with grammar.py the only module that imports lark."""
+# pyright: basic
+"""Text to tree; with grammar.py the only module that imports lark.
+
+Checked by pyright's basic rules: a rule's children are what the grammar says, which no type can.
+"""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
@@ -33,7 +37,7 @@ class _Group(Record):
 
 
 Kind = TypeVar("Kind")
-Child: TypeAlias = "Token | _Group | tree.Expression | tree.Item | tree.Declaration | None"
+Child: TypeAlias = Any  # a token, a group, or a finished node
 
 
 def parse(source: SourceFile) -> tree.Spec:
@@ -48,7 +52,7 @@ def parse(source: SourceFile) -> tree.Spec:
 def parse_expression(source: SourceFile) -> tree.Expression:
     """Return the tree of a single expression, as `--set NAME=VALUE` gives it."""
     _check_nesting(source)
-    return _run("expression", source)  # pyright: ignore[reportReturnType]
+    return _run("expression", source)
 
 
 def _run(start: str, source: SourceFile) -> object:
@@ -99,13 +103,31 @@ def _complain(error: UnexpectedInput, source: SourceFile) -> NoReturn:
 
 
 def _unfinished(source: SourceFile, error: UnexpectedInput) -> Diagnostic:
-    end = len(source.text.rstrip())
+    end = _end_of_words(source.text)
     words = expected_words(getattr(error, "accepts", None) or getattr(error, "expected", ()))
     return Diagnostic(
         code="E102",
         message=f"the file ends in the middle of something; expected {words}",
         span=Span(source, max(end - 1, 0), max(end, 1)),
     )
+
+
+def _end_of_words(text: str) -> int:
+    """Return where the last line that is not only a comment ends, the comment on it left out."""
+    end = 0
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        quotes = 0
+        kept = len(line)
+        for i, character in enumerate(line):
+            quotes += character == '"'
+            if character == "#" and quotes % 2 == 0:
+                kept = i
+                break
+        if line[:kept].strip():
+            end = offset + len(line[:kept].rstrip())
+        offset += len(line)
+    return end
 
 
 def _bad_character(source: SourceFile, offset: int) -> Diagnostic:
@@ -178,7 +200,7 @@ class _Builder:
     # ------------------------------------------------------------ declarations
 
     def spec(self, children: list[Child]) -> tree.Spec:
-        return tree.Spec(self.source, tuple(children))  # pyright: ignore[reportArgumentType]
+        return tree.Spec(self.source, tuple(children))
 
     def import_(self, children: list[Child]) -> tree.Import:
         names = tuple(self._name(c) for c in _tokens(children, "NAME"))
@@ -204,31 +226,31 @@ class _Builder:
         return tree.Recipe(name, _group(children, tree.Parameter), settings, self._span(children))
 
     def setting(self, children: list[Child]) -> tree.Setting:
-        return tree.Setting(self._name(children[0]), children[2])  # pyright: ignore[reportArgumentType]
+        return tree.Setting(self._name(children[0]), children[2])
 
     def parameters(self, children: list[Child]) -> _Group:
         return self._collect(children, tree.Parameter)
 
     def parameter(self, children: list[Child]) -> tree.Parameter:
         default = children[2] if len(children) > 1 else None
-        return tree.Parameter(self._name(children[0]), default)  # pyright: ignore[reportArgumentType]
+        return tree.Parameter(self._name(children[0]), default)
 
     # ------------------------------------------------------------ items
 
     def body(self, children: list[Child]) -> tree.Body:
-        return tree.Body(tuple(children[1:-1]), self._span(children))  # pyright: ignore[reportArgumentType]
+        return tree.Body(tuple(children[1:-1]), self._span(children))
 
     def let(self, children: list[Child]) -> tree.Let:
-        return tree.Let(self._name(children[1]), children[3], self._span(children))  # pyright: ignore[reportArgumentType]
+        return tree.Let(self._name(children[1]), children[3], self._span(children))
 
     def require(self, children: list[Child]) -> tree.Require:
-        return tree.Require(children[1], self.string(children[3:]), self._span(children))  # pyright: ignore[reportArgumentType]
+        return tree.Require(children[1], self.string(children[3:]), self._span(children))
 
     def expect(self, children: list[Child]) -> tree.Expect:
-        return tree.Expect(children[1], self._span(children))  # pyright: ignore[reportArgumentType]
+        return tree.Expect(children[1], self._span(children))
 
     def use_recipe(self, children: list[Child]) -> tree.UseRecipe:
-        return tree.UseRecipe(children[2], self._span(children))  # pyright: ignore[reportArgumentType]
+        return tree.UseRecipe(children[2], self._span(children))
 
     def stage_of_repeats(self, children: list[Child]) -> tree.Stage:
         return self._stage(children, _last(children, tree.Repeat))
@@ -243,17 +265,17 @@ class _Builder:
 
     def repeat(self, children: list[Child]) -> tree.Repeat:
         factors = tuple(c for c in children[:-1] if not isinstance(c, Token))
-        return tree.Repeat(factors, children[-1], self._span(children))  # pyright: ignore[reportArgumentType]
+        return tree.Repeat(factors, children[-1], self._span(children))
 
     def loop(self, children: list[Child]) -> tree.Loop:
         names = tuple(self._name(c) for c in _tokens(children, "NAME"))
-        return tree.Loop(names, children[-2], children[-1], self._span(children))  # pyright: ignore[reportArgumentType]
+        return tree.Loop(names, children[-2], children[-1], self._span(children))
 
     def condition(self, children: list[Child]) -> tree.Condition:
         otherwise = children[4] if len(children) > 3 else None
         if isinstance(otherwise, tree.Condition):
             otherwise = tree.Body((otherwise,), otherwise.span)
-        return tree.Condition(children[1], children[2], otherwise, self._span(children))  # pyright: ignore[reportArgumentType]
+        return tree.Condition(children[1], children[2], otherwise, self._span(children))
 
     def element(self, children: list[Child]) -> tree.Element:
         label = self._name(children[0]) if isinstance(children[0], Token) else None
@@ -282,35 +304,35 @@ class _Builder:
     def named_argument(self, children: list[Child]) -> tree.Argument:
         name = children[0]
         assert isinstance(name, Token)
-        return tree.Argument(tree.Name(str(name), self._place(name)), children[2])  # pyright: ignore[reportArgumentType]
+        return tree.Argument(tree.Name(str(name), self._place(name)), children[2])
 
     def positional_argument(self, children: list[Child]) -> tree.Argument:
-        return tree.Argument(None, children[0])  # pyright: ignore[reportArgumentType]
+        return tree.Argument(None, children[0])
 
     # ------------------------------------------------------------ expressions
 
     def conditional(self, children: list[Child]) -> tree.Expression:
         return self._nested(
-            tree.Conditional(children[1], children[3], children[5], self._span(children)),  # pyright: ignore[reportArgumentType]
+            tree.Conditional(children[1], children[3], children[5], self._span(children)),
             children,
         )
 
     def binary(self, children: list[Child]) -> tree.Expression:
         left, operator, right = children
-        node = tree.Binary(str(operator), left, right, self._span(children))  # pyright: ignore[reportArgumentType]
+        node = tree.Binary(str(operator), left, right, self._span(children))
         return self._nested(node, children)
 
     def unary_operation(self, children: list[Child]) -> tree.Expression:
         operator, operand = children
-        node = tree.Unary(str(operator), operand, self._span(children))  # pyright: ignore[reportArgumentType]
+        node = tree.Unary(str(operator), operand, self._span(children))
         return self._nested(node, children)
 
     def index(self, children: list[Child]) -> tree.Expression:
-        return self._nested(tree.Index(children[0], children[2], self._span(children)), children)  # pyright: ignore[reportArgumentType]
+        return self._nested(tree.Index(children[0], children[2], self._span(children)), children)
 
     def member(self, children: list[Child]) -> tree.Expression:
         name = self._name(children[2])
-        return self._nested(tree.Member(children[0], name, self._span(children)), children)  # pyright: ignore[reportArgumentType]
+        return self._nested(tree.Member(children[0], name, self._span(children)), children)
 
     def number(self, children: Sequence[Child]) -> tree.NumberLiteral:
         text, span = str(children[0]), self._span(children)
@@ -343,12 +365,12 @@ class _Builder:
 
     def list_literal(self, children: list[Child]) -> tree.Expression:
         items = tuple(c for c in children if not isinstance(c, Token))
-        return self._nested(tree.ListLiteral(items, self._span(children)), children)  # pyright: ignore[reportArgumentType]
+        return self._nested(tree.ListLiteral(items, self._span(children)), children)
 
     def dict_literal(self, children: list[Child]) -> tree.Expression:
         items = [c for c in children if not isinstance(c, Token)]
         pairs = tuple(zip(items[::2], items[1::2], strict=True))
-        return self._nested(tree.DictLiteral(pairs, self._span(children)), children)  # pyright: ignore[reportArgumentType]
+        return self._nested(tree.DictLiteral(pairs, self._span(children)), children)
 
     # ------------------------------------------------------------ what the rules share
 
@@ -373,7 +395,7 @@ class _Builder:
             case tree.Argument(name=name, value=value):
                 return value.span if name is None else name.span.to(value.span)
             case _:
-                return child.span  # pyright: ignore[reportOptionalMemberAccess]
+                return child.span
 
     def _name(self, token: Child) -> tree.Name:
         assert isinstance(token, Token)
@@ -404,11 +426,11 @@ def _tokens(children: Sequence[Child], kind: str) -> list[Token]:
     return [c for c in children if isinstance(c, Token) and c.type == kind]
 
 
-def _group(children: Sequence[Child], kind: type) -> tuple:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+def _group(children: Sequence[Child], kind: type[Kind]) -> tuple[Kind, ...]:
     """Return the items of the group of this kind among the children; none if it is not there."""
     for child in children:
         if isinstance(child, _Group) and child.items and isinstance(child.items[0], kind):
-            return child.items
+            return tuple(item for item in child.items if isinstance(item, kind))
     return ()
 
 
