@@ -1,6 +1,7 @@
 """convnext, compiled by archdsl from specs/convnext.arch.
 
 Arguments: width = 96, blocks = [3, 3, 9, 3], classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/convnext.arch
 

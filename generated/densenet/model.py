@@ -1,6 +1,7 @@
 """densenet, compiled by archdsl from specs/densenet.arch.
 
 Arguments: depth = 121, growth = 32, classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/densenet.arch
 

@@ -1,6 +1,7 @@
 """digits, compiled by archdsl from specs/digits.arch.
 
 Arguments: width = 16, n = 2, classes = 10.
+
 Change the spec, not this file, and run
     archdsl compile specs/digits.arch
 

@@ -1,6 +1,7 @@
 """efficientnet, compiled by archdsl from specs/efficientnet.arch.
 
 Arguments: b = 0, classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/efficientnet.arch
 

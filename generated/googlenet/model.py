@@ -1,6 +1,7 @@
 """googlenet, compiled by archdsl from specs/googlenet.arch.
 
 Arguments: classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/googlenet.arch
 

@@ -1,6 +1,7 @@
 """mobilenet_v2, compiled by archdsl from specs/mobilenet_v2.arch.
 
-Arguments: width = 1, classes = 1000.
+Arguments: width = 1.0, classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/mobilenet_v2.arch
 

@@ -1,6 +1,7 @@
 """preact_resnet, compiled by archdsl from specs/preact_resnet.arch.
 
 Arguments: depth = 164, bottlenecks = true, classes = 10.
+
 Change the spec, not this file, and run
     archdsl compile specs/preact_resnet.arch
 

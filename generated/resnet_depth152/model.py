@@ -1,6 +1,7 @@
 """resnet, compiled by archdsl from specs/resnet.arch.
 
 Arguments: depth = 152, classes = 1000, image = 224.
+
 Change the spec, not this file, and run
     archdsl compile specs/resnet.arch --set depth=152
 

@@ -1,6 +1,7 @@
 """resnext, compiled by archdsl from specs/resnext.arch.
 
 Arguments: depth = 50, groups = 32, group_width = 4, classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/resnext.arch
 

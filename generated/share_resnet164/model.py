@@ -1,6 +1,7 @@
 """share_resnet164, compiled by archdsl from specs/share_resnet164.arch.
 
 Arguments: classes = 10.
+
 Change the spec, not this file, and run
     archdsl compile specs/share_resnet164.arch
 
@@ -76,9 +77,9 @@ class ShareResnet164(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
-        self.conv2 = Stage(16, 16)
-        self.conv3 = Stage(64, 32, stride=2)
-        self.conv4 = Stage(128, 64, stride=2)
+        self.conv2 = Stage(16, width=16)
+        self.conv3 = Stage(64, width=32, stride=2)
+        self.conv4 = Stage(128, width=64, stride=2)
         self.head = nn.Sequential(
             nn.BatchNorm2d(256),
             nn.ReLU(inplace=True),

@@ -1,6 +1,7 @@
 """share_wrn, compiled by archdsl from specs/share_wrn.arch.
 
-Arguments: depth = 40, k = 4, dropout = 0, classes = 10.
+Arguments: depth = 40, k = 4, dropout = 0.0, classes = 10.
+
 Change the spec, not this file, and run
     archdsl compile specs/share_wrn.arch
 
@@ -78,9 +79,9 @@ class ShareWrn(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
-        self.conv2 = Stage(16, 64)
-        self.conv3 = Stage(64, 128, stride=2)
-        self.conv4 = Stage(128, 256, stride=2)
+        self.conv2 = Stage(16, width=64)
+        self.conv3 = Stage(64, width=128, stride=2)
+        self.conv4 = Stage(128, width=256, stride=2)
         self.head = nn.Sequential(
             nn.BatchNorm2d(256),
             nn.ReLU(inplace=True),

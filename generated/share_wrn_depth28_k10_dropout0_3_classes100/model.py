@@ -1,6 +1,7 @@
 """share_wrn, compiled by archdsl from specs/share_wrn.arch.
 
 Arguments: depth = 28, k = 10, dropout = 0.3, classes = 100.
+
 Change the spec, not this file, and run
     archdsl compile specs/share_wrn.arch --set depth=28 --set k=10 --set dropout=0.3 --set classes=100
 
@@ -78,9 +79,9 @@ class ShareWrnDepth28K10Dropout03Classes100(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
-        self.conv2 = Stage(16, 160)
-        self.conv3 = Stage(160, 320, stride=2)
-        self.conv4 = Stage(320, 640, stride=2)
+        self.conv2 = Stage(16, width=160)
+        self.conv3 = Stage(160, width=320, stride=2)
+        self.conv4 = Stage(320, width=640, stride=2)
         self.head = nn.Sequential(
             nn.BatchNorm2d(640),
             nn.ReLU(inplace=True),

@@ -1,6 +1,7 @@
 """sharesnet, compiled by archdsl from specs/sharesnet.arch.
 
 Arguments: depth = 152, classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/sharesnet.arch --set depth=152
 
@@ -80,10 +81,10 @@ class SharesnetDepth152(nn.Module):
             nn.ReLU(inplace=True),
             nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
         )
-        self.conv2 = Stage(64, 64, depth=3)
-        self.conv3 = Stage(256, 128, depth=8, stride=2)
-        self.conv4 = Stage(512, 256, depth=36, stride=2)
-        self.conv5 = Stage(1024, 512, depth=3, stride=2)
+        self.conv2 = Stage(64, width=64, depth=3)
+        self.conv3 = Stage(256, width=128, depth=8, stride=2)
+        self.conv4 = Stage(512, width=256, depth=36, stride=2)
+        self.conv5 = Stage(1024, width=512, depth=3, stride=2)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
         # He et al. 2015, as torchvision begins its ResNets
         for module in self.modules():

@@ -1,6 +1,7 @@
 """shufflenet_v2, compiled by archdsl from specs/shufflenet_v2.arch.
 
-Arguments: width = 1, classes = 1000.
+Arguments: width = 1.0, classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/shufflenet_v2.arch
 

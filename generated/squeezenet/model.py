@@ -1,6 +1,7 @@
 """squeezenet, compiled by archdsl from specs/squeezenet.arch.
 
 Arguments: classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/squeezenet.arch
 

@@ -1,6 +1,7 @@
 """unet, compiled by archdsl from specs/unet.arch.
 
 Arguments: width = 64, depth = 4, classes = 2, image = 256.
+
 Change the spec, not this file, and run
     archdsl compile specs/unet.arch
 

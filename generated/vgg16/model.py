@@ -1,6 +1,7 @@
 """vgg16, compiled by archdsl from specs/vgg16.arch.
 
 Arguments: classes = 1000.
+
 Change the spec, not this file, and run
     archdsl compile specs/vgg16.arch
 

@@ -1,6 +1,7 @@
 """wrn, compiled by archdsl from specs/wrn.arch.
 
-Arguments: depth = 22, k = 2, kernels = [3, 1, 3], per_block = 2, dropout = 0, classes = 10.
+Arguments: depth = 22, k = 2, kernels = [3, 1, 3], per_block = 2, dropout = 0.0, classes = 10.
+
 Change the spec, not this file, and run
     archdsl compile specs/wrn.arch --set depth=22 --set k=2 --set 'kernels=[3, 1, 3]'
 

@@ -1,6 +1,7 @@
 """wrn, compiled by archdsl from specs/wrn.arch.
 
-Arguments: depth = 40, k = 4, kernels = [3, 3], per_block = 2, dropout = 0, classes = 10.
+Arguments: depth = 40, k = 4, kernels = [3, 3], per_block = 2, dropout = 0.0, classes = 10.
+
 Change the spec, not this file, and run
     archdsl compile specs/wrn.arch --set depth=40 --set k=4
 

@@ -1,7 +1,7 @@
-"""Train PreactResnetDepth110BottlenecksFalse on CIFAR-10.
+"""Train PreactResnetDepth110 on CIFAR-10.
 
-Compiled by `archdsl compile specs/preact_resnet.arch --set depth=110 --set bottlenecks=false` from
-the recipe `wrn_cifar`; change the spec, not this file.
+Compiled by `archdsl compile specs/preact_resnet.arch --set depth=110` from the recipe `wrn_cifar`;
+change the spec, not this file.
 
     python train.py                # the whole run; log.jsonl and checkpoint.pt go to --out
     python train.py --resume       # go on after the last finished epoch
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model import PreactResnetDepth110BottlenecksFalse
+from model import PreactResnetDepth110
 
 IMAGE_SHAPE = (3, 32, 32)  # channels, height, width of what the model takes
 NUM_CLASSES = 10  # logits that it gives
@@ -36,7 +36,7 @@ class Config:
     """Everything that shapes a run; each field is a command-line flag of the same name."""
 
     data: str = "data"  # folder that holds cifar-10-batches-bin or -py
-    out: str = "runs/preact_resnet_depth110_bottlenecks_false"
+    out: str = "runs/preact_resnet_depth110"  # folder of the log and the checkpoint
     epochs: int = 200  # passes over the training images
     batch: int = 128  # images a step; an incomplete last batch is left out
     lr: float = 0.1  # the highest, for `batch` images
@@ -359,7 +359,7 @@ def main(config: Config) -> None:
     device = torch.device(config.device)
     train, test = load_batches(config)
 
-    model = PreactResnetDepth110BottlenecksFalse().to(device)
+    model = PreactResnetDepth110().to(device)
     nn.utils.convert_conv2d_weight_memory_format(model, memory_format(config))
     if config.compile:
         model.compile()

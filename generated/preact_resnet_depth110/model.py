@@ -1,8 +1,9 @@
 """preact_resnet, compiled by archdsl from specs/preact_resnet.arch.
 
 Arguments: depth = 110, bottlenecks = false, classes = 10.
+
 Change the spec, not this file, and run
-    archdsl compile specs/preact_resnet.arch --set depth=110 --set bottlenecks=false
+    archdsl compile specs/preact_resnet.arch --set depth=110
 
 1,730,522 parameters for inputs (3, 32, 32).
 """
@@ -39,7 +40,7 @@ class Basic(nn.Module):
         return out + shortcut
 
 
-class PreactResnetDepth110BottlenecksFalse(nn.Module):
+class PreactResnetDepth110(nn.Module):
     """The network: (N, 3, 32, 32) -> (N, 10)."""
 
     def __init__(self) -> None:
