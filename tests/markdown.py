@@ -179,6 +179,7 @@ def write(example: Example, folder: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(_COPIES.sub(str(i), text) if copies else _expanded(text))
     path = folder / "main.arch"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_expanded(example.text), encoding="utf-8")
     return path
 
