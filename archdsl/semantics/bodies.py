@@ -77,7 +77,8 @@ class Bodies(Elaboration):
             case tree.Condition(condition=condition, body=body, otherwise=otherwise):
                 chosen = body if truth_of(condition, here.scope) else otherwise
                 if chosen is not None:
-                    self.items(chosen.items, Here(here.site, self.inner_scope(here)))
+                    inner = self.inner_scope(here, here.site.flow)
+                    self.items(chosen.items, Here(here.site, inner))
 
     def _element(self, item: tree.Element, here: Here) -> None:
         word = item.call.name.text

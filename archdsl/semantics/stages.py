@@ -210,7 +210,7 @@ def _iterate(
     for i, value in enumerate(values):
         elaboration.count_step(item.span)
         here.site.context = replace(context, index=i + 1)
-        inner = elaboration.inner_scope(here)
+        inner = elaboration.inner_scope(here, here.site.flow)
         _define(item, inner, i, value)
         elaboration.items(item.body.items, Here(here.site, inner))
     here.site.context = context

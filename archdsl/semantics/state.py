@@ -183,11 +183,11 @@ class Elaboration:
         if self.steps > MAX_DIFFERENT_BLOCKS * 20:
             fail("E309", f"more than {MAX_DIFFERENT_BLOCKS * 20:,} layers differ", span)
 
-    def inner_scope(self, here: Here) -> Scope:
+    def inner_scope(self, here: Here, flow: Flow | None) -> Scope:
         """Return a scope inside; in a network `in_channels` is what the innermost body is given."""
         inner = here.scope.child()
-        if not here.site.in_block and here.site.flow is not None:
-            inner.values["in_channels"] = leaf(here.site.flow.channels.value, "in_channels")
+        if not here.site.in_block and flow is not None:
+            inner.values["in_channels"] = leaf(flow.channels.value, "in_channels")
         return inner
 
     def arriving(self, here: Here, span: Span) -> Flow | None:
@@ -212,7 +212,7 @@ class Elaboration:
     def inside_site(self, role: Role, flow: Flow | None, context: Context, here: Here) -> Site:
         """Return the site of a body that stands here."""
         return Site(
-            scope=self.inner_scope(here),
+            scope=self.inner_scope(here, flow),
             role=role,
             flow=flow,
             context=context,
