@@ -121,6 +121,8 @@ def load(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, "model", raising=False)
         monkeypatch.syspath_prepend(folder)
         spec = importlib.util.spec_from_file_location("train_of_test", folder / "train.py")
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, "train_of_test", module)  # dataclasses look it up
         spec.loader.exec_module(module)

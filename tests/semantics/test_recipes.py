@@ -1,5 +1,7 @@
 """Recipes: what a spec says of training, and what it is told when that makes no sense."""
 
+from typing import Any
+
 import pytest
 
 from archdsl.diagnostics import Diagnostics, SpecError
@@ -8,6 +10,7 @@ from archdsl.ir.recipe import AdamW, Cosine, Crop, Data, Flip, Recipe, Sgd, Step
 from archdsl.semantics.recipes import build_recipe, check_fit
 from archdsl.semantics.values import Scope
 from archdsl.source import SourceFile, Span
+from archdsl.syntax import tree
 from archdsl.syntax.files import link_text
 from archdsl.syntax.parse import parse_expression
 
@@ -20,12 +23,13 @@ SETTINGS = {
 }
 
 
-def build(settings, parameters="", call="quick"):
+def build(settings, parameters="", call="quick") -> tuple[Any, list[Any]]:
     """Return the recipe and what was said about it as (code, text under the carets)."""
     lines = [f"{name} = {value}" for name, value in settings]
     file = link_text(f"train quick{parameters} {{\n" + "\n".join(lines) + "\n}")
     declaration, _ = file.recipes["quick"]
     node = parse_expression(SourceFile("use", call + ("()" if "(" not in call else "")))
+    assert isinstance(node, tree.Call)
     diagnostics = Diagnostics()
     recipe = build_recipe(declaration, node, Scope(file), Scope(file), diagnostics)
     return recipe, diagnostics.found
