@@ -1,7 +1,8 @@
 """What a layer makes of a feature map."""
 
+from collections.abc import Callable
 from fractions import Fraction
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from archdsl.ir.layers import (
     Activation,
@@ -29,6 +30,8 @@ from archdsl.ir.layers import (
     Upsample,
 )
 from archdsl.ir.network import FeatureMap
+
+Kind = TypeVar("Kind")
 
 
 class ShapeError(Exception):
@@ -121,7 +124,7 @@ def _spatial(
             return FeatureMap(channels, (size[0] * factor, size[1] * factor))
 
 
-def _both(axis, layer, size: Size) -> Size:  # noqa: ANN001 - one of the three functions below
+def _both(axis: Callable[[Kind, int, int], int], layer: Kind, size: Size) -> Size:
     return axis(layer, size[0], 0), axis(layer, size[1], 1)
 
 

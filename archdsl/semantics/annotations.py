@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TypeAlias
 
+from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
 from archdsl.record import Record
 from archdsl.semantics.evaluate import fail, integer_of
@@ -37,15 +37,22 @@ class Share(Record):
 
 
 class DropScope:
-    """One `stochastic_depth(..)` on a stage or network: rates grow with the blocks in it."""
+    """One `stochastic_depth(..)` as it applies; it `grows` with the blocks of a stage or network."""
 
-    def __init__(self, rate: Fraction, identity: int) -> None:
-        self.rate = rate
+    def __init__(self, said: "SaidDrop", identity: int, *, grows: bool) -> None:
+        self.rate = said.rate
+        self.span = said.span
         self.identity = identity
+        self.grows = grows
         self.blocks = 0
+        self.reached = False  # a branch is dropped
 
 
-Drop: TypeAlias = "DropScope | Fraction | None"
+class SaidDrop(Record):
+    """`stochastic_depth(0.2)`."""
+
+    rate: Fraction
+    span: Span
 
 
 class Context(Record, kw_only=True):
@@ -54,7 +61,7 @@ class Context(Record, kw_only=True):
     bn_affine: bool = True
     frozen: bool = False
     shares: tuple[ShareScope, ...] = ()  # outermost first
-    drop: Drop = None
+    drop: DropScope | None = None
     in_run: bool = False  # inside a block whose rate the run gives
     level: int = 0  # runs around this place
     index: int = 1  # place of the block in its run, from 1
@@ -66,7 +73,7 @@ class Said(Record, kw_only=True):
     bn_affine: bool | None = None
     frozen: bool | None = None
     shares: tuple[Share, ...] = ()
-    drop: Fraction | None = None
+    drop: SaidDrop | None = None
 
 
 def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
@@ -74,7 +81,7 @@ def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
     bn_affine: bool | None = None
     frozen: bool | None = None
     shares: list[Share] = []
-    drop: Fraction | None = None
+    drop: SaidDrop | None = None
     seen: dict[str, Span] = {}
     for call in annotations:
         word = call.name.text
@@ -130,25 +137,31 @@ def _bn(call: tree.Call) -> bool:
     fail("E314", "`bn` is `bn(frozen)` or `bn(learned)`", call.span)
 
 
-def _rate(call: tree.Call, scope: Scope) -> Fraction:
+def _rate(call: tree.Call, scope: Scope) -> SaidDrop:
     _needs_arguments(call, "stochastic_depth(0.2)")
     rate = Parameter("rate", Kind.RATE, required=True)
     bound = bind(call, (rate,), scope, "`stochastic_depth`")
-    return Fraction(bound.number("rate").value)
+    return SaidDrop(Fraction(bound.number("rate").value), call.span)
 
 
 def _share(call: tree.Call, scope: Scope) -> Share:
     _needs_arguments(call, "share(conv3x3)")
     selectors: list[str] = []
     start, any_stride = 1, False
+    seen: dict[str, Span] = {}
     for argument in call.arguments or ():
         name = argument.name.text if argument.name else None
         match name, argument.value:
             case None, tree.Variable(name=selector):
                 selectors.append(_selector(selector))
+            case "from" | "strides" as word, value if word in seen:
+                note = Note("given first here", seen[word])
+                fail("E313", f"`{word}` is given twice", value.span, notes=(note,))
             case "from", value:
+                seen["from"] = value.span
                 start = int(integer_of(value, scope, "`from`", 1).value)
-            case "strides", tree.Variable(name=tree.Name(text="any")):
+            case "strides", tree.Variable(name=tree.Name(text="any"), span=span):
+                seen["strides"] = span
                 any_stride = True
             case "strides", value:
                 fail("E314", "`strides` is `any`, or is left out", value.span)

@@ -8,7 +8,7 @@ from archdsl.ir.numbers import Expr, Leaf, Number, Symbol, literal, substitute
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_NESTING
 from archdsl.record import Record
-from archdsl.semantics.annotations import Context, DropScope, read
+from archdsl.semantics.annotations import Context, read
 from archdsl.semantics.calls import gives_stride, stride_argument, without_stride
 from archdsl.semantics.evaluate import evaluate, fail, integer_of
 from archdsl.semantics.flow import Flow, times
@@ -151,7 +151,7 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
 def _drop(context: Context) -> Drop | None:
     """Enter the block in the run whose rates grow with its blocks; return its place there."""
     scope = context.drop
-    if not isinstance(scope, DropScope) or context.in_run:
+    if scope is None or not scope.grows or context.in_run:
         return None
     scope.blocks += 1
     return Drop(scope.rate, scope.blocks, -scope.identity)

@@ -64,10 +64,14 @@ class Bodies(Elaboration):
                 here.site.expects.append(item)
             case tree.UseRecipe(recipe=recipe):
                 _only_in_network(here, "train =", item.span)
+                if here.site.recipe is not None:
+                    note = Note("the first is here", here.site.recipe.span)
+                    fail("E412", "a second `train =`", item.span, notes=(note,))
                 here.site.recipe = recipe
             case tree.Element():
                 self._element(item, here)
             case tree.NamedBody(label=label, annotations=annotations, body=body):
+                _check_named(label, here)
                 self.check_label(label, here.site)
                 self._part(("part", label), annotations, body, here)
             case tree.Stage():
@@ -84,6 +88,7 @@ class Bodies(Elaboration):
         word = item.call.name.text
         callee = self.callee(item.call.name, here.scope)
         if item.label is not None and word not in RESIDUAL_WORDS:
+            _check_named(item.label, here)
             self.check_label(item.label, here.site)
         if callee is None and word in CONSTRUCTS:
             self._construct(word, item, here)
@@ -145,6 +150,12 @@ class Bodies(Elaboration):
 
 def _is_residual(item: tree.Item) -> bool:
     return isinstance(item, tree.Element) and item.call.name.text in RESIDUAL_WORDS
+
+
+def _check_named(label: tree.Name, here: Here) -> None:
+    if here.site.role is Role.STAGE:
+        help_ = "drop the name, or write a named body `{ .. }` instead of a stage"
+        fail("E319", "members of a stage go by index and have no names", label.span, help_)
 
 
 def _only_in_network(here: Here, what: str, span: Span) -> None:

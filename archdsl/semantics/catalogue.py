@@ -315,7 +315,7 @@ def _pool(use: Use, kind: PoolKind) -> Built:
     kernel = _kernel(use)
     stride = a.numbers("stride") if a.given("stride") else kernel
     dilation = a.numbers("dilation") if kind is PoolKind.MAX else (_ONE,)
-    padding = _padding(use, kernel, dilation)
+    padding = _padding(use, kernel, dilation if use.arguments.given("padding") else (_ONE,))
     for size, border in zip(_pair(kernel), _pair(padding), strict=True):
         if 2 * border > size:
             fail("E322", f"padding {border} is more than half the window of {size}", use.span)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
-from archdsl.ir.network import Literal, Network, Node
+from archdsl.ir.network import Literal, Network
 from archdsl.ir.numbers import Number, Symbol
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.bodies import IMPLIED, Bodies
+from archdsl.semantics.declarations import check_declarations
 from archdsl.semantics.evaluate import evaluate, fail
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
@@ -16,6 +17,7 @@ from archdsl.semantics.recipes import build_recipe, check_fit
 from archdsl.semantics.sharing import resolve_sharing
 from archdsl.semantics.state import Here, Role, Site
 from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
+from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
@@ -43,19 +45,20 @@ def elaborate(
     With `fold=False` every block of a run is elaborated: the same network, written out.
     """
     bodies = Bodies(fold=fold)
+    check_declarations(file, bodies.diagnostics)
     scope = Scope(file)
     given, defaults = bind_network(declaration, arguments, scope)
     context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
     site = Site(scope=scope, role=Role.NETWORK, flow=None, context=context)
     bodies.items(declaration.body.items, Here(site, scope))
-    bodies.close_shares()
+    bodies.close()
     if site.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
     recipe = _recipe(site, scope, bodies.diagnostics)
     bodies.diagnostics.raise_if_errors()
     assert site.input is not None
     assert site.flow is not None
-    _end_on_vector(site)
+    _end_on_vector(site, declaration.name.span)
     network = Network(
         name=declaration.name.text,
         file=file.name,
@@ -175,11 +178,10 @@ def _recipe(site: Site, scope: Scope, diagnostics: Diagnostics):  # noqa: ANN202
         return None
 
 
-def _end_on_vector(site: Site) -> None:
+def _end_on_vector(site: Site, span: Span) -> None:
     """Make an output [C, 1, 1] be returned as [C]."""
     assert site.flow is not None
     if site.flow.size != (1, 1):
         return
-    last: Node = site.nodes[-1]
-    site.nodes.append(implied_flatten(site.flow.map, last.span))
+    site.nodes.append(implied_flatten(site.flow.map, span))
     site.flow = Flow(site.flow.channels, None, site.flow.reduction)

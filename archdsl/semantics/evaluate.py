@@ -70,7 +70,7 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
         case tree.ListLiteral(items=items):
             return ListValue(tuple(evaluate(item, scope) for item in items))
         case tree.DictLiteral(items=items):
-            return DictValue(tuple((evaluate(k, scope), evaluate(v, scope)) for k, v in items))
+            return _table(items, scope)
         case _:
             assert_never(node)
 
@@ -108,7 +108,20 @@ def check_integer(number: Number, span: Span, what: str, least: int = 0) -> Numb
     return number
 
 
-# ---------------------------------------------------------------- names
+# ---------------------------------------------------------------- tables, names
+
+
+def _table(items: Sequence[tuple[tree.Expression, tree.Expression]], scope: Scope) -> DictValue:
+    pairs: list[tuple[Value, Value]] = []
+    seen: set[tuple[str, str]] = set()
+    for key_node, value_node in items:
+        key = evaluate(key_node, scope)
+        shown = (type_name(key), show(key))
+        if shown in seen:
+            fail("E320", f"a second entry for `{show(key)}`", key_node.span)
+        seen.add(shown)
+        pairs.append((key, evaluate(value_node, scope)))
+    return DictValue(tuple(pairs))
 
 
 def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
@@ -146,13 +159,21 @@ def _binary(node: tree.Binary, scope: Scope) -> Value:
         case "or":
             return truth_of(node.left, scope) or truth_of(node.right, scope)
         case "==":
-            return same(evaluate(node.left, scope), evaluate(node.right, scope))
+            return _equal(node, scope)
         case "!=":
-            return not same(evaluate(node.left, scope), evaluate(node.right, scope))
+            return not _equal(node, scope)
         case "<" | "<=" | ">" | ">=":
             return _compare(node, scope)
         case _:
             return _arithmetic(node, scope)
+
+
+def _equal(node: tree.Binary, scope: Scope) -> bool:
+    left, right = evaluate(node.left, scope), evaluate(node.right, scope)
+    if type(left) is not type(right):
+        what = f"{type_name(left)} and {type_name(right)}"
+        fail("E302", f"{what} are never equal", node.span)
+    return same(left, right)
 
 
 def _compare(node: tree.Binary, scope: Scope) -> bool:
@@ -309,6 +330,7 @@ def _on_numbers(function: Callable[[list[Exact]], Exact], most: int):  # noqa: A
     return apply
 
 
+FUNCTION_WORDS = ("range", "len", "round_to", "min", "max", "sum", "abs", "floor", "ceil")
 _FUNCTIONS: dict[str, Callable[[tree.Call, Sequence[Value]], Value]] = {
     "range": _range,
     "len": _len,

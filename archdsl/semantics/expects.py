@@ -9,7 +9,7 @@ from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import Diagnostic
 from archdsl.record import Record
-from archdsl.semantics.evaluate import evaluate, fail
+from archdsl.semantics.evaluate import fail, truth_of
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
@@ -136,7 +136,7 @@ def check_expect(
         return _rebuild(node, resolve)
 
     condition = expect.condition
-    if evaluate(resolve(condition), scope) is True:
+    if truth_of(resolve(condition), scope):
         return None
     notes = [
         f"{_said(atom)} is {_quantity(_counted(atom, count, parts))}" for atom in atoms(expect)

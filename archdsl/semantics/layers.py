@@ -5,12 +5,13 @@ from archdsl.ir.layers import Conv, ConvTranspose, Flatten, Layer, Linear
 from archdsl.ir.network import FeatureMap, LayerNode
 from archdsl.ir.rebuild import replace
 from archdsl.ir.shapes import ShapeError, output_map, reduction
-from archdsl.semantics.annotations import Context, matches, read
+from archdsl.semantics.annotations import Context, Said, matches, read
 from archdsl.semantics.catalogue import Built, Facts, Use, bind_layer, build_layer
 from archdsl.semantics.evaluate import check_size, fail
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.state import Elaboration, Here
 from archdsl.semantics.values import LayerValue
+from archdsl.semantics.words import WEIGHTLESS_WORDS
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -44,6 +45,7 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
     flow = elaboration.arriving(here, item.span)
     if flow is None:
         return
+    _check_annotations(said, use, item)
     context = elaboration.inside(said, here.site.context)
     if use.kind == "linear" and flow.size is not None:
         flow = _flattened(flow, here, item.span)
@@ -66,6 +68,19 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
     channels = built.channels or flow.channels
     passed = times(flow.reduction, reduction(built.layer))
     here.site.flow = Flow(channels, output.size, passed)
+
+
+def _check_annotations(said: Said, use: Use, item: tree.Element) -> None:
+    """Raise SpecError where an annotation says something that the layer it is written on lacks."""
+    missing = None
+    if said.bn_affine is not None and use.kind != "bn":
+        missing = "is no batch norm"
+    elif said.drop is not None:
+        missing = "has no residual branch to drop"
+    elif said.frozen and use.kind in WEIGHTLESS_WORDS:
+        missing = "has nothing to freeze"
+    if missing is not None:
+        fail("E511", f"`{use.word}` {missing}", item.annotations[0].span.to(item.span))
 
 
 def _output(built: Built, use: Use, flow: Flow) -> FeatureMap:

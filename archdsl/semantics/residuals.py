@@ -1,12 +1,11 @@
 """Elaborates `preactivation`, `residual` and `shortcut`."""
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import LayerNode, Node, Part, Residual
-from archdsl.semantics.annotations import Context, DropScope
+from archdsl.semantics.annotations import Context
 from archdsl.semantics.evaluate import fail
 from archdsl.semantics.flow import Flow, times, told
 from archdsl.semantics.state import Elaboration, Here, Role
@@ -131,9 +130,11 @@ def dropped(nodes: tuple[Node, ...], flow: Flow, context: Context, span: Span) -
 
     Rates that grow from block to block are the blocks' own: a branch in no block has none.
     """
-    if context.drop is None or (isinstance(context.drop, DropScope) and not context.in_run):
+    scope = context.drop
+    if scope is None or (scope.grows and not context.in_run):
         return nodes
-    rate = float(context.drop) if isinstance(context.drop, Fraction) else None
+    scope.reached = True
+    rate = None if scope.grows else float(scope.rate)
     node = LayerNode(
         kind="stochastic_depth",
         label=None,

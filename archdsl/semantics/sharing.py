@@ -37,7 +37,7 @@ class _Use(Record):
 
 def resolve_sharing(network: Network, bodies: Bodies) -> Network:
     """Return the network with shared weights at their owners, and lone layers on their own."""
-    if not bodies.share_keys:
+    if not bodies.shares:
         return network
     uses = _Collector(bodies)
     uses.visit(network, ())
@@ -73,10 +73,9 @@ class _Collector:
             path = (*path, _Frame(self.owners))
             self.owners += 1
         match node:
-            case LayerNode(shared=None):
-                pass
-            case LayerNode(shared=int(key)):
-                self._use(node, key, path)
+            case LayerNode(shared=key):
+                if key is not None:
+                    self._use(node, key, path)
             case Stage(items=items):
                 for item in items:
                     self.visit(item.node, (*path, _Frame(None, item.count)))

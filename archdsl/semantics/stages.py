@@ -4,7 +4,7 @@ from archdsl.ir.network import Block, FeatureMap, Item, Stage
 from archdsl.ir.numbers import Number, leaf, literal
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_DIFFERENT_BLOCKS
-from archdsl.semantics.annotations import Context, DropScope, read
+from archdsl.semantics.annotations import Context, read
 from archdsl.semantics.blocks import Instance, build_block
 from archdsl.semantics.calls import gives_stride
 from archdsl.semantics.evaluate import check_size, evaluate, fail, integer_of
@@ -148,8 +148,9 @@ class _Run:
         if not (self.elaboration.fold and equal and done + 1 >= self.settles):
             return 1
         copies = self.count - done
-        if isinstance(self.context.drop, DropScope) and not self.context.in_run:
-            self.context.drop.blocks += copies - 1
+        drop = self.context.drop
+        if drop is not None and drop.grows and not self.context.in_run:
+            drop.blocks += copies - 1
         return copies
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from fractions import Fraction
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity
 from archdsl.ir.layers import Layer
@@ -137,7 +136,8 @@ class Elaboration:
         shares = tuple(self._share(share, context) for share in reversed(said.shares))
         drop = context.drop
         if said.drop is not None:
-            drop = self._drop(said.drop) if grows else said.drop
+            drop = DropScope(said.drop, self._next_identity(), grows=grows)
+            self.drops[drop.identity] = drop
         return Context(
             bn_affine=context.bn_affine if said.bn_affine is None else said.bn_affine,
             frozen=context.frozen if said.frozen is None else said.frozen,
@@ -153,17 +153,17 @@ class Elaboration:
         self.shares.append(scope)
         return scope
 
-    def _drop(self, rate: Fraction) -> DropScope:
-        scope = DropScope(rate, self._next_identity())
-        self.drops[scope.identity] = scope
-        return scope
-
     def _next_identity(self) -> int:
         self.identity += 1
         return self.identity
 
-    def close_shares(self) -> None:
-        """Report each `share` that matched nothing anywhere it applied."""
+    def close(self) -> None:
+        """Report each `share` and `stochastic_depth` that reached nothing anywhere it applied."""
+        reached = {scope.span.start for scope in self.drops.values() if scope.reached}
+        for scope in self.drops.values():
+            if scope.span.start not in reached:
+                message = "no block here has a residual branch to drop"
+                self.warn("W502", message, scope.span)
         matched = {s.annotation.span.start for s in self.shares if s.matched}
         for scope in self.shares:
             if scope.annotation.span.start not in matched and not self.diagnostics.has_errors:

@@ -100,5 +100,6 @@ class Scope:
 
     def names(self) -> Mapping[str, Value]:
         """Return all visible variables."""
-        around = self.parent.names() if self.parent is not None else {}
-        return {**around, **self.values}
+        if self.parent is None:
+            return self.values
+        return {**self.parent.names(), **self.values}

@@ -25,6 +25,10 @@ PLAIN_WORDS = (
     "scale",
     "factor",
 )
+WEIGHTLESS_WORDS = frozenset(
+    {*KERNEL_WORDS, *PLAIN_WORDS}
+    - {"conv", "conv_transpose", "linear", "bn", "layernorm", "groupnorm", "prelu", "scale"}
+)
 _KERNEL = re.compile(r"(conv_transpose|conv|maxpool|avgpool)([1-9][0-9]{0,2})x([1-9][0-9]{0,2})")
 
 

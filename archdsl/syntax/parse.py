@@ -52,10 +52,11 @@ def parse(source: SourceFile) -> tree.Spec:
 def parse_expression(source: SourceFile) -> tree.Expression:
     """Return the tree of a single expression, as `--set NAME=VALUE` gives it."""
     _check_nesting(source)
-    return _run("expression", source)
+    expression: tree.Expression = _run("expression", source)
+    return expression
 
 
-def _run(start: str, source: SourceFile) -> object:
+def _run(start: str, source: SourceFile) -> Any:
     builder = _Builder(source)
     parser = _parser(start)
     try:
@@ -296,7 +297,13 @@ class _Builder:
 
     def call(self, children: list[Child]) -> tree.Call:
         arguments = _group(children, tree.Argument) if len(children) > 1 else None
-        return tree.Call(self._name(children[0]), arguments, self._span(children))
+        name = children[0]
+        if name in KEYWORDS:
+            message = f"`{name}` does not fit here; expected a layer, a block or a value"
+            raise SpecError(
+                [Diagnostic(code="E101", message=message, span=self._span(children[:1]))]
+            )
+        return tree.Call(self._name(name), arguments, self._span(children))
 
     def arguments(self, children: list[Child]) -> _Group:
         return self._collect(children, tree.Argument)
