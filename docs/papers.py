@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
+from shlex import quote
 
 from archdsl.analyses.counts import Sums
 from archdsl.pipeline import compile_spec
@@ -117,7 +118,7 @@ def shown(figure: Figure) -> str:
 
 def command(figure: Figure) -> str:
     """Return what to type after `archdsl params` to see the network."""
-    settings = (f"--set {name}={value}" for name, value in _arguments(figure))
+    settings = (f"--set {quote(f'{name}={value}')}" for name, value in _arguments(figure))
     return " ".join((figure.spec, *settings))
 
 
