@@ -37,7 +37,7 @@ class Share(Record):
 
 
 class DropScope:
-    """One `stochastic_depth(..)` as it applies; it `grows` with the blocks of a stage or network."""
+    """One `stochastic_depth(..)` as it applies; on a stage or network it `grows` by block."""
 
     def __init__(self, said: "SaidDrop", identity: int, *, grows: bool) -> None:
         self.rate = said.rate
