@@ -1,0 +1,72 @@
+"""docs/language.md: its examples compile, and its tables are what the compiler knows."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from archdsl.ir.datasets import DATA_SETS
+from archdsl.ir.numbers import Number, show_value
+from archdsl.semantics import evaluate
+from archdsl.semantics.catalogue import ROWS
+from archdsl.semantics.expects import NETWORK_QUANTITIES, PART_QUANTITIES
+from archdsl.syntax.parse import KEYWORDS
+from tests.markdown import check_example, examples
+
+REFERENCE = Path(__file__).parents[1] / "docs/language.md"
+TEXT = REFERENCE.read_text("utf-8")
+EXAMPLES = [
+    pytest.param(example, id=f"{example.line}-{example.title.replace(' ', '_')}")
+    for example in examples(REFERENCE)
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_compiles(example, tmp_path):
+    assert not check_example(example, tmp_path).diagnostics
+
+
+def test_no_example_is_left_out():
+    specs = re.findall(r"^```arch(?!.*\bfile=)", TEXT, re.MULTILINE)
+    assert len(EXAMPLES) == len(specs) >= 15
+
+
+def _signature(kind):
+    parameters = ", ".join(map(_parameter, ROWS[kind].parameters))
+    return f"{kind}({parameters})" if parameters else kind
+
+
+def _parameter(parameter):
+    match parameter.default:
+        case None:
+            return parameter.name if parameter.required else f"{parameter.name} = .."
+        case bool(value):
+            default = str(value).lower()
+        case Number(value=value):
+            default = show_value(value).replace("e-0", "e-")
+        case word:
+            default = word
+    return f"{parameter.name} = {default}"
+
+
+def _table(heading):
+    """Return the words in code of the first column of the first table below a heading."""
+    section = re.split(rf"^#+ {heading}$", TEXT, flags=re.MULTILINE)[1]
+    rows = re.search(r"^\|-.*\n((?:\|.*\n)+)", section, re.MULTILINE)[1]
+    return [word for row in rows.splitlines() for word in re.findall(r"`(.+?)`", row.split("|")[1])]
+
+
+def test_each_layer_has_its_row_with_all_arguments_and_defaults():
+    assert _table("Layers") == [_signature(kind) for kind in ROWS]
+
+
+def test_each_quantity_has_its_row():
+    parts = [f"part.{quantity}" for quantity in PART_QUANTITIES]
+    assert sorted(_table("Expectations")) == sorted([*NETWORK_QUANTITIES, *parts])
+
+
+def test_each_data_set_function_and_word_is_there():
+    for name in (*DATA_SETS, *evaluate._FUNCTIONS):
+        assert re.search(rf"`{name}\b", TEXT), name
+    for word in KEYWORDS:
+        assert re.search(rf"\b{word}\b", TEXT), word
