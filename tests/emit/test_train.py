@@ -25,6 +25,7 @@ from archdsl.emit.train import number, render_train
 from archdsl.ir.layers import Conv
 from archdsl.ir.network import FeatureMap, LayerNode, Network
 from archdsl.ir.recipe import AdamW, Cosine, Crop, Data, Flip, Recipe, Sgd, Steps
+from archdsl.pipeline import compile_spec, compile_text
 from archdsl.source import SourceFile, Span
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -532,6 +533,8 @@ def test_resuming_with_another_learning_rate_is_refused(load, tmp_path):
 def test_a_finished_run_can_be_given_more_epochs(load, tmp_path):
     module = load(recipe(schedule=Steps(at=(60,), factor=0.2)))
     quick(module, tmp_path / "out")
+    with (tmp_path / "out" / "log.jsonl").open("a") as log:
+        log.write('{"epoch": 3, "lr": 0.')  # as a run leaves it that is killed while it writes
     config = module.Config(
         out=str(tmp_path / "out"), synthetic=True, epochs=3, device="cpu", resume=True
     )
@@ -581,9 +584,37 @@ def test_flags_out_of_range_are_refused(tmp_path):
     assert "--epochs and --batch are at least 1" in stderr
 
 
-def test_digits_reach_97_percent(tmp_path):
-    from archdsl.pipeline import compile_spec
+FROZEN = """
+network part {
+    input(1, 8, 8)
+    stem with freeze { conv3x3(8) bn relu }
+    head { avgpool linear(10) }
+    train = quick
+}
+train quick {
+    data      = digits
+    batch     = 32
+    epochs    = 2
+    optimizer = sgd(lr = 0.1, momentum = 0.9, weight_decay = 0.01)
+    schedule  = cosine
+}
+"""
 
+
+def test_what_is_frozen_stays_as_it_was(tmp_path):
+    files = compile_text(FROZEN).files("part")
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    status, _, stderr = train(tmp_path, "--synthetic", "--out", tmp_path / "two")
+    assert (status, stderr) == (0, "")
+    status, _, stderr = train(tmp_path, "--synthetic", "--out", tmp_path / "one", "--epochs", 1)
+    assert (status, stderr) == (0, "")
+    one, two = (checkpoint_of(tmp_path / out)["model"] for out in ("one", "two"))
+    unchanged = [name for name in one if torch.equal(one[name], two[name])]
+    assert unchanged == [name for name in one if name.startswith("stem.")]
+
+
+def test_digits_reach_97_percent(tmp_path):
     for name, text in compile_spec(str(ROOT / "specs" / "digits.arch")).files("digits").items():
         (tmp_path / name).write_text(text)
     status, _, stderr = train(tmp_path, "--out", tmp_path / "out", "--device", "cpu")
