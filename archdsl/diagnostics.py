@@ -55,6 +55,11 @@ class Diagnostics:
         if all(_identity(other) != key for other in self.found):
             self.found.append(diagnostic)
 
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Keep several."""
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+
     @property
     def has_errors(self) -> bool:
         """Whether any of them stops the compilation."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 from archdsl.analyses.counts import Counts, count
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import Diagnostic, Diagnostics, SpecError
 from archdsl.ir.network import Literal, Network
 from archdsl.record import Record
 from archdsl.report.literal import written
@@ -203,7 +203,7 @@ def _check_network(
     name = declaration.name.text
     expects = [item for item in declaration.body.items if isinstance(item, tree.Expect)]
     cases: dict[str, tuple[dict[str, tree.Expression], list[tree.Expect]]] = {}
-    failed: list[Diagnostic] = []
+    found = Diagnostics()  # the same mistake in several networks is one
     if all(p.default is not None for p in declaration.parameters):
         own, _ = bind_network(declaration, {}, Scope(file))
         cases[json.dumps(own)] = ({}, [])
@@ -213,20 +213,19 @@ def _check_network(
             key = json.dumps(bind_network(declaration, given, Scope(file))[0])
             cases.setdefault(key, (given, []))[1].append(expect)
         except SpecError as error:
-            failed += error.diagnostics
+            found.extend(error.diagnostics)
     warnings: list[Diagnostic] = []
     for key, (given, group) in cases.items():
         progress(f"{name} {key}")
         try:
             compilation = Compilation(elaborate(file, declaration, given))
         except SpecError as error:
-            failed += error.diagnostics
+            found.extend(error.diagnostics)
             continue
         warnings += compilation.warnings
         for expect in group:
-            failed += _failed(expect, compilation)
-    if failed:
-        raise SpecError(failed)
+            found.extend(_failed(expect, compilation))
+    found.raise_if_errors()
     return len(cases), len(expects), warnings
 
 

@@ -1,6 +1,5 @@
 """What the layers promise that `lint-imports` cannot see."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,24 +7,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CODE = re.compile(r"\"([EW]\d{3})\"")
-
-
-def used_codes():
-    sources = (ROOT / "archdsl").rglob("*.py")
-    return {code for source in sources for code in CODE.findall(source.read_text("utf-8"))}
-
-
-def pages():
-    return {page.stem: page.read_text("utf-8") for page in (ROOT / "docs/errors").glob("[EW]*.md")}
-
-
-def test_each_diagnostic_has_a_page_and_each_page_a_diagnostic():
-    assert sorted(pages()) == sorted(used_codes())
-
-
-def test_a_page_begins_with_its_code():
-    assert [code for code, text in pages().items() if not text.startswith(f"# {code}")] == []
 
 
 @pytest.mark.parametrize(
