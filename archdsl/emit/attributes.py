@@ -34,7 +34,7 @@ from archdsl.emit.units import (
     Unit,
 )
 from archdsl.ir.layers import Flatten
-from archdsl.ir.network import Drop, LayerNode, Network, Part, Shared
+from archdsl.ir.network import Block, Drop, LayerNode, Network, Part, Shared
 from archdsl.record import Record
 
 POSITIONAL = 2  # so many arguments of a block are given by position
@@ -140,8 +140,8 @@ def module(site: Site, unit: Unit) -> Python:
             return _sequential(site, unit)
         case StageSite(items=items):
             return Call("nn.Sequential", tuple(_elements(items, unit)))
-        case Unit():
-            return construct(site)
+        case Unit(node=node):
+            return construct(site, rate=_rate(node.drop) if isinstance(node, Block) else None)
         case ResidualSite() | CombineSite():
             raise AssertionError("branches make no module")
 

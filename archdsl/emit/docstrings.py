@@ -51,7 +51,7 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
     return (
         docstring_text(f"{network.name}, compiled by archdsl from {network.file}."),
         "",
-        *_paragraph(f"Arguments: {arguments}." if arguments else "It takes no arguments.", 0),
+        *((*_paragraph(f"Arguments: {arguments}.", 0), "") if arguments else ()),
         "Change the spec, not this file, and run",
         f"    {docstring_text(header.command)}",
         "",

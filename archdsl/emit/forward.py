@@ -48,6 +48,7 @@ from archdsl.record import Record
 
 BODY = 2 * INDENT  # the indentation of a method's statements
 _ROOM = WIDTH - BODY - len("return ")
+DEEPEST = 4  # so many calls inside each other are read at a glance
 _MODULES = {Conv: "nn.Conv2d", ConvTranspose: "nn.ConvTranspose2d", Linear: "nn.Linear"}
 _OPERATORS = {Operator.SUM: "+", Operator.PRODUCT: "*"}
 
@@ -152,7 +153,7 @@ class _Flow:
         if begins:
             self._flush()
         call = self._apply(site)
-        if len(flat(call)) > _ROOM:
+        if len(flat(call)) > _ROOM or _depth(call) > DEEPEST:
             self._flush()
             call = self._apply(site)
         self.value = call
@@ -293,6 +294,11 @@ _BEGINNERS = (
     Upsample,
     PixelShuffle,
 )
+
+
+def _depth(node: Python) -> int:
+    """Return how many calls stand inside each other, along first arguments."""
+    return 1 + _depth(node.arguments[0]) if isinstance(node, Call) else 0
 
 
 def _weights(source: str, site: LayerSite) -> Iterator[Python]:

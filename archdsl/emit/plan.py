@@ -192,29 +192,34 @@ class ModulePlan(Record, kw_only=True):
     classes: tuple[ClassPlan, ...]
 
 
-def children(node: Python) -> Iterator[Python]:
-    """Yield the expressions directly inside an expression, in the order they are printed."""
+def children(node: Python) -> "tuple[Python, ...]":
+    """Return the expressions directly inside an expression, in the order they are printed."""
     match node:
         case Call(arguments=items) | Sequence(items=items) | Operation(operands=items):
-            yield from items
+            return items
         case Keyword(value=value) | Star(value=value):
-            yield value
+            return (value,)
         case Comprehension(element=element, iterable=iterable):
-            yield element
-            yield iterable
+            return element, iterable
         case Conditional(then=then, otherwise=otherwise):
-            yield then
-            yield otherwise
+            return then, otherwise
         case Text() | Hole():
-            pass
+            return ()
 
 
-def holes(node: Python) -> Iterator[Hole]:
-    """Yield the holes of an expression, in the order they are printed."""
+def holes(node: Python) -> list[Hole]:
+    """Return the holes of an expression, in the order they are printed."""
+    found: list[Hole] = []
+    _collect(node, found)
+    return found
+
+
+def _collect(node: Python, found: list[Hole]) -> None:
     if isinstance(node, Hole):
-        yield node
+        found.append(node)
+        return
     for child in children(node):
-        yield from holes(child)
+        _collect(child, found)
 
 
 def calls(node: Python) -> Iterator[str]:

@@ -275,7 +275,7 @@ def _lets(group: Group) -> dict[str, tuple[Expr, ...]]:
 
 
 def _rows(column: "list[Python | None]") -> Iterator[Row]:
-    lists = [None if tree is None else list(holes(tree)) for tree in column]
+    lists = [None if tree is None else holes(tree) for tree in column]
     count = next((len(found) for found in lists if found is not None), 0)
     for index in range(count):
         yield tuple(None if found is None else found[index] for found in lists)
