@@ -99,7 +99,7 @@ def read_data(folder: Path) -> tuple[Split, Split]:
     except (OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise SystemExit(
             f"cannot read CIFAR-10: {error}\n"
-            f"unpack cifar-10-binary.tar.gz or cifar-10-python.tar.gz\n"
+            "unpack cifar-10-binary.tar.gz or cifar-10-python.tar.gz\n"
             f"of https://www.cs.toronto.edu/~kriz/cifar.html in {folder}"
         ) from None
 
