@@ -1,6 +1,6 @@
 """Elaborates bodies: hands each item to its room."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import NoReturn
 
@@ -15,7 +15,7 @@ from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_loop, add_stage
 from archdsl.semantics.state import Elaboration, Here, Role
-from archdsl.semantics.values import BlockValue, LayerValue, Scope
+from archdsl.semantics.values import BlockValue, LayerValue
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
@@ -94,7 +94,9 @@ class Bodies(Elaboration):
             self._construct(word, item, here)
             return
         if callee is None and not is_layer_word(word):
-            _unknown(item.call.name, here.scope)
+            held = here.scope.names().items()
+            callable_ = [n for n, v in held if isinstance(v, BlockValue | LayerValue)]
+            unknown_layer(item.call.name, (*callable_, *here.scope.file.blocks))
         if here.site.role is Role.COMBINE:
             help_ = f"write `branch {{ {item.call.span.text} }}`"
             fail("E405", "what comes together stands in branches", item.call.span, help_)
@@ -177,10 +179,9 @@ def _let(item: tree.Let, here: Here) -> None:
     scope.define(name, value)
 
 
-def _unknown(name: tree.Name, scope: Scope) -> NoReturn:
-    held = [n for n, v in scope.names().items() if isinstance(v, BlockValue | LayerValue)]
-    known = [*scope.file.blocks, *held, *layer_words(), *CONSTRUCTS]
-    help_ = did_you_mean(name.text, known)
+def unknown_layer(name: tree.Name, known: Iterable[str]) -> NoReturn:
+    """Raise SpecError for a word that is neither a layer nor a block; `known` are variables."""
+    help_ = did_you_mean(name.text, [*known, *layer_words(), *CONSTRUCTS])
     fail("E301", f"there is no layer or block `{name.text}`", name.span, help_)
 
 

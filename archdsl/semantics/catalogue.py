@@ -92,12 +92,19 @@ def bind_layer(call: tree.Call, scope: Scope) -> Use:
     word = call.name.text
     split = split_word(word)
     assert split is not None, word
+    arguments = bind(call, layer_parameters(word), scope, f"`{word}`")
+    return Use(word, *split, arguments, call.span)
+
+
+def layer_parameters(word: str) -> tuple[Parameter, ...]:
+    """Return the parameters of a layer; one that says its window takes none."""
+    split = split_word(word)
+    assert split is not None, word
     kind, kernel = split
-    row = ROWS[kind]
-    parameters = row.parameters
-    if kernel is not None:
-        parameters = tuple(p for p in parameters if p.name not in ("kernel", "size"))
-    return Use(word, kind, kernel, bind(call, parameters, scope, f"`{word}`"), call.span)
+    parameters = ROWS[kind].parameters
+    if kernel is None:
+        return parameters
+    return tuple(p for p in parameters if p.name not in ("kernel", "size"))
 
 
 def build_layer(use: Use, flow: Flow, facts: Facts) -> Built:

@@ -1,43 +1,113 @@
-"""What can be wrong with a file's declarations before any of them is built."""
+"""What can be wrong with a file's declarations before any of them is built.
+
+A block that no network uses, or that stands under an `if` not taken, is looked at here only.
+"""
 
 import re
 from collections.abc import Iterator
 
-from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity
-from archdsl.semantics.bodies import CONSTRUCTS
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
+from archdsl.semantics.bodies import CONSTRUCTS, unknown_layer
+from archdsl.semantics.calls import without_stride
+from archdsl.semantics.catalogue import layer_parameters
 from archdsl.semantics.evaluate import FUNCTION_WORDS
+from archdsl.semantics.signature import place
 from archdsl.semantics.words import is_layer_word
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
 
 
 def check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
-    """Report blocks that take a word of the language, and parameters that nothing uses."""
+    """Report blocks that take a word of the language, unknown calls, parameters nothing uses."""
     for name, (block, _) in file.blocks.items():
         if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTION_WORDS:
-            span = file.places[name]
-            note = () if span.source is block.name.span.source else (_declared(block),)
-            message = f"`{name}` is a word of the language and cannot name a block"
-            help_ = f"write `{name}_block` or another name"
-            diagnostics.add(
-                Diagnostic(code="E109", message=message, span=span, notes=note, help=help_)
-            )
+            diagnostics.add(_takes_word(name, block, file))
     for declaration in file.spec.declarations:
         if isinstance(declaration, tree.Network | tree.Block):
+            _check_calls(declaration, file, diagnostics)
             for parameter in _unused(declaration):
-                message = f"nothing uses the parameter `{parameter.name.text}`"
-                diagnostics.add(
-                    Diagnostic(
-                        code="W301",
-                        message=message,
-                        span=parameter.name.span,
-                        severity=Severity.WARNING,
-                    )
-                )
+                diagnostics.add(_is_unused(parameter))
 
 
-def _declared(block: tree.Block) -> Note:
-    return Note("it is declared here", block.name.span)
+def _takes_word(name: str, block: tree.Block, file: SpecFile) -> Diagnostic:
+    span = file.places[name]
+    imported = span.source is not block.name.span.source
+    return Diagnostic(
+        code="E109",
+        message=f"`{name}` is a word of the language and cannot name a block",
+        span=span,
+        notes=(Note("it is declared here", block.name.span),) if imported else (),
+        help=f"write `{name}_block` or another name",
+    )
+
+
+# ---------------------------------------------------------------- calls
+
+
+def _check_calls(
+    declaration: tree.Network | tree.Block, file: SpecFile, diagnostics: Diagnostics
+) -> None:
+    """Report calls of what does not exist, and arguments that a callee does not have."""
+    names = {p.name.text for p in declaration.parameters}
+    items = tuple(_items(declaration.body))
+    for item in items:
+        match item:
+            case tree.Let(name=name):
+                names.add(name.text)
+            case tree.Loop(names=loop_names):
+                names |= {name.text for name in loop_names}
+            case _:
+                pass
+    for item in items:
+        call = _call(item)
+        if call is not None and call.name.text not in names and call.name.text not in CONSTRUCTS:
+            try:
+                _check_call(call, names, file)
+            except SpecError as error:
+                for diagnostic in error.diagnostics:
+                    diagnostics.add(diagnostic)
+
+
+def _items(body: tree.Body) -> Iterator[tree.Item]:
+    """Yield the items of a body and of those inside it."""
+    for item in body.items:
+        yield item
+        match item:
+            case (
+                tree.Element(body=tree.Body() as inner)
+                | tree.NamedBody(body=inner)
+                | tree.Loop(body=inner)
+                | tree.Stage(content=tree.Body() as inner)
+            ):
+                yield from _items(inner)
+            case tree.Condition(body=inner, otherwise=otherwise):
+                yield from _items(inner)
+                if otherwise is not None:
+                    yield from _items(otherwise)
+            case _:
+                pass
+
+
+def _call(item: tree.Item) -> tree.Call | None:
+    match item:
+        case tree.Element(call=call) | tree.Stage(content=tree.Repeat(call=call)):
+            return call
+        case _:
+            return None
+
+
+def _check_call(call: tree.Call, names: set[str], file: SpecFile) -> None:
+    word = call.name.text
+    if word in file.blocks:
+        block = file.blocks[word][0]
+        place(without_stride(call), [p.name.text for p in block.parameters], f"block `{word}`")
+    elif is_layer_word(word):
+        place(call, [p.name for p in layer_parameters(word)], f"`{word}`")
+    else:
+        unknown_layer(call.name, (*names, *file.blocks))
+
+
+# ---------------------------------------------------------------- parameters
 
 
 def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
@@ -51,3 +121,12 @@ def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
         said = re.findall(rf"\b{name}\b(?!\s*=(?!=))", text)
         if len(said) <= (parameter.default is None):
             yield parameter
+
+
+def _is_unused(parameter: tree.Parameter) -> Diagnostic:
+    return Diagnostic(
+        code="W301",
+        message=f"nothing uses the parameter `{parameter.name.text}`",
+        span=parameter.name.span,
+        severity=Severity.WARNING,
+    )
