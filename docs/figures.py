@@ -57,11 +57,21 @@ DEEP_1001 = "10.2 leaves the scales and offsets of batch normalization out: 10,1
 
 # ---------------------------------------------------------------- ShaResNet
 
+RULED_OUT = "not what the paper's networks do"
+
 ORIGINAL = Table(
     "Table 1, parameters of the originals",
-    "In millions.",
+    "In millions. Section 4.1 says that ResNet-164 has basic blocks; it has bottlenecks.",
     (
         Figure("ResNet-164", "1.70", PREACT, {"depth": 164}),
+        Figure(
+            "ResNet-164 of basic blocks",
+            "1.70",
+            PREACT,
+            {"depth": 164, "bottlenecks": False},
+            why=RULED_OUT,
+            paper_says_so=False,
+        ),
         Figure("WRN-40-4", "8.95", WRN, WRN_40_4),
         Figure("WRN-28-10, CIFAR-100", "36.54", WRN, WRN_28_10_C100),
         Figure("ResNet-34", "21.8", RESNET, {"depth": 34}),
@@ -180,8 +190,6 @@ EQUAL_SIZE = Table(
     ),
 )
 
-RULED_OUT = "not what the paper's networks do"
-
 
 def _other_rules(
     row: str, printed: str, network: str, arguments: Mapping[str, object], fits: int | None = None
@@ -216,6 +224,21 @@ OTHER_RULES = Table(
     ),
 )
 
+DEPTH_OF_VGG = Table(
+    "Section 2, depth of VGG",
+    "Convolutions.",
+    (
+        Figure(
+            "VGG16",
+            "16",
+            VGG,
+            {},
+            Quantity.CONVOLUTIONS,
+            why="16 layers with weights: 13 convolutions and 3 linear layers",
+        ),
+    ),
+)
+
 SHARESNET_PAPER = Paper(
     "ShaResNet: reducing residual network parameter number by sharing weights (Boulch 2017)",
     (
@@ -226,6 +249,7 @@ SHARESNET_PAPER = Paper(
         CONVOLUTIONS_SHARED,
         EQUAL_SIZE,
         OTHER_RULES,
+        DEPTH_OF_VGG,
     ),
 )
 
@@ -293,9 +317,19 @@ OTHER_METHODS = Table(
     ),
 )
 
+TEXT = Table(
+    "Section 3, text",
+    "In millions.",
+    (
+        Figure("WRN-40-4", "8.9", WRN, WRN_40_4),
+        Figure("ResNet-1001", "10.2", PREACT, {"depth": 1001}, why=DEEP_1001),
+        Figure("WRN-28-12", "52.5", WRN, {"depth": 28, "k": 12}),
+    ),
+)
+
 WRN_PAPER = Paper(
     "Wide Residual Networks (Zagoruyko & Komodakis 2016, version 1)",
-    (BLOCK_TYPES, DEEPENING, WIDENING, OTHER_METHODS),
+    (BLOCK_TYPES, DEEPENING, WIDENING, OTHER_METHODS, TEXT),
 )
 
 # ---------------------------------------------------------------- rows of two further papers
