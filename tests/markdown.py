@@ -9,18 +9,18 @@ A block is a spec. Marks in its comments say which diagnostics belong on which l
 a second mark of a line follows the first. A block without marks compiles without a diagnostic, and
 what it expects of its counts it says itself, in `expect` lines. Words after ```arch:
 
-    file=other.arch     the block is another file, beside the specs that follow under the same heading
+    file=other.arch     the block is another file, beside the specs that follow under its heading
     fragment=network    the block is the body of a network, after `input(3, 32, 32)` if it has none
-    fragment=block      it is the body of a block, which has a parameter `width` of 16
+    fragment=block      it is the body of a block, with a parameter `width` of 16 if it uses one
     fragment=blocks     it is blocks; `use=name(64)` says what a network is to make of them
     fragment=true       each line is an expression that is true
     command=compile     the spec is compiled as `archdsl compile` does; else checked, as by `check`
     set=depth=18        with this argument; may be repeated
 
-Fragments may use the blocks `basic(width)` and `bottleneck(width)`. A line with `{1..99}` stands for
-99 lines, a file of such a name for 99 files. After a block, ```parameters holds lines of the form
-`conv1.weight [16, 3, 3, 3]`: all parameters of its network in order, `...` for any number of them;
-```state_dict holds the buffers too.
+Fragments may use the blocks `basic(width)` and `bottleneck(width)`. A line with `{1..99}` stands
+for 99 lines, a file of such a name for 99 files. After a block, ```parameters holds lines of the
+form `conv1.weight [16, 3, 3, 3]`: all parameters of its network in order, `...` for any number of
+them; ```state_dict holds the buffers too.
 """
 
 import re
@@ -133,8 +133,9 @@ def _whole(example: Example) -> str:
             given = "" if re.search(r"^\s*input\(", text, re.MULTILINE) else "input(3, 32, 32)\n"
             return f"network example {{\n{given}{text}}}\n{BLOCKS}"
         case ["block"]:
-            network = "network example {\ninput(16, 32, 32)\nexample_block(16)\n}\n"
-            return f"{network}block example_block(width) {{\n{text}}}\n{BLOCKS}"
+            given, declared = ("(16)", "(width)") if "width" in text else ("", "")
+            network = f"network example {{\ninput(16, 32, 32)\nexample_block{given}\n}}\n"
+            return f"{network}block example_block{declared} {{\n{text}}}\n{BLOCKS}"
         case ["blocks"]:
             uses = "\n".join(example.all("use"))
             assert uses, f"line {example.line}: say what to make of the blocks, `use=name(64)`"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.markdown import check_example, examples, unfolded
 
 from archdsl.analyses.tensors import entries, num_tensors
+from tests.markdown import check_example, examples, unfolded
 
 DOCUMENTS = sorted((Path(__file__).parent / "cases").glob("*.md"))
 CASES = [

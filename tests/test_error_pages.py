@@ -1,4 +1,4 @@
-"""Each diagnostic has its page in docs/errors/, whose example gives it and whose way out compiles."""
+"""Each diagnostic has its page in docs/errors/: its example gives it, its way out compiles."""
 
 import ast
 import re
@@ -14,7 +14,9 @@ HEADINGS = ["What it does", "Why", "Example", "Use instead"]
 
 
 def codes_in(path):
-    strings = (n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant))
+    strings = (
+        n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)
+    )
     return {s for s in strings if isinstance(s, str) and re.fullmatch(r"[EW]\d{3}", s)}
 
 

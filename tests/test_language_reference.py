@@ -52,8 +52,10 @@ def _parameter(parameter):
 def _table(heading):
     """Return the words in code of the first column of the first table below a heading."""
     section = re.split(rf"^#+ {heading}$", TEXT, flags=re.MULTILINE)[1]
-    rows = re.search(r"^\|-.*\n((?:\|.*\n)+)", section, re.MULTILINE)[1]
-    return [word for row in rows.splitlines() for word in re.findall(r"`(.+?)`", row.split("|")[1])]
+    first = next(re.finditer(r"^\|-.*\n((?:\|.*\n)+)", section, re.MULTILINE))
+    return [
+        word for row in first[1].splitlines() for word in re.findall(r"`(.+?)`", row.split("|")[1])
+    ]
 
 
 def test_each_layer_has_its_row_with_all_arguments_and_defaults():
