@@ -36,24 +36,32 @@ class Diagnostic(Record, kw_only=True):
 
 
 class SpecError(Exception):
-    """A spec has errors; `diagnostics` holds all of one phase, warnings before it included."""
+    """A spec has errors; `diagnostics` holds all of one phase in the order of the text."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(diagnostics)
+        self.diagnostics = tuple(sorted(diagnostics, key=_place))
         super().__init__("\n\n".join(render(d) for d in self.diagnostics))
+
+
+def _place(diagnostic: Diagnostic) -> tuple[str, int]:
+    span = diagnostic.span
+    return ("", -1) if span is None else (span.source.name, span.start)
 
 
 class Diagnostics:
     """Collects the diagnostics of a phase, so that several mistakes are reported together."""
 
     def __init__(self) -> None:
-        self.found: list[Diagnostic] = []
+        self._found: dict[tuple[str, str, int], Diagnostic] = {}
+
+    @property
+    def found(self) -> tuple[Diagnostic, ...]:
+        """All of them."""
+        return tuple(self._found.values())
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic, once: a block that is built twice makes its mistake twice."""
-        key = _identity(diagnostic)
-        if all(_identity(other) != key for other in self.found):
-            self.found.append(diagnostic)
+        self._found.setdefault((diagnostic.code, *_place(diagnostic)), diagnostic)
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Keep several."""
@@ -69,11 +77,6 @@ class Diagnostics:
         """Raise SpecError with all that was found if any of it is an error."""
         if self.has_errors:
             raise SpecError(self.found)
-
-
-def _identity(diagnostic: Diagnostic) -> tuple[str, str, int]:
-    span = diagnostic.span
-    return (diagnostic.code, span.source.name if span else "", span.start if span else -1)
 
 
 def render(diagnostic: Diagnostic) -> str:
