@@ -6,11 +6,13 @@ weights once. They were worked out from the papers and their authors' code, not 
 """
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from archdsl.analyses.counts import Sums, rows_by_layer
+from archdsl.cli import main
 from archdsl.pipeline import compile_spec
 from docs import papers
 
@@ -239,6 +241,17 @@ def test_resnet_1001_prints_as_in_the_paper_without_batch_normalization():
 
 def test_the_page_of_figures_is_current():
     assert papers.render() == papers.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_commands_of_the_page_print_its_figures(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    figures = [f for paper in papers.PAPERS for table in paper.tables for f in table.figures]
+    for figure in figures:
+        assert main(["params", *shlex.split(papers.command(figure)), "--format", "json"]) == 0
+        printed, sums = json.loads(capsys.readouterr().out), papers.counted(figure)
+        assert printed["parameters"]["total"] == sums.total
+        assert printed["parameters"]["unshared"] == sums.unshared
+        assert printed["convolutions"]["tensors"] == sums.conv_tensors
 
 
 def test_just_the_figures_that_do_not_match_say_why():

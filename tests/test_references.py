@@ -139,6 +139,12 @@ def test_the_gradient_of_a_shared_weight_is_the_sum_over_its_users():
     for module in (network, original):
         module(images).square().sum().backward()
     for stage in ("conv2", "conv3", "conv4"):
-        shared = network.get_parameter(f"{stage}.shared_spatial.weight").grad
-        users = [original.get_parameter(f"{stage}.{i}.conv2.weight").grad for i in (1, 2)]
-        torch.testing.assert_close(shared, sum(users))
+        first, second = (gradient(original, f"{stage}.{i}.conv2.weight") for i in (1, 2))
+        shared = gradient(network, f"{stage}.shared_spatial.weight")
+        torch.testing.assert_close(shared, first + second)
+
+
+def gradient(module, name):
+    found = module.get_parameter(name).grad
+    assert found is not None
+    return found
