@@ -163,7 +163,7 @@ _SAME = (Fraction(1), Fraction(1))
 
 
 def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
-    """Return by what a layer's stride divides (height, width); 0 where only a size could tell."""
+    """Return by what a layer divides a map's (height, width); 0 where only a size could tell."""
     match layer:
         case Conv(stride=(vertical, horizontal)) | Pool(stride=(vertical, horizontal)):
             return Fraction(vertical), Fraction(horizontal)
@@ -171,7 +171,7 @@ def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
             return Fraction(1, vertical), Fraction(1, horizontal)
         case Upsample(factor=factor) | PixelShuffle(factor=factor):
             return Fraction(1, factor), Fraction(1, factor)
-        case AdaptivePool() | Flatten() | Linear():
+        case AdaptivePool() | Flatten():
             return Fraction(0), Fraction(0)
         case _:
             return _SAME

@@ -115,7 +115,7 @@ def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
 
     Judged by the text, so that an `if` not taken is no reason; `name =` names an argument.
     """
-    text = declaration.span.text
+    text = re.sub(r"#.*", "", declaration.span.text)  # comments do not use it
     for parameter in declaration.parameters:
         name = parameter.name.text
         said = re.findall(rf"\b{name}\b(?!\s*=(?!=))", text)

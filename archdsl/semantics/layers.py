@@ -66,7 +66,9 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
         )
     )
     channels = built.channels or flow.channels
-    passed = times(flow.reduction, reduction(built.layer))
+    passed = flow.reduction
+    if flow.size is not None:
+        passed = times(passed, reduction(built.layer))
     here.site.flow = Flow(channels, output.size, passed)
 
 
