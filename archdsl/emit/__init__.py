@@ -1,0 +1,1 @@
+"""Network -> plan -> the text of generated files."""

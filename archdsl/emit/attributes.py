@@ -5,6 +5,7 @@ not have has no expression there.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import assert_never
 
 from archdsl.emit.classes import Group, GroupParameter, item_lists, run_form, runs
@@ -294,8 +295,7 @@ def _columns(run: list[Item]) -> dict[str, list[Constant]]:
 def _step(values: list[Constant]) -> int | None:
     """Return the difference of neighbours if it is the same whole number for all, and not 0."""
     steps = {
-        b - a if isinstance(a, int) and isinstance(b, int) else None
-        for a, b in zip(values, values[1:], strict=False)
+        b - a if isinstance(a, int) and isinstance(b, int) else None for a, b in pairwise(values)
     }
     step = steps.pop()
     return step if not steps and step else None

@@ -356,4 +356,3 @@ def _split(run: list[Item]) -> None:
         drop = item.drop
         later = None if drop is None else Drop(drop.rate, drop.first + 1, drop.total)
         run[:] = [Item(item.site, 1, drop), Item(item.site, item.count - 1, later)]
-

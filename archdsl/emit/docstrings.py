@@ -80,9 +80,7 @@ def batch(shape: Iterable[object]) -> str:
 
 def _paragraph(text: str, indent: int) -> tuple[str, ...]:
     """Return text as lines that fit, the first after three quotes."""
-    lines = textwrap.wrap(
-        docstring_text(text), WIDTH - indent - len('"""'), break_on_hyphens=False
-    )
+    lines = textwrap.wrap(docstring_text(text), WIDTH - indent - len('"""'), break_on_hyphens=False)
     return tuple(lines)
 
 

@@ -55,6 +55,11 @@ class Argument:
         self.is_index = is_index
         self.is_float = False  # it is used as a rate, even where its values are whole
 
+    def settled(self, index: int) -> Constant:
+        """Return the value in an instance."""
+        value = self.values[index]
+        return 0 if value is None else value
+
     @property
     def annotation(self) -> str:
         """The type of the values, as Python names it."""
@@ -121,7 +126,9 @@ class Scope:
         for argument in self.arguments:
             if argument.name == name:
                 argument.is_float = True
-                argument.values = tuple(float(v) for v in argument.values if isinstance(v, int | float))
+                argument.values = tuple(
+                    float(v) for v in argument.values if isinstance(v, int | float)
+                )
 
     def _is_right(self, expr: Expr, values: Vector) -> bool:
         if not symbols(expr) <= set(self._symbols):
@@ -281,7 +288,7 @@ def _agrees(values: Vector, others: Vector, factor: int) -> bool:
             and isinstance(other, int | float)
             and isinstance(value, bool) == isinstance(other, bool)
             and value == factor * other
-            and not (factor > 1 and (isinstance(value, float) or isinstance(value, bool)))
+            and not (factor > 1 and isinstance(value, float | bool))
         )
         for value, other in zip(values, others, strict=True)
     )

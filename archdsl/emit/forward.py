@@ -20,7 +20,7 @@ from archdsl.emit.plan import (
     Text,
 )
 from archdsl.emit.python import INDENT, WIDTH, flat
-from archdsl.emit.resolve import Loan, Presence, Resolved
+from archdsl.emit.resolve import Presence, Resolved
 from archdsl.emit.units import (
     CombineSite,
     Item,
@@ -117,9 +117,7 @@ class _Flow:
                 name = self.names.unique(loan.own)
                 own = f"self.{loan.own}"
                 assert site.loan is not None
-                choice = Conditional(
-                    Text(self.sources[site.loan]), f"{own} is None", Text(own)
-                )
+                choice = Conditional(Text(self.sources[site.loan]), f"{own} is None", Text(own))
                 self.statements.append(Assign(name, choice))
                 self.chosen[id(site)] = name
 
@@ -177,9 +175,7 @@ class _Flow:
 
     # ------------------------------------------------------------ parts and branches
 
-    def _call_module(
-        self, function: str, handed: tuple[Python, ...], output: FeatureMap
-    ) -> None:
+    def _call_module(self, function: str, handed: tuple[Python, ...], output: FeatureMap) -> None:
         self._flush()
         self.value = Call(function, (self.value, *handed))
         self.is_closed = True

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from archdsl.emit.plan import Call, Comprehension, Python, Sequence, Star, Text
+from archdsl.emit.plan import Comprehension, Python, Sequence, Star, Text
 from archdsl.emit.python import string
 from archdsl.ir.layers import Dropout, StochasticDepth, tensors
 from archdsl.ir.network import (
@@ -41,8 +41,10 @@ def _entry(frozen: Frozen) -> Python:
         return Text(string(frozen.name))
     name: Python = Text(f"f{string(frozen.name)}")
     targets = LOOP_NAMES[: len(frozen.loops)]
-    clauses = [f"{t} in range({a}, {b})" if a else f"{t} in range({b})" for t, (a, b) in
-               zip(targets, frozen.loops, strict=True)]
+    clauses = [
+        f"{t} in range({a}, {b})" if a else f"{t} in range({b})"
+        for t, (a, b) in zip(targets, frozen.loops, strict=True)
+    ]
     *outer, last = clauses
     target, _, iterable = last.partition(" in ")
     head = "".join(f"{clause} for " for clause in outer)
@@ -80,7 +82,8 @@ def _states(node: "Network | Node | Shared") -> Iterator[bool]:
 
 
 def _members(
-    node: "Network | Node | Shared", place: Frozen = Frozen("")  # noqa: B008
+    node: "Network | Node | Shared",
+    place: Frozen = Frozen(""),  # noqa: B008
 ) -> Iterator[Member]:
     match node:
         case Network() | Block() | Part():

@@ -16,7 +16,6 @@ from archdsl.ir.layers import (
     Factor,
     Flatten,
     GroupNorm,
-    Layer,
     LayerNorm,
     Linear,
     LocalResponseNorm,

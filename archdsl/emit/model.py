@@ -25,7 +25,7 @@ from archdsl.emit.plan import (
     calls,
 )
 from archdsl.emit.python import statement
-from archdsl.emit.resolve import Resolved, resolve
+from archdsl.emit.resolve import resolve
 from archdsl.emit.units import Unit, inner_units, units_of
 from archdsl.ir.network import Block, Network, Part, Shared, Stage
 
@@ -62,13 +62,11 @@ def _class_plan(
     unit = _fullest(group)
     flow = forward(unit, resolved, shared)
     is_network = isinstance(unit.node, Network)
-    last = _last_steps(resolved, is_frozen=is_frozen) if is_network else ()
+    last = _last_steps(is_frozen=is_frozen) if is_network else ()
     return ClassPlan(
         name=group.name,
         docstring=class_docstring(group, resolved),
-        parameters=tuple(
-            Parameter(p.name, p.annotation, p.default) for p in group.parameters
-        ),
+        parameters=tuple(Parameter(p.name, p.annotation, p.default) for p in group.parameters),
         init=(*resolved.init, *last),
         inputs=flow.inputs,
         forward=flow.statements,
@@ -85,7 +83,7 @@ def _num_parts(unit: Unit) -> int:
     return sum(site.shortcut is not None for site in residuals(unit))
 
 
-def _last_steps(resolved: Resolved, *, is_frozen: bool) -> Iterator[Statement]:
+def _last_steps(*, is_frozen: bool) -> Iterator[Statement]:
     """Yield what the network's __init__ ends with: initialization, then freezing."""
     yield Comment("He et al. 2015, as torchvision begins its ResNets")
     yield _KAIMING
@@ -189,8 +187,8 @@ def _imports(classes: Iterable[ClassPlan], *, is_frozen: bool) -> Iterator[str]:
 
 def _called(classes: Iterable[ClassPlan]) -> Iterator[str]:
     for plan in classes:
-        for statement in (*plan.init, *plan.forward):
-            for value in _values(statement):
+        for step in (*plan.init, *plan.forward):
+            for value in _values(step):
                 yield from calls(value)
 
 
@@ -204,4 +202,3 @@ def _values(statement: Statement) -> Iterator[Python]:
                 yield from _values(inner)
         case _:
             pass
-

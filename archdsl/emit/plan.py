@@ -32,8 +32,8 @@ class Hole(Record):
     """A number that instances of a class may differ in, until expressions.py fills it.
 
     `exprs` is how it was written, over the symbols of its unit: one, or one for each member of a
-    tuple, or none where that is not known. `hint` names a new argument, which for an index is larger
-    by `offset`.
+    tuple, or none where that is not known. `hint` names a new argument, which for an index is
+    larger by `offset`.
     """
 
     value: Constant
@@ -102,15 +102,7 @@ class Operation(Record):
 
 
 Python: TypeAlias = (
-    Text
-    | Hole
-    | Keyword
-    | Star
-    | Call
-    | Sequence
-    | Comprehension
-    | Conditional
-    | Operation
+    Text | Hole | Keyword | Star | Call | Sequence | Comprehension | Conditional | Operation
 )
 
 
@@ -269,8 +261,6 @@ def _replaced(node: Python, text: str, by: str) -> tuple[Python, int]:
             return node, 0
 
 
-def _all_replaced(
-    nodes: tuple[Python, ...], text: str, by: str
-) -> tuple[tuple[Python, ...], int]:
+def _all_replaced(nodes: tuple[Python, ...], text: str, by: str) -> tuple[tuple[Python, ...], int]:
     pairs = [_replaced(node, text, by) for node in nodes]
     return tuple(node for node, _ in pairs), sum(count for _, count in pairs)

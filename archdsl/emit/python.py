@@ -131,7 +131,10 @@ def _clauses(node: Comprehension | Conditional, inner: int) -> list[str]:
     match node:
         case Comprehension(element, target, iterable):
             head = f"for {target} in "
-            return [layout(element, inner, inner), head + layout(iterable, inner, inner + len(head))]
+            return [
+                layout(element, inner, inner),
+                head + layout(iterable, inner, inner + len(head)),
+            ]
         case Conditional(then, condition, otherwise):
             tail = layout(otherwise, inner, inner + len("else "))
             return [layout(then, inner, inner), f"if {condition}", f"else {tail}"]

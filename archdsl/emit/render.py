@@ -13,13 +13,17 @@ from archdsl.ir.network import Network
 def render_model(network: Network, class_name: str, header: Header) -> str:
     """Return the text of model.py, whose class `class_name` builds the network."""
     plan = plan_model(network, class_name, header)
-    return environment().get_template("model.py.jinja").render(plan=plan)
+    return (
+        environment()
+        .get_template("model.py.jinja")
+        .render(plan=plan, statement=statement, signature=signature)
+    )
 
 
 @cache
 def environment() -> Environment:
     """Return the templates: pages whose block tags stand in column 0 and print nothing."""
-    found = Environment(
+    return Environment(
         loader=PackageLoader("archdsl.emit", "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -27,6 +31,3 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Python, not HTML
     )
-    found.filters["statement"] = statement
-    found.filters["signature"] = signature
-    return found

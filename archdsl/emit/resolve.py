@@ -20,7 +20,7 @@ from archdsl.emit.plan import (
     holes,
     replace_text,
 )
-from archdsl.emit.units import LayerSite, ResidualSite, Unit, direct_layers
+from archdsl.emit.units import LayerSite, ResidualSite, direct_layers
 from archdsl.ir.network import Block, Shared
 from archdsl.ir.numbers import Expr
 from archdsl.record import Record
@@ -74,7 +74,9 @@ class _Resolution:
         self.group = group
         self.shared = shared
         self.columns = list(zip(*(attributes(unit) for unit in group.units), strict=True))
-        self.scope = Scope([unit.values for unit in group.units], _lets(group), Names((*taken, "i")))
+        self.scope = Scope(
+            [unit.values for unit in group.units], _lets(group), Names((*taken, "i"))
+        )
         self.rows: list[tuple[Row, Python]] = []
         self.members = {a.name for column in self.columns for a in column if a.name}
 
@@ -234,9 +236,7 @@ class _Resolution:
         assert site.loan is not None
         return site.owns or site.node.layer == self.shared[site.loan].layer
 
-    def _constant(
-        self, argument: Python, layer: str, constants: dict[str, Statement]
-    ) -> Keyword:
+    def _constant(self, argument: Python, layer: str, constants: dict[str, Statement]) -> Keyword:
         """Return the keyword; a value that instances differ in becomes an attribute."""
         assert isinstance(argument, Keyword)
         value = argument.value
@@ -257,7 +257,7 @@ class _Resolution:
             GroupParameter(a.symbol, a.name, a.annotation, _default(a)) for a in arguments
         )
         for index, unit in enumerate(group.units):
-            unit.arguments = {a.symbol: a.values[index] for a in arguments}
+            unit.arguments = {a.symbol: a.settled(index) for a in arguments}
 
 
 OUT = "out_channels"
@@ -320,4 +320,3 @@ def _default(argument: Argument) -> str | None:
     if argument.annotation == "bool":
         return "False"
     return "1" if argument.name == "stride" and 1 in argument.values else None
-

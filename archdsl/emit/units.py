@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from archdsl.emit.layers import DROP_RATE
+from archdsl.emit.plan import Constant
 from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, GroupNorm, Linear
 from archdsl.ir.network import (
     Block,
@@ -115,7 +116,7 @@ class Unit:
     """
 
     group: "Group"  # its class
-    arguments: dict[str, float | bool]  # what its class is constructed with here
+    arguments: Mapping[str, Constant]  # what its class is constructed with here
 
     def __init__(
         self, node: "Network | Block | Part | Stage", values: Mapping[str, Value], home: Declaration

@@ -19,7 +19,7 @@ def write_files(files: Mapping[Path, str]) -> None:
             if read(path) != text:
                 prepared.append((_prepare(path, text), path))
         for ready, path in prepared:
-            os.replace(ready, path)
+            ready.replace(path)
     finally:
         for ready, _ in prepared:
             ready.unlink(missing_ok=True)
