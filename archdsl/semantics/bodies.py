@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from archdsl.diagnostics import Note, SpecError
 from archdsl.ir.network import Let, Operator
-from archdsl.ir.numbers import Number, Symbol, leaf
+from archdsl.ir.numbers import Number, Symbol
 from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
 from archdsl.semantics.evaluate import evaluate, fail, integer_of, truth_of
@@ -172,7 +172,11 @@ def _let(item: tree.Let, here: Here) -> None:
     if name.text in scope.values:
         note = Note("declared first here", scope.spans.get(name.text, name.span))
         fail("E202", f"`{name.text}` is declared twice", name.span, notes=(note,))
-    value = evaluate(item.value, scope)
+    try:
+        value = evaluate(item.value, scope)
+    except SpecError:
+        scope.unknown.add(name.text)
+        raise
     if isinstance(value, Number) and scope is here.site.scope:
         here.site.lets.append(Let(name.text, value))
         value = Number(value.value, Symbol(name.text))
@@ -197,4 +201,3 @@ def _input(item: tree.Element, here: Here) -> None:
     size = (int(sizes[1].value), int(sizes[2].value)) if len(sizes) > 1 else None
     site.flow = Flow(sizes[0], size)
     site.input = site.flow.map
-    here.scope.values["in_channels"] = leaf(sizes[0].value, "in_channels")

@@ -119,7 +119,7 @@ _STRIDE = Parameter("stride", Kind.PAIR, _ONE)
 _PADDING = Parameter("padding", Kind.NATURAL_PAIR)
 _DILATION = Parameter("dilation", Kind.PAIR, _ONE)
 _GROUPS = default_count("groups", 1)
-_EPS = Parameter("eps", Kind.NUMBER, literal(arithmetic("/", 1, 100_000)))
+_EPS = Parameter("eps", Kind.POSITIVE, literal(arithmetic("/", 1, 100_000)))
 
 
 def _pair(numbers: tuple[Number, ...]) -> tuple[int, int]:
@@ -446,9 +446,9 @@ def _factor(use: Use, _: Flow, __: Facts) -> Built:
 # ---------------------------------------------------------------- the table
 
 
-def _number(name: str, text: str) -> Parameter:
+def _number(name: str, text: str, kind: Kind = Kind.NUMBER) -> Parameter:
     """Return a number with a default, written as in the reference."""
-    return Parameter(name, Kind.NUMBER, literal(Fraction(text)))
+    return Parameter(name, kind, literal(Fraction(text)))
 
 
 _KERNEL = Parameter("kernel", Kind.PAIR, required=True)
@@ -467,15 +467,15 @@ ROWS: dict[str, Row] = {
     "conv": Row(_CONV, _conv),
     "conv_transpose": Row((*_CONV, _OUTPUT_PADDING), _conv_transpose),
     "linear": Row((count("out_features"), _BIAS), _linear),
-    "bn": Row((_EPS, _number("momentum", "0.1")), _bn),
+    "bn": Row((_EPS, _number("momentum", "0.1", Kind.SHARE)), _bn),
     "layernorm": Row((_EPS,), _layernorm),
     "groupnorm": Row((count("groups"), _EPS), _groupnorm),
     "local_response_norm": Row(
         (
             default_count("size", 5),
-            _number("alpha", "1e-4"),
-            _number("beta", "0.75"),
-            _number("k", "1"),
+            _number("alpha", "1e-4", Kind.POSITIVE),
+            _number("beta", "0.75", Kind.POSITIVE),
+            _number("k", "1", Kind.POSITIVE),
         ),
         _local_response_norm,
     ),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
-from archdsl.semantics.bodies import CONSTRUCTS, unknown_layer
+from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
 from archdsl.semantics.calls import without_stride
 from archdsl.semantics.catalogue import layer_parameters
 from archdsl.semantics.evaluate import FUNCTION_WORDS
@@ -118,6 +118,8 @@ def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
     text = re.sub(r"#.*", "", declaration.span.text)  # comments do not use it
     for parameter in declaration.parameters:
         name = parameter.name.text
+        if name in IMPLIED:  # an error of its own
+            continue
         said = re.findall(rf"\b{name}\b(?!\s*=(?!=))", text)
         if len(said) <= (parameter.default is None):
             yield parameter

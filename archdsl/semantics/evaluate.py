@@ -132,6 +132,9 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
         return BlockValue(*scope.file.blocks[name.text])
     if is_layer_word(name.text):
         return LayerValue(tree.Call(name, None, node.span), scope)
+    if name.text == "in_channels":
+        message = "`in_channels` is what a block, or a body inside a network, is given"
+        fail("E301", message, name.span, "write the number, or name it with `let`")
     known = [*scope.names(), *scope.file.blocks, *layer_words()]
     near = closest(name.text, known)
     help_ = f"did you mean `{near}`?" if near else None
@@ -330,7 +333,7 @@ def _on_numbers(function: Callable[[list[Exact]], Exact], most: int):  # noqa: A
     return apply
 
 
-FUNCTION_WORDS = ("range", "len", "round_to", "min", "max", "sum", "abs", "floor", "ceil")
+FUNCTION_WORDS = ("range", "len", "round", "round_to", "min", "max", "sum", "abs", "floor", "ceil")
 _FUNCTIONS: dict[str, Callable[[tree.Call, Sequence[Value]], Value]] = {
     "range": _range,
     "len": _len,
@@ -339,6 +342,7 @@ _FUNCTIONS: dict[str, Callable[[tree.Call, Sequence[Value]], Value]] = {
     "max": _on_numbers(max, MAX_DIFFERENT_BLOCKS),
     "sum": _on_numbers(sum, MAX_DIFFERENT_BLOCKS),
     "abs": _on_numbers(lambda n: abs(n[0]), 1),
+    "round": _on_numbers(lambda n: (n[0] + Fraction(1, 2)).__floor__(), 1),
     "floor": _on_numbers(lambda n: n[0].__floor__(), 1),
     "ceil": _on_numbers(lambda n: n[0].__ceil__(), 1),
 }

@@ -19,7 +19,9 @@ class Kind(Enum):
     COUNT = auto()  # a positive integer
     NATURAL = auto()  # an integer of at least 0
     NUMBER = auto()  # any number
+    POSITIVE = auto()  # a number above 0
     RATE = auto()  # a number in [0, 1)
+    SHARE = auto()  # a number in [0, 1]
     FLAG = auto()  # true or false
     PAIR = auto()  # a positive integer, or [height, width]
     NATURAL_PAIR = auto()  # an integer of at least 0, or [height, width]
@@ -164,6 +166,10 @@ def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number
             return check_integer(value, span, what, 0)
         case Kind.RATE if not 0 <= value.value < 1:
             fail("E303", f"{what} is a probability of at least 0 and below 1, not {value}", span)
+        case Kind.POSITIVE if value.value <= 0:
+            fail("E303", f"{what} is above 0, not {value}", span)
+        case Kind.SHARE if not 0 <= value.value <= 1:
+            fail("E303", f"{what} is between 0 and 1, not {value}", span)
         case _:
             return value
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from archdsl.diagnostics import SpecError
 from archdsl.ir.numbers import Number
 from archdsl.record import Record
 from archdsl.source import Span
@@ -78,6 +79,7 @@ class Scope:
         self.values: dict[str, Value] = {}
         self.spans: dict[str, Span] = {}
         self.used: set[str] = set()
+        self.unknown: set[str] = set()  # named by a `let` that has a mistake
 
     def child(self) -> "Scope":
         """Return a scope inside this one."""
@@ -89,9 +91,14 @@ class Scope:
         self.spans[name.text] = name.span
 
     def find(self, name: str) -> Value | None:
-        """Return the value of a name, and remember that it was asked for."""
+        """Return the value of a name, and remember that it was asked for.
+
+        Raises SpecError without a diagnostic where a mistake elsewhere left the value unknown.
+        """
         scope: Scope | None = self
         while scope is not None:
+            if name in scope.unknown:
+                raise SpecError(())
             if name in scope.values:
                 scope.used.add(name)
                 return scope.values[name]
