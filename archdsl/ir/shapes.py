@@ -146,8 +146,13 @@ def _transposed_axis(layer: ConvTranspose, size: int, i: int) -> int:
 
 
 def _pool_axis(layer: Pool, size: int, i: int) -> int:
-    kernel = layer.dilation[i] * (layer.kernel_size[i] - 1) + 1
-    return pool_size(size, kernel, layer.stride[i], layer.padding[i], ceil_mode=layer.ceil_mode)
+    dilation, kernel = layer.dilation[i], layer.kernel_size[i]
+    if kernel > 1 and dilation > size:
+        # such a window may hold padding alone, where torch gives -inf and a wild index
+        message = f"a window with dilation {dilation} reaches past {size} pixels"
+        raise ShapeError(message)
+    reach = dilation * (kernel - 1) + 1
+    return pool_size(size, reach, layer.stride[i], layer.padding[i], ceil_mode=layer.ceil_mode)
 
 
 def _padded(layer: Pad, size: Size) -> Size:
