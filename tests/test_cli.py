@@ -314,7 +314,7 @@ def test_ctrl_c_gives_no_traceback(spec):
         SPEC.replace("    expect parameters ==", many + "    expect parameters ==")
     )
     main_end, terminal = pty.openpty()
-    process = archdsl("check", spec, stdout=subprocess.PIPE, stderr=terminal)
+    process = archdsl("check", spec, stdout=subprocess.DEVNULL, stderr=terminal)
     shown = os.read(main_end, 1000)  # it waits for the first network that is being built
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130
@@ -324,8 +324,6 @@ def test_ctrl_c_gives_no_traceback(spec):
     os.close(main_end)
     assert b"tiny.arch: tiny" in shown
     assert b"Traceback" not in shown
-    assert process.stdout.read() == b""
-    process.stdout.close()
 
 
 def _read(terminal):
