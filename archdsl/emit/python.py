@@ -141,6 +141,9 @@ def _clauses(node: Comprehension | Conditional, inner: int) -> list[str]:
 
 
 def _terms(node: Operation, inner: int) -> list[str]:
+    """Return the operation on one line if it fits, else an operand a line."""
+    if inner + len(flat(node)) <= WIDTH:
+        return [flat(node)]
     first, *rest = node.operands
     lead = f"{node.operator} "
     return [

@@ -1,0 +1,362 @@
+"""What model.py says, for specs that show one thing each."""
+
+import ast
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from archdsl.pipeline import compile_text
+from tests.generated import build, check_copies, check_forward, check_state, source_of, train_step
+
+NET = "input(3, 16, 16)\n stem { conv3x3(16) bn relu }\n"
+HEAD = "\n head { avgpool linear(10) }\n"
+BASIC = """
+block basic(width) {
+    residual { conv3x3(width, stride = stride) bn relu conv3x3(width) bn }
+    shortcut { conv1x1(width, stride = stride) bn }
+    relu
+}
+"""
+WIDE = """
+block wide(width, dropout) {
+    preactivation { bn relu }
+    residual { conv3x3(width, stride = stride) bn relu dropout(dropout) conv3x3(width) }
+    shortcut { conv1x1(width, stride = stride) }
+}
+"""
+SPECS = {
+    "stages of one block, strided and not": (
+        "stage a = 3 * basic(16)\n stage b(stride = 2) = 3 * basic(32)",
+        BASIC,
+    ),
+    "preactivation": (
+        "stage a = 2 * wide(24, 0)\n stage b(stride = 2) = 2 * wide(32, 0.3)",
+        WIDE,
+    ),
+    "preactivation that always feeds both": ("wide(24, 0)\n wide(32, 0)", WIDE),
+    "preactivation that never does": ("wide(16, 0)\n wide(16, 0.1)", WIDE),
+    "sharing in stages": (
+        (
+            "stage a = 3 * basic(16) with share(conv3x3)\n"
+            "stage b(stride = 2) = 4 * basic(32) with share(conv3x3)"
+        ),
+        BASIC,
+    ),
+    "sharing from the second block": (
+        "stage a = 4 * wide(24, 0) with share(conv3x3, from = 2)",
+        WIDE,
+    ),
+    "sharing across strides": (
+        "stage a(stride = 2) = 3 * basic(16) with share(conv3x3, strides = any)",
+        BASIC,
+    ),
+    "sharing inside a block": (
+        "stage a = 3 * twice(16)\n stage b = 2 * twice(24)",
+        (
+            "block twice(width) with share(conv3x3) { conv1x1(width)\n"
+            "conv3x3(width) bn relu conv3x3(width) bn relu }"
+        ),
+    ),
+    "sharing through blocks in branches": (
+        "stage a(stride = 2) = 3 * outer(32) with share(conv3x3), share(conv1x1)",
+        (
+            "block outer(width) { concat { branch { inner(width / 2, stride = stride) relu }\n"
+            "branch { maxpool3x3(stride = stride) inner(width / 2) } } conv1x1(width) bn }\n"
+            "block inner(width) { conv3x3(width, stride = stride) bn relu conv3x3(width) }"
+        ),
+    ),
+    "blocks that grow": (
+        "for j in range(8) { dense(4) }\n for j in range(6) { dense(2 + j * j) }",
+        "block dense(growth) { concat { identity branch { bn relu conv3x3(growth) } } }",
+    ),
+    "stochastic depth": (
+        "stage a = 3 * basic(16) with stochastic_depth(0.5)\n basic(16) with stochastic_depth(0.2)",
+        BASIC,
+    ),
+    "gates": (
+        "gate(4)\n gate(8)",
+        (
+            "block gate(squeeze) { product { identity branch { avgpool conv1x1(squeeze, bias = true)\n"
+            "relu conv1x1(in_channels, bias = true) sigmoid } } }"
+        ),
+    ),
+    "activations where none may work in place": (
+        (
+            "relu sum { branch { conv3x3(16) sigmoid } } relu\n"
+            "sum { identity branch { relu conv3x3(16) } branch { conv1x1(16) relu } } relu\n"
+            "product { identity branch { conv3x3(16) sigmoid } } relu\n"
+            "conv1x1(16) concat { identity branch { relu tanh relu } } relu\n"
+            "odd(16)\n sigmoid relu"
+        ),
+        (
+            "block odd(width) { preactivation { bn } residual { relu conv3x3(width) relu }\n"
+            "shortcut { conv1x1(width) } relu }"
+        ),
+    ),
+    "names that mean something in Python": (
+        (
+            "x: conv1x1(16) out: bn\n tensor(16, 2, 3)\n stage blocks = 2 * f(16)\n"
+            "stage i = 2 * none(16, 0.1) with stochastic_depth(0.3)"
+        ),
+        (
+            "block tensor(nn, F, i) {\n let self = nn * F\n x: conv1x1(self) relu\n"
+            "residual: conv3x3(nn * i / 3, groups = F) bn\n"
+            "product { identity out: branch { avgpool conv1x1(nn) sigmoid } } conv1x1(nn) }\n"
+            "block f(Tensor) { residual { conv3x3(Tensor) out: bn } relu }\n"
+            "block none(range, super) { residual { conv3x3(range) relu dropout(super) } }"
+        ),
+    ),
+    "frozen parts": (
+        (
+            "stage a = 3 * basic(16) with freeze\n stage b = 3 * half(16)\n"
+            "stage c(stride = 2) = 2 * basic(24) with bn(frozen)"
+        ),
+        BASIC
+        + "block half(width) { residual { conv3x3(width) with freeze\n bn relu conv3x3(width)\n"
+        "bn dropout(0.1) } relu }",
+    ),
+    "layers that torch has no module for": (
+        "layernorm scale(0.5) factor(0.3) channel_split(2, 1) pad(1, mode = reflect)",
+        "",
+    ),
+}
+
+
+def spec(body, blocks=""):
+    return f"network net() {{\n{NET}{body}{HEAD}}}\n{blocks}"
+
+
+def code(body, blocks=""):
+    return source_of(compile_text(spec(body, blocks)), "net")
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_generated_networks_are_what_their_specs_mean(name):
+    compilation = compile_text(spec(*SPECS[name]))
+    check_state(build(compilation), compilation)
+    check_forward(build(compilation), compilation)
+    check_copies(build(compilation))
+    train_step(build(compilation), compilation)
+
+
+def test_generated_files_are_formatted_and_clean(tmp_path):
+    for number, parts in enumerate(SPECS.values()):
+        (tmp_path / f"model{number}.py").write_text(code(*parts))
+    ruff = [sys.executable, "-m", "ruff"]
+    options = ["--isolated", "--line-length", "100"]
+    subprocess.run([*ruff, "format", "--check", *options, str(tmp_path)], check=True)
+    rules = "E,F,I,W,B,UP,SIM,RUF,ARG,PL,D200,D205,D400,D403"
+    subprocess.run(
+        [*ruff, "check", "--select", rules, "--ignore", "PLR0913", *options, str(tmp_path)],
+        check=True,
+    )
+
+
+def test_a_file_is_the_same_every_time():
+    text = spec(*SPECS["sharing in stages"])
+    assert source_of(compile_text(text)) == source_of(compile_text(text))
+
+
+# ---------------------------------------------------------------- classes and arguments
+
+
+def test_blocks_of_one_structure_share_one_class():
+    found = code(*SPECS["stages of one block, strided and not"])
+    assert found.count("class Basic") == 1
+    assert "def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:" in found
+    assert "self.a = nn.Sequential(*(Basic(16, 16) for _ in range(3)))" in found
+    assert (
+        "self.b = nn.Sequential(Basic(16, 32, stride=2), *(Basic(32, 32) for _ in range(2)))"
+        in found
+    )
+
+
+def test_whether_the_shape_changes_is_decided_in_the_constructor():
+    found = code(*SPECS["stages of one block, strided and not"])
+    assert "if stride != 1 or in_channels != width\n            else nn.Identity()" in found
+    assert "return self.relu(out + self.shortcut(x))" in found
+
+
+def test_a_preactivation_feeds_both_branches_only_where_the_shape_changes():
+    found = code(*SPECS["preactivation"])
+    assert "out = self.relu(self.bn1(x))" in found
+    assert "shortcut = x if self.shortcut is None else self.shortcut(out)" in found
+    assert "return out + shortcut" in found
+
+
+def test_a_shortcut_that_no_block_has_is_not_mentioned():
+    assert "shortcut" not in code(*SPECS["preactivation that never does"])
+
+
+def test_expressions_are_those_of_the_spec():
+    found = code(
+        "unit(4, 5)\n unit(8, 7)",
+        "block unit(width, kernel) {\n let hidden = 2 * width + 1\n"
+        "conv(hidden, kernel = kernel) conv1x1(width) }",
+    )
+    assert "hidden = 2 * width + 1\n" in found
+    assert "padding=(kernel - 1) // 2" in found
+    assert "self.conv2 = nn.Conv2d(hidden, width, kernel_size=1, bias=False)" in found
+
+
+def test_a_division_that_python_rounds_otherwise_is_not_written():
+    found = code(
+        "unit(6)\n unit(10)", "block unit(width) { conv1x1(width / 4 * 2) conv1x1(width) }"
+    )
+    assert "width // 4 * 2" not in found
+
+
+def test_numbers_that_no_argument_gives_become_arguments():
+    found = code(
+        "unit(8)\n unit(100)",
+        "block unit(width) { conv1x1(if width > 10 then 3 else 5) conv1x1(width) }",
+    )
+    assert "def __init__(self, in_channels: int, width: int, out_channels: int) -> None:" in found
+    assert "Unit(16, 8, out_channels=5)" in found
+
+
+def test_another_structure_is_another_class():
+    found = code("unit(8)\n unit(16)", "block unit(width) { if width > 8 { relu } conv1x1(width) }")
+    assert "class Unit(nn.Module)" in found
+    assert "class Unit2(nn.Module)" in found
+
+
+# ---------------------------------------------------------------- sharing
+
+
+def test_a_stage_owns_what_its_blocks_share():
+    found = code(*SPECS["sharing in stages"])
+    assert found.count("self.shared_conv1 = ") + found.count("self.shared_conv2 = ") == 2
+    assert "x = block(x, self.shared_conv" in found
+
+
+def test_stages_of_one_structure_share_one_class():
+    found = code(
+        "stage a = 3 * same(16) with share(conv3x3)\n stage b = 4 * same(32) with share(conv3x3)",
+        "block same(width) { conv1x1(width) conv3x3(width) bn relu }",
+    )
+    assert found.count("class Stage") == 1
+    assert "self.a = Stage(width=16, depth=3)" in found
+    assert "self.b = Stage(width=32, depth=4)" in found
+    assert "for _ in range(depth - 1)" in found
+
+
+def test_a_block_with_a_weight_of_its_own_may_be_an_instance_of_the_class_that_shares():
+    found = code(*SPECS["sharing from the second block"])
+    assert "if has_conv2 else None" in found
+    assert "conv2 = shared_conv1 if self.conv2 is None else self.conv2" in found
+    assert "Wide(16, 24, dropout=0.0, has_conv2=True)" in found
+    assert found.count("class Wide") == 1
+
+
+def test_a_weight_used_at_several_strides_is_applied_by_a_function():
+    found = code(*SPECS["sharing across strides"])
+    assert "F.conv2d(x, shared_conv1.weight, stride=self.conv1_stride, padding=1)" in found
+    assert "from torch.nn import functional as F" in found
+
+
+# ---------------------------------------------------------------- repetition
+
+
+def test_arguments_in_progression_are_a_range():
+    found = code(*SPECS["blocks that grow"])
+    assert "Dense(in_channels, 4) for in_channels in range(16, 48, 4)" in found
+
+
+def test_other_arguments_are_a_table():
+    found = code(*SPECS["blocks that grow"])
+    table = "for in_channels, growth in ((48, 2), (50, 3), (53, 6), (59, 11), (70, 18), (88, 27))"
+    assert table in found
+
+
+def test_the_rates_of_a_run_are_a_loop():
+    found = code(*SPECS["stochastic depth"])
+    assert "drop_rate=0.5 * i / 3) for i in range(1, 4)" in found
+
+
+def test_a_network_of_a_million_blocks_is_as_quick_and_as_short():
+    text = spec("stage a = 1000000 * basic(16) with share(conv3x3)", BASIC)
+    start = time.perf_counter()
+    found = source_of(compile_text(text))
+    assert time.perf_counter() - start < 2
+    assert "range(1000000)" in found
+
+
+# ---------------------------------------------------------------- frozen parts
+
+
+def test_frozen_parts_are_named_as_briefly_as_can_be():
+    found = code(*SPECS["frozen parts"])
+    assert 'FROZEN = ("a", *(f"b.{i}.conv1" for i in range(3)))' in found
+
+
+def test_frozen_parts_stay_in_evaluation_mode():
+    network = build(compile_text(spec(*SPECS["frozen parts"])))
+    for module in (network, network.train(), network.eval().train()):
+        assert not module.a[0].bn1.training
+        assert module.b[0].bn1.training
+    assert not network.eval().b[0].bn1.training
+
+
+# ---------------------------------------------------------------- in place
+
+
+def test_activations_work_in_place_on_what_nobody_else_reads():
+    found = code("conv3x3(16) bn relu")
+    assert "self.relu = nn.ReLU(inplace=True)" in found
+
+
+def test_one_unsafe_use_keeps_an_activation_from_working_in_place():
+    found = code("conv3x3(16) relu sum { identity branch { conv3x3(16) } } sigmoid relu")
+    assert "self.relu = nn.ReLU()" in found
+
+
+# ---------------------------------------------------------------- the page
+
+
+def test_the_header_says_what_it_is_and_how_to_make_it_again():
+    found = code(*SPECS["sharing in stages"])
+    head = ast.get_docstring(ast.parse(found))
+    assert head is not None
+    assert head.startswith("net, compiled by archdsl from ")
+    assert "archdsl compile" in head
+    assert "parameters (" in head
+    assert "without sharing) for inputs (3, 16, 16)." in head
+
+
+def test_shapes_are_told_where_they_change():
+    found = code(*SPECS["stages of one block, strided and not"])
+    assert "x = self.stem(x)  # (N, 16, 16, 16)\n        x = self.a(x)\n" in found
+    assert "x = self.b(x)  # (N, 32, 8, 8)\n" in found
+
+
+def test_text_of_a_spec_cannot_become_code():
+    text = "network net(kernel = [3, 3], mode = false) {\ninput(3, 8, 8)\nconv3x3(4)\n}"
+    found = source_of(compile_text(text))
+    assert len(ast.parse(found).body) == 3  # docstring, import, class
+
+
+# ---------------------------------------------------------------- in torch's hands
+
+
+@pytest.mark.parametrize("name", ["sharing in stages", "sharing across strides", "frozen parts"])
+def test_networks_can_be_exported(name):
+    network = build(compile_text(spec(*SPECS[name]))).eval()
+    image = torch.randn(2, 3, 16, 16)
+    exported = torch.export.export(network, (image,))
+    assert torch.allclose(exported.module()(image), network(image), atol=1e-5)
+    assert set(exported.state_dict) == set(network.state_dict())
+
+
+def test_shared_weights_survive_gradient_checkpointing():
+    network = build(compile_text(spec(*SPECS["sharing in stages"])))
+    x = torch.randn(2, 16, 8, 8)
+    shared = network.a.get_submodule("shared_conv1")
+    plain = network.a.blocks[0](x, shared).sum()
+    saved = torch.utils.checkpoint.checkpoint(network.a.blocks[0], x, shared, use_reentrant=False)
+    first = torch.autograd.grad(plain, shared.weight)[0]
+    second = torch.autograd.grad(saved.sum(), shared.weight)[0]
+    assert torch.allclose(first, second, atol=1e-4)
