@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.parametrize(
     ("command", "absent"),
     [
-        (["--version"], {"jinja2", "lark", "numpy", "torch"}),
+        (["--version"], {"jinja2", "numpy", "torch"}),
         (["params", "specs/resnet.arch"], {"jinja2", "numpy", "torch"}),
         (["check", "specs/vgg16.arch"], {"jinja2", "numpy", "torch"}),
         (["compile", "specs/resnet.arch", "--check"], {"numpy", "torch"}),

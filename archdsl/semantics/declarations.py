@@ -18,13 +18,21 @@ from archdsl.syntax.files import SpecFile
 
 
 def check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
-    """Report blocks that take a word of the language, unknown calls, parameters nothing uses."""
+    """Report blocks that take a word of the language, unknown calls and unknown arguments."""
     for name, (block, _) in file.blocks.items():
         if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTION_WORDS:
             diagnostics.add(_takes_word(name, block, file))
     for declaration in file.spec.declarations:
         if isinstance(declaration, tree.Network | tree.Block):
             _check_calls(declaration, file, diagnostics)
+
+
+def warn_unused(file: SpecFile, diagnostics: Diagnostics) -> None:
+    """Warn of parameters that nothing uses, unless a mistake elsewhere may be the reason."""
+    if diagnostics.has_errors:
+        return
+    for declaration in file.spec.declarations:
+        if isinstance(declaration, tree.Network | tree.Block):
             for parameter in _unused(declaration):
                 diagnostics.add(_is_unused(parameter))
 

@@ -8,7 +8,7 @@ from archdsl.ir.numbers import Number, Symbol
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.bodies import IMPLIED, Bodies
-from archdsl.semantics.declarations import check_declarations
+from archdsl.semantics.declarations import check_declarations, warn_unused
 from archdsl.semantics.evaluate import evaluate, fail
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
@@ -52,6 +52,7 @@ def elaborate(
     site = Site(scope=scope, role=Role.NETWORK, flow=None, context=context)
     bodies.items(declaration.body.items, Here(site, scope))
     bodies.close()
+    warn_unused(file, bodies.diagnostics)
     if site.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
     recipe = _recipe(site, scope, bodies.diagnostics)

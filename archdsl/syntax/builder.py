@@ -1,0 +1,277 @@
+# pyright: basic
+# ruff: noqa: D102 - a method is named after its rule in grammars/arch.lark
+"""Children of the grammar's rules to nodes of the tree.
+
+Checked by pyright's basic rules: a rule's children are what the grammar says, which no type can.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias, TypeVar
+
+from archdsl.diagnostics import Diagnostic, Note, SpecError
+from archdsl.limits import MAX_DIGITS, MAX_EXPONENT, MAX_EXPRESSION_DEPTH
+from archdsl.record import Record
+from archdsl.source import SourceFile, Span
+from archdsl.syntax import tree
+from archdsl.syntax.lexer import Token
+from archdsl.syntax.tables import KEYWORDS
+
+
+class _Group(Record):
+    """Several nodes with the place they take together."""
+
+    items: tuple[object, ...]
+    span: Span
+
+
+Kind = TypeVar("Kind")
+Child: TypeAlias = Any  # a token, a group, or a finished node
+
+
+class Builder:
+    """One method for each rule of the grammar; children are tokens and finished nodes."""
+
+    def __init__(self, source: SourceFile) -> None:
+        self.source = source
+        self.depths: dict[int, int] = {}  # id of an expression -> operators inside one another
+
+    # ------------------------------------------------------------ declarations
+
+    def spec(self, children: list[Child]) -> tree.Spec:
+        return tree.Spec(self.source, tuple(children))
+
+    def import_(self, children: list[Child]) -> tree.Import:
+        names = tuple(self._name(c) for c in _tokens(children, "NAME"))
+        path = self.string(_tokens(children, "STRING"))
+        return tree.Import(names, path, self._span(children))
+
+    def network(self, children: list[Child]) -> tree.Network:
+        return tree.Network(*self._declared(children))
+
+    def block(self, children: list[Child]) -> tree.Block:
+        return tree.Block(*self._declared(children))
+
+    def _declared(self, children: list[Child]):  # noqa: ANN202 - five fields, as both take them
+        name = self._name(_tokens(children, "NAME")[0])
+        parameters = _group(children, tree.Parameter)
+        annotations = _group(children, tree.Call)
+        body = _last(children, tree.Body)
+        return name, parameters, annotations, body, self._span(children)
+
+    def recipe(self, children: list[Child]) -> tree.Recipe:
+        settings = tuple(c for c in children if isinstance(c, tree.Setting))
+        name = self._name(_tokens(children, "NAME")[0])
+        return tree.Recipe(name, _group(children, tree.Parameter), settings, self._span(children))
+
+    def setting(self, children: list[Child]) -> tree.Setting:
+        return tree.Setting(self._name(children[0]), children[2])
+
+    def parameters(self, children: list[Child]) -> _Group:
+        return self._collect(children, tree.Parameter)
+
+    def parameter(self, children: list[Child]) -> tree.Parameter:
+        default = children[2] if len(children) > 1 else None
+        return tree.Parameter(self._name(children[0]), default)
+
+    # ------------------------------------------------------------ items
+
+    def body(self, children: list[Child]) -> tree.Body:
+        return tree.Body(tuple(children[1:-1]), self._span(children))
+
+    def let(self, children: list[Child]) -> tree.Let:
+        return tree.Let(self._name(children[1]), children[3], self._span(children))
+
+    def require(self, children: list[Child]) -> tree.Require:
+        return tree.Require(children[1], self.string(children[3:]), self._span(children))
+
+    def expect(self, children: list[Child]) -> tree.Expect:
+        return tree.Expect(children[1], self._span(children))
+
+    def use_recipe(self, children: list[Child]) -> tree.UseRecipe:
+        return tree.UseRecipe(children[2], self._span(children))
+
+    def stage_of_repeats(self, children: list[Child]) -> tree.Stage:
+        return self._stage(children, _last(children, tree.Repeat))
+
+    def stage_of_items(self, children: list[Child]) -> tree.Stage:
+        return self._stage(children, _last(children, tree.Body))
+
+    def _stage(self, children: list[Child], content: "tree.Repeat | tree.Body") -> tree.Stage:
+        name = self._name(children[1])
+        arguments, annotations = _group(children, tree.Argument), _group(children, tree.Call)
+        return tree.Stage(name, arguments, content, annotations, self._span(children))
+
+    def repeat(self, children: list[Child]) -> tree.Repeat:
+        factors = tuple(c for c in children[:-1] if not isinstance(c, Token))
+        return tree.Repeat(factors, children[-1], self._span(children))
+
+    def loop(self, children: list[Child]) -> tree.Loop:
+        names = tuple(self._name(c) for c in _tokens(children, "NAME"))
+        return tree.Loop(names, children[-2], children[-1], self._span(children))
+
+    def condition(self, children: list[Child]) -> tree.Condition:
+        otherwise = children[4] if len(children) > 3 else None
+        if isinstance(otherwise, tree.Condition):
+            otherwise = tree.Body((otherwise,), otherwise.span)
+        return tree.Condition(children[1], children[2], otherwise, self._span(children))
+
+    def element(self, children: list[Child]) -> tree.Element:
+        label = self._name(children[0]) if isinstance(children[0], Token) else None
+        call = _last(children, tree.Call)
+        body = children[-1] if isinstance(children[-1], tree.Body) else None
+        annotations = _group(children, tree.Call)
+        return tree.Element(label, call, annotations, body, self._span(children))
+
+    def named_body(self, children: list[Child]) -> tree.NamedBody:
+        annotations = _group(children, tree.Call)
+        body = _last(children, tree.Body)
+        return tree.NamedBody(self._name(children[0]), annotations, body, self._span(children))
+
+    def annotations(self, children: list[Child]) -> _Group:
+        return self._collect(children, tree.Call)
+
+    # ------------------------------------------------------------ calls
+
+    def call(self, children: list[Child]) -> tree.Call:
+        arguments = _group(children, tree.Argument) if len(children) > 1 else None
+        name = children[0]
+        if name.text in KEYWORDS:
+            message = f"`{name.text}` does not fit here; expected a layer, a block or a value"
+            raise SpecError(
+                [Diagnostic(code="E101", message=message, span=self._span(children[:1]))]
+            )
+        return tree.Call(self._name(name), arguments, self._span(children))
+
+    def arguments(self, children: list[Child]) -> _Group:
+        return self._collect(children, tree.Argument)
+
+    def named_argument(self, children: list[Child]) -> tree.Argument:
+        name = children[0]
+        return tree.Argument(tree.Name(name.text, self._place(name)), children[2])
+
+    def positional_argument(self, children: list[Child]) -> tree.Argument:
+        return tree.Argument(None, children[0])
+
+    # ------------------------------------------------------------ expressions
+
+    def conditional(self, children: list[Child]) -> tree.Expression:
+        return self._nested(
+            tree.Conditional(children[1], children[3], children[5], self._span(children)),
+            children,
+        )
+
+    def binary(self, children: list[Child]) -> tree.Expression:
+        left, operator, right = children
+        node = tree.Binary(operator.text, left, right, self._span(children))
+        return self._nested(node, children)
+
+    def unary_operation(self, children: list[Child]) -> tree.Expression:
+        operator, operand = children
+        node = tree.Unary(operator.text, operand, self._span(children))
+        return self._nested(node, children)
+
+    def index(self, children: list[Child]) -> tree.Expression:
+        return self._nested(tree.Index(children[0], children[2], self._span(children)), children)
+
+    def member(self, children: list[Child]) -> tree.Expression:
+        name = self._name(children[2])
+        return self._nested(tree.Member(children[0], name, self._span(children)), children)
+
+    def number(self, children: Sequence[Child]) -> tree.NumberLiteral:
+        text, span = children[0].text, self._span(children)
+        mantissa, _, exponent = text.lower().replace("_", "").partition("e")
+        if len(mantissa) > MAX_DIGITS or (exponent and abs(int(exponent[:9])) > MAX_EXPONENT):
+            message = f"a number has at most {MAX_DIGITS} digits and an exponent of {MAX_EXPONENT}"
+            raise SpecError([Diagnostic(code="E107", message=message, span=span)])
+        is_integer = "." not in mantissa and not exponent
+        value = Fraction(mantissa) * Fraction(10) ** int(exponent or "0")
+        return tree.NumberLiteral(value, is_integer, span)
+
+    def string(self, children: Sequence[Child]) -> tree.StringLiteral:
+        return tree.StringLiteral(children[0].text[1:-1], self._span(children))
+
+    def true(self, children: list[Child]) -> tree.BooleanLiteral:
+        return tree.BooleanLiteral(value=True, span=self._span(children))
+
+    def false(self, children: list[Child]) -> tree.BooleanLiteral:
+        return tree.BooleanLiteral(value=False, span=self._span(children))
+
+    def variable_or_call(self, children: list[Child]) -> tree.Expression:
+        call = children[0]
+        assert isinstance(call, tree.Call)
+        if call.arguments is None:
+            return tree.Variable(call.name, call.span)
+        return self._nested(call, [a.value for a in call.arguments])
+
+    def parenthesized(self, children: list[Child]) -> object:
+        return children[1]
+
+    def list_literal(self, children: list[Child]) -> tree.Expression:
+        items = tuple(c for c in children if not isinstance(c, Token))
+        return self._nested(tree.ListLiteral(items, self._span(children)), children)
+
+    def dict_literal(self, children: list[Child]) -> tree.Expression:
+        items = [c for c in children if not isinstance(c, Token)]
+        pairs = tuple(zip(items[::2], items[1::2], strict=True))
+        return self._nested(tree.DictLiteral(pairs, self._span(children)), children)
+
+    # ------------------------------------------------------------ what the rules share
+
+    def _collect(self, children: Sequence[Child], kind: type) -> _Group:
+        items = tuple(c for c in children if isinstance(c, kind))
+        return _Group(items, self._span(children))
+
+    def _place(self, token: Token) -> Span:
+        return Span(self.source, token.start, token.end)
+
+    def _span(self, children: Sequence[Child]) -> Span:
+        return self._at(children[0]).to(self._at(children[-1]))
+
+    def _at(self, child: Child) -> Span:
+        match child:
+            case Token():
+                return self._place(child)
+            case (
+                tree.Parameter(name=name, default=default) | tree.Setting(name=name, value=default)
+            ):
+                return name.span if default is None else name.span.to(default.span)
+            case tree.Argument(name=name, value=value):
+                return value.span if name is None else name.span.to(value.span)
+            case _:
+                return child.span
+
+    def _name(self, token: Child) -> tree.Name:
+        if token.text in KEYWORDS:
+            message = f"`{token.text}` is a word of the language and cannot be a name"
+            help_ = f"write `{token.text}_` or another name"
+            span = self._place(token)
+            raise SpecError([Diagnostic(code="E108", message=message, span=span, help=help_)])
+        return tree.Name(token.text, self._place(token))
+
+    def _nested(self, node: tree.Expression, children: Sequence[object]) -> tree.Expression:
+        depth = 1 + max((self.depths.get(id(c), 0) for c in children), default=0)
+        self.depths[id(node)] = depth
+        if depth > MAX_EXPRESSION_DEPTH:
+            message = f"operators are nested deeper than {MAX_EXPRESSION_DEPTH}"
+            note = Note("split the expression with `let`")
+            raise SpecError(
+                [Diagnostic(code="E106", message=message, span=node.span, notes=(note,))]
+            )
+        return node
+
+
+def _tokens(children: Sequence[Child], kind: str) -> list[Token]:
+    return [c for c in children if isinstance(c, Token) and c.kind == kind]
+
+
+def _group(children: Sequence[Child], kind: type[Kind]) -> tuple[Kind, ...]:
+    """Return the items of the group of this kind among the children; none if it is not there."""
+    for child in children:
+        if isinstance(child, _Group) and child.items and isinstance(child.items[0], kind):
+            return tuple(item for item in child.items if isinstance(item, kind))
+    return ()
+
+
+def _last(children: Sequence[Child], kind: type[Kind]) -> Kind:
+    return next(c for c in reversed(children) if isinstance(c, kind))
