@@ -91,6 +91,7 @@ def _load(name: str, source: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     module, path = ModuleType(name), f"<{name}>"
+    module.__file__ = path
     linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
     exec(builtins.compile(source, path, "exec"), module.__dict__)  # noqa: S102 - emit's own text
     sys.modules[name] = module

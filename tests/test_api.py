@@ -1,3 +1,4 @@
+import inspect
 import json
 import pickle
 from pathlib import Path
@@ -63,6 +64,11 @@ def test_a_built_module_can_be_pickled(wrn):
     again = pickle.loads(pickle.dumps(module))
     for name, tensor in module.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_the_source_of_a_built_module_can_be_read(wrn):
+    source = wrn.files()["model.py"]
+    assert inspect.getsource(type(wrn.build())) in source
 
 
 def test_a_wrong_spec_raises_its_diagnostics():
