@@ -5,8 +5,9 @@ A block is a spec. Marks in its comments say which diagnostics belong on which l
     linear(10, size = 3)   # error: 16 [E310] no argument `size`
     network a {}           # error: [E204] must have one network        (without a place in a file)
 
-16 is the column; the words are a part of the message. `warning` and `help` are marked the same way,
-a second mark of a line follows the first. A block without marks compiles without a diagnostic, and
+16 is the column; the words are a part of the message. `warning` is marked the same way, a second
+mark of a line follows the first; `help: words` stands on the line of its diagnostic, `note: words`
+on the line that a note points to. A block without marks compiles without a diagnostic, and
 what it expects of its counts it says itself, in `expect` lines. Words after ```arch:
 
     file=other.arch     the block is another file, beside the specs that follow under its heading
@@ -32,6 +33,7 @@ from archdsl.analyses.tensors import entries
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.pipeline import Compilation, check_spec, compile_spec
 from archdsl.semantics.elaborate import elaborate
+from archdsl.source import Span
 from archdsl.syntax.files import load
 
 BLOCKS = """
@@ -54,12 +56,14 @@ _PIECE = re.compile(
     r"^#+ (?P<heading>.+)$|^```(?P<language>\w+)(?P<words>.*)\n(?P<content>(?:.*\n)*?)^```$",
     re.MULTILINE,
 )
-_MARK = re.compile(r"# (error|warning|help): (?:(\d+) )?(?:\[([EW]\d+)\] )?(.*?)(?= # \w+: |$)")
+_MARK = re.compile(
+    r"# (error|warning|help|note): (?:(\d+) )?(?:\[([EW]\d+)\] )?(.*?)(?= # \w+: |$)"
+)
 _COPIES = re.compile(r"\{1\.\.(\d+)\}")
 
 
 class Mark(NamedTuple):
-    """A diagnostic, or its help, as it is expected."""
+    """A diagnostic, its help or a note of it, as it is expected."""
 
     severity: str
     file: str  # "" for a diagnostic without a place
@@ -159,7 +163,7 @@ def marks(example: Example) -> list[Mark]:
     for name, text in (*example.files, ("main.arch", example.text)):
         for number, line in enumerate(_expanded(text).split("\n"), 1):
             for kind, column, code, words in _MARK.findall(line):
-                if kind == "help":
+                if kind in ("help", "note"):
                     found.append(Mark(kind, name, number, 0, "", words.strip()))
                 elif column:
                     found.append(Mark(kind, name, number, int(column), code, words.strip()))
@@ -210,12 +214,9 @@ def check_example(example: Example, folder: Path) -> Found:
     found = _compile(example, path)
     expected = marks(example)
     actual = [_mark(diagnostic, folder) for diagnostic in found.diagnostics]
-    wanted = [mark for mark in expected if mark.severity != "help"]
+    wanted = [mark for mark in expected if mark.severity in ("error", "warning")]
     assert _same(actual, wanted), _told(example, actual)
-    helps = {(_mark(d, folder).line, d.help) for d in found.diagnostics}
-    for mark in expected:
-        if mark.severity == "help":
-            assert any(mark.line == line and mark.words in (said or "") for line, said in helps)
+    _check_helps(expected, found.diagnostics, folder)
     if all(mark.severity == "warning" for mark in wanted):
         assert found.compilations, f"line {example.line}: there is no network to build"
     if example.listing is not None:
@@ -241,11 +242,26 @@ def _compile(example: Example, path: Path) -> Found:
 
 
 def _mark(found: Diagnostic, folder: Path) -> Mark:
-    severity, code, words = found.severity.value, found.code, found.message
-    if found.span is None or not found.span.source.name.endswith(".arch"):  # a value of `--set`
-        return Mark(severity, "", 0, 0, code, words)
-    file = str(Path(found.span.source.name).relative_to(folder))
-    return Mark(severity, file, *found.span.source.position(found.span.start), code, words)
+    place = _place(found.span, folder)
+    return Mark(found.severity.value, *place, found.code, found.message)
+
+
+def _place(span: Span | None, folder: Path) -> tuple[str, int, int]:
+    """Return file, line and column; none for a value of `--set`."""
+    if span is None or not span.source.name.endswith(".arch"):
+        return "", 0, 0
+    file = str(Path(span.source.name).relative_to(folder))
+    return file, *span.source.position(span.start)
+
+
+def _check_helps(expected: list[Mark], diagnostics: tuple[Diagnostic, ...], folder: Path) -> None:
+    """Hold the marks of helps and notes: each is in a diagnostic, though not each is marked."""
+    said = {("help", *_place(d.span, folder)[:2], d.help or "") for d in diagnostics}
+    said |= {("note", *_place(n.span, folder)[:2], n.message) for d in diagnostics for n in d.notes}
+    for mark in expected:
+        if mark.severity in ("help", "note"):
+            fits = (place[:3] == mark[:3] and mark.words in place[3] for place in said)
+            assert any(fits), f"{mark} is not in {said}"
 
 
 def _same(actual: list[Mark], wanted: list[Mark]) -> bool:

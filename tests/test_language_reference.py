@@ -10,10 +10,10 @@ from archdsl.ir.numbers import Number, show_value
 from archdsl.semantics import evaluate
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.expects import NETWORK_QUANTITIES, PART_QUANTITIES
-from archdsl.syntax.parse import KEYWORDS
 from tests.markdown import check_example, examples
 
-REFERENCE = Path(__file__).parents[1] / "docs/language.md"
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs/language.md"
 TEXT = REFERENCE.read_text("utf-8")
 EXAMPLES = [
     pytest.param(example, id=f"{example.line}-{example.title.replace(' ', '_')}")
@@ -70,5 +70,6 @@ def test_each_quantity_has_its_row():
 def test_each_data_set_function_and_word_is_there():
     for name in (*DATA_SETS, *evaluate._FUNCTIONS):
         assert re.search(rf"`{name}\b", TEXT), name
-    for word in KEYWORDS:
+    grammar = (ROOT / "grammars/arch.lark").read_text("utf-8")
+    for word in re.findall(r'"([a-z]+)"', grammar):
         assert re.search(rf"\b{word}\b", TEXT), word
