@@ -5,29 +5,27 @@ not have has no expression there.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from typing import assert_never
 
-from archdsl.emit.classes import Group, GroupParameter, item_lists, run_form, runs
-from archdsl.emit.layers import DROP_RATE, constructor
+from archdsl.emit.construction import construct, index, rate_at, rate_of
+from archdsl.emit.layers import constructor
+from archdsl.emit.loops import loop_over, star
 from archdsl.emit.plan import (
     Call,
     Comprehension,
-    Constant,
     Hole,
     HoleKind,
     Keyword,
-    Operation,
     Python,
     Sequence,
     Star,
     Text,
 )
+from archdsl.emit.runs import run_form, runs
 from archdsl.emit.units import (
     CombineSite,
     Item,
     LayerSite,
-    LoopForm,
     PartSite,
     ResidualSite,
     Site,
@@ -35,10 +33,8 @@ from archdsl.emit.units import (
     Unit,
 )
 from archdsl.ir.layers import Flatten
-from archdsl.ir.network import Block, Drop, LayerNode, Network, Part, Shared
+from archdsl.ir.network import Block, LayerNode, Network, Part, Shared
 from archdsl.record import Record
-
-POSITIONAL = 2  # so many arguments of a block are given by position
 
 
 class Attribute(Record):
@@ -142,7 +138,7 @@ def module(site: Site, unit: Unit) -> Python:
         case StageSite(items=items):
             return Call("nn.Sequential", tuple(_elements(items, unit)))
         case Unit(node=node):
-            return construct(site, rate=_rate(node.drop) if isinstance(node, Block) else None)
+            return construct(site, rate=rate_of(node.drop) if isinstance(node, Block) else None)
         case ResidualSite() | CombineSite():
             raise AssertionError("branches make no module")
 
@@ -164,44 +160,6 @@ def _name(site: Site) -> str:
     return site.node.name
 
 
-def construct(
-    unit: Unit, loop: "dict[str, Python] | None" = None, *, rate: Python | None = None
-) -> Call:
-    """Return the construction of a unit; `loop` has the arguments that a loop runs over."""
-    given = dict(loop or {})
-    if rate is not None:
-        given[DROP_RATE] = rate
-    arguments: list[Python] = []
-    for parameter in unit.group.parameters:
-        value = given.get(parameter.symbol) or argument_hole(unit, parameter)
-        if parameter.by_position and len(arguments) < POSITIONAL and _all_positional(arguments):
-            arguments.append(value)
-        else:
-            arguments.append(Keyword(parameter.name, value, _default(parameter)))
-    return Call(unit.group.name, tuple(arguments))
-
-
-def _all_positional(arguments: list[Python]) -> bool:
-    return not any(isinstance(argument, Keyword) for argument in arguments)
-
-
-def _default(parameter: GroupParameter) -> Constant | None:
-    match parameter.default:
-        case None:
-            return None
-        case "False":
-            return False
-        case number:
-            return int(number)
-
-
-def argument_hole(unit: Unit, parameter: GroupParameter) -> Hole:
-    """Return what a unit's class is given for a parameter."""
-    written = unit.written.get(parameter.symbol)
-    exprs = () if written is None else (written,)
-    return Hole(unit.arguments[parameter.symbol], exprs, hint=parameter.name)
-
-
 # ---------------------------------------------------------------- members of a stage
 
 
@@ -219,7 +177,7 @@ def _elements(items: list[Item], unit: Unit) -> list[Python]:
     elements: list[Python] = []
     for run in runs(items):
         if run_form(run) == "many":
-            elements.append(_loop(run, unit))
+            elements.append(loop_over(run, unit))
         else:
             before = 0
             for item in run:
@@ -230,119 +188,14 @@ def _elements(items: list[Item], unit: Unit) -> list[Python]:
 
 def _repeated(item: Item, unit: Unit, before: int) -> Python:
     if not item.repeats:
-        return _element(item.site, unit, _rate(item.drop))
+        return _element(item.site, unit, rate_of(item.drop))
     if item.drop is not None:
-        bounds = _index(item.drop.first, "first"), _index(item.drop.first + item.count, "stop")
-        rate = _rate_at(item.drop, Text("i"))
-        return _star(_element(item.site, unit, rate), "i", Call("range", bounds))
+        bounds = index(item.drop.first, "first"), index(item.drop.first + item.count, "stop")
+        rate = rate_at(item.drop, Text("i"))
+        return star(_element(item.site, unit, rate), "i", Call("range", bounds))
     count = Hole(item.count, hint="depth", kind=HoleKind.INDEX, offset=before)
-    return _star(_element(item.site, unit, None), "_", Call("range", (count,)))
+    return star(_element(item.site, unit, None), "_", Call("range", (count,)))
 
 
 def _element(site: Site, unit: Unit, rate: Python | None) -> Python:
     return construct(site, rate=rate) if isinstance(site, Unit) else module(site, unit)
-
-
-def _star(element: Python, target: str, iterable: Python) -> Star:
-    return Star(Comprehension(element, target, iterable))
-
-
-def _index(value: int, hint: str) -> Hole:
-    return Hole(value, hint=hint, kind=HoleKind.INDEX)
-
-
-def _atom(value: float, hint: str) -> Hole:
-    return Hole(value, hint=hint, kind=HoleKind.ATOM)
-
-
-def _rate(drop: Drop | None) -> Python | None:
-    return None if drop is None else _rate_at(drop, _atom(drop.first, "position"))
-
-
-def _rate_at(drop: Drop, position: Python) -> Python:
-    """Return rate * position / total."""
-    rate = _atom(float(drop.rate), "drop_rate")
-    total = _atom(drop.total, "total_depth")
-    return Operation("/", (Operation("*", (rate, position)), total))
-
-
-# ---------------------------------------------------------------- loops over different blocks
-
-
-def settle_loops(group: Group) -> None:
-    """Decide for each long run of a class what its loop runs over, alike in all instances."""
-    for lists in zip(*(list(item_lists(unit)) for unit in group.units), strict=True):
-        for column in zip(*(runs(items) for items in lists), strict=True):
-            if run_form(column[0]) == "many":
-                tables = [_columns(run) for run in column]
-                varying = [s for s in tables[0] if any(len(set(t[s])) > 1 for t in tables)]
-                regular = all(_step(t[s]) is not None for t in tables for s in varying)
-                for run in column:
-                    run[0].loop = LoopForm(tuple(varying), regular=regular)
-
-
-def _columns(run: list[Item]) -> dict[str, list[Constant]]:
-    """Return the arguments of the blocks of a run, by symbol; for a drop rate its position."""
-    columns: dict[str, list[Constant]] = {}
-    for item in run:
-        assert isinstance(item.site, Unit)
-        for symbol, value in item.site.arguments.items():
-            at = item.drop.first if symbol == DROP_RATE and item.drop else value
-            columns.setdefault(symbol, []).append(at)
-    return columns
-
-
-def _step(values: list[Constant]) -> int | None:
-    """Return the difference of neighbours if it is the same whole number for all, and not 0."""
-    steps = {
-        b - a if isinstance(a, int) and isinstance(b, int) else None for a, b in pairwise(values)
-    }
-    step = steps.pop()
-    return step if not steps and step else None
-
-
-def _loop(run: list[Item], unit: Unit) -> Python:
-    """Return a loop over what the blocks of a run differ in."""
-    first = run[0]
-    assert isinstance(first.site, Unit)
-    assert first.loop is not None, "loops are settled before attributes are made"
-    columns, varying = _columns(run), first.loop.varying
-    if not varying:
-        count = Hole(len(run), hint="depth", kind=HoleKind.INDEX)
-        return _star(construct(first.site, rate=None), "_", Call("range", (count,)))
-    targets = {symbol: _target(symbol, first.site, unit) for symbol in varying}
-    loop: dict[str, Python] = {symbol: Text(name) for symbol, name in targets.items()}
-    rate = loop.pop(DROP_RATE, None)
-    if first.drop is not None:
-        rate = _rate_at(first.drop, rate or _atom(first.drop.first, "position"))
-    ranges = _over(tuple(tuple(columns[s]) for s in varying), regular=first.loop.regular)
-    return _star(construct(first.site, loop, rate=rate), ", ".join(targets.values()), ranges)
-
-
-def _target(symbol: str, block: Unit, unit: Unit) -> str:
-    """Return the name of a loop's variable, different from the arguments around it."""
-    if symbol == DROP_RATE:
-        return "i"
-    name = next(p.name for p in block.group.parameters if p.symbol == symbol)
-    return name if isinstance(unit.node, Network) else f"block_{name}"
-
-
-def _over(columns: tuple[tuple[Constant, ...], ...], *, regular: bool) -> Python:
-    """Return what a loop runs over: ranges where numbers grow evenly, else a table."""
-    if not regular:
-        table = columns[0] if len(columns) == 1 else tuple(zip(*columns, strict=True))
-        return Hole(table, hint="table", kind=HoleKind.TABLE)
-    ranges = tuple(_range(column) for column in columns)
-    return ranges[0] if len(ranges) == 1 else Call("zip", (*ranges, _STRICT))
-
-
-_STRICT = Keyword("strict", Text("True"))
-
-
-def _range(values: tuple[Constant, ...]) -> Python:
-    start, step = values[0], _step(list(values))
-    assert isinstance(start, int)
-    assert step is not None
-    stop = start + step * len(values)
-    bounds = (_index(start, "start"), _index(stop, "stop"))
-    return Call("range", bounds if step == 1 else (*bounds, _index(step, "step")))

@@ -7,14 +7,12 @@ its own or uses one that it is handed.
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from enum import StrEnum
-from itertools import groupby
 from typing import TypeAlias, TypeVar, assert_never
 
-import msgspec
-
+from archdsl.emit.layers import skeleton
+from archdsl.emit.runs import align, needs, runs_key
 from archdsl.emit.units import (
     CombineSite,
-    Item,
     LayerSite,
     PartSite,
     ResidualSite,
@@ -25,15 +23,11 @@ from archdsl.emit.units import (
     direct_layers,
     members,
 )
-from archdsl.ir.layers import Layer
-from archdsl.ir.network import Block, Drop, Network, Part, Stage
+from archdsl.ir.network import Block, Network, Part, Stage
 from archdsl.record import Record
 
 Key: TypeAlias = Hashable
 T = TypeVar("T")
-
-FEW = 2  # runs of one or two items are brought to the same number of items
-MANY = 5  # a run of so many different blocks is a loop over a range or a table
 
 
 class GroupParameter(Record):
@@ -90,7 +84,7 @@ def _groups(units: list[Unit]) -> Iterator[Group]:
             for unit in instances:
                 unit.group = group
                 unit.needs = _needs(unit)
-            _align(group)
+            align(group.units)
             yield group
 
 
@@ -216,12 +210,6 @@ def _place(unit: Unit) -> Key:
             return _Place.STAGE, unit.home
 
 
-def skeleton(layer: Layer) -> Key:
-    """Return what of a layer is not a number: its type, flags and modes."""
-    fields = msgspec.structs.astuple(layer)
-    return type(layer), tuple(f for f in fields if f is None or isinstance(f, bool | str))
-
-
 def _site_key(site: Site, tokens: _Tokens) -> Key:
     match site:
         case LayerSite(node=node, inplace=inplace):
@@ -230,7 +218,7 @@ def _site_key(site: Site, tokens: _Tokens) -> Key:
         case PartSite(node=node, body=body):
             return node.name, tuple(_site_key(inner, tokens) for inner in body)
         case StageSite(node=node, items=items):
-            return node.name, _runs_key(items)
+            return node.name, runs_key(items)
         case ResidualSite():
             first = tuple(_site_key(inner, tokens) for inner in site.preactivation)
             return first, tuple(_site_key(inner, tokens) for inner in site.residual), "residual"
@@ -254,105 +242,4 @@ def _stage_key(unit: Unit, tokens: _Tokens) -> Key:
         return None
     handed = [(tuple(map(tokens, needs(item))), item.count) for item in unit.items]
     same = len({loans for loans, _ in handed}) == 1
-    return _runs_key(unit.items), handed[0][0] if same else tuple(handed)
-
-
-def needs(item: Item) -> tuple[int, ...]:
-    """Return the shared weights that an item of a stage is handed."""
-    return item.site.needs if isinstance(item.site, Unit) else ()
-
-
-# ---------------------------------------------------------------- runs of a stage
-
-
-def runs(items: list[Item]) -> list[list[Item]]:
-    """Return the items in runs of one class (or one skeleton)."""
-    return [list(run) for _, run in groupby(items, key=_item_key)]
-
-
-def _item_key(item: Item) -> Key:
-    site = item.site
-    if isinstance(site, Unit):
-        return site.group.number
-    return _without_name(site)
-
-
-def _without_name(site: Site) -> Key:
-    match site:
-        case LayerSite(node=node):
-            return skeleton(node.layer)
-        case PartSite(body=body):
-            return tuple(_without_name(inner) for inner in body)
-        case StageSite(items=items):
-            return _runs_key(items)
-        case Unit():
-            return site.group.number
-        case ResidualSite() | CombineSite():
-            return id(site)
-
-
-def _runs_key(items: list[Item]) -> Key:
-    return tuple((_item_key(run[0]), run_form(run)) for run in runs(items))
-
-
-def run_form(run: list[Item]) -> str:
-    """Return what instances of a class must agree in for this run."""
-    if len(run) >= MANY and all(item.count == 1 and isinstance(item.site, Unit) for item in run):
-        return "many"
-    if len(run) > FEW or (len(run) == 1 and run[0].count == 1):
-        return f"exactly {len(run)}"
-    return "few"
-
-
-def item_lists(unit: Unit) -> Iterator[list[Item]]:
-    """Yield the lists of items that the text of a unit spells out."""
-    if unit.items:
-        yield unit.items
-    yield from _item_lists(unit.body)
-
-
-def _item_lists(sites: "Iterable[Site | None]") -> Iterator[list[Item]]:
-    for site in sites:
-        match site:
-            case StageSite():
-                yield site.items
-                yield from _item_lists(item.site for item in site.items)
-            case PartSite():
-                yield from _item_lists(site.body)
-            case ResidualSite():
-                yield from _item_lists((*site.preactivation, *site.residual))
-            case CombineSite():
-                yield from _item_lists(site.branches)
-            case LayerSite() | Unit() | None:
-                pass
-
-
-def _align(group: Group) -> None:
-    """Bring corresponding runs of a class to the same number of items: [n] beside [1, m]."""
-    if len(group.units) == 1:
-        return
-    for lists in zip(*(list(item_lists(unit)) for unit in group.units), strict=True):
-        columns = list(zip(*(runs(items) for items in lists), strict=True))
-        for column in columns:
-            if run_form(column[0]) == "few" and len({len(run) for run in column}) > 1:
-                for run in column:
-                    _split(run)
-            if run_form(column[0]) != "many":
-                _agree_on_repeats(column)
-        for index, items in enumerate(lists):
-            items[:] = [item for column in columns for item in column[index]]
-
-
-def _agree_on_repeats(column: "tuple[list[Item], ...]") -> None:
-    for row in zip(*column, strict=True):
-        repeats = any(item.count > 1 for item in row)
-        for item in row:
-            item.repeats = repeats
-
-
-def _split(run: list[Item]) -> None:
-    if len(run) == 1:
-        (item,) = run
-        drop = item.drop
-        later = None if drop is None else Drop(drop.rate, drop.first + 1, drop.total)
-        run[:] = [Item(item.site, 1, drop), Item(item.site, item.count - 1, later)]
+    return runs_key(unit.items), handed[0][0] if same else tuple(handed)

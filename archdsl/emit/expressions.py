@@ -5,38 +5,15 @@ arithmetic gives the right value in each; the number itself, if it is the same i
 there is already, or a multiple of one; a new argument.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias, assert_never
+from collections.abc import Mapping
+from typing import TypeAlias
 
+from archdsl.emit.arithmetic import division, equal, plain, python_value, say
 from archdsl.emit.layers import DROP_RATE
 from archdsl.emit.naming import Names
-from archdsl.emit.plan import (
-    Assign,
-    Call,
-    Comprehension,
-    Conditional,
-    Constant,
-    Hole,
-    HoleKind,
-    Keyword,
-    Operation,
-    Python,
-    Sequence,
-    Star,
-    Text,
-)
+from archdsl.emit.plan import Assign, Constant, Hole, HoleKind, Python, Sequence, Text
 from archdsl.emit.python import constant
-from archdsl.ir.numbers import (
-    Expr,
-    Leaf,
-    Literal,
-    Symbol,
-    Value,
-    arithmetic,
-    evaluate,
-    symbols,
-)
-from archdsl.ir.numbers import Operation as Arithmetic
+from archdsl.ir.numbers import Expr, Symbol, Value, symbols
 
 Vector: TypeAlias = tuple[Constant | None, ...]  # a value for each instance; None: does not matter
 Row: TypeAlias = tuple[Hole | None, ...]  # corresponding holes of all instances
@@ -117,8 +94,8 @@ class Scope:
         is_atom = isinstance(expr, Symbol)
         if first.kind is HoleKind.ATOM and not is_atom:
             return None
-        text = self._say(expr, divide=_division(vector(row)))
-        if is_atom and _division(vector(row)) == "/":
+        text = self._say(expr, divide=division(vector(row)))
+        if is_atom and division(vector(row)) == "/":
             self._make_float(text)
         return Text(text)
 
@@ -135,11 +112,10 @@ class Scope:
             return False
         if len(self._say_plainly(expr)) > LONGEST:
             return False
-        divide = _division(values)
-        found = (_python_value(expr, scope, divide) for scope in self._values)
+        divide = division(values)
+        found = (python_value(expr, scope, divide) for scope in self._values)
         return all(
-            value is None or _equal(value, other)
-            for value, other in zip(values, found, strict=True)
+            value is None or equal(value, other) for value, other in zip(values, found, strict=True)
         )
 
     def _say(self, expr: Expr, *, divide: str) -> str:
@@ -153,7 +129,7 @@ class Scope:
     def use(self, symbol: str) -> str:
         """Return what the class calls a symbol of the spec; it is an argument or a local then."""
         if symbol not in self._printed:
-            values = tuple(_plain(scope[symbol]) for scope in self._values)
+            values = tuple(plain(scope[symbol]) for scope in self._values)
             self._printed[symbol] = self._let(symbol, values) or self._argument(
                 symbol, symbol, values
             )
@@ -164,7 +140,7 @@ class Scope:
         exprs = self._lets.get(symbol, ())
         if len(set(exprs)) != 1:
             return None
-        divide = _division(values)
+        divide = division(values)
         if symbols(exprs[0]) and self._is_right(exprs[0], values):
             text = self._say(exprs[0], divide=divide)
         elif len(set(values)) == 1:
@@ -307,114 +283,3 @@ def _shifted(name: str, by: int) -> str:
     if by == 0:
         return name
     return f"{name} + {by}" if by > 0 else f"{name} - {-by}"
-
-
-def _plain(value: Value) -> int | float:
-    return value if isinstance(value, int) else float(value)
-
-
-def _equal(value: Constant, other: Value | None) -> bool:
-    if other is None or isinstance(value, bool | tuple):
-        return False
-    return value == _plain(other)
-
-
-def _division(values: Iterable[Constant | None]) -> str:
-    """Return how `/` is written: between whole numbers it is exact, but only `//` stays whole."""
-    return "/" if any(isinstance(value, float) for value in values) else "//"
-
-
-def _python_value(expr: Expr, values: Mapping[str, Value], divide: str) -> Value | None:
-    """Return what Python computes, None where it would not be a whole number but should."""
-    if divide == "/":
-        return _or_none(expr, values)
-    match expr:
-        case Literal(value) | Leaf(value):
-            return value if isinstance(value, int) else None
-        case Symbol(name):
-            value = values[name]
-            return value if isinstance(value, int) else None
-        case Arithmetic(operator, left, right):
-            one, two = _python_value(left, values, divide), _python_value(right, values, divide)
-            if one is None or two is None or (two == 0 and operator in "//%"):
-                return None
-            return arithmetic("//" if operator == "/" else operator, one, two)
-        case _:
-            assert_never(expr)
-
-
-def _or_none(expr: Expr, values: Mapping[str, Value]) -> Value | None:
-    try:
-        return evaluate(expr, values)
-    except ZeroDivisionError:
-        return None
-
-
-_BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2}
-
-
-def say(expr: Expr, names: Mapping[str, str], divide: str, binding: int = 0) -> str:
-    """Return an expression as Python, with no parentheses that it does not need."""
-    match expr:
-        case Literal(value) | Leaf(value):
-            text = constant(_plain(value))
-            return f"({text})" if binding and text.startswith("-") else text
-        case Symbol(name):
-            return names[name]
-        case Arithmetic(operator, left, right):
-            if operator == "+" and left == right:  # `width + width`, as a concatenation gives
-                return say(Arithmetic("*", Literal(2), left), names, divide, binding)
-            own = _BINDING[operator]
-            one, two = say(left, names, divide, own), say(right, names, divide, own + 1)
-            text = f"{one} {divide if operator == '/' else operator} {two}"
-            return f"({text})" if own < binding else text
-        case _:
-            assert_never(expr)
-
-
-# ---------------------------------------------------------------- filling
-
-
-def fill(node: Python, values: "Iterable[Python]") -> Python:
-    """Return the expression with its holes filled in order, and without what is the default."""
-    return _fill(node, iter(values))
-
-
-def _fill(node: Python, values: "Iterable[Python]") -> Python:
-    source = iter(values)
-    match node:
-        case Hole():
-            return next(source)
-        case Text():
-            return node
-        case Keyword(name, value, default, like, only_with):
-            return Keyword(name, _fill(value, source), default, like, only_with)
-        case Star(value):
-            return Star(_fill(value, source))
-        case Call(function, arguments):
-            return Call(function, _without_defaults(tuple(_fill(a, source) for a in arguments)))
-        case Sequence(items, is_tuple):
-            return Sequence(tuple(_fill(item, source) for item in items), is_tuple)
-        case Operation(operator, operands):
-            return Operation(operator, tuple(_fill(operand, source) for operand in operands))
-        case Comprehension(element, target, iterable, is_list):
-            return Comprehension(_fill(element, source), target, _fill(iterable, source), is_list)
-        case Conditional(then, condition, otherwise):
-            return Conditional(_fill(then, source), condition, _fill(otherwise, source))
-        case _:
-            assert_never(node)
-
-
-def _without_defaults(arguments: tuple[Python, ...]) -> tuple[Python, ...]:
-    named = {a.name: a.value for a in arguments if isinstance(a, Keyword)}
-    kept = [a for a in arguments if not (isinstance(a, Keyword) and _is_default(a, named))]
-    names = {a.name for a in kept if isinstance(a, Keyword)}
-    return tuple(
-        a for a in kept if not isinstance(a, Keyword) or a.only_with is None or a.only_with in names
-    )
-
-
-def _is_default(keyword: Keyword, named: Mapping[str, Python]) -> bool:
-    if keyword.like is not None:
-        return keyword.value == named.get(keyword.like)
-    return keyword.default is not None and keyword.value == Text(constant(keyword.default))

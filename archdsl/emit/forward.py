@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from archdsl.emit.classes import needs, residuals
+from archdsl.emit.classes import residuals
 from archdsl.emit.naming import Names
 from archdsl.emit.plan import (
     Assign,
@@ -21,6 +21,7 @@ from archdsl.emit.plan import (
 )
 from archdsl.emit.python import INDENT, WIDTH, flat
 from archdsl.emit.resolve import Presence, Resolved
+from archdsl.emit.runs import slices
 from archdsl.emit.units import (
     CombineSite,
     Item,
@@ -252,7 +253,7 @@ class _Flow:
     def stage(self, items: list[Item]) -> list[Statement]:
         loops = [
             Loop("block", Text(f"self.blocks{where}"), (self._block_call(loans),))
-            for where, loans in _slices(items)
+            for where, loans in slices(items)
         ]
         return [*loops, Return(Text("x"))]
 
@@ -307,22 +308,3 @@ def _weights(source: str, site: LayerSite) -> Iterator[Python]:
 
 def _is_network(unit: Unit) -> bool:
     return isinstance(unit.node, Network)
-
-
-def _slices(items: list[Item]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield the slices of a stage's blocks that are handed the same, and what that is."""
-    bounds: list[tuple[int, tuple[int, ...]]] = []
-    start = 0
-    for item in items:
-        if not bounds or bounds[-1][1] != needs(item):
-            bounds.append((start, needs(item)))
-        start += item.count
-    ends = [*(begin for begin, _ in bounds[1:]), None]
-    for (begin, loans), end in zip(bounds, ends, strict=True):
-        yield _slice(begin, end), loans
-
-
-def _slice(begin: int, end: int | None) -> str:
-    if begin == 0 and end is None:
-        return ""
-    return f"[{begin or ''}:{'' if end is None else end}]"

@@ -1,6 +1,9 @@
 """Layer -> the call that constructs it, its numbers left open as holes."""
 
+from collections.abc import Hashable
 from typing import assert_never
+
+import msgspec
 
 from archdsl.emit.plan import Call, Constant, Hole, Keyword, Python, Text
 from archdsl.ir.layers import (
@@ -16,6 +19,7 @@ from archdsl.ir.layers import (
     Factor,
     Flatten,
     GroupNorm,
+    Layer,
     LayerNorm,
     Linear,
     LocalResponseNorm,
@@ -225,3 +229,9 @@ def _hole(node: LayerNode, field: str) -> Hole:
 
 def _drop_rate() -> Hole:
     return Hole(0.0, (Symbol(DROP_RATE),), hint="drop_rate")
+
+
+def skeleton(layer: Layer) -> Hashable:
+    """Return what of a layer is not a number: its type, flags and modes."""
+    fields = msgspec.structs.astuple(layer)
+    return type(layer), tuple(f for f in fields if f is None or isinstance(f, bool | str))

@@ -7,6 +7,7 @@ from archdsl.emit.docstrings import Header, class_docstring, module_docstring
 from archdsl.emit.forward import forward
 from archdsl.emit.freezing import frozen_modules
 from archdsl.emit.naming import HELPERS, Names, class_name
+from archdsl.emit.offers import offer
 from archdsl.emit.plan import (
     Assign,
     Call,
@@ -33,6 +34,7 @@ from archdsl.ir.network import Block, Network, Part, Shared, Stage
 def plan_model(network: Network, name: str, header: Header) -> ModulePlan:
     """Return the plan of model.py; `name` is what the network's class is called."""
     root = units_of(network)
+    offer(root)
     groups = classify(root)
     _name_classes(root, name)
     shared = {s.id: s for group in groups for unit in group.units for s in unit.owned}

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import TypeAlias
 
-from archdsl.emit.attributes import Attribute, attributes, settle_loops
+from archdsl.emit.attributes import Attribute, attributes
 from archdsl.emit.classes import Group, GroupParameter
-from archdsl.emit.expressions import Argument, Row, Scope, Vector, fill, vector
+from archdsl.emit.expressions import Argument, Row, Scope, Vector, vector
+from archdsl.emit.filling import fill
 from archdsl.emit.layers import DROP_RATE, functional
+from archdsl.emit.loops import settle_loops
 from archdsl.emit.naming import Names
 from archdsl.emit.plan import (
     Assign,

@@ -206,25 +206,10 @@ def direct_layers(sites: Iterable[Site]) -> Iterator[LayerSite]:
                 pass
 
 
-def direct_units(sites: "Iterable[Site | None]") -> Iterator[Unit]:
-    """Yield the units that the forward of the unit with this body calls itself."""
-    for site in sites:
-        match site:
-            case Unit():
-                yield site
-            case ResidualSite():
-                yield from direct_units((*site.preactivation, *site.residual, site.shortcut))
-            case CombineSite():
-                yield from direct_units(site.branches)
-            case _:
-                pass
-
-
 def _finished(unit: Unit) -> Unit:
     """Set what follows from what stands in the unit."""
     inner = list(inner_units(unit))
     unit.height = 1 + max((child.height for child in inner), default=-1)
-    _offer([site for site in members(unit) if isinstance(site, Unit)])
     return unit
 
 
@@ -245,9 +230,7 @@ def _site(node: Node, unit: Unit, *, fresh: bool) -> Site:
             inner.items = _items(node, inner)
             return _finished(inner)
         case Stage():
-            items = _items(node, unit)
-            _offer([item.site for item in items if isinstance(item.site, Unit)])
-            return StageSite(node, items)
+            return StageSite(node, _items(node, unit))
         case Residual():
             return _residual(node, unit)
         case Combine():
@@ -317,33 +300,3 @@ def _is_fresh(node: Node) -> bool:
             return False
         case _:
             assert_never(node)
-
-
-def _offer(siblings: list[Unit], owned: frozenset[int] = frozenset()) -> None:
-    """Offer to each block the shared weights that blocks beside it use where it has its own.
-
-    So they can be instances of one class, whose `forward` takes the shared layer in any case.
-    Weights `owned` inside one of the siblings are nobody else's.
-    """
-    for alike in _by_declaration(siblings):
-        inside = owned | {shared.id for unit in alike for shared in unit.owned}
-        for column in zip(*(direct_layers(unit.body) for unit in alike), strict=False):
-            _offer_layer(column, inside)
-        for inner in zip(*(direct_units(unit.body) for unit in alike), strict=False):
-            _offer(list(inner), inside)
-
-
-def _offer_layer(column: tuple[LayerSite, ...], inside: frozenset[int]) -> None:
-    loans = (site.loan for site in column if not site.owns and site.loan not in inside)
-    lent = next(loans, None)
-    for site in column:
-        if site.owns and isinstance(site.node.layer, Conv | ConvTranspose | Linear):
-            site.loan = lent
-
-
-def _by_declaration(units: list[Unit]) -> Iterator[list[Unit]]:
-    found: dict[Declaration, list[Unit]] = {}
-    for unit in units:
-        if not isinstance(unit.node, Stage):
-            found.setdefault((type(unit.node).__name__, *unit.home), []).append(unit)
-    return (alike for alike in found.values() if len(alike) > 1)

@@ -7,9 +7,18 @@ import time
 
 import pytest
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from archdsl.pipeline import compile_text
-from tests.generated import build, check_copies, check_forward, check_state, source_of, train_step
+from tests.generated import (
+    build,
+    check_copies,
+    check_forward,
+    check_state,
+    load,
+    source_of,
+    train_step,
+)
 
 NET = "input(3, 16, 16)\n stem { conv3x3(16) bn relu }\n"
 HEAD = "\n head { avgpool linear(10) }\n"
@@ -79,7 +88,7 @@ SPECS = {
     "gates": (
         "gate(4)\n gate(8)",
         (
-            "block gate(squeeze) { product { identity branch { avgpool conv1x1(squeeze, bias = true)\n"
+            "block gate(squeeze) { product { identity branch { avgpool conv1x1(squeeze)\n"
             "relu conv1x1(in_channels, bias = true) sigmoid } } }"
         ),
     ),
@@ -129,6 +138,11 @@ def spec(body, blocks=""):
     return f"network net() {{\n{NET}{body}{HEAD}}}\n{blocks}"
 
 
+def made(compilation):
+    """Return a module of the generated class."""
+    return build(load(compilation))
+
+
 def code(body, blocks=""):
     return source_of(compile_text(spec(body, blocks)), "net")
 
@@ -136,10 +150,10 @@ def code(body, blocks=""):
 @pytest.mark.parametrize("name", SPECS)
 def test_generated_networks_are_what_their_specs_mean(name):
     compilation = compile_text(spec(*SPECS[name]))
-    check_state(build(compilation), compilation)
-    check_forward(build(compilation), compilation)
-    check_copies(build(compilation))
-    train_step(build(compilation), compilation)
+    check_state(made(compilation), compilation)
+    check_forward(made(compilation), compilation)
+    check_copies(made(compilation))
+    train_step(made(compilation), compilation)
 
 
 def test_generated_files_are_formatted_and_clean(tmp_path):
@@ -294,7 +308,7 @@ def test_frozen_parts_are_named_as_briefly_as_can_be():
 
 
 def test_frozen_parts_stay_in_evaluation_mode():
-    network = build(compile_text(spec(*SPECS["frozen parts"])))
+    network = made(compile_text(spec(*SPECS["frozen parts"])))
     for module in (network, network.train(), network.eval().train()):
         assert not module.a[0].bn1.training
         assert module.b[0].bn1.training
@@ -344,7 +358,7 @@ def test_text_of_a_spec_cannot_become_code():
 
 @pytest.mark.parametrize("name", ["sharing in stages", "sharing across strides", "frozen parts"])
 def test_networks_can_be_exported(name):
-    network = build(compile_text(spec(*SPECS[name]))).eval()
+    network = made(compile_text(spec(*SPECS[name]))).eval()
     image = torch.randn(2, 3, 16, 16)
     exported = torch.export.export(network, (image,))
     assert torch.allclose(exported.module()(image), network(image), atol=1e-5)
@@ -352,11 +366,11 @@ def test_networks_can_be_exported(name):
 
 
 def test_shared_weights_survive_gradient_checkpointing():
-    network = build(compile_text(spec(*SPECS["sharing in stages"])))
+    network = made(compile_text(spec(*SPECS["sharing in stages"])))
     x = torch.randn(2, 16, 8, 8)
     shared = network.a.get_submodule("shared_conv1")
     plain = network.a.blocks[0](x, shared).sum()
-    saved = torch.utils.checkpoint.checkpoint(network.a.blocks[0], x, shared, use_reentrant=False)
+    saved = checkpoint(network.a.blocks[0], x, shared, use_reentrant=False)
     first = torch.autograd.grad(plain, shared.weight)[0]
     second = torch.autograd.grad(saved.sum(), shared.weight)[0]
     assert torch.allclose(first, second, atol=1e-4)
