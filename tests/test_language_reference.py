@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from archdsl import limits
 from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.numbers import Number, show_value
 from archdsl.semantics import evaluate
@@ -73,3 +74,16 @@ def test_each_data_set_function_and_word_is_there():
     grammar = (ROOT / "grammars/arch.lark").read_text("utf-8")
     for word in re.findall(r'"([a-z]+)"', grammar):
         assert re.search(rf"\b{word}\b", TEXT), word
+
+
+def test_the_limits_are_those_of_the_compiler():
+    section = " ".join(TEXT.partition("## Limits")[2].split())
+    for said in (
+        f"files of {limits.MAX_FILE_BYTES // 1024} KiB",
+        f"{limits.MAX_IMPORTS} imports",
+        f"brackets and blocks {limits.MAX_NESTING} deep",
+        f"operators {limits.MAX_EXPRESSION_DEPTH} deep",
+        f"numbers to 10^{len(str(limits.MAX_INTEGER)) - 1} and of {limits.MAX_DIGITS} digits",
+        f"loops of {limits.MAX_DIFFERENT_BLOCKS:,} turns",
+    ):
+        assert said in section
