@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import PurePath
 from typing import assert_never
 
 from archdsl.emit.classes import Group
@@ -49,7 +50,7 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
     if header.unshared == header.parameters:
         sharing = ""
     return (
-        docstring_text(f"{network.name}, compiled by archdsl from {network.file}."),
+        docstring_text(f"{network.name}, compiled by archdsl from {_file(network)}."),
         "",
         *((*_paragraph(f"Arguments: {arguments}.", 0), "") if arguments else ()),
         "Change the spec, not this file, and run",
@@ -57,6 +58,12 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
         "",
         f"{count}{sharing} for inputs {shape_of(network.input)}.",
     )
+
+
+def _file(network: Network) -> str:
+    """Return the spec's path as given; of one that holds on one machine only, the file's name."""
+    path = PurePath(network.file)
+    return path.name if path.is_absolute() else path.as_posix()
 
 
 def shape_of(given: FeatureMap) -> str:

@@ -14,6 +14,7 @@ from archdsl.emit.naming import Names
 from archdsl.emit.plan import (
     Assign,
     Call,
+    Comment,
     Conditional,
     Keyword,
     Python,
@@ -189,6 +190,8 @@ class _Resolution:
             if condition is None:
                 yield Assign(target, value)
             else:
+                if isinstance(column[0].site, LayerSite):
+                    yield Comment("None: this block uses the shared layer that forward is given.")
                 yield Assign(target, Conditional(value, condition, _otherwise(column[0])))
 
     def _with_output_local(self, init: list[Statement]) -> list[Statement]:
