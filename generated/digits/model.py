@@ -21,6 +21,7 @@ class Wide(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
+        # None: this block uses the shared layer that forward is given.
         self.conv1 = (
             nn.Conv2d(in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
             if stride != 1 or in_channels != width

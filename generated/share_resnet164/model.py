@@ -26,6 +26,7 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv1 = nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
+        # None: this block uses the shared layer that forward is given.
         self.conv2 = (
             nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False) if has_conv2 else None
         )

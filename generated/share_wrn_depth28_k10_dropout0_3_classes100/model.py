@@ -33,6 +33,7 @@ class Wide(nn.Module):
         )
         self.bn2 = nn.BatchNorm2d(width)
         self.dropout = nn.Dropout(dropout)
+        # None: this block uses the shared layer that forward is given.
         self.spatial = (
             nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False) if has_spatial else None
         )

@@ -23,6 +23,7 @@ class Bottleneck(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, width, kernel_size=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
+        # None: this block uses the shared layer that forward is given.
         self.spatial = (
             nn.Conv2d(width, width, kernel_size=3, stride=stride, padding=1, bias=False)
             if stride != 1
