@@ -96,12 +96,25 @@ def render(diagnostic: Diagnostic) -> str:
 def _excerpt(span: Span) -> list[str]:
     """Return the place and its line, with the span underlined (on its first line)."""
     line, column = span.source.position(span.start)
-    text = span.source.line(line)
-    shown = text.replace("\t", " ")
-    width = max(1, min(span.end - span.start, len(text) - column + 1))
+    text = "".join(_visible(c) for c in span.source.line(line))
+    before, width = column - 1, max(1, min(span.end - span.start, len(text) - column + 1))
+    if before > _MAX_BEFORE:
+        text, before = f".. {text[before - _MAX_BEFORE + 3 :]}", _MAX_BEFORE
+    if len(text) > _MAX_LINE:
+        text, width = f"{text[: _MAX_LINE - 3]} ..", min(width, _MAX_LINE - before)
     margin = f"{line} | "
     return [
         f" --> {span.source.name}:{line}:{column}",
-        f"{margin}{shown}".rstrip(),
-        " " * (len(margin) - 2) + "| " + " " * (column - 1) + "^" * width,
+        f"{margin}{text}".rstrip(),
+        " " * (len(margin) - 2) + "| " + " " * before + "^" * width,
     ]
+
+
+_MAX_BEFORE, _MAX_LINE = 100, 160  # characters of a line that an excerpt shows
+
+
+def _visible(character: str) -> str:
+    """Return the character, or a stand-in for what would move the cursor or hide text."""
+    if character == "\t":
+        return " "
+    return character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"

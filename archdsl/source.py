@@ -14,20 +14,21 @@ class SourceFile:
     @cached_property
     def _line_starts(self) -> list[int]:
         starts = [0]
-        for line in self.text.splitlines(keepends=True):
-            starts.append(starts[-1] + len(line))
+        for line in self.text.split("\n")[:-1]:  # not `splitlines`, which knows other ends too
+            starts.append(starts[-1] + len(line) + 1)
         return starts
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the line and column of a character, both counted from 1."""
         starts = self._line_starts
-        line = min(bisect_right(starts, offset), max(len(starts) - 1, 1))
+        line = bisect_right(starts, offset)
         return line, offset - starts[line - 1] + 1
 
     def line(self, number: int) -> str:
         """Return the text of a line, counted from 1, without its end."""
-        lines = self.text.splitlines()
-        return lines[number - 1] if number <= len(lines) else ""
+        start = self._line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start:] if end < 0 else self.text[start:end]
 
 
 class Span:

@@ -31,6 +31,7 @@ class Operation(Record):
     operator: str
     left: "Expr"
     right: "Expr"
+    size: int = 3  # numbers and operators in it: doubling a sum must not double the work for ever
 
 
 class Leaf(Record):
@@ -91,6 +92,27 @@ def arithmetic(operator: str, left: Value, right: Value) -> Value:
             raise AssertionError(f"no arithmetic for {operator}")
 
 
+_MAX_SIZE = 200  # of an expression that anybody reads
+
+
+def combine(operator: str, left: Number, right: Number) -> Number:
+    """Return `left operator right` with its expression, or a leaf where that grows too large.
+
+    Raises ZeroDivisionError.
+    """
+    value = arithmetic(operator, left.value, right.value)
+    if isinstance(left.expr, Literal) and isinstance(right.expr, Literal):
+        return literal(value)
+    size = 1 + _size(left.expr) + _size(right.expr)
+    if operator == "%" or size > _MAX_SIZE:
+        return leaf(value, show_value(value))
+    return Number(value, Operation(operator, left.expr, right.expr, size))
+
+
+def _size(expr: Expr) -> int:
+    return expr.size if isinstance(expr, Operation) else 1
+
+
 def evaluate(expr: Expr, values: Mapping[str, Value]) -> Value:
     """Return the value of an expression where its symbols have these values."""
     match expr:
@@ -105,14 +127,18 @@ def evaluate(expr: Expr, values: Mapping[str, Value]) -> Value:
 
 
 def substitute(expr: Expr, replace: Callable[[str], Expr]) -> Expr:
-    """Return the expression with each symbol replaced."""
+    """Return the expression with each symbol replaced; raise OverflowError if it gets too large."""
     match expr:
         case Literal() | Leaf():
             return expr
         case Symbol(name):
             return replace(name)
         case Operation(operator, left, right):
-            return Operation(operator, substitute(left, replace), substitute(right, replace))
+            left, right = substitute(left, replace), substitute(right, replace)
+            size = 1 + _size(left) + _size(right)
+            if size > _MAX_SIZE:
+                raise OverflowError
+            return Operation(operator, left, right, size)
         case _:
             assert_never(expr)
 

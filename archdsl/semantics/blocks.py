@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from archdsl.diagnostics import Diagnostic, Note
 from archdsl.ir.network import Block, Drop, Let
-from archdsl.ir.numbers import Expr, Leaf, Number, Symbol, literal, substitute
+from archdsl.ir.numbers import (
+    Expr,
+    Leaf,
+    Number,
+    Symbol,
+    leaf,
+    literal,
+    show_value,
+    substitute,
+)
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_NESTING
 from archdsl.record import Record
@@ -46,22 +55,18 @@ class Bound(Record):
 
     def outward(self, number: Number, lets: Sequence[Let] = ()) -> Number:
         """Return a number of the block over the names of whoever uses the block."""
-        own = {let.name: let.number.expr for let in lets}
+        known = {name: argument.expr for name, argument in self.arguments.items()}
+        known |= {"in_channels": self.in_channels.expr, "stride": self.stride.expr}
 
         def replaced(name: str) -> Expr:
-            if name in self.arguments:
-                return self.arguments[name].expr
-            if name in own:
-                return substitute(own[name], replaced)
-            match name:
-                case "in_channels":
-                    return self.in_channels.expr
-                case "stride":
-                    return self.stride.expr
-                case _:
-                    return Leaf(number.value, name)
+            return known.get(name) or Leaf(number.value, name)
 
-        return Number(number.value, substitute(number.expr, replaced))
+        try:
+            for let in lets:
+                known[let.name] = substitute(let.number.expr, replaced)
+            return Number(number.value, substitute(number.expr, replaced))
+        except OverflowError:  # nobody reads it at that length
+            return leaf(number.value, show_value(number.value))
 
 
 def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, here: Here) -> None:
@@ -178,8 +183,8 @@ def _bind(instance: Instance, inner: Scope) -> Bound:
     bound = Bound(flow.channels, stride, arguments)
     for parameter in declaration.parameters:
         name = parameter.name
-        if name.text in inner.values:
-            fail("E315", f"`{name.text}` exists by itself or is declared twice", name.span)
+        if name.text in ("in_channels", "stride"):
+            fail("E315", f"`{name.text}` exists by itself and cannot be declared", name.span)
         if name.text in placed:
             given = evaluate(placed[name.text], scope)
         elif parameter.default is not None:

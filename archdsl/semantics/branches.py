@@ -4,7 +4,7 @@ from typing import NoReturn
 
 from archdsl.diagnostics import Note
 from archdsl.ir.network import Combine, Operator, Part
-from archdsl.ir.numbers import Number, Operation, arithmetic, literal
+from archdsl.ir.numbers import combine, literal
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.evaluate import fail
@@ -91,9 +91,8 @@ def _together(operator: Operator, site: Site, item: tree.Element) -> Flow:
             case Operator.SUM if other.map == total.map:
                 continue
             case Operator.CONCAT if other.size == total.size:
-                value = arithmetic("+", total.channels.value, other.channels.value)
-                expr = Operation("+", total.channels.expr, other.channels.expr)
-                total = Flow(Number(value, expr), total.size, total.reduction)
+                channels = combine("+", total.channels, other.channels)
+                total = Flow(channels, total.size, total.reduction)
             case Operator.PRODUCT if _broadcasts(total, other):
                 total = other if total.size == (1, 1) else total
             case _:

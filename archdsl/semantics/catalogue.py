@@ -37,7 +37,7 @@ from archdsl.ir.layers import (
     UpsampleMode,
 )
 from archdsl.ir.network import Written
-from archdsl.ir.numbers import Literal, Number, Operation, arithmetic, literal
+from archdsl.ir.numbers import Number, arithmetic, combine, literal
 from archdsl.record import Record
 from archdsl.semantics.evaluate import fail
 from archdsl.semantics.flow import Flow
@@ -152,14 +152,8 @@ def _padding(
 
 
 def _half(kernel: Number, dilation: Number) -> Number:
-    value = arithmetic("*", arithmetic("//", arithmetic("-", kernel.value, 1), 2), dilation.value)
-    if isinstance(kernel.expr, Literal) and isinstance(dilation.expr, Literal):
-        return literal(value)
-    half = Operation("//", Operation("-", kernel.expr, Literal(1)), Literal(2))
-    if isinstance(kernel.expr, Literal):
-        half = Literal((_pair((kernel,))[0] - 1) // 2)
-    expr = half if dilation.value == 1 else Operation("*", half, dilation.expr)
-    return Number(value, expr)
+    half = combine("//", combine("-", kernel, literal(1)), literal(2))
+    return half if dilation.value == 1 else combine("*", half, dilation)
 
 
 def _check_groups(groups: int, channels: tuple[Number, Number], span: Span) -> None:
@@ -380,8 +374,7 @@ def _flatten(_: Use, flow: Flow, __: Facts) -> Built:
     pixels = height * width
     if pixels == 1:
         return Built(Flatten())
-    expr = Operation("*", flow.channels.expr, Literal(pixels))
-    return Built(Flatten(), channels=Number(arithmetic("*", flow.channels.value, pixels), expr))
+    return Built(Flatten(), channels=combine("*", flow.channels, literal(pixels)))
 
 
 def _pad(use: Use, _: Flow, __: Facts) -> Built:
@@ -402,10 +395,7 @@ def _channel_split(use: Use, flow: Flow, _: Facts) -> Built:
     if part.value >= parts.value:
         fail("E303", f"`part` counts from 0 to {int(parts.value) - 1}, not {part}", use.span)
     layer = ChannelSplit(parts=int(parts.value), part=int(part.value))
-    channels = Number(
-        arithmetic("/", flow.channels.value, parts.value),
-        Operation("/", flow.channels.expr, parts.expr),
-    )
+    channels = combine("/", flow.channels, parts)
     return Built(layer, (_write("parts", parts), _write("part", part)), channels)
 
 
@@ -417,14 +407,9 @@ def _upsample(use: Use, _: Flow, __: Facts) -> Built:
 
 def _pixel_shuffle(use: Use, flow: Flow, _: Facts) -> Built:
     factor = use.arguments.number("factor")
-    square = Number(
-        arithmetic("*", factor.value, factor.value), Operation("*", factor.expr, factor.expr)
-    )
+    square = combine("*", factor, factor)
     _divides(square, flow, use.span, "the square of the factor,")
-    channels = Number(
-        arithmetic("/", flow.channels.value, square.value),
-        Operation("/", flow.channels.expr, square.expr),
-    )
+    channels = combine("/", flow.channels, square)
     layer = PixelShuffle(factor=int(factor.value))
     return Built(layer, (_write("factor", factor),), channels)
 

@@ -24,6 +24,7 @@ def check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
             diagnostics.add(_takes_word(name, block, file))
     for declaration in file.spec.declarations:
         if isinstance(declaration, tree.Network | tree.Block):
+            _check_parameters(declaration, diagnostics)
             _check_calls(declaration, file, diagnostics)
 
 
@@ -116,6 +117,17 @@ def _check_call(call: tree.Call, names: set[str], file: SpecFile) -> None:
 
 
 # ---------------------------------------------------------------- parameters
+
+
+def _check_parameters(declaration: tree.Network | tree.Block, diagnostics: Diagnostics) -> None:
+    """Report parameters with one name."""
+    first: dict[str, tree.Name] = {}
+    for name in (parameter.name for parameter in declaration.parameters):
+        if name.text in first:
+            note = Note("declared first here", first[name.text].span)
+            message = f"`{name.text}` is declared twice"
+            diagnostics.add(Diagnostic(code="E202", message=message, span=name.span, notes=(note,)))
+        first.setdefault(name.text, name)
 
 
 def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:

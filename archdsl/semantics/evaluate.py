@@ -9,8 +9,7 @@ from archdsl.ir.numbers import (
     Leaf,
     Literal,
     Number,
-    Operation,
-    arithmetic,
+    combine,
     leaf,
     literal,
     show_value,
@@ -24,6 +23,7 @@ from archdsl.semantics.values import (
     ListValue,
     Scope,
     Value,
+    items_in,
     same,
     type_name,
 )
@@ -68,9 +68,10 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
         case tree.Member(name=name):
             fail("E304", f"`.{name.text}` stands only in an `expect`", name.span)
         case tree.ListLiteral(items=items):
-            return ListValue(tuple(evaluate(item, scope) for item in items))
+            found = ListValue(tuple(evaluate(item, scope) for item in items))
+            return _bounded(found, node.span)
         case tree.DictLiteral(items=items):
-            return _table(items, scope)
+            return _table(items, scope, node.span)
         case _:
             assert_never(node)
 
@@ -111,7 +112,16 @@ def check_integer(number: Number, span: Span, what: str, least: int = 0) -> Numb
 # ---------------------------------------------------------------- tables, names
 
 
-def _table(items: Sequence[tuple[tree.Expression, tree.Expression]], scope: Scope) -> DictValue:
+def _bounded(value: ListValue | DictValue, span: Span) -> ListValue | DictValue:
+    """Return the value; raise SpecError where it holds too much: lists of lists grow fast."""
+    if items_in(value) > MAX_DIFFERENT_BLOCKS:
+        fail("E309", f"a list or table holds at most {MAX_DIFFERENT_BLOCKS:,} values", span)
+    return value
+
+
+def _table(
+    items: Sequence[tuple[tree.Expression, tree.Expression]], scope: Scope, span: Span
+) -> DictValue:
     pairs: list[tuple[Value, Value]] = []
     seen: set[tuple[str, str]] = set()
     for key_node, value_node in items:
@@ -121,7 +131,9 @@ def _table(items: Sequence[tuple[tree.Expression, tree.Expression]], scope: Scop
             fail("E320", f"a second entry for `{show(key)}`", key_node.span)
         seen.add(shown)
         pairs.append((key, evaluate(value_node, scope)))
-    return DictValue(tuple(pairs))
+    table = DictValue(tuple(pairs))
+    _bounded(table, span)
+    return table
 
 
 def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
@@ -134,7 +146,7 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
         return LayerValue(tree.Call(name, None, node.span), scope)
     if name.text == "in_channels":
         message = "`in_channels` is what a block, or a body inside a network, is given"
-        fail("E301", message, name.span, "write the number, or name it with `let`")
+        fail("E404", message, name.span, "write the number, or name it with `let`")
     known = [*scope.names(), *scope.file.blocks, *layer_words()]
     near = closest(name.text, known)
     help_ = f"did you mean `{near}`?" if near else None
@@ -152,7 +164,7 @@ def _unary(node: tree.Unary, scope: Scope) -> Value:
         return number
     if isinstance(number.expr, Literal):
         return literal(-number.value)
-    return Number(-number.value, Operation("-", Literal(0), number.expr))
+    return combine("-", literal(0), number)
 
 
 def _binary(node: tree.Binary, scope: Scope) -> Value:
@@ -195,19 +207,13 @@ def _compare(node: tree.Binary, scope: Scope) -> bool:
 def _arithmetic(node: tree.Binary, scope: Scope) -> Number:
     left, right = number_of(node.left, scope), number_of(node.right, scope)
     try:
-        value = arithmetic(node.operator, left.value, right.value)
+        number = combine(node.operator, left, right)
     except ZeroDivisionError:
         fail("E305", f"{left} is divided by zero", node.right.span)
-    return _bounded(value, left, right, node)
-
-
-def _bounded(value: Exact, left: Number, right: Number, node: tree.Binary) -> Number:
-    check_size(value, node.span)
-    if isinstance(left.expr, Literal) and isinstance(right.expr, Literal):
-        return literal(value)
-    if node.operator == "%":
-        return Number(value, Leaf(value, node.span.text))
-    return Number(value, Operation(node.operator, left.expr, right.expr))
+    check_size(number.value, node.span)
+    if isinstance(number.expr, Leaf):
+        return leaf(number.value, node.span.text)
+    return number
 
 
 def check_size(value: Exact, span: Span) -> None:

@@ -13,7 +13,7 @@ from archdsl.ir.network import (
     Part,
 )
 from archdsl.ir.numbers import Number, leaf, literal
-from archdsl.limits import MAX_DIFFERENT_BLOCKS
+from archdsl.limits import MAX_STEPS
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context, DropScope, Said, Share, ShareScope, read
 from archdsl.semantics.evaluate import fail
@@ -180,8 +180,9 @@ class Elaboration:
     def count_step(self, span: Span) -> None:
         """Count a layer, a block or an iteration; raise SpecError past the limit."""
         self.steps += 1
-        if self.steps > MAX_DIFFERENT_BLOCKS * 20:
-            fail("E309", f"more than {MAX_DIFFERENT_BLOCKS * 20:,} layers differ", span)
+        if self.steps > MAX_STEPS:
+            self.stopped = True
+            fail("E309", f"more than {MAX_STEPS:,} layers, blocks and iterations differ", span)
 
     def inner_scope(self, here: Here, flow: Flow | None) -> Scope:
         """Return a scope inside; in a network `in_channels` is what the innermost body is given."""

@@ -37,6 +37,17 @@ class DictValue(Record):
     items: "tuple[tuple[Value, Value], ...]"
 
 
+def items_in(value: "Value") -> int:
+    """Return how many values stand in a value, itself included; big ones are never built."""
+    match value:
+        case ListValue(items=items):
+            return 1 + sum(map(items_in, items))
+        case DictValue(items=pairs):
+            return 1 + sum(items_in(key) + items_in(held) for key, held in pairs)
+        case _:
+            return 1
+
+
 Value: TypeAlias = Number | bool | str | ListValue | DictValue | BlockValue | LayerValue
 
 

@@ -144,7 +144,8 @@ def read_text(path: Path, shown: str, span: Span | None) -> str:
                 return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
             problem = f"`{shown}` is larger than {MAX_FILE_BYTES // 1024} KiB"
         else:
-            problem = f"there is no file `{shown}`"
+            what = "is a folder, not a spec" if path.is_dir() else "does not exist"
+            problem = f"`{shown}` {what}"
     except UnicodeDecodeError:
         problem = f"`{shown}` is not UTF-8 text"
     except (OSError, ValueError) as error:
