@@ -32,7 +32,7 @@ def build(settings, parameters="", call="quick") -> tuple[Any, list[Any]]:
     assert isinstance(node, tree.Call)
     diagnostics = Diagnostics()
     recipe = build_recipe(declaration, node, Scope(file), Scope(file), diagnostics)
-    return recipe, diagnostics.found
+    return recipe, list(diagnostics.found)
 
 
 def with_(**settings):
