@@ -54,10 +54,23 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
         "",
         *((*_paragraph(f"Arguments: {arguments}.", 0), "") if arguments else ()),
         "Change the spec, not this file, and run",
-        f"    {docstring_text(header.command)}",
+        *_command(header.command),
         "",
         f"{count}{sharing} for inputs {shape_of(network.input)}.",
     )
+
+
+def _command(command: str) -> Iterator[str]:
+    """Yield the lines of a command; one that is continued can be pasted as it stands."""
+    line, indent = "", " " * INDENT
+    for index, word in enumerate(docstring_text(command).split(" --")):
+        option = f" --{word}" if index else word
+        if line and len(indent) + len(line) + len(option) + len(" \\") > WIDTH:
+            yield f"{indent}{line} \\"
+            line, indent = option.lstrip(), " " * 2 * INDENT
+        else:
+            line += option
+    yield f"{indent}{line}"
 
 
 def _file(network: Network) -> str:

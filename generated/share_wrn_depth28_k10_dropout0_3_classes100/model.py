@@ -3,7 +3,8 @@
 Arguments: depth = 28, k = 10, dropout = 0.3, classes = 100.
 
 Change the spec, not this file, and run
-    archdsl compile specs/share_wrn.arch --set depth=28 --set k=10 --set dropout=0.3 --set classes=100
+    archdsl compile specs/share_wrn.arch --set depth=28 --set k=10 --set dropout=0.3 \
+        --set classes=100
 
 26,860,084 parameters (36,536,884 without sharing) for inputs (3, 32, 32).
 """

@@ -341,6 +341,18 @@ def test_the_header_says_what_it_is_and_how_to_make_it_again():
     assert "without sharing) for inputs (3, 16, 16)." in head
 
 
+def test_a_long_command_is_continued_so_that_it_can_be_pasted():
+    arguments = {f"argument_{letter}": "1000" for letter in "abcdefg"}
+    parameters = ", ".join(f"{name} = 1" for name in arguments)
+    text = f"network net({parameters}) {{\ninput(3, 8, 8)\nconv3x3(4)\n}}"
+    found = source_of(compile_text(text, arguments=arguments), "net")
+    assert max(map(len, found.splitlines())) <= 100
+    assert " \\\n        --set argument_" in found
+    head = ast.get_docstring(ast.parse(found))
+    assert head is not None
+    assert all(f"--set {name}=1000" in head for name in arguments)
+
+
 def test_shapes_are_told_where_they_change():
     found = code(*SPECS["stages of one block, strided and not"])
     assert "x = self.stem(x)  # (N, 16, 16, 16)\n        x = self.a(x)\n" in found
