@@ -19,6 +19,7 @@ from archdsl.ir.layers import (
     Factor,
     Flatten,
     GroupNorm,
+    InstanceNorm,
     Layer,
     LayerNorm,
     Linear,
@@ -84,6 +85,9 @@ def constructor(node: LayerNode, *, inplace: bool = False) -> Call:
             return _call("nn.Linear", *features, _bias(layer.bias))
         case BatchNorm() | LayerNorm() | GroupNorm() | LocalResponseNorm():
             return _norm(node, layer)
+        case InstanceNorm(affine=affine):
+            flags = [_flag("affine", "True")] if affine else []
+            return _call("nn.InstanceNorm2d", _hole(node, "num_features"), _eps(node), *flags)
         case Pool() | AdaptivePool():
             return _pool(node, layer)
         case Activation():

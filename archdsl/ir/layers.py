@@ -74,6 +74,14 @@ class GroupNorm(Record, kw_only=True):
     eps: float = 1e-5
 
 
+class InstanceNorm(Record, kw_only=True):
+    """Normalization of each channel over the positions of one example (Ulyanov et al. 2016)."""
+
+    num_features: int
+    affine: bool = False  # scale and offset are parameters
+    eps: float = 1e-5
+
+
 class LocalResponseNorm(Record, kw_only=True):
     """Division by a sum of squares over `size` neighbouring channels."""
 
@@ -237,6 +245,7 @@ Layer: TypeAlias = (
     | BatchNorm
     | LayerNorm
     | GroupNorm
+    | InstanceNorm
     | LocalResponseNorm
     | Pool
     | AdaptivePool
@@ -286,6 +295,8 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             return (*(_scale_and_offset(n) if affine else ()), *_moments(n))
         case LayerNorm(num_features=n) | GroupNorm(num_features=n):
             return _scale_and_offset(n)
+        case InstanceNorm(num_features=n, affine=affine):
+            return _scale_and_offset(n) if affine else ()
         case PReLU(num_parameters=n) | Scale(num_features=n):
             return (Tensor("weight", (n,)),)
         case (

@@ -16,6 +16,7 @@ from archdsl.ir.layers import (
     Factor,
     Flatten,
     GroupNorm,
+    InstanceNorm,
     Layer,
     LayerNorm,
     Linear,
@@ -88,6 +89,11 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
             return given
         case ChannelSplit(parts=parts):
             return FeatureMap(given.channels // parts, given.size)
+        case InstanceNorm():
+            if _size(given) == (1, 1):
+                message = "each channel is normalized over its pixels, and there is only one"
+                raise ShapeError(message)
+            return given
         case GroupNorm() | LocalResponseNorm() | ChannelShuffle():
             return FeatureMap(given.channels, _size(given))
         case Conv() | ConvTranspose() | Pool() | AdaptivePool() | Pad() | Upsample():

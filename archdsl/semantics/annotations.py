@@ -180,7 +180,11 @@ def _share(call: tree.Call, scope: Scope) -> Share:
 def _selector(name: tree.Name) -> str:
     split = split_word(name.text)
     if split is not None and split[0] not in ("conv", "conv_transpose", "linear"):
-        what = "normalization is" if split[0] in ("bn", "layernorm", "groupnorm") else "that is"
+        what = (
+            "normalization is"
+            if split[0] in ("bn", "layernorm", "groupnorm", "instancenorm")
+            else "that is"
+        )
         help_ = "share `conv`, `conv_transpose` or `linear` layers"
         fail("E506", f"`{name.text}` cannot be shared: {what} never shared", name.span, help_)
     return name.text

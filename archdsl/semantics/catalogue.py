@@ -21,6 +21,7 @@ from archdsl.ir.layers import (
     Factor,
     Flatten,
     GroupNorm,
+    InstanceNorm,
     Layer,
     LayerNorm,
     Linear,
@@ -288,6 +289,15 @@ def _groupnorm(use: Use, flow: Flow, _: Facts) -> Built:
     return Built(layer, (_write("num_groups", groups), _write("num_features", flow.channels)))
 
 
+def _instancenorm(use: Use, flow: Flow, _: Facts) -> Built:
+    layer = InstanceNorm(
+        num_features=int(flow.channels.value),
+        affine=use.arguments.flag("affine"),
+        eps=use.arguments.real("eps"),
+    )
+    return Built(layer, (_write("num_features", flow.channels),))
+
+
 def _local_response_norm(use: Use, _: Flow, __: Facts) -> Built:
     a = use.arguments
     layer = LocalResponseNorm(
@@ -454,6 +464,7 @@ ROWS: dict[str, Row] = {
     "linear": Row((count("out_features"), _BIAS), _linear),
     "bn": Row((_EPS, _number("momentum", "0.1", Kind.SHARE)), _bn),
     "layernorm": Row((_EPS,), _layernorm),
+    "instancenorm": Row((Parameter("affine", Kind.FLAG, default=False), _EPS), _instancenorm),
     "groupnorm": Row((count("groups"), _EPS), _groupnorm),
     "local_response_norm": Row(
         (

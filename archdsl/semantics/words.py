@@ -10,6 +10,7 @@ PLAIN_WORDS = (
     "bn",
     "layernorm",
     "groupnorm",
+    "instancenorm",
     "local_response_norm",
     *(str(kind) for kind in ActivationKind),
     "prelu",
@@ -27,7 +28,8 @@ PLAIN_WORDS = (
 )
 WEIGHTLESS_WORDS = frozenset(
     {*KERNEL_WORDS, *PLAIN_WORDS}
-    - {"conv", "conv_transpose", "linear", "bn", "layernorm", "groupnorm", "prelu", "scale"}
+    - {"conv", "conv_transpose", "linear", "bn", "layernorm", "groupnorm", "instancenorm"}
+    - {"prelu", "scale"}
 )
 _KERNEL = re.compile(r"(conv_transpose|conv|maxpool|avgpool)([1-9][0-9]{0,2})x([1-9][0-9]{0,2})")
 
