@@ -41,11 +41,34 @@ def _inside(node: Node) -> Node:
             )
             form = Form.WRITTEN if written else Form.SEQUENTIAL
             return replace(node, form=form, body=_written(body) if written else _sequential(body))
+        case Stage(items=items) if any(_borrows_itself(item.node) for item in items):
+            return _as_part(node)
         case Stage(items=items):
             form = Form.WRITTEN if node.owned or borrowed(node) else Form.SEQUENTIAL
             return replace(node, form=form, items=tuple(_indexed(items)))
         case LayerNode() | Residual() | Combine():
             return node
+
+
+def _borrows_itself(node: Node) -> bool:
+    return isinstance(node, LayerNode) and node.shared is not None
+
+
+def _as_part(stage: Stage) -> Part:
+    """Return a written-out stage as a class of its own.
+
+    A layer that borrows its weight has no module, so members of a list could not go by index.
+    """
+    return Part(
+        kind=stage.kind,
+        label=stage.label,
+        body=_written(tuple(item.node for item in stage.items)),
+        form=Form.WRITTEN,
+        input=stage.input,
+        output=stage.output,
+        owned=stage.owned,
+        span=stage.span,
+    )
 
 
 def _indexed(items: Sequence[Item]) -> Iterator[Item]:
