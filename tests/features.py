@@ -1,0 +1,154 @@
+"""Which features of the language a spec uses, so that tests can tell what random specs reach."""
+
+import re
+
+from archdsl.analyses.walk import root, walk
+from archdsl.ir import layers as ir
+from archdsl.ir.network import Block, Combine, LayerNode, Network, Part, Residual, Shared, Stage
+
+_WORDS = {
+    "let": r"\blet ",
+    "if": r"\bif .* \{",
+    "else": r"\} else",
+    "for": r"\bfor ",
+    "range": r"range\(",
+    "conditional expression": r" then ",
+    "round_to": r"round_to",
+    "lookup": r"\]\[1\]",
+    "require": r"require ",
+    "expect": r"expect ",
+    "layer with annotation": r"^ *(\w+: )?(conv|linear)\S*\(.*\) with ",
+    "share from": r"from = \d",
+    "share strides": r"strides = any",
+    "plain": r"\bplain\b",
+    "trainable": r"\btrainable\b",
+    "bn(learned)": r"bn\(learned\)",
+    "explicit stride of a block": r"= \w*\(.*stride = 2\)",
+}
+
+
+def features(network: Network, text: str) -> set[str]:
+    """Return the features of a spec."""
+    found = {name for name, pattern in _WORDS.items() if re.search(pattern, text, re.MULTILINE)}
+    users: dict[int, set[tuple[int, ...]]] = {}
+    _owned(network.owned, "network", found)
+    for place in walk(root(network)):
+        node = place.node
+        match node:
+            case LayerNode():
+                found |= _layer(node)
+                if node.shared is not None:
+                    users.setdefault(node.shared, set()).add(getattr(node.layer, "stride", ()))
+            case Block():
+                found |= _block(node)
+                _owned(node.owned, "block", found)
+            case Stage():
+                found |= _stage(node)
+                _owned(node.owned, "stage", found)
+            case Part():
+                found |= {f"part {node.kind}", f"part {node.form}"}
+                found |= {"named part"} if node.label else set()
+                _owned(node.owned, "part", found)
+            case Residual():
+                found |= _residual(node)
+            case Combine():
+                found |= _combine(node)
+            case _:
+                pass
+    if any(len(strides) > 1 for strides in users.values()):
+        found.add("shared by several strides")
+    if network.input.size is None:
+        found.add("input of a vector")
+    return found
+
+
+def _owned(owned: tuple[Shared, ...], owner: str, found: set[str]) -> None:
+    for shared in owned:
+        found |= {f"weight owned by {owner}", f"shared {type(shared.layer).__name__}"}
+        found |= {"shared and frozen"} if shared.frozen else set()
+        found |= {"shared with bias"} if shared.layer.bias else set()
+
+
+def _layer(node: LayerNode) -> set[str]:
+    layer, found = node.layer, {f"layer {type(node.layer).__name__}"}
+    found |= {"frozen"} if node.frozen else set()
+    found |= {"named layer"} if node.label else set()
+    found |= {"implied flatten"} if node.implied else set()
+    match layer:
+        case ir.Activation(kind=kind):
+            found.add(f"activation {kind}")
+        case ir.Conv() | ir.ConvTranspose():
+            found |= {f"{type(layer).__name__} {what}" for what in _convolution(layer)}
+        case ir.Pool(kind=kind):
+            found |= {f"{kind} pool"} | ({"ceil mode"} if layer.ceil_mode else set())
+            found |= {"dilated pool"} if layer.dilation != (1, 1) else set()
+            found |= {"count_include_pad"} if layer.count_include_pad else set()
+        case ir.AdaptivePool(kind=kind):
+            found |= {f"adaptive {kind}"} | ({"adaptive size"} if layer.output_size != (1, 1) else set())
+        case ir.BatchNorm():
+            found |= {"bn without scale"} if not layer.affine else set()
+            found |= {"bn of a vector"} if not layer.spatial else set()
+        case ir.StochasticDepth(p=None):
+            found.add("growing drop rate")
+        case ir.Pad(mode=mode):
+            found.add(f"pad {mode}")
+        case ir.Upsample(mode=mode):
+            found.add(f"upsample {mode}")
+        case _:
+            pass
+    return found
+
+
+def _convolution(layer: ir.Conv | ir.ConvTranspose) -> list[str]:
+    tests = {
+        "grouped": layer.groups > 1,
+        "depthwise": layer.groups == layer.in_channels > 1,
+        "dilated": layer.dilation != (1, 1),
+        "asymmetric": layer.kernel_size[0] != layer.kernel_size[1],
+        "strided": layer.stride != (1, 1),
+        "strides differ": layer.stride[0] != layer.stride[1],
+        "bias": layer.bias,
+        "output padding": getattr(layer, "output_padding", (0, 0)) != (0, 0),
+    }
+    return [name for name, holds in tests.items() if holds]
+
+
+def _block(block: Block) -> set[str]:
+    found = {"block"}
+    found |= {"let in a block"} if block.lets else set()
+    found |= {"named block"} if block.label else set()
+    found |= {"block with a stride"} if block.stride.value != 1 else set()
+    inner = [n for n in _below(block) if isinstance(n, Block)]
+    found |= {"block in a block"} if inner else set()
+    found |= {"recursion"} if any(n.declaration == block.declaration for n in inner) else set()
+    found |= {"parts of stages in a block"} if any(isinstance(n, Stage) for n in _below(block)) else set()
+    return found
+
+
+def _below(block: Block) -> list[object]:
+    from archdsl.analyses.walk import Place  # noqa: PLC0415
+
+    return [place.node for place in walk(Place(block, "", 1))]
+
+
+def _stage(stage: Stage) -> set[str]:
+    found = {"run of a for" if stage.label is None else "stage", f"stage {stage.form}"}
+    found |= {"folded run"} if any(item.count > 1 for item in stage.items) else set()
+    found |= {"stage with a stride"} if stage.stride > 1 else set()
+    blocks = {n.declaration for i in stage.items if isinstance(n := i.node, Block)}
+    found |= {"stage written out"} if len(blocks) > 1 else set()
+    return found
+
+
+def _residual(residual: Residual) -> set[str]:
+    found = {"residual projected" if residual.shortcut else "residual identity"}
+    if residual.preactivation:
+        found.add(f"preactivation, {'projected' if residual.shortcut else 'identity'}")
+    return found
+
+
+def _combine(combine: Combine) -> set[str]:
+    found = {str(combine.operator), f"{combine.operator} of {len(combine.branches)}"}
+    found |= {"identity branch"} if any(not b.body for b in combine.branches) else set()
+    nested = [b for b in combine.branches if any(isinstance(n, Combine) for n in b.body)]
+    return found | ({"branches in branches"} if nested else set())

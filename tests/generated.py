@@ -1,0 +1,196 @@
+"""Generated modules in the hands of a test: built, given tensors, and held against their network."""
+
+import copy
+import types
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from archdsl.analyses.tensors import entries, kept
+from archdsl.analyses.walk import root, walk
+from archdsl.ir.network import Combine, LayerNode, Shared
+from archdsl.pipeline import compile_text
+from tests.interpreter import Interpreter
+
+NAME = "drawn_net"
+
+
+def source_of(compilation, name=NAME):
+    """Return the text of model.py."""
+    return compilation.files(name)["model.py"]
+
+
+def load(compilation, name=NAME):
+    """Return the class that builds the network."""
+    module = types.ModuleType(name)
+    exec(compile(source_of(compilation, name), f"{name}/model.py", "exec"), module.__dict__)  # noqa: S102
+    return getattr(module, compilation.class_name(name))
+
+
+def build(network, device="cpu"):
+    """Return a module of a generated class, on a device."""
+    torch.manual_seed(0)
+    with torch.device(device):
+        return network()
+
+
+def scattered(module):
+    """Give every tensor of a module random values near those of a trained net; return it, in float64."""
+    generator = torch.Generator().manual_seed(1)
+    module = module.double()
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
+            if name.endswith("running_var"):
+                tensor.copy_(noise + 0.5)
+            elif tensor.ndim == 1 and tensor.is_floating_point():
+                tensor.add_(0.4 * noise - 0.2)
+    return module
+
+
+def example(network, batch=2):
+    """Return an input."""
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(batch, *network.input.shape, generator=generator, dtype=torch.float64)
+
+
+# ---------------------------------------------------------------- properties
+
+
+def check_state(module, compilation):
+    """Keys, shapes, order and kind of every tensor are those of `--tensors`, and their sum its total."""
+    rows = list(entries(compilation.network))
+    expected = [(row.name, row.shape) for row in rows]
+    assert [(key, tuple(t.shape)) for key, t in module.state_dict().items()] == expected
+    parameters = dict(module.named_parameters())
+    assert list(parameters) == [row.name for row in rows if row.kind == "parameter"]
+    learned = [name for name, p in parameters.items() if p.requires_grad]
+    assert learned == [row.name for row in rows if row.learned]
+    sums = compilation.counts.sums
+    assert sum(p.numel() for p in parameters.values()) == sums.total
+    assert sum(p.numel() for p in parameters.values() if p.requires_grad) == sums.learned
+    assert sum(b.numel() for b in module.buffers()) == sums.buffers
+
+
+def check_macs(module, compilation):
+    """FlopCounterMode counts twice the MACs; on the meta device, so that any size is cheap."""
+    image = torch.zeros(1, *compilation.network.input.shape, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        output = module.eval()(image)
+    counted = counter.get_flop_counts().get("Global", {})
+    known = {"aten.convolution", "aten.addmm", "aten.mm"}
+    assert {str(operation).removesuffix(".default") for operation in counted} <= known
+    assert counter.get_total_flops() == 2 * compilation.counts.sums.macs
+    assert tuple(output.shape[1:]) == compilation.network.output.shape
+
+
+def part_calls(module, run):
+    """Return what `run` gives, and (name, output shape) of each call of a direct child of the module."""
+    calls = []
+    hooks = [
+        child.register_forward_hook(lambda *a, name=name: calls.append((name, tuple(a[2].shape[1:]))))
+        for name, child in module.named_children()
+    ]
+    try:
+        return run(), calls
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def check_parts(calls, compilation):
+    """Every direct part has its announced output, in order.
+
+    A layer may be written as a function (a flatten, a borrowed weight), and branches at the top are
+    no module: such calls are not seen.
+    """
+    parts = [node for node in compilation.network.body if not isinstance(node, Combine)]
+    seen = {name for name, _ in calls}
+    announced = [(node.name, node.output.shape) for node in parts if node.name in seen]
+    names = {node.name for node in parts}
+    assert [call for call in calls if call[0] in names] == announced
+    for node in parts:
+        assert node.name in seen or isinstance(node, LayerNode) or not node.body, node.name
+
+
+def check_forward(module, compilation):
+    """A forward gives the announced shapes and what the network means, and leaves its input alone."""
+    network = compilation.network
+    module = scattered(module).eval()
+    image = example(network)
+    given = image.clone()
+    with torch.no_grad():
+        output, calls = part_calls(module, lambda: module(image))
+        meaning = Interpreter(network, module.state_dict())
+        expected = meaning(given)
+    check_parts(calls, compilation)
+    assert output.shape[1:] == network.output.shape
+    assert torch.isfinite(expected).all()
+    assert torch.allclose(output, expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max()) + 1e-12)
+    assert torch.equal(image, given)
+
+
+def check_folding(compilation, text, arguments):
+    """The network written out block by block has the same tensors, counts, parts and code's meaning."""
+    unfolded = compile_text(text, arguments=arguments, fold=False)
+    assert list(entries(unfolded.network)) == list(entries(compilation.network))
+    assert unfolded.counts.sums == compilation.counts.sums
+    assert unfolded.counts.parts == compilation.counts.parts
+    assert unfolded.network.output == compilation.network.output
+    return unfolded
+
+
+def check_copies(module):
+    """A copy and a round trip through `state_dict` keep every tensor, each once."""
+    copied = copy.deepcopy(module)
+    state = module.state_dict()
+    assert len({t.data_ptr() for t in state.values() if t.numel()}) == sum(
+        1 for t in state.values() if t.numel()
+    )
+    with torch.no_grad():
+        for parameter in copied.parameters():
+            parameter.zero_()
+    copied.load_state_dict(state, strict=True)
+    for name, tensor in copied.state_dict().items():
+        assert torch.equal(tensor, state[name])
+        assert tensor.data_ptr() != state[name].data_ptr() or not tensor.numel()
+
+
+def train_step(module, compilation):
+    """Train a step; every learned tensor gets a finite gradient, and nothing that is frozen moves.
+
+    Return the parameters that moved.
+    """
+    module = module.double().train()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    # torch 2.13 crashes in the backward of a GroupNorm whose channels-last input needs no gradient
+    image = example(compilation.network, batch=3).requires_grad_()
+    output = module(image)
+    assert output.shape == (3, *compilation.network.output.shape)
+    learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    if learned:
+        direction = torch.randn(output.shape, dtype=output.dtype)
+        (output * direction).sum().backward()
+        torch.optim.SGD(learned.values(), lr=0.1).step()
+    after = module.state_dict()
+    for name, parameter in learned.items():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        told = parameter.grad.abs().max() > 1e-6 * before[name].abs().max()
+        assert not told or not torch.equal(after[name], before[name]), name
+    frozen = frozen_tensors(compilation.network)
+    assert {n for n, p in module.named_parameters() if n not in learned} <= frozen
+    for name in frozen:
+        assert torch.equal(after[name], before[name]), name
+    assert all(p.grad is None for p in module.parameters() if not p.requires_grad)
+    return {name for name in learned if not torch.equal(after[name], before[name])}
+
+
+def frozen_tensors(network):
+    """Return the names of what frozen layers keep, moments included."""
+    return {
+        f"{place.name}.{tensor.name}"
+        for place in walk(root(network), unfold=True)
+        if isinstance(place.node, LayerNode | Shared) and place.node.frozen
+        for tensor in kept(place)
+    }

@@ -1,0 +1,187 @@
+"""What a network means, computed straight from it: the judge of generated code.
+
+Nothing of archdsl/emit/ is used here: layers are applied with torch's functions, in evaluation mode,
+to the tensors of a `state_dict` that are found by name.
+"""
+
+from typing import assert_never
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from archdsl.ir import layers as ir
+from archdsl.ir.network import (
+    Block,
+    Combine,
+    Form,
+    LayerNode,
+    Network,
+    Part,
+    Residual,
+    Stage,
+)
+
+
+class Interpreter:
+    """Applies a network to an input, with the tensors of a `state_dict`."""
+
+    def __init__(self, network, tensors):
+        self.network = network
+        self.tensors = tensors
+        self.calls = []  # (name, output shape) of the network's direct parts, in order
+
+    def __call__(self, x):
+        held = self._owned(self.network, "", {})
+        for node in self.network.body:
+            x = self._direct(node, x, held)
+        return x
+
+    def _direct(self, node, x, held):
+        match node:
+            case Residual() | Combine():
+                return self._apply(node, "", x, held)
+            case _:
+                x = self._apply(node, node.name, x, held)
+                if not (isinstance(node, LayerNode) and node.implied):
+                    self.calls.append((node.name, tuple(x.shape[1:])))
+                return x
+
+    def _owned(self, owner: Network | Stage | Block | Part, name, held):
+        """Return where the shared weights are, below this owner."""
+        return held | {s.id: _join(name, s.name) for s in owner.owned}
+
+    def _apply(self, node, name, x, held):
+        """Apply the node of this name to x."""
+        match node:
+            case LayerNode():
+                where = name if node.shared is None else held[node.shared]
+                return self._layer(node.layer, where, x)
+            case Block(body=body) | Part(body=body):
+                held = self._owned(node, name, held)
+                return self._body(body, name, x, held)
+            case Stage():
+                return self._stage(node, name, x, held)
+            case Residual():
+                return self._residual(node, name, x, held)
+            case Combine(branches=branches):
+                found = [self._apply(b, _join(name, b.name), x, held) for b in branches]
+                return _together(node.operator, found)
+            case _:
+                assert_never(node)
+
+    def _body(self, body, name, x, held):
+        for node in body:
+            inner = name if isinstance(node, Residual | Combine) else _join(name, node.name)
+            x = self._apply(node, inner, x, held)
+        return x
+
+    def _stage(self, stage, name, x, held):
+        held = self._owned(stage, name, held)
+        prefix = _join(name, "blocks") if stage.form is Form.WRITTEN else name
+        index = 0
+        for item in stage.items:
+            for _ in range(item.count):
+                x = self._apply(item.node, _join(prefix, str(index)), x, held)
+                index += 1
+        return x
+
+    def _residual(self, node, name, x, held):
+        entered = self._body(node.preactivation, name, x, held)
+        out = self._body(node.residual, name, entered, held)
+        if not node.changes_shape:
+            return out + x
+        start = entered if node.preactivation else x
+        return out + self._apply(node.shortcut, _join(name, node.shortcut.name), start, held)
+
+    def _layer(self, layer, name, x):
+        match layer:
+            case ir.Conv():
+                weight, bias = self._weight(layer, name)
+                kept = layer.stride, layer.padding, layer.dilation, layer.groups
+                return F.conv2d(x, weight, bias, *kept)
+            case ir.ConvTranspose():
+                weight, bias = self._weight(layer, name)
+                kept = layer.stride, layer.padding, layer.output_padding
+                return F.conv_transpose2d(x, weight, bias, *kept, layer.groups, layer.dilation)
+            case ir.Linear():
+                return F.linear(x, *self._weight(layer, name))
+            case ir.BatchNorm():
+                scale = (self._get(name, "weight"), self._get(name, "bias")) if layer.affine else ()
+                moments = self._get(name, "running_mean"), self._get(name, "running_var")
+                return F.batch_norm(x, *moments, *scale, eps=layer.eps)
+            case ir.LayerNorm():
+                scale = self._get(name, "weight"), self._get(name, "bias")
+                found = F.layer_norm(x.movedim(1, -1), (x.shape[1],), *scale, eps=layer.eps)
+                return found.movedim(-1, 1)
+            case ir.GroupNorm():
+                scale = self._get(name, "weight"), self._get(name, "bias")
+                return F.group_norm(x, layer.num_groups, *scale, eps=layer.eps)
+            case ir.InstanceNorm(affine=affine):
+                names = ("weight", "bias") if affine else ()
+                scale = {each: self._get(name, each) for each in names}
+                return F.instance_norm(x, **scale, eps=layer.eps)
+            case ir.PReLU():
+                return F.prelu(x, self._get(name, "weight"))
+            case ir.Scale():
+                return x * self._get(name, "weight").view(-1, *(1 for _ in x.shape[2:]))
+            case _:
+                return _plain(layer, x)
+
+    def _weight(self, layer, name):
+        return self._get(name, "weight"), self._get(name, "bias") if layer.bias else None
+
+    def _get(self, name, tensor):
+        return self.tensors[_join(name, tensor)]
+
+
+def _join(prefix, name):
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _together(operator, found):
+    total = found[0]
+    if operator == "concat":
+        return torch.cat(found, 1)
+    for other in found[1:]:
+        total = total + other if operator == "sum" else total * other
+    return total
+
+
+def _plain(layer, x):
+    """Apply a layer that keeps nothing."""
+    match layer:
+        case ir.LocalResponseNorm():
+            return F.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k)
+        case ir.Pool(kind=ir.PoolKind.MAX):
+            window = layer.kernel_size, layer.stride, layer.padding, layer.dilation
+            return F.max_pool2d(x, *window, ceil_mode=layer.ceil_mode)
+        case ir.Pool():
+            window = layer.kernel_size, layer.stride, layer.padding
+            return F.avg_pool2d(x, *window, layer.ceil_mode, layer.count_include_pad)
+        case ir.AdaptivePool(kind=kind, output_size=size):
+            pool = F.adaptive_max_pool2d if kind is ir.PoolKind.MAX else F.adaptive_avg_pool2d
+            return pool(x, size)
+        case ir.Activation(kind=kind, slope=slope):
+            function = torch.tanh if kind == "tanh" else getattr(F, kind)
+            return function(x) if slope is None else function(x, slope)
+        case ir.Dropout() | ir.StochasticDepth():
+            return x
+        case ir.Flatten():
+            return x.flatten(1)
+        case ir.Pad(left=left, right=right, top=top, bottom=bottom, mode=mode):
+            mode = "constant" if mode == "zeros" else mode
+            return F.pad(x, (left, right, top, bottom), mode=mode)
+        case ir.ChannelShuffle(groups=groups):
+            grouped = x.unflatten(1, (groups, x.shape[1] // groups))
+            return grouped.transpose(1, 2).flatten(1, 2)
+        case ir.ChannelSplit(parts=parts, part=part):
+            return x.chunk(parts, 1)[part]
+        case ir.Upsample(factor=factor, mode=mode):
+            return F.interpolate(x, scale_factor=factor, mode=str(mode))
+        case ir.PixelShuffle(factor=factor):
+            return F.pixel_shuffle(x, factor)
+        case ir.Factor(value=value):
+            return x * value
+        case _:
+            message = f"{layer} has no rule here"
+            raise AssertionError(message)
