@@ -130,7 +130,8 @@ def _share_key(
         if not matches(scope.annotation, layer, label):
             continue
         scope.matched = True
-        if context.index < scope.annotation.start:
+        index = context.index if context.level > scope.level else 1  # in a run inside its scope
+        if index < scope.annotation.start:
             return None
         geometry = _geometry(layer, any_stride=scope.annotation.any_stride)
         keys = elaboration.share_keys
