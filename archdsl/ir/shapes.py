@@ -94,7 +94,13 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
                 message = "each channel is normalized over its pixels, and there is only one"
                 raise ShapeError(message)
             return given
-        case GroupNorm() | LocalResponseNorm() | ChannelShuffle():
+        case GroupNorm(num_groups=groups):
+            height, width = _size(given)
+            if given.channels * height * width == groups:
+                message = "each group is normalized over its values, and there is only one"
+                raise ShapeError(message)
+            return given
+        case LocalResponseNorm() | ChannelShuffle():
             return FeatureMap(given.channels, _size(given))
         case Conv() | ConvTranspose() | Pool() | AdaptivePool() | Pad() | Upsample():
             return _spatial(layer, given.channels, _size(given))
