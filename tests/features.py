@@ -84,7 +84,9 @@ def _layer(node: LayerNode) -> set[str]:
             found |= {"dilated pool"} if layer.dilation != (1, 1) else set()
             found |= {"count_include_pad"} if layer.count_include_pad else set()
         case ir.AdaptivePool(kind=kind):
-            found |= {f"adaptive {kind}"} | ({"adaptive size"} if layer.output_size != (1, 1) else set())
+            found |= {f"adaptive {kind}"} | (
+                {"adaptive size"} if layer.output_size != (1, 1) else set()
+            )
         case ir.BatchNorm():
             found |= {"bn without scale"} if not layer.affine else set()
             found |= {"bn of a vector"} if not layer.spatial else set()
@@ -121,12 +123,16 @@ def _block(block: Block) -> set[str]:
     inner = [n for n in _below(block) if isinstance(n, Block)]
     found |= {"block in a block"} if inner else set()
     found |= {"recursion"} if any(n.declaration == block.declaration for n in inner) else set()
-    found |= {"parts of stages in a block"} if any(isinstance(n, Stage) for n in _below(block)) else set()
+    found |= (
+        {"parts of stages in a block"}
+        if any(isinstance(n, Stage) for n in _below(block))
+        else set()
+    )
     return found
 
 
 def _below(block: Block) -> list[object]:
-    from archdsl.analyses.walk import Place  # noqa: PLC0415
+    from archdsl.analyses.walk import Place
 
     return [place.node for place in walk(Place(block, "", 1))]
 

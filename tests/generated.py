@@ -1,4 +1,4 @@
-"""Generated modules in the hands of a test: built, given tensors, and held against their network."""
+"""Generated modules in the hands of a test: built, given tensors, held against their network."""
 
 import copy
 import types
@@ -23,7 +23,7 @@ def source_of(compilation, name=NAME):
 def load(compilation, name=NAME):
     """Return the class that builds the network."""
     module = types.ModuleType(name)
-    exec(compile(source_of(compilation, name), f"{name}/model.py", "exec"), module.__dict__)  # noqa: S102
+    exec(compile(source_of(compilation, name), f"{name}/model.py", "exec"), module.__dict__)
     return getattr(module, compilation.class_name(name))
 
 
@@ -35,7 +35,7 @@ def build(network, device="cpu"):
 
 
 def scattered(module):
-    """Give every tensor of a module random values near those of a trained net; return it, in float64."""
+    """Return the module in float64, its tensors moved away from where they begin."""
     generator = torch.Generator().manual_seed(1)
     module = module.double()
     with torch.no_grad():
@@ -58,7 +58,7 @@ def example(network, batch=2):
 
 
 def check_state(module, compilation):
-    """Keys, shapes, order and kind of every tensor are those of `--tensors`, and their sum its total."""
+    """Keys, shapes, order and kinds are those of `--tensors`, and their sum is the total."""
     rows = list(entries(compilation.network))
     expected = [(row.name, row.shape) for row in rows]
     assert [(key, tuple(t.shape)) for key, t in module.state_dict().items()] == expected
@@ -85,10 +85,12 @@ def check_macs(module, compilation):
 
 
 def part_calls(module, run):
-    """Return what `run` gives, and (name, output shape) of each call of a direct child of the module."""
+    """Return what `run` gives, and (name, output shape) of each call of a direct child."""
     calls = []
     hooks = [
-        child.register_forward_hook(lambda *a, name=name: calls.append((name, tuple(a[2].shape[1:]))))
+        child.register_forward_hook(
+            lambda *a, name=name: calls.append((name, tuple(a[2].shape[1:])))
+        )
         for name, child in module.named_children()
     ]
     try:
@@ -114,7 +116,7 @@ def check_parts(calls, compilation):
 
 
 def check_forward(module, compilation):
-    """A forward gives the announced shapes and what the network means, and leaves its input alone."""
+    """A forward gives the announced shapes and the network's meaning; its input stays as it is."""
     network = compilation.network
     module = scattered(module).eval()
     image = example(network)
@@ -126,12 +128,14 @@ def check_forward(module, compilation):
     check_parts(calls, compilation)
     assert output.shape[1:] == network.output.shape
     assert torch.isfinite(expected).all()
-    assert torch.allclose(output, expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max()) + 1e-12)
+    assert torch.allclose(
+        output, expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max()) + 1e-12
+    )
     assert torch.equal(image, given)
 
 
 def check_folding(compilation, text, arguments):
-    """The network written out block by block has the same tensors, counts, parts and code's meaning."""
+    """The network written out block by block has the same tensors, counts and parts."""
     unfolded = compile_text(text, arguments=arguments, fold=False)
     assert list(entries(unfolded.network)) == list(entries(compilation.network))
     assert unfolded.counts.sums == compilation.counts.sums

@@ -1,7 +1,7 @@
 """What a network means, computed straight from it: the judge of generated code.
 
-Nothing of archdsl/emit/ is used here: layers are applied with torch's functions, in evaluation mode,
-to the tensors of a `state_dict` that are found by name.
+Nothing of archdsl/emit/ is used here: layers are applied with torch's functions, in evaluation
+mode, to the tensors of a `state_dict` that are found by name.
 """
 
 from typing import assert_never
@@ -120,6 +120,9 @@ class Interpreter:
                 names = ("weight", "bias") if affine else ()
                 scale = {each: self._get(name, each) for each in names}
                 return F.instance_norm(x, **scale, eps=layer.eps)
+            case ir.InstanceNorm():
+                scale = (self._get(name, "weight"), self._get(name, "bias")) if layer.affine else ()
+                return F.instance_norm(x, None, None, *scale, eps=layer.eps)
             case ir.PReLU():
                 return F.prelu(x, self._get(name, "weight"))
             case ir.Scale():

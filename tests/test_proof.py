@@ -2,6 +2,9 @@
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
+
+from archdsl.diagnostics import SpecError
+from archdsl.pipeline import compile_text
 from tests.generated import (
     build,
     check_copies,
@@ -14,15 +17,17 @@ from tests.generated import (
 )
 from tests.strategies import specs
 
-from archdsl.diagnostics import SpecError
-from archdsl.pipeline import compile_text
-
 STEADY = settings(
     max_examples=300,
     derandomize=True,  # the same specs on every run
     database=None,
     deadline=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+        HealthCheck.too_slow,
+        HealthCheck.large_base_example,
+    ],
 )
 RANDOM = settings(
     STEADY, max_examples=3_000, derandomize=False, phases=[Phase.generate, Phase.shrink]
@@ -34,7 +39,7 @@ def prove(spec):
     try:
         compilation = compile_text(spec.text, arguments=spec.arguments)
     except SpecError:
-        assume(False)  # noqa: FBT003
+        assume(False)
         return
     assert compilation.network.output.shape == spec.output
     check_folding(compilation, spec.text, spec.arguments)

@@ -1,201 +1,11 @@
-"""Pieces of random specs: text that knows by itself what it makes of a feature map.
+"""Layers and branches as pieces: what each makes of a feature map, written a second time."""
 
-The rules of shape here are written a second time, from the reference and not from the compiler, so
-that a drawn spec is nearly always a valid one and its output is known before it is compiled.
-"""
-
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, prod
 
-MOST_CHANNELS, MOST_PIXELS, MOST_LAYERS = 64, 24, 220
-
-
-class Unfit(Exception):
-    """A piece cannot stand where it was tried."""
-
-
-@dataclass(frozen=True)
-class Map:
-    """What flows: [channels, height, width] or [channels], and the strides passed on the way."""
-
-    channels: int
-    size: tuple[int, int] | None
-    reduction: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
-
-    @property
-    def shape(self):
-        return (self.channels, *(self.size or ()))
-
-    def pixels(self):
-        if self.size is None:
-            raise Unfit
-        return self.size
-
-    def restarted(self):
-        return Map(self.channels, self.size)
-
-    def passed(self, vertical, horizontal):
-        reduction = self.reduction[0] * vertical, self.reduction[1] * horizontal
-        return replace(self, reduction=reduction)
-
-
-class Env:
-    """Names and values at a place, and which of them were asked for."""
-
-    def __init__(self, values=(), parent=None):
-        self.values = dict(values)
-        self.parent = parent
-        self.used = set()
-
-    def __getitem__(self, name):
-        if name in self.values:
-            self.used.add(name)
-            return self.values[name]
-        if self.parent is None:
-            raise Unfit
-        return self.parent[name]
-
-    def child(self, **values):
-        return Env(values, self)
-
-    def names(self):
-        return {**(self.parent.names() if self.parent else {}), **self.values}
-
-
-@dataclass
-class Trace:
-    """What a spec comes to while a piece is applied: bounds on it, and what `share` could name."""
-
-    named: list[tuple[str, ...]] = field(default_factory=list)  # for each layer, what selects it
-    layers: int = 0
-    depth: int = 0
-
-    def count(self, selectors=()):
-        self.layers += 1
-        self.named += [tuple(selectors)] if selectors else []
-        if self.layers > MOST_LAYERS:
-            raise Unfit
-
-    @property
-    def selectors(self):
-        """What a `share` around it all could select, each as often as it would match."""
-        return [selector for names in self.named for selector in names]
-
-
-@dataclass(frozen=True)
-class Value:
-    """An expression: its text, and its value where names have values."""
-
-    text: str
-    of: Callable[[Env], object]
-    atom: bool = True
-
-    @property
-    def tight(self):
-        """The text as an operand."""
-        return self.text if self.atom else f"({self.text})"
-
-
-def constant(value):
-    """Return a literal."""
-    if isinstance(value, bool):
-        return Value(str(value).lower(), lambda _: value)
-    if isinstance(value, list):
-        return Value(f"[{', '.join(map(str, value))}]", lambda _: value)
-    return Value(str(value), lambda _: value)
-
-
-def variable(name):
-    return Value(name, lambda env: env[name])
-
-
-def number(value, env, least=1, most=MOST_CHANNELS):
-    """Return a value as the integer it must be."""
-    found = value.of(env)
-    if isinstance(found, bool) or not isinstance(found, int | Fraction):
-        raise Unfit
-    if found != int(found) or not least <= found <= most:
-        raise Unfit
-    return int(found)
-
-
-def pair(value, env, least=1, most=16):
-    """Return a value as (height, width)."""
-    found = value.of(env)
-    if isinstance(found, list):
-        first, second = found
-        return first, second
-    return (number(value, env, least, most),) * 2
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Lines of a spec and what they make of a map.
-
-    `inline` pieces may share a line with others like them.
-    """
-
-    lines: tuple[str, ...]
-    apply: Callable[[Env, Map, Trace], Map]
-    inline: bool = False
-
-
-@dataclass(frozen=True)
-class Body:
-    """Pieces in a row."""
-
-    pieces: tuple[Piece, ...]
-    wide: bool = True  # short pieces share lines
-
-    def apply(self, env, given, trace):
-        for piece in self.pieces:
-            given = piece.apply(env, given, trace)
-            if given.channels > MOST_CHANNELS or max(given.size or (0,)) > MOST_PIXELS:
-                raise Unfit
-        return given
-
-    def lines(self):
-        """Return its lines without braces."""
-        found, run = [], []
-        for piece in self.pieces:
-            if piece.inline and self.wide and len(run) < 4:
-                run.append(piece.lines[0])
-                continue
-            if run:
-                found.append(" ".join(run))
-            run = [piece.lines[0]] if piece.inline else []
-            found += () if piece.inline else piece.lines
-        return (*found, " ".join(run)) if run else tuple(found)
-
-    def braced(self, before):
-        """Return `before { .. }`."""
-        if all(piece.inline for piece in self.pieces) and len(self.pieces) < 5:
-            inside = " ".join(piece.lines[0] for piece in self.pieces)
-            return (f"{before} {{ {inside} }}" if inside else f"{before} {{ }}",)
-        return (f"{before} {{", *(f"    {line}" for line in self.lines()), "}")
-
-
-def hiding(apply, said):
-    """Return the piece's rule where a `share` in an annotation takes layers from those around it."""
-    taken = {name for inside in re.findall(r"share\(([^)]*)\)", said) for name in _names(inside)}
-    if not taken:
-        return apply
-
-    def applied(env, given, trace):
-        before = len(trace.named)
-        found = apply(env, given, trace)
-        trace.named[before:] = [n for n in trace.named[before:] if not taken.intersection(n)]
-        return found
-
-    return applied
-
-
-def _names(inside):
-    return [name for name in inside.split(", ") if "=" not in name]
-
+from tests.drawing.pieces import Map, Piece, Unfit, Value, number, pair
 
 # ---------------------------------------------------------------- layers
 
@@ -211,11 +21,11 @@ def layer(text, rule, selectors=()):
 
 
 def same(text, *, spatial=False):
-    """Return a layer that keeps the shape."""
+    """Return a layer that keeps the shape; a `spatial` one needs pixels, and more than one."""
 
     def rule(_, given):
-        if spatial:
-            given.pixels()
+        if spatial and given.pixels() == (1, 1):
+            raise Unfit
         return given
 
     return layer(text, rule)
@@ -279,7 +89,7 @@ def conv(word, out, geometry, groups, extra, *, label=None):
 def conv_transpose(word, out, geometry, groups, output_padding, extra, *, label=None):
     """Return a transposed convolution."""
     named = {"groups": groups, "output_padding": output_padding}
-    arguments = [out.text] + geometry.given()
+    arguments = [out.text, *geometry.given()]
     arguments += [f"{name} = {value.text}" for name, value in named.items() if value] + extra
 
     def axis(size, kernel, stride, padding, dilation, more):
@@ -363,8 +173,9 @@ def divided(text, by):
     """Return a layer that keeps the shape and whose number divides the channels."""
 
     def rule(env, given):
-        given.pixels()
-        if given.channels % number(by, env):
+        height, width = given.pixels()
+        groups = number(by, env)
+        if given.channels % groups or given.channels * height * width == groups:
             raise Unfit
         return given
 
@@ -421,7 +232,9 @@ def together(operator: str, maps: Sequence[Map]) -> Map:
             total = replace(total, channels=total.channels + other.channels)
         elif operator == "sum" and other.shape == total.shape:
             continue
-        elif operator == "product" and other.channels == total.channels and _broadcast(total, other):
+        elif (
+            operator == "product" and other.channels == total.channels and _broadcast(total, other)
+        ):
             total = other if total.size == (1, 1) else total
         else:
             raise Unfit

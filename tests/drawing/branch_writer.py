@@ -1,0 +1,113 @@
+"""Branches as they are drawn."""
+
+from tests.drawing.body_writer import BodyWriter
+from tests.drawing.fixed import guarded
+from tests.drawing.layers import Geometry, adaptive_pool, conv, linear, same, together
+from tests.drawing.pieces import Body, Piece, constant, hiding, variable
+from tests.drawing.places import scoped
+
+
+class BranchWriter(BodyWriter):
+    """Draws branches side by side."""
+
+    def combination(self, place):
+        """Return a sum, concat or product."""
+        operator = self.choose(("sum", "concat", "product"))
+        if operator == "product" or place.given.size is None:
+            return self.gate(place) if place.channels is not None else self.layer(place)
+        branches, channels = (self.adding if operator == "sum" else self.concatenating)(place)
+        return self.combined(operator, branches, place), channels
+
+    def combined(self, operator, branches, place):
+        in_block = place.in_block
+        at = scoped(place.env, place.given, in_block=in_block)
+        selectors = [
+            s for b in branches for s in self.traced(lambda t, b=b: b.apply(at, place.given, t))
+        ]
+        said = self.annotations(selectors, "combine", 12)
+
+        def apply(env, given, trace):
+            inner = scoped(env, given, in_block=in_block)
+            found = [b.apply(inner, given.restarted(), trace) for b in branches]
+            after = together(operator, [f for f in found if f is not None])
+            return after.passed(*given.reduction)
+
+        inside = [line for branch in branches for line in branch.lines]
+        lines = (f"{operator}{said} {{", *(f"    {line}" for line in inside), "}")
+        return Piece(lines, hiding(apply, said))
+
+    def branch(self, place, ending, most=3):
+        """Return a branch of pieces that keep the size, and then `ending`'s."""
+        inside = place.inside(keep=True, given=place.given.restarted())
+        pieces = self.pieces(inside, most, least=0)
+        pieces += ending(inside)
+        return self.branch_of(Body(tuple(pieces)), place)
+
+    def branch_of(self, body, place):
+        label, _ = self.label(place)
+        said = self.annotations(self.selectors(body, place), "branch", 6)
+        in_block = place.in_block
+
+        def apply(env, given, trace):
+            return body.apply(scoped(env, given, in_block=in_block), given, trace)
+
+        return Piece(body.braced(f"{label}branch{said}"), hiding(apply, said))
+
+    def adding(self, place):
+        """Return the branches of a sum and its channels."""
+        identity = Piece((f"{self.label(place, 5)[0]}identity",), lambda _, given, __: given)
+        if place.channels is not None and self.chance(50):
+            target = place.channels
+            branches = [self.branch(place, lambda _: self.to(target))]
+            branches += [self.branch(place, lambda _: self.to(target))] * self.chance(30)
+            branches.insert(self.integer(0, len(branches)), identity)
+            return branches, target
+        target = self.width(place)
+        stride = None if place.keep or not place.in_block else variable("stride")
+        branches = [
+            self.branch(place, lambda _: self.to(target, stride), 2)
+            for _ in range(self.integer(1, 3))
+        ]
+        if place.top and place.in_block and place.channels is not None and self.chance(50):
+            branches.append(guarded(identity, target, stride is not None, place.channels))
+        return branches, target
+
+    def to(self, target, stride=None):
+        """Return pieces that end in so many channels."""
+        word = self.choose(("conv1x1", "conv3x3"))
+        kernel = constant([int(word[-3]), int(word[-1])])
+        found = [conv(word, target, Geometry(kernel, stride), None, [])]
+        return [*found, same("bn")] if self.chance(50) else found
+
+    def concatenating(self, place):
+        """Return the branches of a concat; its channels are their sum, which no name has."""
+        branches = [self.branch(place, lambda _: []) for _ in range(self.integer(1, 3))]
+        if self.chance(60):
+            branches.insert(0, Piece(("identity",), lambda _, given, __: given))
+        return branches, None
+
+    def gate(self, place):
+        """Return a product: squeeze and excite, or two branches of equal shape."""
+        identity = Piece(("identity",), lambda _, given, __: given)
+        channels = place.channels
+        if place.given.size is None:
+            body = Body((linear(channels, []), same("sigmoid")))
+        elif self.chance(65):
+            hidden = constant(self.choose((4, 2, 8)))
+            one = Geometry(constant([1, 1]))
+            body = Body(
+                (
+                    adaptive_pool(self.choose(("avgpool", "maxpool")), None),
+                    conv("conv1x1", hidden, one, None, ["bias = true"]),
+                    same("silu"),
+                    conv("conv1x1", channels, one, None, ["bias = true"]),
+                    same("sigmoid"),
+                )
+            )
+        else:
+            inside = place.inside(keep=True, given=place.given.restarted())
+            body = Body((*self.pieces(inside, 2, least=0), *self.to(channels), same("tanh")))
+        branches = [identity, self.branch_of(body, place)]
+        if self.chance(30):
+            branches.reverse()
+        return self.combined("product", branches, place), channels if body else None

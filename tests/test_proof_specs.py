@@ -1,0 +1,207 @@
+"""Every shipped spec, at several arguments: the generated module is what the counts say it is."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from archdsl.analyses.tensors import entries
+from archdsl.pipeline import compile_spec
+from tests.generated import (
+    NAME,
+    build,
+    check_copies,
+    check_forward,
+    check_macs,
+    check_state,
+    load,
+    source_of,
+    train_step,
+)
+
+ROOT = Path(__file__).parents[1]
+SPECS = sorted(path.stem for path in (ROOT / "specs").glob("*.arch") if path.stem != "recipes")
+OF_TESTS = ROOT / "tests/specs"
+
+# spec, arguments: every spec is here at its defaults and, where it has parameters, at others
+ON_META = [
+    ("convnext", {}),
+    ("convnext", {"width": "32", "blocks": "[2, 1, 3, 2]"}),
+    ("densenet", {}),
+    ("densenet", {"depth": "161", "growth": "48"}),
+    ("digits", {}),
+    ("digits", {"width": "24", "n": "4"}),
+    ("efficientnet", {}),
+    ("efficientnet", {"b": "7"}),
+    ("googlenet", {}),
+    ("mobilenet_v2", {}),
+    ("mobilenet_v2", {"width": "1.4", "classes": "10"}),
+    ("preact_resnet", {}),
+    ("preact_resnet", {"depth": "110"}),
+    ("preact_resnet", {"depth": "1001"}),
+    ("resnet", {"depth": "18"}),
+    ("resnet", {"depth": "34", "image": "96"}),
+    ("resnet", {}),
+    ("resnet", {"depth": "101"}),
+    ("resnet", {"depth": "152"}),
+    ("resnext", {}),
+    ("resnext", {"depth": "101", "groups": "64"}),
+    ("share_resnet164", {}),
+    ("share_wrn", {}),
+    ("share_wrn", {"depth": "10", "k": "2", "dropout": "0.3"}),
+    ("sharesnet", {"depth": "34"}),
+    ("sharesnet", {}),
+    ("sharesnet", {"depth": "101"}),
+    ("sharesnet", {"depth": "152"}),
+    ("sharesnet50", {}),
+    ("shufflenet_v2", {}),
+    ("shufflenet_v2", {"width": "0.5"}),
+    ("squeezenet", {}),
+    ("unet", {}),
+    ("unet", {"depth": "2", "width": "6", "image": "20"}),
+    ("vgg16", {}),
+    ("wrn", {}),
+    ("wrn", {"depth": "40", "k": "2", "kernels": "[1, 3, 1]"}),
+    ("wrn", {"depth": "40", "k": "2", "kernels": "[3]", "per_block": "1"}),
+    ("wrn", {"depth": "16", "k": "1", "dropout": "0.3"}),
+]
+OF_TESTS_ON_META = [
+    ("alexnet", {}),
+    ("inception_v3", {}),
+    ("mnasnet", {}),
+    ("mobilenet_v3", {}),
+    ("regnet:regnet_x", {}),
+    ("regnet:regnet_y", {"depths": "[1, 1, 3, 2]"}),
+    ("sharing_rules:imagenet", {"first": "2"}),
+    ("sharing_rules:imagenet", {"depth": "34"}),
+    ("sharing_rules:wrn", {}),
+    ("sharing_rules:resnet164", {"first": "2"}),
+    ("xception", {}),
+]
+# at their true size these take a second or so on a CPU, in float64
+ON_CPU = [
+    ("convnext", {"width": "32", "blocks": "[2, 1, 3, 2]"}),
+    ("digits", {}),
+    ("efficientnet", {}),
+    ("mobilenet_v2", {}),
+    ("preact_resnet", {}),
+    ("resnet", {"depth": "18", "image": "96"}),
+    ("resnet", {"image": "64"}),
+    ("share_resnet164", {}),
+    ("share_wrn", {"depth": "16", "k": "2"}),
+    ("shufflenet_v2", {}),
+    ("squeezenet", {}),
+    ("unet", {"width": "8", "depth": "3", "image": "48"}),
+    ("wrn", {"depth": "16", "k": "2", "kernels": "[1, 3, 1]"}),
+]
+TRAINED = [
+    ("convnext", {"width": "16", "blocks": "[1, 1, 1, 1]"}),
+    ("digits", {}),
+    ("preact_resnet", {"depth": "20", "bottlenecks": "false"}),
+    ("resnet", {"depth": "18", "image": "64"}),
+    ("share_wrn", {"depth": "16", "k": "1"}),
+    ("shufflenet_v2", {"width": "0.5"}),
+    ("unet", {"width": "4", "depth": "2", "image": "32"}),
+    ("wrn", {"depth": "10", "k": "1"}),
+]
+LARGE = [
+    ("convnext", {}),
+    ("densenet", {}),
+    ("efficientnet", {"b": "2"}),
+    ("googlenet", {}),
+    ("resnet", {}),
+    ("resnet", {"depth": "152"}),
+    ("resnext", {}),
+    ("sharesnet", {"depth": "34"}),
+    ("sharesnet50", {}),
+    ("share_wrn", {}),
+    ("unet", {"image": "64"}),
+    ("vgg16", {}),
+    ("wrn", {"depth": "40", "k": "4"}),
+]
+
+
+def compiled(target, arguments, folder=ROOT / "specs"):
+    """Return the compilation of SPEC or SPEC:NETWORK."""
+    spec, _, network = target.partition(":")
+    return compile_spec(str(folder / f"{spec}.arch"), network or None, arguments)
+
+
+def title(value):
+    return value if isinstance(value, str) else "-".join(f"{k}={v}" for k, v in value.items())
+
+
+def test_every_shipped_spec_is_proven():
+    assert {spec for spec, _ in ON_META} == set(SPECS)
+    assert {spec for spec, _ in [*ON_CPU, *LARGE]} == set(SPECS)
+    tested = {target.partition(":")[0] for target, _ in OF_TESTS_ON_META}
+    assert tested == {path.stem for path in OF_TESTS.glob("*.arch")}
+
+
+@pytest.mark.parametrize(
+    ("folder", "target", "arguments"),
+    [
+        *(("specs", *case) for case in ON_META),
+        *(("tests/specs", *case) for case in OF_TESTS_ON_META),
+    ],
+    ids=title,
+)
+def test_tensors_and_macs_are_those_of_the_module(folder, target, arguments):
+    compilation = compiled(target, arguments, ROOT / folder)
+    ast.parse(source_of(compilation))
+    module = build(load(compilation), "meta")
+    check_state(module, compilation)
+    check_macs(module, compilation)
+
+
+@pytest.mark.parametrize(("spec", "arguments"), ON_CPU, ids=title)
+def test_a_forward_gives_the_announced_shapes_and_the_meaning(spec, arguments):
+    compilation = compiled(spec, arguments)
+    check_forward(build(load(compilation)), compilation)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spec", "arguments"), LARGE, ids=title)
+def test_a_forward_of_a_large_network_gives_the_same(spec, arguments):
+    compilation = compiled(spec, arguments)
+    check_forward(build(load(compilation)), compilation)
+
+
+@pytest.mark.parametrize(("spec", "arguments"), TRAINED, ids=title)
+def test_a_step_moves_every_tensor(spec, arguments):
+    compilation = compiled(spec, arguments)
+    module = build(load(compilation))
+    check_copies(module)
+    torch.manual_seed(0)
+    moved = train_step(module, compilation)
+    assert moved == {row.name for row in entries(compilation.network) if row.learned}
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments"),
+    [
+        ("sharesnet50", {}),
+        ("share_resnet164", {}),
+        ("share_wrn", {"depth": "16", "k": "2"}),
+        ("sharesnet", {"depth": "34"}),
+    ],
+    ids=title,
+)
+def test_shared_weights_are_saved_once(spec, arguments, tmp_path):
+    compilation = compiled(spec, arguments)
+    module = build(load(compilation))
+    check_copies(module)
+    path = tmp_path / f"{NAME}.safetensors"
+    save_file(module.state_dict(), path)
+    sums = compilation.counts.sums
+    assert path.stat().st_size > 4 * sums.total
+    assert sum(t.numel() for t in load_file(path).values()) == sums.total + sums.buffers
+    other = build(load(compilation))
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+    other.load_state_dict(load_file(path), strict=True)
+    state = module.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in other.state_dict().items())
