@@ -4,7 +4,7 @@ Nothing of archdsl/emit/ is used here: layers are applied with torch's functions
 mode, to the tensors of a `state_dict` that are found by name.
 """
 
-from typing import assert_never
+from typing import Any, assert_never
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -165,7 +165,7 @@ def _plain(layer, x):
             pool = F.adaptive_max_pool2d if kind is ir.PoolKind.MAX else F.adaptive_avg_pool2d
             return pool(x, size)
         case ir.Activation(kind=kind, slope=slope):
-            function = torch.tanh if kind == "tanh" else getattr(F, kind)
+            function: Any = torch.tanh if kind == "tanh" else getattr(F, kind)
             return function(x) if slope is None else function(x, slope)
         case ir.Dropout() | ir.StochasticDepth():
             return x
