@@ -10,6 +10,7 @@ from typing import assert_never
 from archdsl.emit.construction import construct, index, rate_at, rate_of
 from archdsl.emit.layers import constructor
 from archdsl.emit.loops import loop_over, star
+from archdsl.emit.options import OptionalSite
 from archdsl.emit.plan import (
     Call,
     Comprehension,
@@ -22,6 +23,7 @@ from archdsl.emit.plan import (
     Text,
 )
 from archdsl.emit.runs import run_form, runs
+from archdsl.emit.skeletons import may_add_input
 from archdsl.emit.units import (
     CombineSite,
     Item,
@@ -33,19 +35,20 @@ from archdsl.emit.units import (
     Unit,
 )
 from archdsl.ir.layers import Flatten
-from archdsl.ir.network import Block, LayerNode, Network, Part, Shared
+from archdsl.ir.network import LayerNode, Network, Part, Shared
 from archdsl.record import Record
 
 
 class Attribute(Record):
     """`self.name = value`; without a value this instance does not have it.
 
-    `site` is what it is for: the residual of a shortcut, the layer that may have its own weight.
+    `site` is what it is for: the residual of a shortcut, the layer that may have its own weight,
+    the sum that may add the input; the last has no name yet.
     """
 
     name: str
     value: Python | None
-    site: Site | None = None
+    site: OptionalSite | LayerSite | None = None
 
 
 def attributes(unit: Unit) -> list[Attribute]:
@@ -102,6 +105,8 @@ def _attributes(sites: Iterable[Site], unit: Unit) -> Iterator[Attribute]:
                 yield _shortcut(site, unit)
             case CombineSite(branches=branches):
                 yield from _attributes((b for b in branches if b is not None), unit)
+                if may_add_input(site):
+                    yield Attribute("", Text("True") if None in branches else None, site)
             case Unit(node=node):
                 assert not isinstance(node, Network), "a network stands in nothing"
                 yield Attribute(node.name, module(site, unit))
@@ -137,8 +142,8 @@ def module(site: Site, unit: Unit) -> Python:
             return _sequential(site, unit)
         case StageSite(items=items):
             return Call("nn.Sequential", tuple(_elements(items, unit)))
-        case Unit(node=node):
-            return construct(site, rate=rate_of(node.drop) if isinstance(node, Block) else None)
+        case Unit():
+            return construct(site, rate=rate_of(site.drop))
         case ResidualSite() | CombineSite():
             raise AssertionError("branches make no module")
 

@@ -1,16 +1,16 @@
 """Units -> classes: units of one declaration and one skeleton are instances of one class.
 
-A skeleton is the structure with every number left out. Two things may differ between instances and
-are decided in `__init__` instead: whether there is a shortcut, and whether a layer has a weight of
-its own or uses one that it is handed.
+A skeleton is the structure with every number left out. Some things may differ between instances and
+are decided in `__init__` instead: whether there is a shortcut, whether the input is added, and
+whether a layer has a weight of its own or uses one that it is handed.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from enum import StrEnum
 from typing import TypeAlias, TypeVar, assert_never
 
-from archdsl.emit.layers import skeleton
-from archdsl.emit.runs import align, needs, runs_key
+from archdsl.emit.options import agree, by_options
+from archdsl.emit.runs import align
+from archdsl.emit.skeletons import unit_key
 from archdsl.emit.units import (
     CombineSite,
     LayerSite,
@@ -23,7 +23,6 @@ from archdsl.emit.units import (
     direct_layers,
     members,
 )
-from archdsl.ir.network import Block, Network, Part, Stage
 from archdsl.record import Record
 
 Key: TypeAlias = Hashable
@@ -79,11 +78,12 @@ def _groups(units: list[Unit]) -> Iterator[Group]:
     for alike in _alike(units):
         _withdraw(alike)
     for alike in _alike(units):
-        for instances in _by_shortcut(alike):
+        for instances in by_options(alike):
             group = Group(instances)
             for unit in instances:
                 unit.group = group
                 unit.needs = _needs(unit)
+            agree(group.units)
             align(group.units)
             yield group
 
@@ -97,7 +97,7 @@ def _withdraw(units: list[Unit]) -> None:
 
 
 def _alike(units: list[Unit]) -> list[list[Unit]]:
-    return list(_gather(units, _unit_key).values())
+    return list(_gather(units, unit_key).values())
 
 
 def _gather(things: Iterable[T], key: Callable[[T], Key]) -> dict[Key, list[T]]:
@@ -128,118 +128,3 @@ def _loans(sites: "Iterable[Site | None]") -> Iterator[int]:
                 pass
             case _:
                 assert_never(site)
-
-
-# ---------------------------------------------------------------- shortcuts
-
-
-def _by_shortcut(units: list[Unit]) -> Iterator[list[Unit]]:
-    """Split units that differ in their shortcuts; one without any goes with the first that has."""
-    found = _gather(units, _shortcut_key)
-    bare = found.pop((None,), [])
-    for key, alike in found.items():
-        joins = bool(bare) and not any(unit.needs for u in alike for unit in _shortcuts(u))
-        if joins and key != ():
-            order = {id(unit): index for index, unit in enumerate(units)}
-            yield sorted((*alike, *bare), key=lambda unit: order[id(unit)])
-            bare = []
-        else:
-            yield alike
-    if bare:
-        yield bare
-
-
-def _shortcut_key(unit: Unit) -> Key:
-    """Return a skeleton for each residual of the unit, None where its shortcut is the identity."""
-    tokens = _Tokens(unit)
-    return tuple(
-        None if site.shortcut is None else _site_key(site.shortcut, tokens)
-        for site in residuals(unit)
-    )
-
-
-def _shortcuts(unit: Unit) -> Iterator[Unit]:
-    for site in residuals(unit):
-        if isinstance(site.shortcut, Unit):
-            yield site.shortcut
-
-
-def residuals(unit: Unit) -> Iterator[ResidualSite]:
-    """Yield the residuals that stand directly in a unit."""
-    return (site for site in unit.body if isinstance(site, ResidualSite))
-
-
-# ---------------------------------------------------------------- skeletons
-
-
-class _Tokens:
-    """Numbers the shared weights of a unit: its own, and the others in the order of first use."""
-
-    def __init__(self, unit: Unit) -> None:
-        self._tokens: dict[int, Key] = {s.id: f"own{i}" for i, s in enumerate(unit.owned)}
-
-    def __call__(self, loan: int | None) -> Key:
-        if loan is None:
-            return None
-        return self._tokens.setdefault(loan, len(self._tokens))
-
-
-def _unit_key(unit: Unit) -> Key:
-    tokens = _Tokens(unit)
-    owned = tuple((shared.name, skeleton(shared.layer)) for shared in unit.owned)
-    body = tuple(_site_key(site, tokens) for site in unit.body)
-    return _place(unit), owned, body, _stage_key(unit, tokens)
-
-
-class _Place(StrEnum):
-    NETWORK = "network"
-    BLOCK = "block"
-    PART = "part"
-    STAGE = "stage"
-
-
-def _place(unit: Unit) -> Key:
-    match unit.node:
-        case Network():
-            return _Place.NETWORK
-        case Block():
-            return _Place.BLOCK, unit.home
-        case Part():
-            return _Place.PART, unit.home
-        case Stage():
-            return _Place.STAGE, unit.home
-
-
-def _site_key(site: Site, tokens: _Tokens) -> Key:
-    match site:
-        case LayerSite(node=node, inplace=inplace):
-            name = node.name if site.loan is None else None
-            return name, skeleton(node.layer), inplace, node.implied, tokens(site.loan)
-        case PartSite(node=node, body=body):
-            return node.name, tuple(_site_key(inner, tokens) for inner in body)
-        case StageSite(node=node, items=items):
-            return node.name, runs_key(items)
-        case ResidualSite():
-            first = tuple(_site_key(inner, tokens) for inner in site.preactivation)
-            return first, tuple(_site_key(inner, tokens) for inner in site.residual), "residual"
-        case CombineSite(node=node, branches=branches):
-            keys = (None if inner is None else _site_key(inner, tokens) for inner in branches)
-            return node.operator, tuple(keys)
-        case Unit():
-            return _name(site), site.group.number, tuple(tokens(loan) for loan in site.needs)
-        case _:
-            assert_never(site)
-
-
-def _name(unit: Unit) -> str:
-    assert not isinstance(unit.node, Network), "a network stands in nothing"
-    return unit.node.name
-
-
-def _stage_key(unit: Unit, tokens: _Tokens) -> Key:
-    """Return the skeleton of a stage's items and of what each is handed."""
-    if not unit.items:
-        return None
-    handed = [(tuple(map(tokens, needs(item))), item.count) for item in unit.items]
-    same = len({loans for loans, _ in handed}) == 1
-    return runs_key(unit.items), handed[0][0] if same else tuple(handed)

@@ -37,7 +37,7 @@ def _default(parameter: GroupParameter) -> Constant | None:
         case "False":
             return False
         case number:
-            return int(number)
+            return float(number) if "." in number else int(number)
 
 
 def argument_hole(unit: Unit, parameter: GroupParameter) -> Hole:

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import assert_never
 
 from archdsl.emit.classes import Group
+from archdsl.emit.options import num_options
 from archdsl.emit.plan import Constant
 from archdsl.emit.python import INDENT, WIDTH, docstring_text
 from archdsl.emit.resolve import Resolved
@@ -171,9 +172,11 @@ def _is_divided(unit: Unit, stride: Constant | None) -> bool:
 
 def description(group: Group) -> str:
     """Return what all instances of a class have in common, in a line."""
-    texts = {_description(unit.node, kernels=True) for unit in group.units}
+    most = max(map(num_options, group.units))
+    nodes = [unit.node for unit in group.units if num_options(unit) == most]
+    texts = {_description(node, kernels=True) for node in nodes}
     if len(texts) > 1:
-        texts = {_description(unit.node, kernels=False) for unit in group.units}
+        texts = {_description(node, kernels=False) for node in nodes}
     text = min(texts)
     return text if len(text) <= MOST else text.partition(":")[0]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from archdsl.emit.classes import residuals
 from archdsl.emit.naming import Names
+from archdsl.emit.options import optional_sites
 from archdsl.emit.plan import (
     Assign,
     Call,
@@ -86,10 +86,12 @@ class _Flow:
         self.inputs: tuple[Parameter, ...] = ()
         borrowing = [site for site in direct_layers(unit.body) if site.loan is not None]
         self.loans = {id(site): loan for site, loan in zip(borrowing, resolved.loans, strict=True)}
+        residuals = [s for s in optional_sites(unit) if isinstance(s, ResidualSite)]
+        sums = [s for s in optional_sites(unit) if isinstance(s, CombineSite)]
         self.shortcuts = {
-            id(site): presence
-            for site, presence in zip(residuals(unit), resolved.shortcuts, strict=True)
+            id(site): presence for site, presence in zip(residuals, resolved.shortcuts, strict=True)
         }
+        self.adds = {id(site): name for site, name in zip(sums, resolved.sums, strict=True)}
         self._take(unit, shared, borrowing)
 
     def _take(self, unit: Unit, shared: dict[int, Shared], borrowing: list[LayerSite]) -> None:
@@ -201,11 +203,24 @@ class _Flow:
         given = self._variable()
         operands = tuple(self._branch(branch, given) for branch in site.branches)
         self.is_closed = False
-        if site.node.operator is Operator.CONCAT:
+        if self.adds.get(id(site)):
+            self._add_sometimes(site, given)
+        elif site.node.operator is Operator.CONCAT:
             self.value = Call("torch.cat", (Sequence(operands), Keyword("dim", Text("1"))))
         else:
             self.value = self._folded(_OPERATORS[site.node.operator], operands)
         self.output = site.node.output
+
+    def _add_sometimes(self, site: CombineSite, given: str) -> None:
+        """Add the input to the other branches where the instance does that."""
+        others = tuple(self._branch(b, given) for b in site.branches if b is not None)
+        name = self.names.unique("out")
+        self.statements.append(Assign(name, self._folded("+", others)))
+        is_first = site.branches[0] is None
+        operands = (Text(given), Text(name)) if is_first else (Text(name), Text(given))
+        total = Operation("+", operands)
+        self.value = Conditional(total, f"self.{self.adds[id(site)]}", Text(name))
+        self.is_closed = True
 
     def _folded(self, operator: str, operands: tuple[Python, ...]) -> Python:
         """Return the operation, in steps where it does not fit a line."""

@@ -99,7 +99,7 @@ def constructor(node: LayerNode, *, inplace: bool = False) -> Call:
         case Dropout(channels=channels):
             return _call("nn.Dropout2d" if channels else "nn.Dropout", _hole(node, "p"))
         case StochasticDepth(p=p):
-            return _call("StochasticDepth", _drop_rate() if p is None else _hole(node, "p"))
+            return _call("StochasticDepth", _drop_rate(p))
         case Flatten():
             return _call("nn.Flatten")
         case Pad():
@@ -231,8 +231,9 @@ def _hole(node: LayerNode, field: str) -> Hole:
     return Hole(value, exprs, hint=field)
 
 
-def _drop_rate() -> Hole:
-    return Hole(0.0, (Symbol(DROP_RATE),), hint="drop_rate")
+def _drop_rate(rate: float | None) -> Hole:
+    exprs = (Symbol(DROP_RATE),) if rate is None else ()
+    return Hole(rate or 0.0, exprs, hint="drop_rate")
 
 
 def skeleton(layer: Layer) -> Hashable:

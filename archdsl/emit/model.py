@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from archdsl.emit.classes import Group, classify, residuals
+from archdsl.emit.classes import Group, classify
 from archdsl.emit.docstrings import Header, class_docstring, module_docstring
 from archdsl.emit.forward import forward
 from archdsl.emit.freezing import frozen_modules
 from archdsl.emit.naming import HELPERS, Names, class_name
 from archdsl.emit.offers import offer
+from archdsl.emit.options import num_options
 from archdsl.emit.plan import (
     Assign,
     Call,
@@ -77,12 +78,8 @@ def _class_plan(
 
 
 def _fullest(group: Group) -> Unit:
-    """Return a unit that has its shortcuts, if any has."""
-    return max(group.units, key=_num_parts)
-
-
-def _num_parts(unit: Unit) -> int:
-    return sum(site.shortcut is not None for site in residuals(unit))
+    """Return a unit that has all that any instance has."""
+    return max(group.units, key=num_options)
 
 
 def _last_steps(*, is_frozen: bool) -> Iterator[Statement]:

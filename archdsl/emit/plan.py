@@ -233,7 +233,7 @@ def replace_text(statement: Statement, text: str, by: str) -> tuple[Statement, i
 def _replaced(node: Python, text: str, by: str) -> tuple[Python, int]:
     match node:
         case Text(found):
-            return (Text(by), 1) if found == text else (node, 0)
+            return (Text(by), 1) if found == text else _in_comparison(found, text, by)
         case Call(function, arguments):
             items, count = _all_replaced(arguments, text, by)
             return Call(function, items), count
@@ -254,11 +254,16 @@ def _replaced(node: Python, text: str, by: str) -> tuple[Python, int]:
             return Comprehension(items[0], target, items[1], is_list), count
         case Conditional(then, condition, otherwise):
             items, count = _all_replaced((then, otherwise), text, by)
-            if condition.endswith(f" != {text}"):
-                condition, count = condition.removesuffix(text) + by, count + 1
-            return Conditional(items[0], condition, items[1]), count
+            compared, more = _in_comparison(condition, text, by)
+            return Conditional(items[0], compared.text, items[1]), count + more
         case Hole():
             return node, 0
+
+
+def _in_comparison(condition: str, text: str, by: str) -> tuple[Text, int]:
+    if condition.endswith((f" != {text}", f" == {text}")):
+        return Text(condition.removesuffix(text) + by), 1
+    return Text(condition), 0
 
 
 def _all_replaced(nodes: tuple[Python, ...], text: str, by: str) -> tuple[tuple[Python, ...], int]:

@@ -1,11 +1,11 @@
 """A class's units -> its parameters and its `__init__`, every number expressed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import TypeAlias
 
 from archdsl.emit.attributes import Attribute, attributes
 from archdsl.emit.classes import Group, GroupParameter
+from archdsl.emit.conditions import condition
 from archdsl.emit.expressions import Argument, Row, Scope, Vector, vector
 from archdsl.emit.filling import fill
 from archdsl.emit.layers import DROP_RATE, functional
@@ -23,12 +23,10 @@ from archdsl.emit.plan import (
     holes,
     replace_text,
 )
-from archdsl.emit.units import LayerSite, ResidualSite, direct_layers
+from archdsl.emit.units import CombineSite, LayerSite, ResidualSite, Unit, direct_layers
 from archdsl.ir.network import Block, Shared
 from archdsl.ir.numbers import Expr
 from archdsl.record import Record
-
-Condition: TypeAlias = str
 
 
 class Presence(StrEnum):
@@ -57,6 +55,7 @@ class Resolved(Record):
 
     init: tuple[Statement, ...]
     shortcuts: tuple[Presence, ...]  # of its residuals, in order
+    sums: tuple[str, ...]  # for each sum in order the attribute that tells if the input is added
     loans: tuple[Loan, ...]  # of its layers with a loan, in order
     values: dict[str, Vector]  # of its arguments, by name
     outputs: Vector  # output channels of its instances
@@ -81,7 +80,8 @@ class _Resolution:
             [unit.values for unit in group.units], _lets(group), Names((*taken, "i"))
         )
         self.rows: list[tuple[Row, Python]] = []
-        self.members = {a.name for column in self.columns for a in column if a.name}
+        members = Names(a.name for column in self.columns for a in column)
+        self.sums = [_name_of_sum(column, members) for column in self.columns]
 
     def result(self) -> Resolved:
         borrowed = self._borrowed()
@@ -95,7 +95,10 @@ class _Resolution:
         filled = self._filled(trees)
         end = len(self.columns)
         assigned = [*filled[end - owned : end], *filled[: end - owned]]
-        conditions = [self._condition(column) for column in self.columns]
+        conditions = [
+            self._condition(column, name or f"has_{_first_name(column)}")
+            for column, name in zip(self.columns, self.sums, strict=True)
+        ]
         init = self._init(assigned, conditions)
         loans, constants = self._loans(borrowed, filled[end:])
         init = self._with_output_local([*init, *constants])
@@ -103,11 +106,17 @@ class _Resolution:
         return Resolved(
             tuple(init),
             tuple(_presence(c) for c in self.columns if isinstance(c[0].site, ResidualSite)),
+            tuple(self._sums()),
             tuple(loans),
             {argument.name: argument.values for argument in self.scope.arguments},
             self._outputs(),
             self._expression_of(self._outputs()),
         )
+
+    def _sums(self) -> Iterator[str]:
+        for column, name in zip(self.columns, self.sums, strict=True):
+            if name:
+                yield name if _presence(column) is Presence.SOMETIMES else ""
 
     def _outputs(self) -> Vector:
         return tuple(unit.node.output.channels for unit in self.group.units)
@@ -128,43 +137,16 @@ class _Resolution:
 
     # ------------------------------------------------------------ conditions
 
-    def _condition(self, column: tuple[Attribute, ...]) -> Condition | None:
+    def _condition(self, column: tuple[Attribute, ...], wish: str) -> str | None:
         """Return when the attribute is there, None if always or never."""
         flags = tuple(attribute.value is not None for attribute in column)
         if len(set(flags)) == 1:
             return None
-        sites = [attribute.site for attribute in column]
-        for needed, text, found in self._candidates(sites):
-            if found == flags and all(self.scope.knows(symbol) for symbol in needed):
-                return text
-        for needed, text, found in self._candidates(sites):
-            if found == flags:
-                for symbol in needed:
-                    self.scope.use(symbol)
-                return text
-        name = _first_name(column)
-        return self.scope.new_argument(f"has_{name}", flags)
-
-    def _candidates(
-        self, sites: "Iterable[object]"
-    ) -> Iterator[tuple[tuple[str, ...], Condition, tuple[bool, ...]]]:
-        """Yield conditions: the symbols they need, their text, their value in each instance."""
-        nodes = [s.node for s in sites if isinstance(s, ResidualSite | LayerSite)]
-        inputs = tuple(node.input.channels for node in nodes)
-        outputs = tuple(node.output.channels for node in nodes)
-        values = [unit.values for unit in self.group.units]
-        strided = [scope.get("stride", 1) != 1 for scope in values]
-        changes = [a != b for a, b in zip(inputs, outputs, strict=True)]
-        out = self._expression_of(outputs)
-        given = tuple(scope.get("in_channels") for scope in values)
-        if out is not None and given == inputs:
-            other = f"in_channels != {out}"
-            either = tuple(s or c for s, c in zip(strided, changes, strict=True))
-            if any(strided):
-                yield ("stride", "in_channels"), f"stride != 1 or {other}", either
-            yield ("in_channels",), other, tuple(changes)
-        if any(strided):
-            yield ("stride",), "stride != 1", tuple(strided)
+        sites = [attribute.site for attribute in column if attribute.site is not None]
+        units = self.group.units
+        out = self._expression_of(tuple(site.node.output.channels for site in sites))
+        found = condition(self.scope, units, sites, flags, out=out)
+        return found or self.scope.new_argument(wish, flags)
 
     def _expression_of(self, values: Vector) -> str | None:
         """Return how the numbers of output channels are expressed, if anywhere."""
@@ -180,19 +162,13 @@ class _Resolution:
 
     # ------------------------------------------------------------ statements
 
-    def _init(
-        self, assigned: list[Python], conditions: list[Condition | None]
-    ) -> Iterator[Statement]:
-        for column, value, condition in zip(self.columns, assigned, conditions, strict=True):
-            if all(attribute.value is None for attribute in column):
-                continue
-            target = f"self.{_first_name(column)}"
-            if condition is None:
-                yield Assign(target, value)
-            else:
-                if isinstance(column[0].site, LayerSite):
-                    yield Comment("None: this block uses the shared layer that forward is given.")
-                yield Assign(target, Conditional(value, condition, _otherwise(column[0])))
+    def _init(self, assigned: list[Python], conditions: list[str | None]) -> Iterator[Statement]:
+        rows = zip(self.columns, assigned, conditions, self.sums, strict=True)
+        for column, value, when, name in rows:
+            if name and when is not None:
+                yield Assign(f"self.{name}", Text(when))
+            elif not name and any(attribute.value is not None for attribute in column):
+                yield from _assigned(column, value, when)
 
     def _with_output_local(self, init: list[Statement]) -> list[Statement]:
         """Put locals first, and with them the output channels if they are a product used often."""
@@ -257,10 +233,11 @@ class _Resolution:
     def _settle(self) -> None:
         group = self.group
         symbols = list(group.first.values)
-        arguments = sorted(self.scope.arguments, key=lambda a: _rank(a, symbols))
-        group.parameters = tuple(
-            GroupParameter(a.symbol, a.name, a.annotation, _default(a)) for a in arguments
+        arguments = self.scope.arguments
+        parameters = (
+            GroupParameter(a.symbol, a.name, a.annotation, _default(a, group)) for a in arguments
         )
+        group.parameters = tuple(sorted(parameters, key=lambda p: _rank(p, symbols)))
         for index, unit in enumerate(group.units):
             unit.arguments = {a.symbol: a.settled(index) for a in arguments}
 
@@ -297,8 +274,22 @@ def _presence(column: tuple[Attribute, ...]) -> Presence:
     return Presence.ALWAYS if True in flags else Presence.NEVER
 
 
+def _assigned(
+    column: tuple[Attribute, ...], value: Python, when: str | None
+) -> Iterator[Statement]:
+    if when is not None:
+        if isinstance(column[0].site, LayerSite):
+            yield Comment("None: this block uses the shared layer that forward is given.")
+        value = Conditional(value, when, _otherwise(column[0]))
+    yield Assign(f"self.{_first_name(column)}", value)
+
+
+def _name_of_sum(column: tuple[Attribute, ...], members: Names) -> str:
+    return members.unique("adds") if isinstance(column[0].site, CombineSite) else ""
+
+
 def _first_name(column: tuple[Attribute, ...]) -> str:
-    return next(attribute.name for attribute in column if attribute.value is not None)
+    return next((attribute.name for attribute in column if attribute.value is not None), "")
 
 
 def _otherwise(attribute: Attribute) -> Python:
@@ -308,20 +299,27 @@ def _otherwise(attribute: Attribute) -> Python:
     return Text("None")
 
 
-def _rank(argument: Argument, symbols: list[str]) -> tuple[int, int]:
+def _drops_nothing(unit: Unit) -> bool:
+    return isinstance(unit.node, Block) and unit.drop is None
+
+
+def _rank(parameter: GroupParameter, symbols: list[str]) -> tuple[bool, int, int]:
     """Order parameters: in_channels, as declared, new ones, the drop rate, flags, stride."""
-    if argument.name == "stride":
-        return (5, 0) if _default(argument) else (3, 1)
-    if argument.annotation == "bool":
-        return 4, 0
-    if argument.symbol == DROP_RATE:
-        return 3, 0
-    if argument.symbol in symbols:
-        return 0, symbols.index(argument.symbol)
-    return (0, 0) if argument.name == "in_channels" else (2, 0)
+    has_default = parameter.default is not None
+    if parameter.name == "stride":
+        return has_default, 5, 0
+    if parameter.annotation == "bool":
+        return has_default, 4, 0
+    if parameter.symbol == DROP_RATE:
+        return has_default, 3, 0
+    if parameter.symbol in symbols:
+        return has_default, 0, symbols.index(parameter.symbol)
+    return has_default, 0 if parameter.name == "in_channels" else 2, 0
 
 
-def _default(argument: Argument) -> str | None:
+def _default(argument: Argument, group: Group) -> str | None:
     if argument.annotation == "bool":
         return "False"
+    if argument.symbol == DROP_RATE:
+        return "0.0" if any(_drops_nothing(unit) for unit in group.units) else None
     return "1" if argument.name == "stride" and 1 in argument.values else None

@@ -36,7 +36,7 @@ def runs(items: list[Item]) -> list[list[Item]]:
 def _item_key(item: Item) -> Key:
     site = item.site
     if isinstance(site, Unit):
-        return site.group.number
+        return site.group.number, item.drop is None
     return _without_name(site)
 
 

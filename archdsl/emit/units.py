@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from archdsl.emit.layers import DROP_RATE
 from archdsl.emit.plan import Constant
-from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, GroupNorm, Linear
+from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, GroupNorm, Linear, StochasticDepth
 from archdsl.ir.network import (
     Block,
     Combine,
@@ -126,6 +126,7 @@ class Unit:
         self.home = home  # the declaration whose text it stands in
         self.body: list[Site] = []
         self.items: list[Item] = []  # of a stage
+        self.drop: Drop | None = None  # of a block, if a branch of it is dropped
         self.needs: tuple[int, ...] = ()  # ids of the shared weights handed to its forward
         self.height = 0
 
@@ -143,7 +144,6 @@ class Unit:
                 "in_channels": block.in_channels.expr,
                 **{name: number.expr for name, number in block.arguments},
                 "stride": block.stride.expr,
-                DROP_RATE: Symbol(DROP_RATE),
             }
         return {name: Symbol(name) for name in (*self.values, DROP_RATE)}
 
@@ -246,15 +246,32 @@ def _block(node: Block) -> Unit:
     values |= {let.name: let.number.value for let in node.lets}
     unit = Unit(node, values, (node.file, node.declaration))
     unit.body = _body(node.body, unit)
+    unit.drop = node.drop if _has_rate(node.body) else None
     return _finished(unit)
 
 
+def _has_rate(nodes: Iterable[Node]) -> bool:
+    """Whether a branch is dropped at the rate that the block is given."""
+    for node in nodes:
+        match node:
+            case LayerNode(layer=StochasticDepth(p=None)):
+                return True
+            case Part(body=inner) | Residual(residual=inner) | Combine(branches=inner):
+                if _has_rate(inner):
+                    return True
+            case LayerNode() | Block() | Stage():
+                pass
+            case _:
+                assert_never(node)
+    return False
+
+
 def _items(node: Stage, unit: Unit) -> list[Item]:
-    return [Item(_site(i.node, unit, fresh=False), i.count, _drop(i.node)) for i in node.items]
-
-
-def _drop(node: Node) -> Drop | None:
-    return node.drop if isinstance(node, Block) else None
+    sites = [_site(item.node, unit, fresh=False) for item in node.items]
+    return [
+        Item(site, item.count, site.drop if isinstance(site, Unit) else None)
+        for site, item in zip(sites, node.items, strict=True)
+    ]
 
 
 def _residual(node: Residual, unit: Unit) -> ResidualSite:

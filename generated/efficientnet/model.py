@@ -80,45 +80,9 @@ class Mbconv(nn.Module):
 
 
 class Mbconv2(nn.Module):
-    """In a row: conv, depthwise conv, squeeze_excite, conv.
-
-    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
-    """
-
-    def __init__(
-        self, in_channels: int, width: int, kernel: int, expand: int, stride: int = 1
-    ) -> None:
-        super().__init__()
-        hidden = expand * in_channels
-        squeeze = in_channels // 4
-        self.branch1 = nn.Sequential(
-            nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.SiLU(),
-            nn.Conv2d(
-                hidden,
-                hidden,
-                kernel_size=kernel,
-                stride=stride,
-                padding=(kernel - 1) // 2,
-                groups=hidden,
-                bias=False,
-            ),
-            nn.BatchNorm2d(hidden),
-            nn.SiLU(),
-            SqueezeExcite(hidden, squeeze),
-            nn.Conv2d(hidden, width, kernel_size=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.branch1(x)
-
-
-class Mbconv3(nn.Module):
     """Sum of branches: conv, depthwise conv, squeeze_excite, conv | the input.
 
-    (N, width, H, W) -> (N, width, H, W)
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
 
     def __init__(
@@ -127,7 +91,7 @@ class Mbconv3(nn.Module):
         width: int,
         kernel: int,
         expand: int,
-        drop_rate: float,
+        drop_rate: float = 0.0,
         stride: int = 1,
     ) -> None:
         super().__init__()
@@ -153,9 +117,11 @@ class Mbconv3(nn.Module):
             nn.BatchNorm2d(width),
             StochasticDepth(drop_rate),
         )
+        self.adds = stride == 1 and in_channels == width
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.branch1(x) + x
+        out = self.branch1(x)
+        return out + x if self.adds else out
 
 
 class Efficientnet(nn.Module):
@@ -171,23 +137,23 @@ class Efficientnet(nn.Module):
         self.stage1 = nn.Sequential(Mbconv(32, 16, kernel=3, expand=1))
         self.stage2 = nn.Sequential(
             Mbconv2(16, 24, kernel=3, expand=6, stride=2),
-            Mbconv3(24, 24, kernel=3, expand=6, drop_rate=0.2 * 3 / 16),
+            Mbconv2(24, 24, kernel=3, expand=6, drop_rate=0.2 * 3 / 16),
         )
         self.stage3 = nn.Sequential(
             Mbconv2(24, 40, kernel=5, expand=6, stride=2),
-            Mbconv3(40, 40, kernel=5, expand=6, drop_rate=0.2 * 5 / 16),
+            Mbconv2(40, 40, kernel=5, expand=6, drop_rate=0.2 * 5 / 16),
         )
         self.stage4 = nn.Sequential(
             Mbconv2(40, 80, kernel=3, expand=6, stride=2),
-            *(Mbconv3(80, 80, kernel=3, expand=6, drop_rate=0.2 * i / 16) for i in range(7, 9)),
+            *(Mbconv2(80, 80, kernel=3, expand=6, drop_rate=0.2 * i / 16) for i in range(7, 9)),
         )
         self.stage5 = nn.Sequential(
             Mbconv2(80, 112, kernel=5, expand=6),
-            *(Mbconv3(112, 112, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(10, 12)),
+            *(Mbconv2(112, 112, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(10, 12)),
         )
         self.stage6 = nn.Sequential(
             Mbconv2(112, 192, kernel=5, expand=6, stride=2),
-            *(Mbconv3(192, 192, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(13, 16)),
+            *(Mbconv2(192, 192, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(13, 16)),
         )
         self.stage7 = nn.Sequential(Mbconv2(192, 320, kernel=3, expand=6))
         self.head = nn.Sequential(

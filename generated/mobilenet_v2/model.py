@@ -41,7 +41,7 @@ class Inverted(nn.Module):
 
 
 class Inverted2(nn.Module):
-    """In a row: conv1x1, depthwise conv3x3, conv1x1.
+    """Sum of branches: conv1x1, depthwise conv3x3, conv1x1 | the input.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
@@ -61,35 +61,11 @@ class Inverted2(nn.Module):
             nn.Conv2d(hidden, width, kernel_size=1, bias=False),
             nn.BatchNorm2d(width),
         )
+        self.adds = stride == 1 and in_channels == width
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.branch1(x)
-
-
-class Inverted3(nn.Module):
-    """Sum of branches: conv1x1, depthwise conv3x3, conv1x1 | the input.
-
-    (N, width, H, W) -> (N, width, H, W)
-    """
-
-    def __init__(self, in_channels: int, width: int, expand: int, stride: int = 1) -> None:
-        super().__init__()
-        hidden = expand * in_channels
-        self.branch1 = nn.Sequential(
-            nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU6(inplace=True),
-            nn.Conv2d(
-                hidden, hidden, kernel_size=3, stride=stride, padding=1, groups=hidden, bias=False
-            ),
-            nn.BatchNorm2d(hidden),
-            nn.ReLU6(inplace=True),
-            nn.Conv2d(hidden, width, kernel_size=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.branch1(x) + x
+        out = self.branch1(x)
+        return out + x if self.adds else out
 
 
 class MobilenetV2(nn.Module):
@@ -104,20 +80,20 @@ class MobilenetV2(nn.Module):
         )
         self.stage1 = nn.Sequential(Inverted(32, 16, expand=1))
         self.stage2 = nn.Sequential(
-            Inverted2(16, 24, expand=6, stride=2), Inverted3(24, 24, expand=6)
+            Inverted2(16, 24, expand=6, stride=2), Inverted2(24, 24, expand=6)
         )
         self.stage3 = nn.Sequential(
-            Inverted2(24, 32, expand=6, stride=2), *(Inverted3(32, 32, expand=6) for _ in range(2))
+            Inverted2(24, 32, expand=6, stride=2), *(Inverted2(32, 32, expand=6) for _ in range(2))
         )
         self.stage4 = nn.Sequential(
-            Inverted2(32, 64, expand=6, stride=2), *(Inverted3(64, 64, expand=6) for _ in range(3))
+            Inverted2(32, 64, expand=6, stride=2), *(Inverted2(64, 64, expand=6) for _ in range(3))
         )
         self.stage5 = nn.Sequential(
-            Inverted2(64, 96, expand=6), *(Inverted3(96, 96, expand=6) for _ in range(2))
+            Inverted2(64, 96, expand=6), *(Inverted2(96, 96, expand=6) for _ in range(2))
         )
         self.stage6 = nn.Sequential(
             Inverted2(96, 160, expand=6, stride=2),
-            *(Inverted3(160, 160, expand=6) for _ in range(2)),
+            *(Inverted2(160, 160, expand=6) for _ in range(2)),
         )
         self.stage7 = nn.Sequential(Inverted2(160, 320, expand=6))
         self.head = nn.Sequential(

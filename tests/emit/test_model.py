@@ -36,10 +36,60 @@ block wide(width, dropout) {
     shortcut { conv1x1(width, stride = stride) }
 }
 """
+INVERTED = """
+block inverted(width, expand) {
+    let hidden = expand * in_channels
+    sum {
+        branch {
+            conv1x1(hidden) bn relu6
+            conv3x3(hidden, stride = stride, groups = hidden) bn relu6
+            conv1x1(width) bn
+        }
+        if stride == 1 and in_channels == width { identity }
+    }
+}
+"""
+GATED = """
+block gated(width, adds) {
+    adds: conv1x1(width)
+    relu
+    sum {
+        if adds > 0 { identity }
+        branch { conv3x3(width) }
+        branch { conv1x1(width) bn }
+    }
+    relu
+}
+"""
 SPECS = {
     "stages of one block, strided and not": (
         "stage a = 3 * basic(16)\n stage b(stride = 2) = 3 * basic(32)",
         BASIC,
+    ),
+    "inputs that are added where the shape stays": (
+        (
+            "stage a = 3 * inverted(16, 2)\n stage b(stride = 2) = 3 * inverted(16, 2)\n"
+            "stage c = 2 * inverted(24, 3) with stochastic_depth(0.5)"
+        ),
+        INVERTED,
+    ),
+    "inputs that are added with and without a drop rate": (
+        (
+            "stage a(stride = 2) = 3 * inverted(16, 2)\nstage b(stride = 2) = 2 * inverted(16, 2)"
+        ).replace("\n", " with stochastic_depth(0.5)\n")
+        + " with stochastic_depth(0.2)",
+        INVERTED,
+    ),
+    "inputs that are added beside a shared weight": (
+        (
+            "stage a(stride = 2) = 4 * inverted(16, 2) with share(conv3x3)\n"
+            "stage b(stride = 2) = 3 * inverted(24, 2) with share(conv1x1)"
+        ),
+        INVERTED,
+    ),
+    "inputs that are added as an argument says": (
+        "gated(16, 0)\n gated(16, 1)\n gated(24, 0) gated(24, 1)",
+        GATED,
     ),
     "preactivation": (
         "stage a = 2 * wide(24, 0)\n stage b(stride = 2) = 2 * wide(32, 0.3)",
@@ -203,6 +253,30 @@ def test_a_preactivation_feeds_both_branches_only_where_the_shape_changes():
 
 def test_a_shortcut_that_no_block_has_is_not_mentioned():
     assert "shortcut" not in code(*SPECS["preactivation that never does"])
+
+
+def test_whether_the_input_is_added_is_decided_in_the_constructor():
+    found = code(
+        "stage a = 2 * inverted(16, 2)\n stage b(stride = 2) = 2 * inverted(24, 2)", INVERTED
+    )
+    assert found.count("class Inverted") == 1
+    assert "self.adds = stride == 1 and in_channels == width\n" in found
+    assert "return out + x if self.adds else out\n" in found
+
+
+def test_a_block_that_does_not_add_its_input_has_no_drop_rate():
+    found = code("stage a(stride = 2) = 3 * inverted(16, 2) with stochastic_depth(0.5)", INVERTED)
+    assert found.count("class Inverted") == 1
+    assert "drop_rate: float = 0.0" in found
+    assert "Inverted(16, 16, expand=2, stride=2)," in found
+    assert "*(Inverted(16, 16, expand=2, drop_rate=0.5 * i / 3) for i in range(2, 4))" in found
+
+
+def test_an_argument_says_whether_the_input_is_added_where_nothing_else_does():
+    found = code(*SPECS["inputs that are added as an argument says"])
+    assert found.count("class Gated") == 1
+    assert "self.adds2 = adds" in found
+    assert "x = x + out if self.adds2 else out\n        return self.relu(x)" in found
 
 
 def test_expressions_are_those_of_the_spec():
