@@ -11,6 +11,7 @@ from archdsl.diagnostics import Diagnostic, Diagnostics, SpecError
 from archdsl.ir.network import Literal, Network
 from archdsl.record import Record
 from archdsl.report.literal import written
+from archdsl.semantics.declarations import check_declarations
 from archdsl.semantics.elaborate import Elaborated, bind_network, elaborate
 from archdsl.semantics.expects import Quantity, about, check_expect
 from archdsl.semantics.values import Scope
@@ -129,13 +130,14 @@ def check_file(
     """Do what `check_spec` does for a file that is loaded."""
     _let_recurse()
     declarations = [_chosen(file, network)] if network else list(file.networks.values())
+    found = Diagnostics()  # the same mistake in several networks is one
+    check_declarations(file, found)
     networks, expects = 0, 0
-    warnings: dict[str, Diagnostic] = {}
     for declaration in declarations:
-        built, held, doubts = _check_network(file, declaration, progress)
+        built, held = _check_network(file, declaration, found, progress)
         networks, expects = networks + built, expects + held
-        warnings |= {repr(d): d for d in doubts}
-    return CheckReport(networks, expects, tuple(warnings.values()))
+    found.raise_if_errors()
+    return CheckReport(networks, expects, found.found)
 
 
 def split_target(target: str) -> tuple[str, str | None]:
@@ -197,24 +199,26 @@ def _arguments(
 
 
 def _check_network(
-    file: SpecFile, declaration: tree.Network, progress: Callable[[str], None]
-) -> tuple[int, int, list[Diagnostic]]:
-    """Return how many networks were built, how many expectations hold, and the warnings."""
+    file: SpecFile,
+    declaration: tree.Network,
+    found: Diagnostics,
+    progress: Callable[[str], None],
+) -> tuple[int, int]:
+    """Return how many networks were built and how many expectations they had."""
     name = declaration.name.text
     expects = [item for item in declaration.body.items if isinstance(item, tree.Expect)]
     cases: dict[str, tuple[dict[str, tree.Expression], list[tree.Expect]]] = {}
-    found = Diagnostics()  # the same mistake in several networks is one
+    wanted: list[tree.Expect | None] = list(expects)
     if all(p.default is not None for p in declaration.parameters):
-        own, _ = bind_network(declaration, {}, Scope(file))
-        cases[json.dumps(own)] = ({}, [])
-    for expect in expects:
+        wanted.insert(0, None)  # the network at its defaults, with no expectation
+    for expect in wanted:
         try:
-            given = about(expect)
+            given = about(expect) if expect is not None else {}
             key = json.dumps(bind_network(declaration, given, Scope(file))[0])
-            cases.setdefault(key, (given, []))[1].append(expect)
+            about_it = cases.setdefault(key, (given, []))[1]
+            about_it += [expect] if expect is not None else []
         except SpecError as error:
             found.extend(error.diagnostics)
-    warnings: list[Diagnostic] = []
     for key, (given, group) in cases.items():
         progress(f"{name} {key}")
         try:
@@ -222,11 +226,10 @@ def _check_network(
         except SpecError as error:
             found.extend(error.diagnostics)
             continue
-        warnings += compilation.warnings
+        found.extend(compilation.warnings)
         for expect in group:
             found.extend(_failed(expect, compilation))
-    found.raise_if_errors()
-    return len(cases), len(expects), warnings
+    return len(cases), len(expects)
 
 
 def _failed(expect: tree.Expect, compilation: Compilation) -> list[Diagnostic]:
