@@ -22,6 +22,7 @@ from archdsl.emit.plan import (
     Star,
     Text,
 )
+from archdsl.emit.recursion import construct_inner
 from archdsl.emit.runs import run_form, runs
 from archdsl.emit.skeletons import may_add_input
 from archdsl.emit.units import (
@@ -33,6 +34,7 @@ from archdsl.emit.units import (
     Site,
     StageSite,
     Unit,
+    nested_in,
 )
 from archdsl.ir.layers import Flatten
 from archdsl.ir.network import LayerNode, Network, Part, Shared
@@ -142,6 +144,8 @@ def module(site: Site, unit: Unit) -> Python:
             return _sequential(site, unit)
         case StageSite(items=items):
             return Call("nn.Sequential", tuple(_elements(items, unit)))
+        case Unit() if unit.group.base is not None and site is nested_in(unit):
+            return construct_inner(unit)
         case Unit():
             return construct(site, rate=rate_of(site.drop))
         case ResidualSite() | CombineSite():

@@ -5,14 +5,15 @@ are decided in `__init__` instead: whether there is a shortcut, whether the inpu
 whether a layer has a weight of its own or uses one that it is handed.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import TypeAlias, TypeVar, assert_never
 
-from archdsl.emit.options import agree, by_options
+from archdsl.emit.options import agree, by_options, options_of
 from archdsl.emit.runs import align
 from archdsl.emit.skeletons import unit_key
 from archdsl.emit.units import (
     CombineSite,
+    Declaration,
     LayerSite,
     PartSite,
     ResidualSite,
@@ -22,6 +23,7 @@ from archdsl.emit.units import (
     below,
     direct_layers,
     members,
+    nested_in,
 )
 from archdsl.record import Record
 
@@ -53,7 +55,9 @@ class Group:
     def __init__(self, units: list[Unit]) -> None:
         self.units = units
         self.name = ""
-        self.number = 0  # children have smaller numbers than those who use them
+        self.number = 0
+        self.base: Group | None = None  # of a chain
+        self.recurses_if = ""  # the condition on which a unit of a chain constructs another
 
     @property
     def first(self) -> Unit:
@@ -61,17 +65,49 @@ class Group:
         return self.units[0]
 
 
-def classify(network: Unit) -> list[Group]:
-    """Return the classes of all units, children first; each unit then knows its own."""
+def classify(network: Unit, apart: Collection[Declaration] = ()) -> list[Group]:
+    """Return the classes of all units; each unit then knows its own.
+
+    Blocks of declarations that are kept `apart` never construct blocks of their own class.
+    """
     levels: dict[int, list[Unit]] = {}
     for unit in dict.fromkeys(below(network)):
         levels.setdefault(unit.height, []).append(unit)
     groups: list[Group] = []
+    chains: dict[Key, Group] = {}
     for _, units in sorted(levels.items()):
-        for group in _groups(units):
-            group.number = len(groups)
-            groups.append(group)
+        linked = [unit for unit in units if unit.home not in apart and _may_link(unit)]
+        new = _chains(linked, chains)
+        new += _groups([unit for unit in units if unit not in linked])
+        for number, group in enumerate(new, len(groups)):
+            group.number = number
+        groups += new
+    for group in groups:
+        agree(group.units)
+        align(group.units)
     return groups
+
+
+def _may_link(unit: Unit) -> bool:
+    """Whether a unit may be one of a chain."""
+    return nested_in(unit) is not None and not unit.owned and not any(_loans(members(unit)))
+
+
+def _chains(units: list[Unit], known: dict[Key, Group]) -> list[Group]:
+    """Add units to the chains that they belong to; return the chains that they begin."""
+    new: list[Group] = []
+    for unit in units:
+        inner = nested_in(unit)
+        assert inner is not None
+        base = inner.group.base or inner.group
+        key = base.number, unit_key(unit, base), options_of(unit)
+        if key not in known:
+            known[key] = Group([])
+            known[key].base = base
+            new.append(known[key])
+        known[key].units.append(unit)
+        unit.group = known[key]
+    return new
 
 
 def _groups(units: list[Unit]) -> Iterator[Group]:
@@ -83,8 +119,6 @@ def _groups(units: list[Unit]) -> Iterator[Group]:
             for unit in instances:
                 unit.group = group
                 unit.needs = _needs(unit)
-            agree(group.units)
-            align(group.units)
             yield group
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from archdsl.emit.class_names import name_classes, reading_order
 from archdsl.emit.classes import Group, classify
 from archdsl.emit.docstrings import Header, class_docstring, module_docstring
 from archdsl.emit.forward import forward
 from archdsl.emit.freezing import frozen_modules
-from archdsl.emit.naming import HELPERS, Names, class_name
+from archdsl.emit.naming import HELPERS
 from archdsl.emit.offers import offer
 from archdsl.emit.options import num_options
 from archdsl.emit.plan import (
@@ -27,25 +28,39 @@ from archdsl.emit.plan import (
     calls,
 )
 from archdsl.emit.python import statement
+from archdsl.emit.recursion import NotOneClassError, settle_chain
 from archdsl.emit.resolve import resolve
-from archdsl.emit.units import Unit, inner_units, units_of
-from archdsl.ir.network import Block, Network, Part, Shared, Stage
+from archdsl.emit.units import Declaration, Unit, units_of
+from archdsl.ir.network import Network, Shared
 
 
 def plan_model(network: Network, name: str, header: Header) -> ModulePlan:
     """Return the plan of model.py; `name` is what the network's class is called."""
+    apart: set[Declaration] = set()
+    while True:
+        try:
+            return _plan(network, name, header, apart)
+        except NotOneClassError as error:
+            apart.add(error.home)
+
+
+def _plan(network: Network, name: str, header: Header, apart: set[Declaration]) -> ModulePlan:
     root = units_of(network)
     offer(root)
-    groups = classify(root)
-    _name_classes(root, name)
+    groups = classify(root, apart)
+    for group in groups:
+        if group.base is not None:
+            settle_chain(group)
+    order = reading_order(root)
+    name_classes(root, order, name)
     shared = {s.id: s for group in groups for unit in group.units for s in unit.owned}
     frozen = frozen_modules(network)
     taken = frozenset(group.name for group in groups)
     plans = {
         group.number: _class_plan(group, shared, taken, is_frozen=frozen is not None)
-        for group in groups
+        for group in order
     }
-    classes = tuple(plans[group.number] for group in _reading_order(root))
+    classes = tuple(plans.values())
     return ModulePlan(
         docstring=module_docstring(network, header),
         imports=tuple(_imports(classes, is_frozen=frozen is not None)),
@@ -112,48 +127,6 @@ _KAIMING = Loop(
         ),
     ),
 )
-
-
-# ---------------------------------------------------------------- names
-
-
-def _name_classes(root: Unit, name: str) -> None:
-    names = Names()
-    root.group.name = names.unique_class(name, "Network")
-    for group in _reading_order(root):
-        if not group.name:
-            group.name = names.unique_class(_wish(group.first))
-
-
-def _wish(unit: Unit) -> str:
-    match unit.node:
-        case Block(declaration=declaration):
-            return class_name(declaration)
-        case Stage(kind="stage"):
-            return "Stage"
-        case Stage(kind=kind):
-            return class_name(kind) + "Stage"
-        case Part(name=name):
-            home = class_name(unit.home[-1]) if unit.values else ""
-            return home + class_name(name)
-        case Network(name=name):
-            return class_name(name)
-
-
-def _reading_order(root: Unit) -> list[Group]:
-    """Return the classes, each after those it uses, otherwise in the order of the network."""
-    order: dict[int, Group] = {}
-    _visit(root, order)
-    return list(order.values())
-
-
-def _visit(unit: Unit, order: dict[int, Group]) -> None:
-    if unit.group.number in order:
-        return
-    for user in unit.group.units:
-        for inner in inner_units(user):
-            _visit(inner, order)
-    order[unit.group.number] = unit.group
 
 
 # ---------------------------------------------------------------- what a file needs

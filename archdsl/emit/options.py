@@ -3,6 +3,7 @@
 The shortcut of a residual, and the input among the branches of a sum.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from archdsl.emit.layers import skeleton
@@ -12,6 +13,7 @@ from archdsl.emit.units import (
     LayerSite,
     PartSite,
     ResidualSite,
+    Site,
     Unit,
     direct_layers,
 )
@@ -31,16 +33,21 @@ class _Option(Record):
 
 def optional_sites(unit: Unit) -> list[OptionalSite]:
     """Return what stands directly in a unit and may have an option: residuals and sums."""
-    return [
-        site
-        for site in unit.body
-        if isinstance(site, ResidualSite) or (isinstance(site, CombineSite) and may_add_input(site))
-    ]
+    return list(_optional(unit.body))
+
+
+def _optional(sites: Iterable[Site]) -> Iterator[OptionalSite]:
+    for site in sites:
+        if isinstance(site, ResidualSite):
+            yield from _optional((*site.preactivation, *site.residual))
+            yield site
+        elif isinstance(site, CombineSite) and may_add_input(site):
+            yield site
 
 
 def num_options(unit: Unit) -> int:
     """Return how many options a unit has."""
-    options = _options(unit)
+    options = options_of(unit)
     return len(options) - options.count(None)
 
 
@@ -48,7 +55,7 @@ def by_options(units: list[Unit]) -> list[list[Unit]]:
     """Split units of one skeleton into classes: one unit of each has every option of the class."""
     found: dict[tuple[_Option | None, ...], list[Unit]] = {}
     for unit in units:
-        found.setdefault(_options(unit), []).append(unit)
+        found.setdefault(options_of(unit), []).append(unit)
     classes: dict[tuple[_Option | None, ...], list[Unit]] = {}
     for options in sorted(found, key=lambda options: options.count(None)):
         most = next((known for known in classes if _fits(options, known)), options)
@@ -64,7 +71,8 @@ def _fits(options: tuple[_Option | None, ...], most: tuple[_Option | None, ...])
     )
 
 
-def _options(unit: Unit) -> tuple[_Option | None, ...]:
+def options_of(unit: Unit) -> tuple[_Option | None, ...]:
+    """Return what a unit has at each of its optional sites."""
     tokens = Tokens(unit)
     return tuple(_option(site, tokens) for site in optional_sites(unit))
 

@@ -33,7 +33,7 @@ class Hole(Record):
 
     `exprs` is how it was written, over the symbols of its unit: one, or one for each member of a
     tuple, or none where that is not known. `hint` names a new argument, which for an index is
-    larger by `offset`.
+    larger by `offset`. What stands in a hole that does not matter is decided by other instances.
     """
 
     value: Constant
@@ -41,6 +41,7 @@ class Hole(Record):
     hint: str = "value"
     kind: HoleKind = HoleKind.NUMBER
     offset: int = 0
+    matters: bool = True
 
 
 class Keyword(Record):

@@ -18,11 +18,13 @@ from archdsl.emit.plan import (
     Conditional,
     Keyword,
     Python,
+    Sequence,
     Statement,
     Text,
     holes,
     replace_text,
 )
+from archdsl.emit.recursion import check_chain
 from archdsl.emit.units import CombineSite, LayerSite, ResidualSite, Unit, direct_layers
 from archdsl.ir.network import Block, Shared
 from archdsl.ir.numbers import Expr
@@ -79,6 +81,8 @@ class _Resolution:
         self.scope = Scope(
             [unit.values for unit in group.units], _lets(group), Names((*taken, "i"))
         )
+        for parameter in group.parameters:  # of a chain
+            self.scope.use(parameter.symbol)
         self.rows: list[tuple[Row, Python]] = []
         members = Names(a.name for column in self.columns for a in column)
         self.sums = [_name_of_sum(column, members) for column in self.columns]
@@ -221,8 +225,7 @@ class _Resolution:
         """Return the keyword; a value that instances differ in becomes an attribute."""
         assert isinstance(argument, Keyword)
         value = argument.value
-        assert isinstance(value, Text)
-        if not any(character.isalpha() for character in value.text):
+        if _is_literal(value):
             return argument
         name = f"{layer}_{argument.name}"
         constants[name] = Assign(f"self.{name}", value)
@@ -237,7 +240,10 @@ class _Resolution:
         parameters = (
             GroupParameter(a.symbol, a.name, a.annotation, _default(a, group)) for a in arguments
         )
-        group.parameters = tuple(sorted(parameters, key=lambda p: _rank(p, symbols)))
+        settled = tuple(sorted(parameters, key=lambda p: _rank(p, symbols)))
+        if group.base is not None:
+            check_chain(group, settled)
+        group.parameters = settled
         for index, unit in enumerate(group.units):
             unit.arguments = {a.symbol: a.settled(index) for a in arguments}
 
@@ -260,7 +266,8 @@ def _rows(column: "list[Python | None]") -> Iterator[Row]:
     lists = [None if tree is None else holes(tree) for tree in column]
     count = next((len(found) for found in lists if found is not None), 0)
     for index in range(count):
-        yield tuple(None if found is None else found[index] for found in lists)
+        row = (None if found is None else found[index] for found in lists)
+        yield tuple(hole if hole is not None and hole.matters else None for hole in row)
 
 
 def _hint(row: Row) -> str:
@@ -323,3 +330,13 @@ def _default(argument: Argument, group: Group) -> str | None:
     if argument.symbol == DROP_RATE:
         return "0.0" if any(_drops_nothing(unit) for unit in group.units) else None
     return "1" if argument.name == "stride" and 1 in argument.values else None
+
+
+def _is_literal(value: Python) -> bool:
+    match value:
+        case Text(text=text):
+            return not any(character.isalpha() for character in text)
+        case Sequence(items=items):
+            return all(map(_is_literal, items))
+        case _:
+            return False

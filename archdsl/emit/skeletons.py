@@ -5,7 +5,7 @@ What instances of one class may have or not (options.py) is no part of it.
 
 from collections.abc import Hashable
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from archdsl.emit.layers import skeleton
 from archdsl.emit.runs import needs, runs_key
@@ -17,17 +17,27 @@ from archdsl.emit.units import (
     Site,
     StageSite,
     Unit,
+    nested_in,
 )
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Block, LayerNode, Network, Operator, Part, Stage
+
+if TYPE_CHECKING:
+    from archdsl.emit.classes import Group
 
 Key: TypeAlias = Hashable
 
 
 class Tokens:
-    """Numbers the shared weights of a unit: its own, and the others in the order of first use."""
+    """Numbers what differs without being a difference.
 
-    def __init__(self, unit: Unit) -> None:
+    Of a unit's shared weights its own, and the others in the order of first use; in a chain, what
+    each unit holds has the number of the class that the chain is based on.
+    """
+
+    def __init__(self, unit: Unit, base: "Group | None" = None) -> None:
+        self._inner = None if base is None else nested_in(unit)
+        self._base = base
         self._tokens: dict[int, Key] = {s.id: f"own{i}" for i, s in enumerate(unit.owned)}
 
     def __call__(self, loan: int | None) -> Key:
@@ -36,10 +46,14 @@ class Tokens:
             return None
         return self._tokens.setdefault(loan, len(self._tokens))
 
+    def number(self, site: Unit) -> int:
+        """Return the number of a unit's class."""
+        return (self._base if self._base and site is self._inner else site.group).number
 
-def unit_key(unit: Unit) -> Key:
-    """Return the skeleton of a unit."""
-    tokens = Tokens(unit)
+
+def unit_key(unit: Unit, base: "Group | None" = None) -> Key:
+    """Return the skeleton of a unit, as one of a chain if there is a base."""
+    tokens = Tokens(unit, base)
     owned = tuple((shared.name, skeleton(shared.layer)) for shared in unit.owned)
     body = tuple(site_key(site, tokens) for site in unit.body)
     return _place(unit), owned, body, _stage_key(unit, tokens)
@@ -86,7 +100,7 @@ def site_key(site: Site, tokens: Tokens) -> Key:
             return node.operator, tuple(keys)
         case Unit():
             loans = tuple(tokens(loan) for loan in site.needs)
-            return _name(site), site.group.number, site.drop is None, loans
+            return _name(site), tokens.number(site), site.drop is None, loans
         case _:
             assert_never(site)
 

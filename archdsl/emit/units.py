@@ -126,6 +126,7 @@ class Unit:
         self.home = home  # the declaration whose text it stands in
         self.body: list[Site] = []
         self.items: list[Item] = []  # of a stage
+        self.added: dict[str, Expr] = {}  # how arguments that the spec does not have are written
         self.drop: Drop | None = None  # of a block, if a branch of it is dropped
         self.needs: tuple[int, ...] = ()  # ids of the shared weights handed to its forward
         self.height = 0
@@ -144,6 +145,7 @@ class Unit:
                 "in_channels": block.in_channels.expr,
                 **{name: number.expr for name, number in block.arguments},
                 "stride": block.stride.expr,
+                **self.added,
             }
         return {name: Symbol(name) for name in (*self.values, DROP_RATE)}
 
@@ -168,6 +170,14 @@ def below(unit: Unit) -> Iterator[Unit]:
 def inner_units(unit: Unit) -> Iterator[Unit]:
     """Yield the units directly inside a unit, in the order of the walk."""
     yield from _units_in(members(unit))
+
+
+def nested_in(unit: Unit) -> Unit | None:
+    """Return the block of the same declaration in a block, if there is exactly one."""
+    inner = [child for child in inner_units(unit) if child.home == unit.home]
+    if len(inner) != 1 or not isinstance(unit.node, Block) or not isinstance(inner[0].node, Block):
+        return None
+    return inner[0]
 
 
 def members(unit: Unit) -> list[Site]:

@@ -60,7 +60,7 @@ class Stage(nn.Module):
         return x
 
 
-class Stage2(nn.Module):
+class Conv3Stage(nn.Module):
     """Blocks in a row that share weights.
 
     (N, 16, H, W) -> (N, 32, H', W')
@@ -84,7 +84,7 @@ class Digits(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(1, 16, kernel_size=3, padding=1, bias=False))
         self.conv2 = Stage()
-        self.conv3 = Stage2()
+        self.conv3 = Conv3Stage()
         self.head = nn.Sequential(
             nn.BatchNorm2d(32),
             nn.ReLU(inplace=True),

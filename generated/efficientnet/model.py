@@ -46,7 +46,7 @@ class SqueezeExcite(nn.Module):
         return x * self.branch1(x)
 
 
-class Mbconv(nn.Module):
+class MbconvExpand1(nn.Module):
     """In a row: depthwise conv3x3, squeeze_excite, conv1x1.
 
     (N, in_channels, H, W) -> (N, width, H, W)
@@ -79,7 +79,7 @@ class Mbconv(nn.Module):
         return self.branch1(x)
 
 
-class Mbconv2(nn.Module):
+class Mbconv(nn.Module):
     """Sum of branches: conv, depthwise conv, squeeze_excite, conv | the input.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
@@ -134,28 +134,28 @@ class Efficientnet(nn.Module):
             nn.BatchNorm2d(32),
             nn.SiLU(),
         )
-        self.stage1 = nn.Sequential(Mbconv(32, 16, kernel=3, expand=1))
+        self.stage1 = nn.Sequential(MbconvExpand1(32, 16, kernel=3, expand=1))
         self.stage2 = nn.Sequential(
-            Mbconv2(16, 24, kernel=3, expand=6, stride=2),
-            Mbconv2(24, 24, kernel=3, expand=6, drop_rate=0.2 * 3 / 16),
+            Mbconv(16, 24, kernel=3, expand=6, stride=2),
+            Mbconv(24, 24, kernel=3, expand=6, drop_rate=0.2 * 3 / 16),
         )
         self.stage3 = nn.Sequential(
-            Mbconv2(24, 40, kernel=5, expand=6, stride=2),
-            Mbconv2(40, 40, kernel=5, expand=6, drop_rate=0.2 * 5 / 16),
+            Mbconv(24, 40, kernel=5, expand=6, stride=2),
+            Mbconv(40, 40, kernel=5, expand=6, drop_rate=0.2 * 5 / 16),
         )
         self.stage4 = nn.Sequential(
-            Mbconv2(40, 80, kernel=3, expand=6, stride=2),
-            *(Mbconv2(80, 80, kernel=3, expand=6, drop_rate=0.2 * i / 16) for i in range(7, 9)),
+            Mbconv(40, 80, kernel=3, expand=6, stride=2),
+            *(Mbconv(80, 80, kernel=3, expand=6, drop_rate=0.2 * i / 16) for i in range(7, 9)),
         )
         self.stage5 = nn.Sequential(
-            Mbconv2(80, 112, kernel=5, expand=6),
-            *(Mbconv2(112, 112, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(10, 12)),
+            Mbconv(80, 112, kernel=5, expand=6),
+            *(Mbconv(112, 112, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(10, 12)),
         )
         self.stage6 = nn.Sequential(
-            Mbconv2(112, 192, kernel=5, expand=6, stride=2),
-            *(Mbconv2(192, 192, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(13, 16)),
+            Mbconv(112, 192, kernel=5, expand=6, stride=2),
+            *(Mbconv(192, 192, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(13, 16)),
         )
-        self.stage7 = nn.Sequential(Mbconv2(192, 320, kernel=3, expand=6))
+        self.stage7 = nn.Sequential(Mbconv(192, 320, kernel=3, expand=6))
         self.head = nn.Sequential(
             nn.Conv2d(320, 1280, kernel_size=1, bias=False),
             nn.BatchNorm2d(1280),

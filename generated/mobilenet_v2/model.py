@@ -11,7 +11,7 @@ Change the spec, not this file, and run
 from torch import Tensor, nn
 
 
-class Inverted(nn.Module):
+class InvertedExpand1(nn.Module):
     """In a row: depthwise conv3x3, conv1x1.
 
     (N, in_channels, H, W) -> (N, width, H, W)
@@ -40,7 +40,7 @@ class Inverted(nn.Module):
         return self.branch1(x)
 
 
-class Inverted2(nn.Module):
+class Inverted(nn.Module):
     """Sum of branches: conv1x1, depthwise conv3x3, conv1x1 | the input.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
@@ -78,24 +78,23 @@ class MobilenetV2(nn.Module):
             nn.BatchNorm2d(32),
             nn.ReLU6(inplace=True),
         )
-        self.stage1 = nn.Sequential(Inverted(32, 16, expand=1))
+        self.stage1 = nn.Sequential(InvertedExpand1(32, 16, expand=1))
         self.stage2 = nn.Sequential(
-            Inverted2(16, 24, expand=6, stride=2), Inverted2(24, 24, expand=6)
+            Inverted(16, 24, expand=6, stride=2), Inverted(24, 24, expand=6)
         )
         self.stage3 = nn.Sequential(
-            Inverted2(24, 32, expand=6, stride=2), *(Inverted2(32, 32, expand=6) for _ in range(2))
+            Inverted(24, 32, expand=6, stride=2), *(Inverted(32, 32, expand=6) for _ in range(2))
         )
         self.stage4 = nn.Sequential(
-            Inverted2(32, 64, expand=6, stride=2), *(Inverted2(64, 64, expand=6) for _ in range(3))
+            Inverted(32, 64, expand=6, stride=2), *(Inverted(64, 64, expand=6) for _ in range(3))
         )
         self.stage5 = nn.Sequential(
-            Inverted2(64, 96, expand=6), *(Inverted2(96, 96, expand=6) for _ in range(2))
+            Inverted(64, 96, expand=6), *(Inverted(96, 96, expand=6) for _ in range(2))
         )
         self.stage6 = nn.Sequential(
-            Inverted2(96, 160, expand=6, stride=2),
-            *(Inverted2(160, 160, expand=6) for _ in range(2)),
+            Inverted(96, 160, expand=6, stride=2), *(Inverted(160, 160, expand=6) for _ in range(2))
         )
-        self.stage7 = nn.Sequential(Inverted2(160, 320, expand=6))
+        self.stage7 = nn.Sequential(Inverted(160, 320, expand=6))
         self.head = nn.Sequential(
             nn.Conv2d(320, 1280, kernel_size=1, bias=False),
             nn.BatchNorm2d(1280),

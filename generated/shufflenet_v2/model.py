@@ -24,7 +24,7 @@ class ChannelSplit(nn.Module):
         return x.chunk(self.parts, dim=1)[self.part]
 
 
-class Shuffle(nn.Module):
+class ShuffleStride2(nn.Module):
     """In a row: depthwise conv3x3, conv1x1, conv1x1, depthwise conv3x3, conv1x1.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
@@ -64,7 +64,7 @@ class Shuffle(nn.Module):
         return self.channel_shuffle(torch.cat([self.branch1(x), self.branch2(x)], dim=1))
 
 
-class Shuffle2(nn.Module):
+class Shuffle(nn.Module):
     """In a row: conv1x1, depthwise conv3x3, conv1x1.
 
     (N, in_channels, H, W) -> (N, in_channels, H, W)
@@ -103,13 +103,13 @@ class ShufflenetV2(nn.Module):
             nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
         )
         self.stage2 = nn.Sequential(
-            Shuffle(24, 116, stride=2), *(Shuffle2(116, 116) for _ in range(3))
+            ShuffleStride2(24, 116, stride=2), *(Shuffle(116, 116) for _ in range(3))
         )
         self.stage3 = nn.Sequential(
-            Shuffle(116, 232, stride=2), *(Shuffle2(232, 232) for _ in range(7))
+            ShuffleStride2(116, 232, stride=2), *(Shuffle(232, 232) for _ in range(7))
         )
         self.stage4 = nn.Sequential(
-            Shuffle(232, 464, stride=2), *(Shuffle2(464, 464) for _ in range(3))
+            ShuffleStride2(232, 464, stride=2), *(Shuffle(464, 464) for _ in range(3))
         )
         self.head = nn.Sequential(
             nn.Conv2d(464, 1024, kernel_size=1, bias=False),

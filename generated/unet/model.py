@@ -29,7 +29,7 @@ class Double(nn.Module):
         return self.relu(self.conv2(x))
 
 
-class Level(nn.Module):
+class InnermostLevel(nn.Module):
     """In a row: double.
 
     (N, in_channels, H, W) -> (N, width, H, W)
@@ -43,84 +43,22 @@ class Level(nn.Module):
         return self.double1(x)
 
 
-class Level2(nn.Module):
+class Level(nn.Module):
     """In a row: double, level, transposed conv2x2, double.
 
     (N, in_channels, H, W) -> (N, width, H, W)
     """
 
-    def __init__(self, in_channels: int, width: int) -> None:
+    def __init__(self, in_channels: int, width: int, depth: int) -> None:
         super().__init__()
         self.double1 = Double(in_channels, width)
         self.below = nn.Sequential(
             nn.MaxPool2d(kernel_size=2),
-            Level(width, 2 * width),
-            nn.ConvTranspose2d(2 * width, width, kernel_size=2, stride=2),
-        )
-        self.double2 = Double(2 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.double1(x)
-        x = torch.cat([x, self.below(x)], dim=1)
-        return self.double2(x)
-
-
-class Level3(nn.Module):
-    """In a row: double, level, transposed conv2x2, double.
-
-    (N, in_channels, H, W) -> (N, width, H, W)
-    """
-
-    def __init__(self, in_channels: int, width: int) -> None:
-        super().__init__()
-        self.double1 = Double(in_channels, width)
-        self.below = nn.Sequential(
-            nn.MaxPool2d(kernel_size=2),
-            Level2(width, 2 * width),
-            nn.ConvTranspose2d(2 * width, width, kernel_size=2, stride=2),
-        )
-        self.double2 = Double(2 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.double1(x)
-        x = torch.cat([x, self.below(x)], dim=1)
-        return self.double2(x)
-
-
-class Level4(nn.Module):
-    """In a row: double, level, transposed conv2x2, double.
-
-    (N, in_channels, H, W) -> (N, width, H, W)
-    """
-
-    def __init__(self, in_channels: int, width: int) -> None:
-        super().__init__()
-        self.double1 = Double(in_channels, width)
-        self.below = nn.Sequential(
-            nn.MaxPool2d(kernel_size=2),
-            Level3(width, 2 * width),
-            nn.ConvTranspose2d(2 * width, width, kernel_size=2, stride=2),
-        )
-        self.double2 = Double(2 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.double1(x)
-        x = torch.cat([x, self.below(x)], dim=1)
-        return self.double2(x)
-
-
-class Level5(nn.Module):
-    """In a row: double, level, transposed conv2x2, double.
-
-    (N, in_channels, H, W) -> (N, width, H, W)
-    """
-
-    def __init__(self, in_channels: int, width: int) -> None:
-        super().__init__()
-        self.double1 = Double(in_channels, width)
-        self.below = nn.Sequential(
-            nn.MaxPool2d(kernel_size=2),
-            Level4(width, 2 * width),
+            (
+                Level(width, 2 * width, depth=depth - 1)
+                if depth > 1
+                else InnermostLevel(width, 2 * width)
+            ),
             nn.ConvTranspose2d(2 * width, width, kernel_size=2, stride=2),
         )
         self.double2 = Double(2 * width, width)
@@ -136,7 +74,7 @@ class Unet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.level1 = Level5(1, 64)
+        self.level1 = Level(1, 64, depth=4)
         self.conv1 = nn.Conv2d(64, 2, kernel_size=1)
         # He et al. 2015, as torchvision begins its ResNets
         for module in self.modules():

@@ -61,6 +61,22 @@ block gated(width, adds) {
     relu
 }
 """
+LEVEL = """
+block level(width, depth) {
+    conv3x3(width) relu
+    if depth > 0 {
+        concat {
+            identity
+            below: branch {
+                maxpool2x2
+                level(2 * width, depth - 1)
+                conv_transpose2x2(width, stride = 2)
+            }
+        }
+        conv3x3(width)
+    }
+}
+"""
 SPECS = {
     "stages of one block, strided and not": (
         "stage a = 3 * basic(16)\n stage b(stride = 2) = 3 * basic(32)",
@@ -87,9 +103,33 @@ SPECS = {
         ),
         INVERTED,
     ),
+    "inputs that are added inside a residual": (
+        "outer(16, 0)\n outer(16, 1)\n outer(24, 1)",
+        (
+            "block outer(width, more) { residual { conv3x3(width) relu\n"
+            "sum { branch { conv1x1(width) bn } if more > 0 { identity } } relu }\n"
+            "shortcut { conv1x1(width) } relu }"
+        ),
+    ),
     "inputs that are added as an argument says": (
         "gated(16, 0)\n gated(16, 1)\n gated(24, 0) gated(24, 1)",
         GATED,
+    ),
+    "blocks that hold their own kind": ("level(4, 3)\n level(8, 2)", LEVEL),
+    "blocks that hold their own kind, told by what they double": (
+        "level(4)",
+        LEVEL.replace(", depth", "", 1)
+        .replace(", depth - 1", "")
+        .replace("depth > 0", "width < 16"),
+    ),
+    "blocks that hold their own kind once": ("level(4, 1)", LEVEL),
+    "blocks that hold their own kind, with a kernel of their own each": (
+        "level(4, 2)",
+        LEVEL.replace("conv3x3(width) relu", "conv(width, [5, 7, 3][depth]) relu"),
+    ),
+    "blocks that hold their own kind and share": (
+        "stage a = 2 * level(4, 2) with share(conv3x3)",
+        LEVEL.replace("2 * width", "width"),
     ),
     "preactivation": (
         "stage a = 2 * wide(24, 0)\n stage b(stride = 2) = 2 * wide(32, 0.3)",
@@ -279,6 +319,31 @@ def test_an_argument_says_whether_the_input_is_added_where_nothing_else_does():
     assert "x = x + out if self.adds2 else out\n        return self.relu(x)" in found
 
 
+def test_a_block_that_holds_its_own_kind_constructs_itself():
+    found = code(*SPECS["blocks that hold their own kind"])
+    assert "class InnermostLevel(nn.Module)" in found
+    assert found.count("class ") == 3
+    assert "Level(width, 2 * width, depth=depth - 1)\n" in found
+    assert "if depth > 1\n" in found
+    assert "else InnermostLevel(width, 2 * width)" in found
+    assert "self.level1 = Level(16, 4, depth=3)" in found
+
+
+def test_blocks_that_hold_their_own_kind_and_do_not_count_are_counted():
+    found = code(*SPECS["blocks that hold their own kind, told by what they double"])
+    assert "def __init__(self, in_channels: int, width: int, depth: int) -> None:" in found
+    assert "self.level1 = Level(16, 4, depth=2)" in found
+
+
+def test_classes_of_one_declaration_are_told_apart_by_their_arguments():
+    found = code(
+        "inverted(16, 2)\n inverted(24, 2)\n inverted(32, 1)",
+        INVERTED.replace("conv1x1(hidden) bn relu6", "if expand != 1 { conv1x1(hidden) bn relu6 }"),
+    )
+    assert "class Inverted(nn.Module)" in found
+    assert "class InvertedExpand1(nn.Module)" in found
+
+
 def test_expressions_are_those_of_the_spec():
     found = code(
         "unit(4, 5)\n unit(8, 7)",
@@ -309,7 +374,7 @@ def test_numbers_that_no_argument_gives_become_arguments():
 def test_another_structure_is_another_class():
     found = code("unit(8)\n unit(16)", "block unit(width) { if width > 8 { relu } conv1x1(width) }")
     assert "class Unit(nn.Module)" in found
-    assert "class Unit2(nn.Module)" in found
+    assert "class UnitWidth16(nn.Module)" in found
 
 
 # ---------------------------------------------------------------- sharing
