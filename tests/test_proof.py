@@ -1,6 +1,11 @@
 """Whatever spec is drawn, the generated module is the network that the compiler says it is."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+import torch
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from archdsl.diagnostics import SpecError
@@ -13,15 +18,18 @@ from tests.generated import (
     check_macs,
     check_state,
     load,
+    source_of,
     train_step,
 )
 from tests.strategies import specs
 
+ROOT = Path(__file__).parents[1]
 STEADY = settings(
     max_examples=300,
     derandomize=True,  # the same specs on every run
     database=None,
     deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # to make a failure small takes minutes
     suppress_health_check=[
         HealthCheck.data_too_large,
         HealthCheck.filter_too_much,
@@ -32,6 +40,15 @@ STEADY = settings(
 RANDOM = settings(
     STEADY, max_examples=3_000, derandomize=False, phases=[Phase.generate, Phase.shrink]
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Let torch use one thread: for tensors as small as these a second one only waits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def prove(spec):
@@ -65,3 +82,28 @@ def test_drawn_specs_become_the_networks_they_say(spec):
 @given(specs())
 def test_thousands_of_drawn_specs_become_the_networks_they_say(spec):
     prove(spec)
+
+
+def test_code_of_drawn_specs_is_clean_for_ruff(tmp_path):
+    folder = tmp_path / "generated"  # as pyproject.toml names it
+
+    @settings(STEADY, max_examples=60)
+    @given(specs())
+    def write(spec):
+        try:
+            compilation = compile_text(spec.text, arguments=spec.arguments)
+        except SpecError:
+            return
+        module = folder / f"n{len(list(folder.glob('*')))}" / "model.py"
+        module.parent.mkdir(parents=True)
+        module.write_text(source_of(compilation), encoding="utf-8")
+
+    folder.mkdir()
+    write()
+    ruff = [sys.executable, "-m", "ruff"]
+    options = ["--config", str(ROOT / "pyproject.toml"), "--no-cache", "."]
+    for command in (["format", "--check"], ["check", "--quiet"]):
+        done = subprocess.run(
+            [*ruff, *command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout

@@ -30,7 +30,7 @@ class LayerWriter(Expressions):
             return self.of_vector(place)
         if self.chance(45):
             return self.convolution(place)
-        if place.keep or self.chance(60):
+        if place.keep or self.chance(45):
             return self.keeping(place)
         return self.changing(place)
 
