@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import pty
@@ -270,12 +271,61 @@ def test_an_argument_that_is_set_twice_is_wrong_usage(spec, capsys):
     assert capsys.readouterr().err == "archdsl: argument `depth` is set twice\n"
 
 
-@pytest.mark.parametrize("command", ["compile", "params", "check", "explain"])
+@pytest.mark.parametrize("command", ["compile", "params", "check", "fmt", "explain"])
 def test_the_help_of_every_command_has_an_example(capsys, command):
     with pytest.raises(SystemExit) as exited:
         main([command, "--help"])
     assert exited.value.code == 0
     assert f"\n  archdsl {command} " in capsys.readouterr().out
+
+
+def test_fmt_writes_the_canonical_form(spec, capsys):
+    messy = SPEC.replace("    stem ", "\tstem").replace(" == 334", "==334")
+    Path(spec).write_bytes(b"\xef\xbb\xbf" + messy.replace("\n", "\r\n").encode())
+    Path("link.arch").symlink_to(spec)
+    assert main(["fmt", "link.arch"]) == 0
+    assert capsys.readouterr().out == "link.arch\n"
+    assert Path("link.arch").is_symlink()
+    formed = Path(spec).read_bytes()
+    assert b"    expect parameters            == 334\n" in formed
+    assert main(["fmt", spec]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert Path(spec).read_bytes() == formed
+
+
+def test_fmt_check_shows_what_differs_and_writes_nothing(spec, capsys):
+    Path(spec).write_text("network n {\n  relu\n}\n")
+    assert main(["fmt", "--check", spec]) == 1
+    out, err = capsys.readouterr()
+    assert out == (
+        "--- tiny.arch\n+++ tiny.arch\n@@ -1,3 +1,3 @@\n network n {\n-  relu\n+    relu\n }\n"
+    )
+    assert err == "archdsl: this spec is not in canonical form; `archdsl fmt` writes it\n"
+    assert Path(spec).read_text() == "network n {\n  relu\n}\n"
+    assert main(["fmt", spec]) == main(["fmt", "--check", spec]) == 0
+
+
+def test_fmt_is_a_filter(spec, capsys, monkeypatch):
+    for check, status, shown in (([], 0, "block a { relu }\n"), (["--check"], 1, "+block a {")):
+        stream = io.TextIOWrapper(io.BytesIO(b"block a{relu}"))
+        monkeypatch.setattr(sys, "stdin", stream)
+        assert main(["fmt", "-", *check]) == status
+        assert shown in capsys.readouterr().out
+    assert main(["fmt", "-", spec]) == 2
+    assert "`-` stands alone" in capsys.readouterr().err
+
+
+def test_fmt_goes_on_after_a_wrong_spec_and_leaves_it(spec, capsys):
+    Path("wrong.arch").write_text("network n {")
+    Path(spec).write_text("block a{relu}")
+    assert main(["fmt", "wrong.arch", "absent.arch", spec]) == 1
+    out, err = capsys.readouterr()
+    assert out == "tiny.arch\n"
+    assert "error[E102]" in err
+    assert "error[E201]: `absent.arch` does not exist" in err
+    assert Path("wrong.arch").read_text() == "network n {"
+    assert Path(spec).read_text() == "block a { relu }\n"
+    assert sorted(path.name for path in Path().iterdir()) == ["tiny.arch", "wrong.arch"]
 
 
 def test_explain_prints_the_page_of_a_diagnostic(capsys):

@@ -39,6 +39,13 @@ def parser() -> argparse.ArgumentParser:
     _add_format(check, "text", "json")
     check.set_defaults(run=commands.check)
 
+    fmt = _command(add, "fmt", "bring specs into canonical form", _FMT_EXAMPLES)
+    fmt.add_argument(
+        "specs", nargs="+", metavar="SPEC", help="path of a spec; - is stdin to stdout"
+    )
+    fmt.add_argument("--check", action="store_true", help="write nothing, show what differs")
+    fmt.set_defaults(run=commands.fmt)
+
     explain = _command(add, "explain", "say what a diagnostic means", _EXPLAIN_EXAMPLES)
     explain.add_argument("code", metavar="CODE", help="as in error[E201]")
     explain.set_defaults(run=commands.explain)
@@ -58,6 +65,10 @@ examples:
 _CHECK_EXAMPLES = """\
 example:
   archdsl check specs/*.arch"""
+_FMT_EXAMPLES = """\
+examples:
+  archdsl fmt specs/*.arch
+  archdsl fmt --check specs/*.arch"""
 _EXPLAIN_EXAMPLES = """\
 example:
   archdsl explain E201"""

@@ -1,4 +1,4 @@
-"""The four commands: parsed arguments in, text on stdout, exit status out.
+"""The commands: parsed arguments in, text on stdout, exit status out.
 
 Imports stand inside the functions, so that each command loads only what it needs.
 """
@@ -79,6 +79,15 @@ def check(arguments: argparse.Namespace) -> int:
 
         sys.stdout.write(to_json({"schema": SCHEMA, "specs": results}))
     return OK if all(result["ok"] for result in results) else FAILED
+
+
+def fmt(arguments: argparse.Namespace) -> int:
+    """Bring specs into canonical form."""
+    from archdsl.cli.formatting import STDIN, format_specs
+
+    if STDIN in arguments.specs and len(arguments.specs) > 1:
+        raise UsageError("`-` stands alone: its canonical form goes to stdout")
+    return OK if format_specs(arguments) else FAILED
 
 
 def explain(arguments: argparse.Namespace) -> int:

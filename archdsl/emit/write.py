@@ -63,9 +63,16 @@ def _mode(path: Path) -> int:
 
 def _diff(path: Path, text: str) -> Iterator[str]:
     current = read(path)
-    name = path.as_posix()
-    if current == text:
-        return
+    if current != text:
+        yield difference(path.as_posix(), current, text)
+
+
+def difference(name: str, current: str | None, text: str) -> str:
+    """Return how a text differs from what a file of this name should be."""
     old = [] if current is None else current.splitlines(keepends=True)
     source = "/dev/null" if current is None else name
-    yield from difflib.unified_diff(old, text.splitlines(keepends=True), source, name)
+    lines = difflib.unified_diff(old, text.splitlines(keepends=True), source, name)
+    return "".join(line if line.endswith("\n") else f"{line}{_NO_END}" for line in lines)
+
+
+_NO_END = "\n\\ No newline at end of file\n"  # as diff says it

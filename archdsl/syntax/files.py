@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.limits import MAX_FILE_BYTES, MAX_IMPORTS
@@ -135,19 +136,25 @@ def _passes_link(folder: Path, parts: list[str]) -> bool:
 
 def read_text(path: Path, shown: str, span: Span | None) -> str:
     """Return a file's text; raise SpecError where it is too large, unreadable or not UTF-8."""
-    problem = None
     try:
         if path.is_file():
             with path.open("rb") as stream:
-                raw = stream.read(MAX_FILE_BYTES + 1)
-            if len(raw) <= MAX_FILE_BYTES:
-                return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-            problem = f"`{shown}` is larger than {MAX_FILE_BYTES // 1024} KiB"
-        else:
-            what = "is a folder, not a spec" if path.is_dir() else "does not exist"
-            problem = f"`{shown}` {what}"
-    except UnicodeDecodeError:
-        problem = f"`{shown}` is not UTF-8 text"
+                return text_of(stream, shown, span)
+        what = "is a folder, not a spec" if path.is_dir() else "does not exist"
+        problem = f"`{shown}` {what}"
     except (OSError, ValueError) as error:
         problem = f"`{shown}` cannot be read: {getattr(error, 'strerror', None) or error}"
     raise SpecError([Diagnostic(code="E201", message=problem, span=span)])
+
+
+def text_of(stream: BinaryIO, shown: str, span: Span | None = None) -> str:
+    """Return the text of an open file; raise SpecError where it is too large or not UTF-8."""
+    raw = stream.read(MAX_FILE_BYTES + 1)
+    if len(raw) > MAX_FILE_BYTES:
+        problem = f"`{shown}` is larger than {MAX_FILE_BYTES // 1024} KiB"
+        raise SpecError([Diagnostic(code="E201", message=problem, span=span)])
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError:
+        problem = f"`{shown}` is not UTF-8 text"
+        raise SpecError([Diagnostic(code="E201", message=problem, span=span)]) from None

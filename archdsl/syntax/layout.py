@@ -22,23 +22,24 @@ def check_layout(spec: tree.Spec) -> None:
 
 
 def _bodies(body: tree.Body) -> Iterator[tree.Body]:
-    """Yield a body and those inside it."""
-    yield body
-    for item in body.items:
-        match item:
-            case (
-                tree.Element(body=tree.Body() as inner)
-                | tree.NamedBody(body=inner)
-                | tree.Loop(body=inner)
-                | tree.Stage(content=tree.Body() as inner)
-            ):
-                yield from _bodies(inner)
-            case tree.Condition(body=inner, otherwise=otherwise):
-                yield from _bodies(inner)
-                if otherwise is not None:
-                    yield from _bodies(otherwise)
-            case _:
-                pass
+    """Yield a body and those inside it; not by recursion, `else if` may go on for long."""
+    waiting = [body]
+    while waiting:
+        body = waiting.pop()
+        yield body
+        for item in body.items:
+            match item:
+                case (
+                    tree.Element(body=tree.Body() as inner)
+                    | tree.NamedBody(body=inner)
+                    | tree.Loop(body=inner)
+                    | tree.Stage(content=tree.Body() as inner)
+                ):
+                    waiting.append(inner)
+                case tree.Condition(body=inner, otherwise=otherwise):
+                    waiting += [inner] if otherwise is None else [inner, otherwise]
+                case _:
+                    pass
 
 
 def _check_body(body: tree.Body, diagnostics: Diagnostics) -> None:

@@ -22,15 +22,16 @@ class Token(NamedTuple):
     end: int
 
 
-def words(source: SourceFile) -> Iterator[Token]:
+def words(source: SourceFile, *, comments: bool = False) -> Iterator[Token]:
     """Yield the words of a text, then one of kind END; raise SpecError at what is none."""
+    skipped = ("BLANK",) if comments else _BLANK
     text, position, length = source.text, 0, len(source.text)
     while position < length:
         match = _WORDS.match(text, position)
         if match is None:
             raise SpecError([_not_a_word(source, position)])
         kind, end = match.lastgroup or "", match.end()
-        if kind not in _BLANK:
+        if kind not in skipped:
             yield Token(kind, match.group(), position, end)
         position = end
     yield Token(END, "", length, length)

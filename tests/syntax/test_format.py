@@ -1,0 +1,314 @@
+"""The canonical form: same tree, same comments, and nothing left to do."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archdsl.diagnostics import SpecError
+from archdsl.source import SourceFile
+from archdsl.syntax.format import WIDTH, format_spec
+from archdsl.syntax.lexer import words
+from archdsl.syntax.parse import parse
+
+ROOT = Path(__file__).parents[2]
+SPECS = sorted((*(ROOT / "specs").glob("*.arch"), *(ROOT / "tests/specs").glob("*.arch")))
+DOCUMENTS = sorted((*(ROOT / "tests/cases").glob("*.md"), ROOT / "docs/language.md"))
+
+
+def form(text):
+    return format_spec(SourceFile("test.arch", text))
+
+
+def tree(text):
+    return parse(SourceFile("test.arch", text)).declarations
+
+
+def tokens(text):
+    return list(words(SourceFile("test.arch", text), comments=True))[:-1]
+
+
+def comments(text):
+    return [token.text.rstrip() for token in tokens(text) if token.kind == "COMMENT"]
+
+
+def parses(text):
+    try:
+        tree(text)
+    except SpecError:
+        return False
+    return True
+
+
+def check(text):
+    formed = form(text)
+    assert tree(formed) == tree(text)
+    assert comments(formed) == comments(text)
+    assert form(formed) == formed
+    assert "\n\n\n" not in formed
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_specs_are_in_canonical_form(path):
+    assert form(path.read_text("utf-8")) == path.read_text("utf-8")
+
+
+def examples(path):
+    """Return the specs among the examples of a document, pieces in a network or block."""
+    blocks = re.findall(r"^```arch.*\n((?:.*\n)*?)^```$", path.read_text("utf-8"), re.MULTILINE)
+    wholes = ((block, f"network n {{\n{block}}}\n") for block in blocks)
+    return [text for pair in wholes for text in [next(filter(parses, pair), None)] if text]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_examples_keep_their_tree_and_their_comments(path):
+    texts = examples(path)
+    assert texts
+    for text in texts:
+        check(text)
+
+
+def test_the_readme_shows_a_canonical_spec():
+    (text,) = re.findall(
+        r"^```arch\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert form(text) == text
+
+
+BLANKS = st.sampled_from(["", " ", " ", "  ", "\n", "\n\n\n", " \n  ", "  # why\n"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_random_blanks_change_neither_tree_nor_comments(data):
+    path = data.draw(st.sampled_from(SPECS))
+    text = path.read_text("utf-8")
+    spans = [declaration.span for declaration in tree(text)]
+    span = spans[data.draw(st.integers(0, len(spans) - 1))]
+    text = text[span.start : span.end]
+    changed = re_spaced(text, data.draw(st.dictionaries(st.integers(1, 400), BLANKS, max_size=40)))
+    if parses(changed):
+        check(changed)
+
+
+def re_spaced(text, before):
+    """Replace what stands before some words; words of letters stay apart."""
+    found = tokens(text)
+    pieces, end, ends_comment = [], 0, False
+    for i, token in enumerate(found):
+        blank = text[end : token.start]
+        if i in before:
+            blank = before[i] or (" " if blank else "")
+        if ends_comment and "\n" not in blank:
+            blank += "\n"
+        pieces += [blank, token.text]
+        end, ends_comment = token.end, token.kind == "COMMENT"
+    return "".join(pieces)
+
+
+@pytest.mark.parametrize("width", [20, 200, 2000])
+def test_specs_on_one_line_are_broken_into_lines(width):
+    text = f"network n {{ {'conv3x3(16) bn relu ' * width} }}"
+    formed = form(text)
+    assert max(map(len, formed.splitlines())) <= WIDTH
+    check(text)
+
+
+def test_else_if_may_go_on_for_long():
+    formed = form(f"network n {{ if a {{ x }} {'else if b { y } ' * 2000}}}")
+    assert formed.count("    } else if b {\n        y\n") == 2000
+    assert form(formed) == formed
+
+
+LONG = (
+    "block b(width) {\n"
+    "    residual { conv3x3(width, stride = stride)  bn relu  dropout(dropout)  conv3x3(width) "
+    "conv1x1(4 * width) bn }\n"
+    '    require (depth - 4) % 6 == 0 and depth > 0, "depth must be 6n + 4, and more than '
+    'nothing whatever else it is"\n}\n'
+)
+PAIRS = {
+    "spaces": (
+        "network n( depth=28,k = [ 1,2 , ] ){\nlet a=-depth*{1:2}[ 1 ]-+1\nrelu}",
+        """\
+network n(depth = 28, k = [1, 2]) {
+    let a = -depth * {1: 2}[1] - +1
+    relu
+}
+""",
+    ),
+    "columns of stages and bodies": (
+        """\
+network n {
+    stem { conv3x3(16) }
+    stage conv2 = 2 * wide(16) with share(conv3x3)
+    stage conv3(stride = 2) = 2 * wide(2 * 16) with share(conv3x3)
+    tail: {}
+    head { bn relu }
+
+    head { bn }
+    head {
+        bn }
+}
+""",
+        """\
+network n {
+    stem                    { conv3x3(16) }
+    stage conv2             = 2 * wide(16)      with share(conv3x3)
+    stage conv3(stride = 2) = 2 * wide(2 * 16)  with share(conv3x3)
+    tail:                   {}
+    head                    { bn relu }
+
+    head { bn }
+    head {
+        bn
+    }
+}
+""",
+    ),
+    "columns of expects about one quantity": (
+        """\
+network n {
+    expect parameters == 1
+    expect parameters(k = 2) == 2
+    expect macs == 3
+}
+""",
+        """\
+network n {
+    expect parameters        == 1
+    expect parameters(k = 2) == 2
+    expect macs == 3
+}
+""",
+    ),
+    "settings and choices": (
+        """\
+train t { data = if c == 100
+    then cifar100 else cifar10
+  batch = 128 epochs = 2 }
+""",
+        """\
+train t {
+    data   = if c == 100
+             then cifar100
+             else cifar10
+    batch  = 128
+    epochs = 2
+}
+""",
+    ),
+    "comments": (
+        """\
+#  head
+import b from "b.arch" # behind
+
+
+network n { # opens
+    a  # one
+    bn relu  # two
+    # above
+    sum { identity # inside
+    }
+}
+# tail""",
+        """\
+#  head
+import b from "b.arch"  # behind
+
+network n {  # opens
+    a        # one
+    bn relu  # two
+    # above
+    sum {
+        identity  # inside
+    }
+}
+
+# tail
+""",
+    ),
+    "groups": (
+        "block b { conv1x1(2) bn     relu\n}",
+        "block b {\n    conv1x1(2) bn  relu\n}\n",
+    ),
+    "lists with lines of their own": (
+        "block b {\n    let a = {1: [2, 3],\n\n 4: [5, 6]}[n]\n}\n",
+        """\
+block b {
+    let a = {
+        1: [2, 3],
+
+        4: [5, 6],
+    }[n]
+}
+""",
+    ),
+    "declarations": (
+        """\
+import a from "a.arch"
+import b from "b.arch"
+block a { relu }
+block b { bn } block c {
+bn }
+block d { bn }
+
+
+
+block e { bn }""",
+        """\
+import a from "a.arch"
+import b from "b.arch"
+
+block a { relu }
+block b { bn }
+
+block c {
+    bn
+}
+
+block d { bn }
+
+block e { bn }
+""",
+    ),
+    "long lines": (
+        LONG,
+        """\
+block b(width) {
+    residual {
+        conv3x3(width, stride = stride)  bn relu  dropout(dropout)
+        conv3x3(width) conv1x1(4 * width) bn
+    }
+    require (depth - 4) % 6 == 0 and depth > 0,
+        "depth must be 6n + 4, and more than nothing whatever else it is"
+}
+""",
+    ),
+    "else": (
+        "block b {\n    if a { relu }\n    else if b\n    { bn } else {\n bn relu }\n    x\n}\n",
+        """\
+block b {
+    if a { relu } else if b { bn } else {
+        bn relu
+    }
+    x
+}
+""",
+    ),
+    "nothing": ("\n\n", ""),
+}
+
+
+@pytest.mark.parametrize(("text", "formed"), PAIRS.values(), ids=PAIRS)
+def test_form(text, formed):
+    assert form(text) == formed
+    check(text)
+
+
+def test_what_does_not_parse_is_reported_as_ever():
+    with pytest.raises(SpecError) as raised:
+        form("network n { conv3x3(16 }")
+    assert raised.value.diagnostics[0].code == "E101"
