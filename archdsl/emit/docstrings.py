@@ -2,36 +2,20 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 from pathlib import PurePath
-from typing import assert_never
 
 from archdsl.emit.classes import Group
-from archdsl.emit.options import num_options
+from archdsl.emit.descriptions import description
 from archdsl.emit.plan import Constant
 from archdsl.emit.python import INDENT, WIDTH, docstring_text
 from archdsl.emit.resolve import Resolved
 from archdsl.emit.units import Unit
-from archdsl.ir.layers import Conv, ConvTranspose, Linear
-from archdsl.ir.network import (
-    Block,
-    Combine,
-    FeatureMap,
-    LayerNode,
-    Network,
-    Node,
-    Operator,
-    Part,
-    Residual,
-    Stage,
-)
+from archdsl.ir.network import FeatureMap, Network
 from archdsl.record import Record
 
 FACTORS = range(2, 9)
-_COMBINED = {
-    Operator.SUM: "Sum",
-    Operator.PRODUCT: "Product",
-    Operator.CONCAT: "Concatenation",
-}
+TERMS = range(2, 6)
 
 
 class Header(Record, kw_only=True):
@@ -147,7 +131,27 @@ def _sum(
     for name, values in resolved.values.items():
         if values == more and given:
             return f"{given} + {name}"
+    return _sum_of_arguments(tuple(m.channels for m in outputs), resolved)
+
+
+def _sum_of_arguments(numbers: tuple[int, ...], resolved: Resolved) -> str | None:
+    """Return `one + three + five`, where enough instances leave no doubt."""
+    whole = {
+        name: [v for v in values if isinstance(v, int)]
+        for name, values in resolved.values.items()
+        if name not in {"in_channels", "stride"}
+    }
+    columns = {name: values for name, values in whole.items() if len(values) == len(numbers)}
+    for terms in TERMS:
+        if len(set(numbers)) > terms and len(columns) <= MOST_ARGUMENTS:
+            for names in combinations(columns, terms):
+                sums = zip(*(columns[name] for name in names), strict=True)
+                if tuple(map(sum, sums)) == numbers:
+                    return " + ".join(names)
     return None
+
+
+MOST_ARGUMENTS = 10  # of a class whose output is looked for among their sums
 
 
 def _sizes(group: Group, resolved: Resolved) -> tuple[str, str]:
@@ -157,6 +161,9 @@ def _sizes(group: Group, resolved: Resolved) -> tuple[str, str]:
     strides = resolved.values.get("stride", (1,) * len(group.units))
     if all(_is_divided(*pair) for pair in zip(group.units, strides, strict=True)):
         return "H / stride", "W / stride"
+    for factor in FACTORS:
+        if all(_is_divided(unit, factor) for unit in group.units):
+            return f"H / {factor}", f"W / {factor}"
     return "H'", "W'"
 
 
@@ -165,68 +172,3 @@ def _is_divided(unit: Unit, stride: Constant | None) -> bool:
     if given is None or made is None or not isinstance(stride, int):
         return False
     return all(-(-a // stride) == b for a, b in zip(given, made, strict=True))
-
-
-# ---------------------------------------------------------------- descriptions
-
-
-def description(group: Group) -> str:
-    """Return what all instances of a class have in common, in a line."""
-    most = max(map(num_options, group.units))
-    nodes = [unit.node for unit in group.units if num_options(unit) == most]
-    texts = {_description(node, kernels=True) for node in nodes}
-    if len(texts) > 1:
-        texts = {_description(node, kernels=False) for node in nodes}
-    text = min(texts)
-    return text if len(text) <= MOST else text.partition(":")[0]
-
-
-MOST = WIDTH - INDENT - len('""".')
-
-
-def _description(node: "Network | Block | Part | Stage", *, kernels: bool) -> str:
-    if isinstance(node, Stage):
-        return "Blocks in a row" + (" that share weights" if node.owned else "")
-    match node.body:
-        case (Residual() as only, *_):
-            kind = "Pre-activation residual block" if only.preactivation else "Residual block"
-            return f"{kind}: {_row(only.residual, kernels=kernels)}"
-        case (Combine(branches=(_, _, *_)) as only,):
-            branches = (
-                _row(part.body, kernels=kernels) if part.body else "the input"
-                for part in only.branches
-            )
-            return f"{_COMBINED[only.operator]} of branches: {' | '.join(branches)}"
-        case body:
-            return f"In a row: {_row(body, kernels=kernels)}"
-
-
-def _row(nodes: Iterable[Node], *, kernels: bool) -> str:
-    return ", ".join(_words(nodes, kernels=kernels)) or "layers without weights"
-
-
-def _words(nodes: Iterable[Node], *, kernels: bool) -> Iterator[str]:
-    """Yield the layers with weights and the blocks: `conv3x3`, `linear`, `squeeze_excite`."""
-    for node in nodes:
-        match node:
-            case LayerNode(layer=Conv() | ConvTranspose() as layer):
-                yield _convolution(layer, kernels=kernels)
-            case LayerNode(layer=Linear()):
-                yield "linear"
-            case LayerNode():
-                pass
-            case Block(declaration=name):
-                yield name
-            case Part(body=body) | Residual(residual=body) | Combine(branches=body):
-                yield from _words(body, kernels=kernels)
-            case Stage(items=items):
-                yield from _words((item.node for item in items), kernels=kernels)
-            case _:
-                assert_never(node)
-
-
-def _convolution(layer: Conv | ConvTranspose, *, kernels: bool) -> str:
-    height, width = layer.kernel_size
-    depthwise = "depthwise " if 1 < layer.groups == layer.in_channels else ""
-    transposed = "transposed " if isinstance(layer, ConvTranspose) else ""
-    return f"{depthwise}{transposed}conv{f'{height}x{width}' if kernels else ''}"

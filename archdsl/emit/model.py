@@ -99,7 +99,7 @@ def _fullest(group: Group) -> Unit:
 
 def _last_steps(*, is_frozen: bool) -> Iterator[Statement]:
     """Yield what the network's __init__ ends with: initialization, then freezing."""
-    yield Comment("He et al. 2015, as torchvision begins its ResNets")
+    yield Comment("He initialization of the convolutions; the rest keeps PyTorch's defaults")
     yield _KAIMING
     if is_frozen:
         yield Loop("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))

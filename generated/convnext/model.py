@@ -48,7 +48,7 @@ class StochasticDepth(nn.Module):
 
 
 class ConvnextBlock(nn.Module):
-    """Sum of branches: the input | depthwise conv7x7, conv1x1, conv1x1.
+    """Depthwise conv7x7, conv1x1, conv1x1, added to the input.
 
     (N, width, H, W) -> (N, width, H, W)
     """
@@ -101,7 +101,7 @@ class Convnext(nn.Module):
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), LayerNorm2d(768, eps=1e-06), nn.Flatten(), nn.Linear(768, 1000)
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

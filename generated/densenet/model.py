@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class Dense(nn.Module):
-    """Concatenation of branches: the input | conv1x1, conv3x3.
+    """Conv1x1, conv3x3, concatenated to the input.
 
     (N, in_channels, H, W) -> (N, in_channels + growth, H, W)
     """
@@ -34,9 +34,9 @@ class Dense(nn.Module):
 
 
 class Transition(nn.Module):
-    """In a row: conv1x1.
+    """Bn, relu, conv1x1, avgpool.
 
-    (N, in_channels, H, W) -> (N, in_channels // 2, H', W')
+    (N, in_channels, H, W) -> (N, in_channels // 2, H / 2, W / 2)
     """
 
     def __init__(self, in_channels: int) -> None:
@@ -83,7 +83,7 @@ class Densenet(nn.Module):
             nn.Flatten(),
             nn.Linear(1024, 1000),
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

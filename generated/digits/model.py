@@ -63,7 +63,7 @@ class Stage(nn.Module):
 class Conv3Stage(nn.Module):
     """Blocks in a row that share weights.
 
-    (N, 16, H, W) -> (N, 32, H', W')
+    (N, 16, H, W) -> (N, 32, H / 2, W / 2)
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Digits(nn.Module):
             nn.Flatten(),
             nn.Linear(32, 10),
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

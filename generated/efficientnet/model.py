@@ -27,7 +27,7 @@ class StochasticDepth(nn.Module):
 
 
 class SqueezeExcite(nn.Module):
-    """Product of branches: the input | conv1x1, conv1x1.
+    """Conv1x1, conv1x1, multiplied with the input.
 
     (N, in_channels, H, W) -> (N, in_channels, H, W)
     """
@@ -47,7 +47,7 @@ class SqueezeExcite(nn.Module):
 
 
 class MbconvExpand1(nn.Module):
-    """In a row: depthwise conv3x3, squeeze_excite, conv1x1.
+    """Depthwise conv3x3, SqueezeExcite, conv1x1.
 
     (N, in_channels, H, W) -> (N, width, H, W)
     """
@@ -80,7 +80,7 @@ class MbconvExpand1(nn.Module):
 
 
 class Mbconv(nn.Module):
-    """Sum of branches: conv, depthwise conv, squeeze_excite, conv | the input.
+    """Conv1x1, depthwise conv, SqueezeExcite, conv1x1, added to the input where the shape stays.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
@@ -165,7 +165,7 @@ class Efficientnet(nn.Module):
             nn.Flatten(),
             nn.Linear(1280, 1000),
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

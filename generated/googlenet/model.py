@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class Unit(nn.Module):
-    """In a row: conv.
+    """Conv, bn, relu.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
@@ -36,9 +36,9 @@ class Unit(nn.Module):
 
 
 class Inception(nn.Module):
-    """Concatenation of branches: unit | unit, unit | unit, unit | unit.
+    """Branches, concatenated: Unit | Unit, Unit | Unit, Unit | Unit.
 
-    (N, in_channels, H, W) -> (N, C', H, W)
+    (N, in_channels, H, W) -> (N, one + three + five + pooled, H, W)
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Googlenet(nn.Module):
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Dropout(0.2), nn.Flatten(), nn.Linear(1024, 1000)
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

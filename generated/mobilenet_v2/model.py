@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class InvertedExpand1(nn.Module):
-    """In a row: depthwise conv3x3, conv1x1.
+    """Depthwise conv3x3, conv1x1.
 
     (N, in_channels, H, W) -> (N, width, H, W)
     """
@@ -41,7 +41,7 @@ class InvertedExpand1(nn.Module):
 
 
 class Inverted(nn.Module):
-    """Sum of branches: conv1x1, depthwise conv3x3, conv1x1 | the input.
+    """Conv1x1, depthwise conv3x3, conv1x1, added to the input where the shape stays.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
@@ -104,7 +104,7 @@ class MobilenetV2(nn.Module):
             nn.Flatten(),
             nn.Linear(1280, 1000),
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -88,7 +88,7 @@ class ShareResnet164(nn.Module):
             nn.Flatten(),
             nn.Linear(256, 10),
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

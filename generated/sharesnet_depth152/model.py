@@ -87,7 +87,7 @@ class SharesnetDepth152(nn.Module):
         self.conv4 = Stage(512, width=256, depth=36, stride=2)
         self.conv5 = Stage(1024, width=512, depth=3, stride=2)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -78,7 +78,7 @@ class SharesnetDepth34(nn.Module):
         self.conv4 = Stage(128, width=256, depth=6, stride=2)
         self.conv5 = Stage(256, width=512, depth=3, stride=2)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -25,7 +25,7 @@ class ChannelSplit(nn.Module):
 
 
 class ShuffleStride2(nn.Module):
-    """In a row: depthwise conv3x3, conv1x1, conv1x1, depthwise conv3x3, conv1x1.
+    """Branches, concatenated: depthwise conv3x3, conv1x1 | conv1x1, depthwise conv3x3, conv1x1.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
@@ -65,7 +65,7 @@ class ShuffleStride2(nn.Module):
 
 
 class Shuffle(nn.Module):
-    """In a row: conv1x1, depthwise conv3x3, conv1x1.
+    """Branches, concatenated: channel_split | conv1x1, depthwise conv3x3, conv1x1.
 
     (N, in_channels, H, W) -> (N, in_channels, H, W)
     """
@@ -119,7 +119,7 @@ class ShufflenetV2(nn.Module):
             nn.Flatten(),
             nn.Linear(1024, 1000),
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class Fire(nn.Module):
-    """In a row: conv1x1, conv1x1, conv3x3.
+    """Conv1x1, concatenation of (conv1x1, relu | conv3x3, relu).
 
     (N, in_channels, H, W) -> (N, 8 * squeeze, H, W)
     """
@@ -56,7 +56,7 @@ class Squeezenet(nn.Module):
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class Double(nn.Module):
-    """In a row: conv3x3, conv3x3.
+    """Conv3x3, conv3x3.
 
     (N, in_channels, H, W) -> (N, width, H, W)
     """
@@ -30,7 +30,7 @@ class Double(nn.Module):
 
 
 class InnermostLevel(nn.Module):
-    """In a row: double.
+    """Double.
 
     (N, in_channels, H, W) -> (N, width, H, W)
     """
@@ -44,7 +44,7 @@ class InnermostLevel(nn.Module):
 
 
 class Level(nn.Module):
-    """In a row: double, level, transposed conv2x2, double.
+    """Double, concatenation of (the input | Level, transposed conv2x2), Double.
 
     (N, in_channels, H, W) -> (N, width, H, W)
     """
@@ -76,7 +76,7 @@ class Unet(nn.Module):
         super().__init__()
         self.level1 = Level(1, 64, depth=4)
         self.conv1 = nn.Conv2d(64, 2, kernel_size=1)
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -60,7 +60,7 @@ class Vgg16(nn.Module):
             nn.Dropout(0.5),
             nn.Linear(4096, 1000),
         )
-        # He et al. 2015, as torchvision begins its ResNets
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -492,6 +492,42 @@ def test_a_long_command_is_continued_so_that_it_can_be_pasted():
     assert all(f"--set {name}=1000" in head for name in arguments)
 
 
+@pytest.mark.parametrize(
+    ("body", "blocks", "docstring"),
+    [
+        (*SPECS["gates"], "Conv1x1, conv1x1, multiplied with the input."),
+        (*SPECS["blocks that grow"], "Bn, relu, conv3x3, concatenated to the input."),
+        (
+            "stage a = 2 * inverted(16, 2)\n inverted(24, 2)",
+            INVERTED,
+            "Conv1x1, depthwise conv3x3, conv1x1, added to the input where the shape stays.",
+        ),
+        (
+            "level(4, 1)",
+            LEVEL,
+            "Conv3x3, concatenation of (the input | Level, transposed conv2x2), conv3x3.",
+        ),
+        (
+            "unit(3)\n unit(5)",
+            "block unit(kernel) { conv1x1(8) conv(16, kernel) }",
+            "Conv1x1, conv.",
+        ),
+    ],
+)
+def test_docstrings_say_what_all_instances_of_a_class_are(body, blocks, docstring):
+    assert f'"""{docstring}\n' in code(body, blocks)
+
+
+def test_docstrings_express_output_shapes():
+    blocks = """
+    block fire(one, three) { concat { branch { conv1x1(one) } branch { conv3x3(three) } } }
+    block down() { maxpool2x2 }
+    """
+    found = code("fire(3, 4) fire(5, 3) fire(2, 9) down", blocks)
+    assert "(N, in_channels, H, W) -> (N, one + three, H, W)" in found
+    assert "(N, 11, H, W) -> (N, 11, H / 2, W / 2)" in found
+
+
 def test_shapes_are_told_where_they_change():
     found = code(*SPECS["stages of one block, strided and not"])
     assert "x = self.stem(x)  # (N, 16, 16, 16)\n        x = self.a(x)\n" in found
