@@ -1,5 +1,6 @@
 """The state of an elaboration: sites, counters, and what annotations have said."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum, auto
 
@@ -102,7 +103,7 @@ class Here(Record):
     scope: Scope
 
 
-class Elaboration:
+class Elaboration(ABC):
     """What elaborating one network keeps in mind, and what all rooms of it use.
 
     `items` is given by bodies.py: bodies stand in everything that stands in bodies.
@@ -259,6 +260,6 @@ class Elaboration:
             return BlockValue(*scope.file.blocks[name.text])
         return None
 
+    @abstractmethod
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
         """Elaborate items into a site; a mistake in one does not hide those of others."""
-        raise NotImplementedError
