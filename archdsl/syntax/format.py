@@ -144,7 +144,7 @@ class _Page:
             words = line[:-1] if self.marks.is_comment(line[-1]) else line
             if words and self.indents[line.start] + self._width(words.start, words.stop) > WIDTH:
                 wanted |= self._break_line(words)
-        return wanted
+        return wanted - self.breaks.lines  # so that there is an end to it
 
     def _break_line(self, line: range) -> set[int]:
         """Return breaks of a line: between layers, in a body, .., whichever it has first."""
@@ -154,7 +154,7 @@ class _Page:
         choices = [(t, e) for _, t, e in marks.conditionals if t in level and e in level]
         return (
             self._fill(line, [i for i in level if i in marks.starts])
-            or {i + 1 for i in level if marks.bodies.get(i)}
+            or {i + 1 for i in level if marks.bodies.get(i) and i not in self.breaks.broken}
             or {i for i in level if i in marks.stage_withs}
             or set(choices[-1] if choices else ())
             or self._widest(line, Kind.LIST)

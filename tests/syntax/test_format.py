@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from archdsl.diagnostics import SpecError
 from archdsl.source import SourceFile
+from archdsl.syntax import format as formatting
 from archdsl.syntax.format import WIDTH, format_spec
 from archdsl.syntax.lexer import words
 from archdsl.syntax.parse import parse
@@ -78,6 +79,13 @@ def test_the_readme_shows_a_canonical_spec():
 
 
 BLANKS = st.sampled_from(["", " ", " ", "  ", "\n", "\n\n\n", " \n  ", "  # why\n"])
+
+
+@pytest.mark.parametrize("width", [30, 60])
+def test_narrow_lines_are_broken_for_good(width, monkeypatch):
+    monkeypatch.setattr(formatting, "WIDTH", width)
+    for path in SPECS:
+        check(path.read_text("utf-8"))
 
 
 @settings(deadline=None, max_examples=60)
@@ -296,6 +304,17 @@ block b {
     }
     x
 }
+""",
+    ),
+    "long conditions": (
+        f"block b {{\n if {'a' * 40} == 1 and {'b' * 38} == 2 or {'c' * 10} {{\n x\n }}\n}}\n",
+        f"""\
+block b {{
+    if {"a" * 40} == 1 and {"b" * 38} == 2
+        or {"c" * 10} {{
+        x
+    }}
+}}
 """,
     ),
     "nothing": ("\n\n", ""),
