@@ -44,7 +44,9 @@ def argument_hole(unit: Unit, parameter: GroupParameter) -> Hole:
     """Return what a unit's class is given for a parameter."""
     written = unit.written.get(parameter.symbol)
     exprs = () if written is None else (written,)
-    return Hole(unit.arguments[parameter.symbol], exprs, hint=parameter.name)
+    value = unit.arguments[parameter.symbol]
+    kind = HoleKind.TABLE if isinstance(value, tuple) else HoleKind.NUMBER
+    return Hole(value, exprs, hint=parameter.name, kind=kind)
 
 
 def index(value: int, hint: str) -> Hole:

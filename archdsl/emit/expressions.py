@@ -11,6 +11,7 @@ from typing import TypeAlias
 from archdsl.emit.arithmetic import division, equal, plain, python_value, say
 from archdsl.emit.layers import DROP_RATE
 from archdsl.emit.naming import Names
+from archdsl.emit.pairs import are_half, is_pair, vary_in_both
 from archdsl.emit.plan import Assign, Constant, Hole, HoleKind, Python, Sequence, Text
 from archdsl.emit.python import constant
 from archdsl.ir.numbers import Expr, Symbol, Value, symbols
@@ -41,6 +42,8 @@ class Argument:
     def annotation(self) -> str:
         """The type of the values, as Python names it."""
         types = {type(value) for value in self.values if value is not None}
+        if types == {tuple} and all(map(is_pair, self.values)):
+            return "tuple[int, int]"
         if tuple in types:
             return "tuple[tuple[float, ...], ...]"
         if types <= {bool, int} and not self.is_float:
@@ -80,7 +83,20 @@ class Scope:
         scalars = _scalars(row)
         if scalars is not None:
             return self.resolve([scalars])[0]
-        return Sequence(tuple(self.resolve(_members(row, len(first.value)))), is_tuple=True)
+        members = _members(row, len(first.value))
+        if vary_in_both(vector(row)) and all(self._written(member) is None for member in members):
+            return self._pair(row)
+        return Sequence(tuple(self.resolve(members)), is_tuple=True)
+
+    def _pair(self, row: Row) -> Python:
+        values = vector(row)
+        for argument in self.arguments:
+            if _is_same(values, argument.values):
+                return Text(argument.name)
+            if are_half(values, argument.values):
+                sides = (Text(f"{argument.name}[{index}] // 2") for index in range(2))
+                return Sequence(tuple(sides), is_tuple=True)
+        return Text(self.new_argument(_present(row).hint, values))
 
     def _written(self, row: Row) -> Python | None:
         first = _present(row)
@@ -170,6 +186,8 @@ class Scope:
         if first.kind is HoleKind.INDEX:
             return Text(self._index(row, values))
         for argument in self.arguments:
+            if _is_same(values, argument.values):
+                return Text(argument.name)
             if not argument.is_index and _agrees(values, argument.values, 1):
                 return Text(argument.name)
         text = self._multiple(values) if first.kind is HoleKind.NUMBER else None
@@ -252,6 +270,12 @@ def _literal(value: Constant) -> Python:
     if isinstance(value, tuple):
         return Sequence(tuple(_literal(item) for item in value), is_tuple=True)
     return Text(constant(value))
+
+
+def _is_same(values: Vector, others: Vector) -> bool:
+    """Whether tuples are the same in all instances that have them."""
+    pairs = zip(values, others, strict=True)
+    return all(isinstance(b, tuple) and a in (None, b) for a, b in pairs)
 
 
 def _agrees(values: Vector, others: Vector, factor: int) -> bool:

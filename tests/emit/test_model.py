@@ -77,6 +77,28 @@ block level(width, depth) {
     }
 }
 """
+NETWORK_SHARES = {
+    "through slices of stages": (
+        "share(conv3x3)",
+        (
+            "stage a { plain(16) basic(16) basic(16) }\n stage b { basic(16) plain(16) }\n"
+            "stage c = 3 * basic(16)"
+        ),
+        BASIC + "block plain(width) { conv1x1(width) bn relu }",
+    ),
+    "at any stride across stages": (
+        "share(conv3x3, strides = any)",
+        "stage a = 2 * basic(16)\n stage b(stride = 2) = 3 * basic(16)\n conv3x3(16, stride = 2)",
+        BASIC,
+    ),
+    "in blocks inside blocks inside stages": (
+        "share(conv3x3)",
+        "stage a = 2 * outer(16)\n stage b(stride = 2) = 2 * outer(16)",
+        BASIC
+        + "block outer(width) { residual { basic(width) conv1x1(width, stride = stride) bn }\n"
+        "shortcut { conv1x1(width, stride = stride) } relu }",
+    ),
+}
 SPECS = {
     "stages of one block, strided and not": (
         "stage a = 3 * basic(16)\n stage b(stride = 2) = 3 * basic(32)",
@@ -130,6 +152,17 @@ SPECS = {
     "blocks that hold their own kind and share": (
         "stage a = 2 * level(4, 2) with share(conv3x3)",
         LEVEL.replace("2 * width", "width"),
+    ),
+    "kernels of two sides": (
+        "unit(8, [1, 3])\n unit(8, [3, 1])\n unit(16, [1, 1])\n two([1, 5]) two([3, 3])",
+        (
+            "block unit(width, kernel) { conv(width, kernel) bn }\n"
+            "block two(kernel) { unit(8, kernel) unit(12, kernel) conv(8, kernel, dilation = 2) }"
+        ),
+    ),
+    "kernels of two sides at any stride": (
+        "stage a(stride = 2) = 3 * unit(16) with share(conv, strides = any)",
+        "block unit(width) { conv(width, [1, 3], stride = stride) bn relu }",
     ),
     "preactivation": (
         "stage a = 2 * wide(24, 0)\n stage b(stride = 2) = 2 * wide(32, 0.3)",
@@ -344,6 +377,15 @@ def test_classes_of_one_declaration_are_told_apart_by_their_arguments():
     assert "class InvertedExpand1(nn.Module)" in found
 
 
+def test_a_kernel_of_two_sides_is_one_argument():
+    found = code(*SPECS["kernels of two sides"])
+    assert "self, in_channels: int, width: int, kernel_size: tuple[int, int]" in found
+    assert "kernel_size=kernel_size," in found
+    assert "padding=(kernel_size[0] // 2, kernel_size[1] // 2)" in found
+    assert "Unit(16, 8, kernel_size=(1, 3))" in found
+    assert "Unit(8, 16, kernel_size=(1, 1))" in found
+
+
 def test_expressions_are_those_of_the_spec():
     found = code(
         "unit(4, 5)\n unit(8, 7)",
@@ -378,6 +420,24 @@ def test_another_structure_is_another_class():
 
 
 # ---------------------------------------------------------------- sharing
+
+
+@pytest.mark.parametrize("name", NETWORK_SHARES)
+def test_a_weight_of_the_network_reaches_all_that_share_it(name):
+    share, body, blocks = NETWORK_SHARES[name]
+    compilation = compile_text(f"network net() with {share} {{\n{NET}{body}{HEAD}}}\n{blocks}")
+    assert "self.shared_conv" in source_of(compilation, "net")
+    check_state(made(compilation), compilation)
+    check_forward(made(compilation), compilation)
+    train_step(made(compilation), compilation)
+
+
+def test_only_blocks_that_use_a_shared_weight_are_given_it():
+    share, body, blocks = NETWORK_SHARES["through slices of stages"]
+    text = f"network net() with {share} {{\n{NET}{body}{HEAD}}}\n{blocks}"
+    found = source_of(compile_text(text), "net")
+    assert "for block in self.blocks[:1]:\n            x = block(x)\n" in found
+    assert "for block in self.blocks[1:]:\n            x = block(x, shared_conv1)\n" in found
 
 
 def test_a_stage_owns_what_its_blocks_share():
