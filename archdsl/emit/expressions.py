@@ -6,18 +6,15 @@ there is already, or a multiple of one; a new argument.
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 from archdsl.emit.arithmetic import division, equal, plain, python_value, say
 from archdsl.emit.layers import DROP_RATE
 from archdsl.emit.naming import Names
 from archdsl.emit.pairs import are_half, is_pair, vary_in_both
-from archdsl.emit.plan import Assign, Constant, Hole, HoleKind, Python, Sequence, Text
+from archdsl.emit.plan import Assign, Constant, HoleKind, Python, Sequence, Text
 from archdsl.emit.python import constant
+from archdsl.emit.rows import Row, Vector, members_of, present_of, scalars_of, vector
 from archdsl.ir.numbers import Expr, Symbol, Value, symbols
-
-Vector: TypeAlias = tuple[Constant | None, ...]  # a value for each instance; None: does not matter
-Row: TypeAlias = tuple[Hole | None, ...]  # corresponding holes of all instances
 
 LONGEST = 40  # a longer expression is not repeated in generated code
 _MULTIPLES = range(2, 33)
@@ -77,13 +74,13 @@ class Scope:
     # ------------------------------------------------------------ as written
 
     def _tuple_or_written(self, row: Row) -> Python | None:
-        first = _present(row)
+        first = present_of(row)
         if first.kind is HoleKind.TABLE or not isinstance(first.value, tuple):
             return self._written(row)
-        scalars = _scalars(row)
+        scalars = scalars_of(row)
         if scalars is not None:
             return self.resolve([scalars])[0]
-        members = _members(row, len(first.value))
+        members = members_of(row, len(first.value))
         if vary_in_both(vector(row)) and all(self._written(member) is None for member in members):
             return self._pair(row)
         return Sequence(tuple(self.resolve(members)), is_tuple=True)
@@ -96,10 +93,10 @@ class Scope:
             if are_half(values, argument.values):
                 sides = (Text(f"{argument.name}[{index}] // 2") for index in range(2))
                 return Sequence(tuple(sides), is_tuple=True)
-        return Text(self.new_argument(_present(row).hint, values))
+        return Text(self.new_argument(present_of(row).hint, values))
 
     def _written(self, row: Row) -> Python | None:
-        first = _present(row)
+        first = present_of(row)
         if len(first.exprs) != 1 or any(hole and hole.exprs != first.exprs for hole in row):
             return None
         (expr,) = first.exprs
@@ -182,7 +179,7 @@ class Scope:
         present = [value for value in values if value is not None]
         if len(set(map(constant, present))) == 1:
             return _literal(present[0])
-        first = _present(row)
+        first = present_of(row)
         if first.kind is HoleKind.INDEX:
             return Text(self._index(row, values))
         for argument in self.arguments:
@@ -213,7 +210,7 @@ class Scope:
         offsets = {hole.offset for hole in row if hole}
         offset = offsets.pop() if len(offsets) == 1 else 0
         larger = tuple(v + offset if isinstance(v, int) else v for v in values)
-        name = self.new_argument(_present(row).hint, larger, is_index=True)
+        name = self.new_argument(present_of(row).hint, larger, is_index=True)
         return _shifted(name, -offset)
 
     def new_argument(self, hint: str, values: Vector, *, is_index: bool = False) -> str:
@@ -233,37 +230,6 @@ class Scope:
 
 
 MOST_OFFSET = 3
-
-
-def vector(row: Row) -> Vector:
-    """Return the values of a row."""
-    return tuple(None if hole is None else hole.value for hole in row)
-
-
-def _present(row: Row) -> Hole:
-    return next(hole for hole in row if hole is not None)
-
-
-def _scalars(row: Row) -> Row | None:
-    """Return the row with one number in place of equal ones, if they are equal everywhere."""
-    alike = all(
-        isinstance(hole.value, tuple) and len(set(hole.value)) == 1 and len(set(hole.exprs)) <= 1
-        for hole in row
-        if hole is not None
-    )
-    return tuple(_member(hole, 0) for hole in row) if alike else None
-
-
-def _members(row: Row, count: int) -> list[Row]:
-    return [tuple(_member(hole, index) for hole in row) for index in range(count)]
-
-
-def _member(hole: Hole | None, index: int) -> Hole | None:
-    if hole is None:
-        return None
-    assert isinstance(hole.value, tuple)
-    exprs = (hole.exprs[index],) if len(hole.exprs) == len(hole.value) else hole.exprs[:1]
-    return Hole(hole.value[index], exprs, hint=hole.hint, kind=hole.kind)
 
 
 def _literal(value: Constant) -> Python:

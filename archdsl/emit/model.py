@@ -8,6 +8,7 @@ from archdsl.emit.docstrings import Header, class_docstring, module_docstring
 from archdsl.emit.forward import forward
 from archdsl.emit.freezing import frozen_modules
 from archdsl.emit.naming import HELPERS
+from archdsl.emit.occurrences import units_of
 from archdsl.emit.offers import offer
 from archdsl.emit.options import num_options
 from archdsl.emit.plan import (
@@ -30,7 +31,7 @@ from archdsl.emit.plan import (
 from archdsl.emit.python import statement
 from archdsl.emit.recursion import NotOneClassError, settle_chain
 from archdsl.emit.resolve import resolve
-from archdsl.emit.units import Declaration, Unit, units_of
+from archdsl.emit.units import Declaration, Unit
 from archdsl.ir.network import Network, Shared
 
 

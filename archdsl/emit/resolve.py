@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from archdsl.emit.attributes import Attribute, attributes
-from archdsl.emit.classes import Group, GroupParameter
+from archdsl.emit.classes import Group
 from archdsl.emit.conditions import condition
-from archdsl.emit.expressions import Argument, Row, Scope, Vector, vector
+from archdsl.emit.expressions import Scope
 from archdsl.emit.filling import fill
-from archdsl.emit.layers import DROP_RATE, functional
+from archdsl.emit.layers import functional
 from archdsl.emit.loops import settle_loops
 from archdsl.emit.naming import Names
+from archdsl.emit.parameters import parameters
 from archdsl.emit.plan import (
     Assign,
     Call,
@@ -25,7 +26,8 @@ from archdsl.emit.plan import (
     replace_text,
 )
 from archdsl.emit.recursion import check_chain
-from archdsl.emit.units import CombineSite, LayerSite, ResidualSite, Unit, direct_layers
+from archdsl.emit.rows import Row, Vector, vector
+from archdsl.emit.units import CombineSite, LayerSite, ResidualSite, direct_layers
 from archdsl.ir.network import Block, Shared
 from archdsl.ir.numbers import Expr
 from archdsl.record import Record
@@ -235,12 +237,8 @@ class _Resolution:
 
     def _settle(self) -> None:
         group = self.group
-        symbols = list(group.first.values)
         arguments = self.scope.arguments
-        parameters = (
-            GroupParameter(a.symbol, a.name, a.annotation, _default(a, group)) for a in arguments
-        )
-        settled = tuple(sorted(parameters, key=lambda p: _rank(p, symbols)))
+        settled = parameters(group, arguments)
         if group.base is not None:
             check_chain(group, settled)
         group.parameters = settled
@@ -304,32 +302,6 @@ def _otherwise(attribute: Attribute) -> Python:
     if isinstance(site, ResidualSite) and not site.preactivation:
         return Call("nn.Identity")
     return Text("None")
-
-
-def _drops_nothing(unit: Unit) -> bool:
-    return isinstance(unit.node, Block) and unit.drop is None
-
-
-def _rank(parameter: GroupParameter, symbols: list[str]) -> tuple[bool, int, int]:
-    """Order parameters: in_channels, as declared, new ones, the drop rate, flags, stride."""
-    has_default = parameter.default is not None
-    if parameter.name == "stride":
-        return has_default, 5, 0
-    if parameter.annotation == "bool":
-        return has_default, 4, 0
-    if parameter.symbol == DROP_RATE:
-        return has_default, 3, 0
-    if parameter.symbol in symbols:
-        return has_default, 0, symbols.index(parameter.symbol)
-    return has_default, 0 if parameter.name == "in_channels" else 2, 0
-
-
-def _default(argument: Argument, group: Group) -> str | None:
-    if argument.annotation == "bool":
-        return "False"
-    if argument.symbol == DROP_RATE:
-        return "0.0" if any(_drops_nothing(unit) for unit in group.units) else None
-    return "1" if argument.name == "stride" and 1 in argument.values else None
 
 
 def _is_literal(value: Python) -> bool:
