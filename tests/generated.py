@@ -14,6 +14,9 @@ from tests.interpreter import Interpreter
 
 NAME = "drawn_net"
 
+# the tests share the processors: a second thread would wait for the first one most of the time
+torch.set_num_threads(1)
+
 
 def source_of(compilation, name=NAME):
     """Return the text of model.py."""

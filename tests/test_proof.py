@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from archdsl.diagnostics import SpecError
@@ -40,15 +39,6 @@ STEADY = settings(
 RANDOM = settings(
     STEADY, max_examples=3_000, derandomize=False, phases=[Phase.generate, Phase.shrink]
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Let torch use one thread: for tensors as small as these a second one only waits."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def prove(spec):
