@@ -1,6 +1,7 @@
 """A spec's expressions as Python: their text, and what Python computes."""
 
-from collections.abc import Iterable, Mapping
+import ast
+from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
 from archdsl.emit.plan import Constant
@@ -71,3 +72,33 @@ def say(expr: Expr, names: Mapping[str, str], divide: str, binding: int = 0) -> 
             return f"({text})" if own < binding else text
         case _:
             assert_never(expr)
+
+
+def result_of(text: str, names: Mapping[str, Constant | None]) -> Constant | None:
+    """Return what Python makes of a printed expression, None for what is no number."""
+    return _result(ast.parse(text, mode="eval").body, names)
+
+
+def _result(node: ast.expr, names: Mapping[str, Constant | None]) -> Constant | None:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return value
+        case ast.Name(id=name):
+            return names.get(name)
+        case ast.BinOp(left=left, op=sign, right=right):
+            first, second = _result(left, names), _result(right, names)
+            function = _FUNCTIONS.get(type(sign))
+            if function is None or isinstance(first, tuple) or isinstance(second, tuple):
+                return None
+            return None if first is None or second is None else function(first, second)
+        case _:
+            return None
+
+
+_FUNCTIONS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.Div: lambda a, b: a / b,
+}

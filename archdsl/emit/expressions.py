@@ -7,7 +7,7 @@ there is already, or a multiple of one; a new argument.
 
 from collections.abc import Mapping
 
-from archdsl.emit.arithmetic import division, equal, plain, python_value, say
+from archdsl.emit.arithmetic import division, equal, plain, python_value, result_of, say
 from archdsl.emit.layers import DROP_RATE
 from archdsl.emit.naming import Names
 from archdsl.emit.pairs import are_half, is_pair, vary_in_both
@@ -168,6 +168,17 @@ class Scope:
         """Return the name of an argument that is used already."""
         return next((a.name for a in self.arguments if a.symbol == symbol), None)
 
+    def values_of(self, text: str) -> Vector:
+        """Return what an expression over arguments and locals gives in each instance."""
+        return tuple(result_of(text, self._known_in(index)) for index in range(self._count))
+
+    def _known_in(self, index: int) -> dict[str, Constant | None]:
+        known: dict[str, Constant | None] = {a.name: a.values[index] for a in self.arguments}
+        for local in self.locals.values():
+            if isinstance(local.value, Text):
+                known[local.target] = result_of(local.value.text, known)
+        return known
+
     def has(self, symbol: str) -> bool:
         """Whether all instances have this symbol."""
         return symbol in self._symbols
@@ -191,6 +202,8 @@ class Scope:
         return Text(text or self.new_argument(first.hint, values))
 
     def _multiple(self, values: Vector) -> str | None:
+        if any(isinstance(value, float) for value in values):
+            return None  # a rate or a slope is no share of a whole number
         for argument in self.arguments:
             if argument.is_index:
                 continue

@@ -155,13 +155,17 @@ class _Resolution:
         return found or self.scope.new_argument(wish, flags)
 
     def _expression_of(self, values: Vector) -> str | None:
-        """Return how the numbers of output channels are expressed, if anywhere."""
+        """Return how the numbers of output channels are expressed, if anywhere.
+
+        A row may miss instances; what it is written as must be right in those too.
+        """
         return next(
             (
                 python.text
                 for row, python in reversed(self.rows)
                 if isinstance(python, Text) and _hint(row) == "out_channels"
                 if all(a in (None, b) for a, b in zip(vector(row), values, strict=True))
+                if self.scope.values_of(python.text) == values
             ),
             None,
         )
