@@ -26,7 +26,7 @@ class CompiledNetwork:
 
     def __init__(self, compilation: Compilation) -> None:
         self.compilation = compilation
-        self.report: Report = report(compilation.network, compilation.counts)
+        self.report: Report = report(compilation.network, compilation.counts, compilation.warnings)
         self.name = compilation.name
         self.arguments = self.report.arguments
         self.input = self.report.input

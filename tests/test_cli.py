@@ -98,6 +98,7 @@ def test_params_prints_the_object_that_others_build_on(spec, capsys):
             },
             {"name": "head", "output": [10], "parameters": 50, "macs": 40, "blocks": 0},
         ],
+        "diagnostics": [],
     }
 
 
@@ -321,7 +322,7 @@ def test_fmt_goes_on_after_a_wrong_spec_and_leaves_it(spec, capsys):
     assert main(["fmt", "wrong.arch", "absent.arch", spec]) == 1
     out, err = capsys.readouterr()
     assert out == "tiny.arch\n"
-    assert "error[E102]" in err
+    assert "error[E112]" in err
     assert "error[E201]: `absent.arch` does not exist" in err
     assert Path("wrong.arch").read_text() == "network n {"
     assert Path(spec).read_text() == "block a { relu }\n"

@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
     check = _command(add, "check", "build every network that an expect is about", _CHECK_EXAMPLES)
     check.add_argument("specs", nargs="+", metavar="SPEC", help=_SPEC_HELP)
-    _add_format(check, "text", "json")
+    _add_format(check, "text", "json", "github", "sarif")
     check.set_defaults(run=commands.check)
 
     fmt = _command(add, "fmt", "bring specs into canonical form", _FMT_EXAMPLES)
@@ -63,8 +63,10 @@ examples:
   archdsl params specs/resnet.arch --by layer --format csv
   archdsl params specs/resnet.arch --tensors --format json"""
 _CHECK_EXAMPLES = """\
-example:
-  archdsl check specs/*.arch"""
+examples:
+  archdsl check specs/*.arch
+  archdsl check specs/*.arch --format github     in a workflow of GitHub Actions
+  archdsl check specs/*.arch --format sarif > archdsl.sarif"""
 _FMT_EXAMPLES = """\
 examples:
   archdsl fmt specs/*.arch

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archdsl.cli.terminal import fail, print_diagnostics, progress
-from archdsl.diagnostics import Diagnostic, Severity, SpecError
+from archdsl.cli.terminal import fail, print_diagnostics
+from archdsl.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from archdsl.pipeline import Compilation
@@ -57,28 +57,9 @@ def params(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """Build every network that the expects of some specs are about; a wrong spec stops no other."""
-    from archdsl.pipeline import check_spec
+    from archdsl.cli.checking import check_specs
 
-    results: list[dict[str, object]] = []
-    for spec in arguments.specs:
-        try:
-            with progress() as show:
-                checked = check_spec(
-                    spec, progress=lambda network, spec=spec: show(f"{spec}: {network}")
-                )
-        except SpecError as error:
-            result = _check_result(spec, 0, 0, error.diagnostics)
-        else:
-            result = _check_result(spec, checked.networks, checked.expects, checked.warnings)
-        results.append(result)
-        if arguments.format == "text":
-            sys.stdout.write(_check_line(result))
-            sys.stdout.flush()
-    if arguments.format == "json":
-        from archdsl.report.document import SCHEMA, to_json
-
-        sys.stdout.write(to_json({"schema": SCHEMA, "specs": results}))
-    return OK if all(result["ok"] for result in results) else FAILED
+    return OK if check_specs(arguments) else FAILED
 
 
 def fmt(arguments: argparse.Namespace) -> int:
@@ -92,9 +73,9 @@ def fmt(arguments: argparse.Namespace) -> int:
 
 def explain(arguments: argparse.Namespace) -> int:
     """Print the page of a diagnostic."""
-    folder = _errors_folder()
-    code = arguments.code.upper()
-    known = sorted(page.stem for page in folder.glob("[EW]*.md"))
+    from archdsl.cli.pages import codes, page
+
+    code, known = arguments.code.upper(), codes()
     if code not in known:
         from archdsl.suggest import did_you_mean
 
@@ -102,8 +83,20 @@ def explain(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"there is no diagnostic `{arguments.code}`" + (f"; {hint}" if hint else "")
         )
-    sys.stdout.write((folder / f"{code}.md").read_text(encoding="utf-8"))
+    sys.stdout.write(page(code))
     return OK
+
+
+def report_failure(arguments: argparse.Namespace, diagnostics: Iterable[Diagnostic]) -> int:
+    """Print what is wrong with a spec, on stdout too where a program asked for JSON."""
+    diagnostics = tuple(diagnostics)
+    print_diagnostics(diagnostics)
+    if "format" in arguments and arguments.format == "json":
+        from archdsl.report.document import SCHEMA, to_json
+        from archdsl.report.findings import findings
+
+        sys.stdout.write(to_json({"schema": SCHEMA, "diagnostics": findings(diagnostics)}))
+    return FAILED
 
 
 # ---------------------------------------------------------------- what they share
@@ -167,17 +160,6 @@ def _refuse_too_many_tensors(compilation: "Compilation") -> None:
         )
 
 
-def _errors_folder() -> Path:
-    """Find the pages of the diagnostics: in the wheel, or beside the package in a checkout."""
-    package = Path(__file__).parent.parent
-    for folder in (package / "errors", package.parent / "docs" / "errors"):
-        if folder.is_dir():
-            return folder
-    raise FileNotFoundError(
-        f"no pages of diagnostics in {package} or beside it: broken installation"
-    )
-
-
 # ---------------------------------------------------------------- what is printed
 
 
@@ -210,43 +192,6 @@ def _print_json(compilation: "Compilation", members: dict[str, object]) -> None:
 
     from archdsl.report.document import report, to_json
 
-    numbers = msgspec.structs.asdict(report(compilation.network, compilation.counts))
+    document = report(compilation.network, compilation.counts, compilation.warnings)
+    numbers = msgspec.structs.asdict(document)
     sys.stdout.write(to_json(numbers | members))
-
-
-def _check_result(
-    spec: str, networks: int, expects: int, diagnostics: Iterable[Diagnostic]
-) -> dict[str, object]:
-    diagnostics = tuple(diagnostics)
-    print_diagnostics(diagnostics)
-    return {
-        "spec": spec,
-        "ok": all(found.severity is not Severity.ERROR for found in diagnostics),
-        "networks": networks,
-        "expects": expects,
-        "diagnostics": [_diagnostic_members(found) for found in diagnostics],
-    }
-
-
-def _check_line(result: dict[str, object]) -> str:
-    if not result["ok"]:
-        return f"{result['spec']}: failed\n"
-    networks, expects = result["networks"], result["expects"]
-    return (
-        f"{result['spec']}: {networks} network{'' if networks == 1 else 's'}, "
-        f"{expects} expectation{'' if expects == 1 else 's'}\n"
-    )
-
-
-def _diagnostic_members(diagnostic: Diagnostic) -> dict[str, object]:
-    span = diagnostic.span
-    line, column = span.source.position(span.start) if span else (None, None)
-    return {
-        "severity": diagnostic.severity.value,
-        "code": diagnostic.code,
-        "message": diagnostic.message,
-        "file": span.source.name if span else None,
-        "line": line,
-        "column": column,
-        "help": diagnostic.help,
-    }

@@ -4,12 +4,13 @@ Status 0: done. 1: a spec has errors, or something could not be written or is no
 usage. Tables go to stdout, diagnostics to stderr.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 
 from archdsl.cli.arguments import parser
-from archdsl.cli.commands import FAILED, USAGE, UsageError
-from archdsl.cli.terminal import abandon_stdout, fail, print_diagnostics
+from archdsl.cli.commands import FAILED, USAGE, UsageError, report_failure
+from archdsl.cli.terminal import abandon_stdout, fail
 from archdsl.diagnostics import SpecError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -19,11 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status; argparse exits by itself on wrong usage."""
     try:
         arguments = parser().parse_args(argv)
-        status: int = arguments.run(arguments)
+        status = _run(arguments)
         sys.stdout.flush()
-    except SpecError as error:
-        print_diagnostics(error.diagnostics)
-        return FAILED
     except UsageError as error:
         return fail(str(error), USAGE)
     except BrokenPipeError:
@@ -34,4 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(named, FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
+    return status
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        status: int = arguments.run(arguments)
+    except SpecError as error:
+        return report_failure(arguments, error.diagnostics)
     return status

@@ -10,8 +10,10 @@ from typing import Any, cast
 import msgspec
 
 from archdsl.analyses.counts import Counts, Row
+from archdsl.diagnostics import Diagnostic
 from archdsl.ir.network import Literal, Network
 from archdsl.record import Record
+from archdsl.report.findings import DiagnosticReport, findings
 
 SCHEMA = 1
 
@@ -56,10 +58,11 @@ class Report(Record, kw_only=True):
     macs: int  # multiply-accumulates for one input
     deployed_bits: int
     parts: tuple[PartReport, ...]
+    diagnostics: tuple[DiagnosticReport, ...] = ()  # warnings, since there is a network
 
 
-def report(network: Network, counts: Counts) -> Report:
-    """Return the numbers of a network."""
+def report(network: Network, counts: Counts, warnings: Iterable[Diagnostic] = ()) -> Report:
+    """Return the numbers of a network, and what its spec was warned of."""
     sums = counts.sums
     return Report(
         network=network.name,
@@ -74,6 +77,7 @@ def report(network: Network, counts: Counts) -> Report:
         macs=sums.macs,
         deployed_bits=sums.deployed_bits,
         parts=parts(counts.parts),
+        diagnostics=findings(warnings),
     )
 
 
