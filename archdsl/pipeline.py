@@ -1,7 +1,5 @@
 """The compilation: spec -> tree -> network -> counts -> files, each computed once."""
 
-import json
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -64,6 +62,8 @@ class Compilation:
 
     def command(self, name: str) -> str:
         """Return what to type to compile this network again."""
+        import shlex
+
         target = self.network.file
         if self.elaborated.networks > 1:
             target = f"{target}:{self.network.name}"
@@ -205,6 +205,8 @@ def _check_network(
     progress: Callable[[str], None],
 ) -> tuple[int, int]:
     """Return how many networks were built and how many expectations they had."""
+    import json
+
     name = declaration.name.text
     expects = [item for item in declaration.body.items if isinstance(item, tree.Expect)]
     cases: dict[str, tuple[dict[str, tree.Expression], list[tree.Expect]]] = {}

@@ -34,7 +34,7 @@ def _format_one(spec: str, *, check: bool) -> str:
         if spec == STDIN:
             current = text = text_of(sys.stdin.buffer, "<stdin>")
         else:
-            text = read_text(Path(spec), spec, None)
+            text = read_text(spec, spec, None)
             current = read(path) or ""  # with its byte order mark and line ends
         canonical = format_spec(SourceFile("<stdin>" if spec == STDIN else spec, text))
     except SpecError as error:

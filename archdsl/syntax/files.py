@@ -1,7 +1,6 @@
 """Reads a spec and what it imports: `.arch` files in or below its folder, and nothing else."""
 
 import os
-from pathlib import Path
 from typing import BinaryIO
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
@@ -64,23 +63,23 @@ class SpecFile:
 
 def load(path: str) -> SpecFile:
     """Read, parse and link a spec and its imports; raise SpecError."""
-    return _Loader(Path(path).parent).load(Path(path), path, None)
+    return _Loader(os.path.dirname(path)).load(path, path, None)
 
 
 def link_text(text: str, name: str = "<text>") -> SpecFile:
     """Return a spec that is not in a file; its imports are errors."""
-    return _Loader(None).link(SourceFile(name, text), Path(name))
+    return _Loader(None).link(SourceFile(name, text), name)
 
 
 class _Loader:
     """Loads each file once; `folder` is the one that imports may not leave."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: str | None) -> None:
         self.folder = folder
         self.files: dict[str, SpecFile] = {}
         self.open: list[str] = []  # files whose imports are being read
 
-    def load(self, path: Path, shown: str, span: Span | None) -> SpecFile:
+    def load(self, path: str, shown: str, span: Span | None) -> SpecFile:
         key = os.path.normpath(path)
         if key in self.open:
             message = f"`{shown}` imports itself, by way of {len(self.open)} file(s)"
@@ -94,7 +93,7 @@ class _Loader:
             self.open.pop()
         return self.files[key]
 
-    def link(self, source: SourceFile, path: Path) -> SpecFile:
+    def link(self, source: SourceFile, path: str) -> SpecFile:
         file = SpecFile(parse(source))
         file.declare()
         for declaration in file.spec.declarations:
@@ -104,7 +103,7 @@ class _Loader:
                     file.bring(name, other)
         return file
 
-    def _import(self, declaration: tree.Import, importer: Path) -> SpecFile:
+    def _import(self, declaration: tree.Import, importer: str) -> SpecFile:
         relative, span = declaration.path.value, declaration.path.span
         parts = relative.split("/")
         problem = None
@@ -118,29 +117,29 @@ class _Loader:
             problem = (
                 "an import is a relative path in or below the folder of the spec, without `..`"
             )
-        elif _passes_link(importer.parent, parts):
+        elif _passes_link(os.path.dirname(importer), parts):
             problem = f"`{relative}` leads through a link"
         if problem is not None:
             raise SpecError([Diagnostic(code="E205", message=problem, span=span)])
-        path = importer.parent / relative
-        return self.load(path, str(path), span)
+        path = os.path.normpath(os.path.join(os.path.dirname(importer), relative))
+        return self.load(path, path, span)
 
 
-def _passes_link(folder: Path, parts: list[str]) -> bool:
+def _passes_link(folder: str, parts: list[str]) -> bool:
     for part in parts:
-        folder = folder / part
-        if folder.is_symlink():
+        folder = os.path.join(folder, part)
+        if os.path.islink(folder):
             return True
     return False
 
 
-def read_text(path: Path, shown: str, span: Span | None) -> str:
+def read_text(path: str, shown: str, span: Span | None) -> str:
     """Return a file's text; raise SpecError where it is too large, unreadable or not UTF-8."""
     try:
-        if path.is_file():
-            with path.open("rb") as stream:
+        if os.path.isfile(path):
+            with open(path, "rb") as stream:
                 return text_of(stream, shown, span)
-        what = "is a folder, not a spec" if path.is_dir() else "does not exist"
+        what = "is a folder, not a spec" if os.path.isdir(path) else "does not exist"
         problem = f"`{shown}` {what}"
     except (OSError, ValueError) as error:
         problem = f"`{shown}` cannot be read: {getattr(error, 'strerror', None) or error}"
