@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import Diagnostic
 from archdsl.source import SourceFile, Span
 from archdsl.syntax.tables import PATTERN
 
 END = "$END"  # the kind of the word after the last
+WRONG = "WRONG"  # the kind of what is no word
 _BLANK = ("BLANK", "COMMENT")
 _WORDS = re.compile(PATTERN)
+_NO_WORD = re.compile(r"[0-9][\w.]*|\"[^\n]*|[^\n]")
 
 
 class Token(NamedTuple):
@@ -23,34 +25,36 @@ class Token(NamedTuple):
 
 
 def words(source: SourceFile, *, comments: bool = False) -> Iterator[Token]:
-    """Yield the words of a text, then one of kind END; raise SpecError at what is none."""
+    """Yield the words of a text, then one of kind END; what is no word has the kind WRONG."""
     skipped = ("BLANK",) if comments else _BLANK
     text, position, length = source.text, 0, len(source.text)
     while position < length:
         match = _WORDS.match(text, position)
         if match is None:
-            raise SpecError([_not_a_word(source, position)])
-        kind, end = match.lastgroup or "", match.end()
+            match = _NO_WORD.match(text, position)
+            assert match is not None
+            kind = WRONG
+        else:
+            kind = match.lastgroup or ""
+        end = match.end()
         if kind not in skipped:
             yield Token(kind, match.group(), position, end)
         position = end
     yield Token(END, "", length, length)
 
 
-def _not_a_word(source: SourceFile, offset: int) -> Diagnostic:
-    rest = source.text[offset : offset + 40].split("\n")[0]
-    span = Span(source, offset, offset + 1)
-    if rest[:1].isdigit():
-        word = rest.split()[0]
-        return Diagnostic(
-            code="E103",
-            message=f"`{word}` is neither a number nor a name",
-            span=Span(source, offset, offset + len(word)),
-            help="put a space between a number and a word; names start with a letter",
-        )
-    if rest[:1] == '"':
-        return Diagnostic(
-            code="E104", message="a string must end on its line", span=span, help='add `"`'
-        )
-    shown = rest[:1] if rest[:1].isprintable() else f"U+{ord(rest[:1] or ' '):04X}"
-    return Diagnostic(code="E105", message=f"`{shown}` has no meaning here", span=span)
+def not_a_word(source: SourceFile, token: Token) -> Diagnostic:
+    """Return what to say of a token of kind WRONG."""
+    from archdsl.syntax.habits.no_words import wrong_number, wrong_sign
+
+    word, span = token.text, Span(source, token.start, token.end)
+    if word[0].isdigit():
+        message = f"`{word[:40]}` is neither a number nor a name"
+        return Diagnostic(code="E103", message=message, span=span, help=wrong_number(word[:40]))
+    if word[0] == '"':
+        opening = Span(source, token.start, token.start + 1)
+        message = "a string must end on its line"
+        return Diagnostic(code="E104", message=message, span=opening, help='add `"`')
+    shown = word if word.isprintable() else f"U+{ord(word):04X}"
+    help_ = wrong_sign(source, token.start)
+    return Diagnostic(code="E105", message=f"`{shown}` has no meaning here", span=span, help=help_)

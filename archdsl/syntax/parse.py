@@ -10,7 +10,7 @@ from archdsl.syntax import tree
 from archdsl.syntax.builder import Builder
 from archdsl.syntax.driver import UnexpectedWordError, run
 from archdsl.syntax.layout import check_layout
-from archdsl.syntax.lexer import END, Token, words
+from archdsl.syntax.lexer import END, WRONG, Token, not_a_word, words
 from archdsl.syntax.wording import expected_words
 
 _DECLARES = ("import", "network", "block", "train")
@@ -27,7 +27,7 @@ def parse(source: SourceFile) -> tree.Spec:
             spec: tree.Spec = run("spec", tokens, Builder(source))
             declarations, tokens = spec.declarations, ()
         except UnexpectedWordError as error:
-            mistakes.append(_does_not_fit(error, source))
+            mistakes.append(_does_not_fit(error, tokens, source))
             tokens = _after(error.token.start, tokens, source)
         except SpecError as error:
             mistakes += error.diagnostics
@@ -46,10 +46,11 @@ def _offset(diagnostic: Diagnostic) -> int:
 def parse_expression(source: SourceFile) -> tree.Expression:
     """Return the tree of a single expression, as `--set NAME=VALUE` gives it."""
     _check_nesting(source)
+    tokens = tuple(words(source))
     try:
-        expression: tree.Expression = run("expression", words(source), Builder(source))
+        expression: tree.Expression = run("expression", tokens, Builder(source))
     except UnexpectedWordError as error:
-        raise SpecError([_does_not_fit(error, source)]) from None
+        raise SpecError([_does_not_fit(error, tokens, source)]) from None
     return expression
 
 
@@ -70,8 +71,19 @@ def _begins_line(word: Token, source: SourceFile) -> bool:
     return not source.text[line_start : word.start].strip()
 
 
-def _does_not_fit(error: UnexpectedWordError, source: SourceFile) -> Diagnostic:
-    token, expected = error.token, expected_words(error.expected)
+def _does_not_fit(
+    error: UnexpectedWordError, tokens: Sequence[Token], source: SourceFile
+) -> Diagnostic:
+    from archdsl.syntax.habits import advice
+
+    token = error.token
+    if token.kind == WRONG:
+        return not_a_word(source, token)
+    i = next(i for i, each in enumerate(tokens) if each.start == token.start)
+    advised = advice(source, tokens, i, error.expected)
+    if advised is not None:
+        return advised
+    expected = expected_words(error.expected)
     if token.kind == END:
         end = _end_of_words(source.text)
         return Diagnostic(

@@ -26,6 +26,7 @@ _EXPRESSION = frozenset(("NUMBER", "STRING", "LPAR", "LSQB", "NAME"))
 _ITEM = frozenset(("LET", "REQUIRE", "EXPECT", "STAGE", "FOR", "NAME"))
 _DECLARATION = frozenset(("NETWORK", "BLOCK", "IMPORT", "TRAIN"))
 _OPERATORS = frozenset(("SIGN", "STAR", "DIVISION", "COMPARISON", "AND", "OR", "DOT"))
+_GOES_ON = frozenset(("LPAR", "LSQB", "DOT", "COLON", "WITH", "STAR"))  # with what came before
 
 
 def expected_words(terminals: Iterable[str]) -> str:
@@ -45,5 +46,7 @@ def expected_words(terminals: Iterable[str]) -> str:
                 else group
             )
             words.append(word)
+    if "NAME" not in left and frozenset(terminals) >= _ITEM:
+        left -= _GOES_ON
     words += sorted(_WORDS.get(t, f"`{t.lower()}`") for t in left)
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -1,0 +1,177 @@
+"""What is said of statements that another language would have."""
+
+import re
+
+from archdsl.source import Span
+from archdsl.syntax.habits.place import ITEM_WORDS, Advice, Place
+
+
+def assignment(place: Place) -> Advice | None:
+    """`width = 16`, `x = conv3x3(16)`, `self.conv1 = ..`, `input = (3, 32, 32)`."""
+    before = place.before
+    if place.word.text != "=" or not place.in_body or not before:
+        return None
+    name, value = before[-1], place.rest.lstrip("= ")
+    if name == "input":
+        sizes = ", ".join(re.findall(r"\d+", value)) or "3, 32, 32"
+        return Advice(message="`input` is written like a layer", help=f"write `input({sizes})`")
+    if re.match(r"[A-Za-z_]\w*\s*\(|relu|bn\b", value) and not value.startswith(_FUNCTIONS):
+        message = "layers follow each other; what they give has no name"
+        return Advice(message=message, help=f"write `{name}: {value}` to name the layer itself")
+    return Advice(message="a value is named with `let`", help=f"write `let {name} = {value}`")
+
+
+_FUNCTIONS = ("range", "len", "min", "max", "sum", "abs", "round", "floor", "ceil")
+
+
+def dotted(place: Place) -> Advice | None:
+    """`self.conv1`, `nn.ReLU`."""
+    if place.word.text != "." or not place.in_body:
+        return None
+    owner, name = place.text(-1), place.text(1)
+    if owner == "self":
+        value = place.rest.partition("=")[2].strip() or "conv3x3(16)"
+        help_ = f"write `{name}: {value}`"
+        return Advice(message="there is no `self`; a layer is named with `:`", help=help_)
+    help_ = "layers are single words, such as `conv3x3(64)`, `bn`, `relu`"
+    return Advice(message=f"`{owner}.{name}` is no layer", help=help_, span=place.span(-1, 1))
+
+
+def repeat(place: Place) -> Advice | None:
+    """`3 * unit(16)`, `repeat 3 { .. }`, `3 x unit(16)`, `stage s 3 * unit(16)`."""
+    before = place.before
+    if place.word.kind != "NUMBER":
+        return None
+    if before[:1] == ["stage"] and "EQUAL" in place.expected:
+        help_ = f"write `{' '.join(before)} = {place.rest}`"
+        return Advice(message="an `=` is missing before the blocks of a stage", help=help_)
+    if not place.in_body:
+        return None
+    if before[-1:] and before[-1] in ("repeat", "loop", "times", "Repeat"):
+        help_ = f"write `for i in range({place.word.text}) {{ .. }}`"
+        return Advice(message=f"`{before[-1]}` does not repeat", span=place.span(-1), help=help_)
+    match = re.match(r"(\d+)\s*(?:\*|x|X)\s*(\w.*)", place.rest)
+    if match:
+        message = "repeats stand behind the `=` of a stage"
+        return Advice(message=message, help=f"write `stage name = {match[1]} * {match[2]}`")
+    if before and place.kind(-1) == "NAME":
+        return _bare_arguments(place)
+    return None
+
+
+def _bare_arguments(place: Place) -> Advice:
+    word = place.text(-1)
+    numbers = re.match(r"[\d.,_\sx]+", place.rest)
+    given = ", ".join(re.findall(r"[\d._]+", numbers[0])) if numbers else place.word.text
+    return Advice(message="arguments stand in round brackets", help=f"write `{word}({given})`")
+
+
+def brackets(place: Place) -> Advice | None:
+    """`conv3x3[64]`, `conv3x3<64>`, `with (freeze)`."""
+    if place.in_body and place.word.text in ("[", "<") and place.kind(-1) == "NAME":
+        help_ = f"write `{place.text(-1)}({place.text(1)})`"
+        return Advice(message="arguments stand in round brackets", help=help_)
+    return None
+
+
+def stage(place: Place) -> Advice | None:
+    """`stage s = unit(16) * 3`, `stage s with share(conv) = 3 * unit(16)`."""
+    before = place.before or [w.text for w in place.words[max(place.i - 8, 0) : place.i]]
+    if place.expected <= {"STAR", "DOT", "LSQB"} and place.kind(-1) == "NUMBER":
+        if place.text(-2) == "*" and place.text(-3) in (")", "]"):
+            help_ = f"write `{place.text(-1)} * block(..)`"
+            return Advice(
+                message="the number of blocks stands first", span=place.span(-1), help=help_
+            )
+        return Advice(
+            message="a stage repeats blocks, and none follows",
+            span=place.span(-1),
+            help=f"write `{place.text(-1)} * block(..)`",
+        )
+    if before[:1] == ["stage"] and "with" in before and place.word.text == "=":
+        help_ = "write `stage name = n * block(..) with ..`"
+        return Advice(message="`with` follows the blocks of a stage", help=help_)
+    return None
+
+
+def require(place: Place) -> Advice | None:
+    """A `require` without a message."""
+    if "COMMA" not in place.expected or "COMPARISON" not in place.expected or place.opened[1:]:
+        return None
+    starts = [w for w in place.words[: place.i] if w.text in ("require", *ITEM_WORDS)]
+    if not starts or starts[-1].text != "require":
+        return None
+    start = starts[-1].start
+    condition = Span(place.source, start, place.words[place.i - 1].end)
+    help_ = f'write `{condition.text}, "why"`'
+    return Advice(message="`require` needs a message behind a comma", span=condition, help=help_)
+
+
+def string(place: Place) -> Advice | None:
+    """`f"depth {depth}"`, and strings between layers."""
+    word = place.word
+    after_f = place.kind(1) == "STRING" and word.end == place.words[place.i + 1].start
+    if place.expects_only("STRING") and word.kind == "NAME" and after_f:
+        help_ = f"drop the `{word.text}`"
+        return Advice(message="a string is plain: nothing is filled in", help=help_)
+    if place.expects_only("STRING"):
+        return Advice(message="a string stands in quotes", help='write `"why"`')
+    if word.kind == "STRING" and place.in_body:
+        if place.kind(-1) == "NAME" and word.end:
+            help_ = "a word and its arguments stand without quotes; a comment begins with `#`"
+            return Advice(message="a string means nothing here", help=help_)
+        return Advice(message="a string means nothing here", help="a comment begins with `#`")
+    return None
+
+
+_LINE_WORDS = {
+    "elif": ("`elif` does not go on with an `if`", "write `else if`"),
+    "elsif": ("`elsif` does not go on with an `if`", "write `else if`"),
+    "elseif": ("`elseif` does not go on with an `if`", "write `else if`"),
+    "while": ("there is no `while`", "write `for i in range(n) { .. }`"),
+    "def": ("blocks are declared outside of networks", "write `block name(width) { .. }`"),
+    "return": ("a body gives what its last layer gives", "drop `return`"),
+}
+
+
+def line_word(place: Place) -> Advice | None:
+    """A statement of another language that begins before the word that does not fit."""
+    before = place.before
+    for ahead, word in enumerate(before, -len(before)):
+        if word in _LINE_WORDS and place.in_body:
+            message, help_ = _LINE_WORDS[word]
+            return Advice(message=message, help=help_, span=place.span(ahead))
+    return None
+
+
+def python_conditional(place: Place) -> Advice | None:
+    """`16 if depth > 2 else 32`."""
+    before = place.before
+    if place.word.text != "else" or "if" not in before[1:]:
+        return None
+    at = len(before) - before[::-1].index("if") - 1
+    start = place.words[place.i - len(before) + at]
+    value = place.text(at - len(before) - 1)
+    condition = Span(place.source, start.end, place.words[place.i - 1].end).text.strip()
+    help_ = f"write `if {condition} then {value} else {place.text(1)}`"
+    span = Span(place.source, start.start, place.word.end)
+    return Advice(message="the condition of a value stands first", span=span, help=help_)
+
+
+def in_network(place: Place) -> Advice | None:
+    """`train { .. }` and `block unit(..) { .. }` inside a network."""
+    if place.text(-1) == "train" and place.expects_only("EQUAL"):
+        help_ = "declare `train name { .. }` outside, and write `train = name` here"
+        return Advice(message="a recipe is declared outside of the network", help=help_)
+    inside = place.in_body and not place.at_margin
+    if inside and place.word.text in ("block", "network") and place.kind(1) == "NAME":
+        message = f"a {place.word.text} is declared outside of all bodies"
+        return Advice(message=message, help="move it behind the `}` of this one")
+    return None
+
+
+def times(place: Place) -> Advice | None:
+    """`3 x 3` in an expression."""
+    if place.word.text in ("x", "X") and place.kind(-1) == "NUMBER" and "STAR" in place.expected:
+        return Advice(message=f"`{place.word.text}` does not multiply", help="write `*`")
+    return None
