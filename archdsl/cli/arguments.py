@@ -1,6 +1,7 @@
 """The arguments of the command line."""
 
 import argparse
+import os
 import re
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="archdsl",
         description="Compile convolutional network architectures to tables and PyTorch code.",
+        formatter_class=_HelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"archdsl {__version__}")
     add = top.add_subparsers(required=True, metavar="COMMAND").add_parser
@@ -47,8 +49,22 @@ def parser() -> argparse.ArgumentParser:
     fmt.set_defaults(run=commands.fmt)
 
     explain = _command(add, "explain", "say what a diagnostic means", _EXPLAIN_EXAMPLES)
-    explain.add_argument("code", metavar="CODE", help="as in error[E201]")
+    explain.add_argument(
+        "code", metavar="CODE", nargs="?", help="as in error[E201]; without it, all are listed"
+    )
     explain.set_defaults(run=commands.explain)
+
+    completion = _command(add, "completion", "print the completion of a shell", _SHELL_EXAMPLES)
+    either = completion.add_mutually_exclusive_group(required=True)
+    either.add_argument(
+        "shell",
+        nargs="?",
+        choices=("bash", "zsh", "fish"),
+        metavar="SHELL",
+        help="bash, zsh or fish",
+    )
+    either.add_argument("--arguments", metavar="SPEC", help="list what --set can set")
+    completion.set_defaults(run=commands.completion)
     return top
 
 
@@ -74,6 +90,18 @@ examples:
 _EXPLAIN_EXAMPLES = """\
 example:
   archdsl explain E201"""
+_SHELL_EXAMPLES = """\
+examples:
+  eval "$(archdsl completion bash)"     in ~/.bashrc
+  eval "$(archdsl completion zsh)"      in ~/.zshrc, behind compinit
+  archdsl completion fish | source      in ~/.config/fish/config.fish"""
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Knows its width: argparse makes one per argument added, and each would import shutil."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
 
 
 def _command(
@@ -88,8 +116,15 @@ def _command(
         description=summary[0].upper() + summary[1:] + ".",
         epilog=examples,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns) or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def _add_spec(parser: argparse.ArgumentParser) -> None:

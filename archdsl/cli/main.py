@@ -5,6 +5,7 @@ usage. Tables go to stdout, diagnostics to stderr.
 """
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -14,10 +15,12 @@ from archdsl.cli.terminal import abandon_stdout, fail
 from archdsl.diagnostics import SpecError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+FEW_COLLECTIONS = 100_000  # objects between two: records are trees, a collection finds nothing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status; argparse exits by itself on wrong usage."""
+    gc.set_threshold(FEW_COLLECTIONS)
     try:
         arguments = parser().parse_args(argv)
         status = _run(arguments)
