@@ -88,8 +88,9 @@ examples:
   archdsl fmt specs/*.arch
   archdsl fmt --check specs/*.arch"""
 _EXPLAIN_EXAMPLES = """\
-example:
-  archdsl explain E201"""
+examples:
+  archdsl explain E201
+  archdsl explain        lists all"""
 _SHELL_EXAMPLES = """\
 examples:
   eval "$(archdsl completion bash)"     in ~/.bashrc

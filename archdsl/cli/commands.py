@@ -72,10 +72,14 @@ def fmt(arguments: argparse.Namespace) -> int:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """Print the page of a diagnostic."""
-    from archdsl.cli.pages import codes, page
+    """Print the page of a diagnostic, or a line for each."""
+    from archdsl.cli.pages import codes, page, title
 
-    code, known = arguments.code.upper(), codes()
+    known = codes()
+    if arguments.code is None:
+        sys.stdout.write("".join(f"{code}\t{title(code)}\n" for code in known))
+        return OK
+    code = arguments.code.upper()
     if code not in known:
         from archdsl.suggest import did_you_mean
 
@@ -84,6 +88,17 @@ def explain(arguments: argparse.Namespace) -> int:
             f"there is no diagnostic `{arguments.code}`" + (f"; {hint}" if hint else "")
         )
     sys.stdout.write(page(code))
+    return OK
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print what a shell reads to complete commands, or what it asks for."""
+    from archdsl.cli.completing import script, settable
+
+    if arguments.shell is not None:
+        sys.stdout.write(script(arguments.shell))
+    else:
+        sys.stdout.write("".join(f"{name}\n" for name in settable(arguments.arguments)))
     return OK
 
 

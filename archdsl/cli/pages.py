@@ -8,6 +8,11 @@ def page(code: str) -> str:
     return (_folder() / f"{code}.md").read_text(encoding="utf-8")
 
 
+def title(code: str) -> str:
+    """Return the title of a diagnostic's page."""
+    return page(code).partition("\n")[0].removeprefix(f"# {code}: ")
+
+
 def codes() -> list[str]:
     """Return the codes of all diagnostics, sorted."""
     return sorted(path.stem for path in _folder().glob("[EW]*.md"))

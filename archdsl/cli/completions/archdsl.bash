@@ -1,0 +1,61 @@
+# Completion of archdsl for bash, 3.2 and later: `eval "$(archdsl completion bash)"` in ~/.bashrc,
+# or this file among those that bash-completion loads, as `archdsl`.
+
+_archdsl() {
+    local IFS=$'\n' cur prev before= command word words= spec=
+    command=${COMP_WORDS[1]}
+    cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+    if [[ $cur == = ]]; then  # `=` is a word of its own: `--format=json` is three
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+        [[ $COMP_CWORD -gt 3 ]] && before=${COMP_WORDS[COMP_CWORD - 3]}
+    fi
+    [[ $before == --set || ( ${COMP_WORDS[COMP_CWORD]} == = && $prev != -* ) ]] && return
+    for word in "${COMP_WORDS[@]:2:COMP_CWORD - 2}"; do
+        [[ $word == *.arch ]] && spec=$word
+    done
+
+    if (( COMP_CWORD == 1 )); then
+        words="compile params check fmt explain completion --help --version"
+    elif [[ $command == params && $prev == --format ]]; then
+        words="text json markdown latex csv"
+    elif [[ $command == check && $prev == --format ]]; then
+        words="text json github sarif"
+    elif [[ $prev == --format ]]; then
+        words="text json"
+    elif [[ $prev == --by ]]; then
+        words="part block layer"
+    elif [[ $prev == --set ]]; then
+        [[ -n $spec ]] && words=$("${COMP_WORDS[0]}" completion --arguments "$spec" 2>/dev/null)
+        compopt -o nospace 2>/dev/null
+    elif [[ $prev == --name ]]; then
+        return
+    elif [[ $prev == --out ]]; then
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -d -- "$cur"))
+        return
+    elif [[ $cur == -* ]]; then
+        case $command in
+            compile) words="--set --out --name --check --format --help" ;;
+            params) words="--set --by --tensors --format --help" ;;
+            check) words="--format --help" ;;
+            fmt) words="--check --help" ;;
+            completion) words="--arguments --help" ;;
+            *) words="--help" ;;
+        esac
+    elif [[ $command == explain ]]; then
+        words=$("${COMP_WORDS[0]}" explain 2>/dev/null | cut -f1)
+        cur=$(printf %s "$cur" | tr ew EW)
+    elif [[ $command == completion && $prev != --arguments ]]; then
+        words="bash zsh fish"
+    else
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -d -- "$cur"; compgen -f -X '!*.arch' -- "$cur"))
+        return
+    fi
+    COMPREPLY=($(compgen -W "${words// /$IFS}" -- "$cur"))
+}
+
+complete -F _archdsl archdsl

@@ -1,0 +1,39 @@
+# Completion of archdsl for fish: `archdsl completion fish | source` in config.fish,
+# or this file in ~/.config/fish/completions.
+
+function __archdsl_arguments
+    for word in (commandline -opc)
+        if string match -q -- '*.arch' $word
+            archdsl completion --arguments $word 2>/dev/null
+            return
+        end
+    end
+end
+
+function __archdsl_in
+    __fish_seen_subcommand_from $argv
+end
+
+complete -c archdsl -f
+complete -c archdsl -l help -d 'Show the help'
+complete -c archdsl -n __fish_use_subcommand -l version -d 'Show the version'
+complete -c archdsl -n __fish_use_subcommand -a compile -d 'Write model.py and train.py'
+complete -c archdsl -n __fish_use_subcommand -a params -d 'Print parameters and MACs'
+complete -c archdsl -n __fish_use_subcommand -a check -d 'Build every network that an expect is about'
+complete -c archdsl -n __fish_use_subcommand -a fmt -d 'Bring specs into canonical form'
+complete -c archdsl -n __fish_use_subcommand -a explain -d 'Say what a diagnostic means'
+complete -c archdsl -n __fish_use_subcommand -a completion -d 'Print the completion of a shell'
+
+complete -c archdsl -n '__archdsl_in compile params check fmt' -k -a '(__fish_complete_suffix .arch)'
+complete -c archdsl -n '__archdsl_in compile params' -l set -x -a '(__archdsl_arguments)' -d 'An argument of the network'
+complete -c archdsl -n '__archdsl_in compile' -l out -x -a '(__fish_complete_directories)' -d 'Folder to write in'
+complete -c archdsl -n '__archdsl_in compile' -l name -x -d 'Folder in it'
+complete -c archdsl -n '__archdsl_in compile fmt' -l check -d 'Write nothing, show what differs'
+complete -c archdsl -n '__archdsl_in compile' -l format -x -a 'text json' -d 'How to print'
+complete -c archdsl -n '__archdsl_in params' -l by -x -a 'part block layer' -d 'What a row is'
+complete -c archdsl -n '__archdsl_in params' -l tensors -d 'List the entries of state_dict'
+complete -c archdsl -n '__archdsl_in params' -l format -x -a 'text json markdown latex csv' -d 'How to print'
+complete -c archdsl -n '__archdsl_in check' -l format -x -a 'text json github sarif' -d 'How to print'
+complete -c archdsl -n '__archdsl_in explain' -a '(archdsl explain 2>/dev/null)'
+complete -c archdsl -n '__archdsl_in completion' -a 'bash zsh fish'
+complete -c archdsl -n '__archdsl_in completion' -l arguments -x -a '(__fish_complete_suffix .arch)' -d 'List what --set can set'

@@ -1,0 +1,88 @@
+#compdef archdsl
+# Completion of archdsl for zsh: `eval "$(archdsl completion zsh)"` in ~/.zshrc behind `compinit`,
+# or this file as `_archdsl` in a folder of $fpath.
+
+_archdsl() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    _arguments -C \
+        '(- *)--help[show the help]' \
+        '(- *)--version[show the version]' \
+        '1:command:_archdsl_commands' \
+        '*::argument:->arguments'
+    [[ $state == arguments ]] || return
+    curcontext=${curcontext%:*}-$words[1]:
+    local set='*--set=[an argument of the network]:argument:_archdsl_arguments'
+    local help='(- *)--help[show the help]'
+    case $words[1] in
+        compile)
+            _arguments $help $set \
+                '--out=[folder to write in]:folder:_directories' \
+                '--name=[folder in it]:name:' \
+                '--check[write nothing, show what differs]' \
+                '--format=[how to print]:format:(text json)' \
+                '1:spec:_archdsl_specs'
+            ;;
+        params)
+            _arguments $help $set \
+                '--by=[what a row is]:rows:(part block layer)' \
+                '--tensors[list the entries of state_dict]' \
+                '--format=[how to print]:format:(text json markdown latex csv)' \
+                '1:spec:_archdsl_specs'
+            ;;
+        check)
+            _arguments $help \
+                '--format=[how to print]:format:(text json github sarif)' \
+                '*:spec:_archdsl_specs'
+            ;;
+        fmt)
+            _arguments $help \
+                '--check[write nothing, show what differs]' \
+                '*:spec:_archdsl_specs'
+            ;;
+        explain)
+            _arguments $help '1:code:_archdsl_codes'
+            ;;
+        completion)
+            _arguments $help \
+                '--arguments=[list what --set can set]:spec:_archdsl_specs' \
+                '1:shell:(bash zsh fish)'
+            ;;
+    esac
+}
+
+_archdsl_commands() {
+    local -a commands=(
+        'compile:write model.py and train.py'
+        'params:print parameters and MACs'
+        'check:build every network that an expect is about'
+        'fmt:bring specs into canonical form'
+        'explain:say what a diagnostic means'
+        'completion:print the completion of a shell'
+    )
+    _describe command commands
+}
+
+_archdsl_specs() {
+    _files -g '*.arch'
+}
+
+_archdsl_arguments() {
+    local spec=${words[(r)*.arch]}
+    [[ -n $spec ]] || return
+    local -a names=(${(f)"$(archdsl completion --arguments $spec 2>/dev/null)"})
+    compadd -S '' -a names
+}
+
+_archdsl_codes() {
+    local -a codes=(${(f)"$(archdsl explain 2>/dev/null)"})
+    codes=(${codes//:/\\:})
+    codes=(${codes/$'\t'/:})
+    _describe code codes
+}
+
+if [[ $funcstack[1] == _archdsl ]]; then
+    _archdsl "$@"
+else
+    compdef _archdsl archdsl
+fi
