@@ -95,26 +95,41 @@ def render(diagnostic: Diagnostic) -> str:
 
 def _excerpt(span: Span) -> list[str]:
     """Return the place and its line, with the span underlined (on its first line)."""
-    line, column = span.source.position(span.start)
-    text = "".join(_visible(c) for c in span.source.line(line))
-    before, width = column - 1, max(1, min(span.end - span.start, len(text) - column + 1))
-    if before > _MAX_BEFORE:
-        text, before = f".. {text[before - _MAX_BEFORE + 3 :]}", _MAX_BEFORE
-    if len(text) > _MAX_LINE:
-        text, width = f"{text[: _MAX_LINE - 3]} ..", min(width, _MAX_LINE - before)
-    margin = f"{line} | "
+    number, column = span.source.position(span.start)
+    line = span.source.line(number)
+    first = column - 1
+    last = max(first + 1, min(first + span.end - span.start, len(line)))
+    begin, dots = (0, "") if first <= _MAX_BEFORE else (first - _MAX_BEFORE + 3, ".. ")
+    end = len(line) if len(line) - begin <= _MAX_LINE else begin + _MAX_LINE - 3
+    text = dots + "".join(map(_visible, line[begin:end])) + (" .." if end < len(line) else "")
+    before = len(dots) + _columns(line[begin:first])
+    margin = f"{number} | "
     return [
-        f" --> {span.source.name}:{line}:{column}",
+        f" --> {span.source.name}:{number}:{column}",
         f"{margin}{text}".rstrip(),
-        " " * (len(margin) - 2) + "| " + " " * before + "^" * width,
+        " " * (len(margin) - 2)
+        + "| "
+        + " " * before
+        + "^" * max(1, _columns(line[first : min(last, end)])),
     ]
 
 
 _MAX_BEFORE, _MAX_LINE = 100, 160  # characters of a line that an excerpt shows
+_TAB = "    "
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal the text takes as it is shown."""
+    if text.isascii():
+        return sum(map(len, map(_visible, text)))
+    from unicodedata import combining, east_asian_width
+
+    shown = "".join(map(_visible, text))
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in shown)
 
 
 def _visible(character: str) -> str:
     """Return the character, or a stand-in for what would move the cursor or hide text."""
     if character == "\t":
-        return " "
+        return _TAB
     return character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
