@@ -10,6 +10,10 @@ function __archdsl_arguments
     end
 end
 
+function __archdsl_specs
+    __fish_complete_path (commandline -ct) | string match -r '.*(?:/|\.arch)(?:\t.*)?$'
+end
+
 function __archdsl_in
     __fish_seen_subcommand_from $argv
 end
@@ -24,7 +28,7 @@ complete -c archdsl -n __fish_use_subcommand -a fmt -d 'Bring specs into canonic
 complete -c archdsl -n __fish_use_subcommand -a explain -d 'Say what a diagnostic means'
 complete -c archdsl -n __fish_use_subcommand -a completion -d 'Print the completion of a shell'
 
-complete -c archdsl -n '__archdsl_in compile params check fmt' -k -a '(__fish_complete_suffix .arch)'
+complete -c archdsl -n '__archdsl_in compile params check fmt' -k -a '(__archdsl_specs)'
 complete -c archdsl -n '__archdsl_in compile params' -l set -x -a '(__archdsl_arguments)' -d 'An argument of the network'
 complete -c archdsl -n '__archdsl_in compile' -l out -x -a '(__fish_complete_directories)' -d 'Folder to write in'
 complete -c archdsl -n '__archdsl_in compile' -l name -x -d 'Folder in it'
@@ -36,4 +40,4 @@ complete -c archdsl -n '__archdsl_in params' -l format -x -a 'text json markdown
 complete -c archdsl -n '__archdsl_in check' -l format -x -a 'text json github sarif' -d 'How to print'
 complete -c archdsl -n '__archdsl_in explain' -a '(archdsl explain 2>/dev/null)'
 complete -c archdsl -n '__archdsl_in completion' -a 'bash zsh fish'
-complete -c archdsl -n '__archdsl_in completion' -l arguments -x -a '(__fish_complete_suffix .arch)' -d 'List what --set can set'
+complete -c archdsl -n '__archdsl_in completion' -l arguments -x -a '(__archdsl_specs)' -d 'List what --set can set'
