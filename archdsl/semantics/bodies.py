@@ -1,7 +1,6 @@
 """Elaborates bodies: hands each item to its room."""
 
-from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from archdsl.diagnostics import Note, SpecError
@@ -15,10 +14,9 @@ from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_loop, add_stage
 from archdsl.semantics.state import Elaboration, Here, Role
-from archdsl.semantics.values import BlockValue, LayerValue
+from archdsl.semantics.values import BlockValue, LayerValue, Value, type_name
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
 IMPLIED = ("in_channels", "stride")  # every block has these
@@ -33,10 +31,12 @@ class Bodies(Elaboration):
 
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
         """Elaborate items into a site; a mistake in one does not hide those of others."""
-        rest = tuple(items)
-        while rest and not self.stopped:
-            group = tuple(takewhile(_is_residual, rest)) or rest[:1]
-            rest = rest[len(group) :]
+        place = 0
+        while place < len(items) and not self.stopped:
+            start, place = place, place + 1
+            while _is_residual(items[start]) and place < len(items) and _is_residual(items[place]):
+                place += 1
+            group = tuple(items[start:place])
             try:
                 self._group(group, here)
             except SpecError as error:
@@ -96,7 +96,10 @@ class Bodies(Elaboration):
         if callee is None and not is_layer_word(word):
             held = here.scope.names().items()
             callable_ = [n for n, v in held if isinstance(v, BlockValue | LayerValue)]
-            unknown_layer(item.call.name, (*callable_, *here.scope.file.blocks))
+            if (value := held_value(here.scope.names(), word)) is not None:
+                message = f"`{word}` is {value}, not a layer or a block"
+                fail("E302", message, item.call.name.span)
+            unknown_layer(item.call, (*callable_, *here.scope.file.blocks))
         if here.site.role is Role.COMBINE:
             help_ = f"write `branch {{ {item.call.span.text} }}`"
             fail("E405", "what comes together stands in branches", item.call.span, help_)
@@ -183,10 +186,28 @@ def _let(item: tree.Let, here: Here) -> None:
     scope.define(name, value)
 
 
-def unknown_layer(name: tree.Name, known: Iterable[str]) -> NoReturn:
-    """Raise SpecError for a word that is neither a layer nor a block; `known` are variables."""
-    help_ = did_you_mean(name.text, [*known, *layer_words(), *CONSTRUCTS])
-    fail("E301", f"there is no layer or block `{name.text}`", name.span, help_)
+def unknown_layer(
+    call: tree.Call, known: Iterable[str], members: Mapping[str, Span] | None = None
+) -> NoReturn:
+    """Raise SpecError for a word that is neither a layer nor a block; `known` are variables.
+
+    `members` are the stages and parts around it.
+    """
+    from archdsl.semantics.foreign import layer_help
+
+    name = call.name
+    message, notes = f"there is no layer or block `{name.text}`", ()
+    help_ = layer_help(name.text, call, [*known, *layer_words(), *CONSTRUCTS])
+    if members is not None and name.text in members:
+        notes = (Note(f"`{name.text}` stands here and runs here", members[name.text]),)
+        help_ = "what is to stand in two places is declared as a `block`"
+    fail("E301", message, name.span, help_, notes)
+
+
+def held_value(names: Mapping[str, Value], word: str) -> str | None:
+    """Return what a person calls the value of a variable that cannot be called."""
+    value = names.get(word)
+    return None if value is None else type_name(value)
 
 
 def _input(item: tree.Element, here: Here) -> None:

@@ -4,7 +4,7 @@ Importing lark and building its parser takes longer than all else that `archdsl 
 docs/decisions/0006-parser.md.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from archdsl.syntax.lexer import END, Token
@@ -69,13 +69,10 @@ class _Parser:
         origin, name, size, single, inlined = RULES[number]
         children: list[Any] = []
         if size:
-            for child, is_repetition in zip(self.values[-size:], inlined, strict=True):
-                if is_repetition:
-                    children += child
-                else:
-                    children.append(child)
+            found = self.values[-size:]
             del self.values[-size:]
             del self.states[-size:]
+            children = _joined(found, inlined)
         if name is None:
             value: Any = children
         elif single and len(children) == 1:
@@ -102,3 +99,19 @@ class _Parser:
             if kind == END and states[-1] == self.end:
                 return True
         return False
+
+
+def _joined(found: list[Any], inlined: Sequence[bool]) -> list[Any]:
+    """Return children in one list; a repetition grows in place, or long ones cost their square."""
+    if inlined[0]:
+        joined: list[Any] = found[0]
+        del found[0]
+        inlined = inlined[1:]
+    else:
+        joined = []
+    for child, is_repetition in zip(found, inlined, strict=True):
+        if is_repetition:
+            joined += child
+        else:
+            joined.append(child)
+    return joined
