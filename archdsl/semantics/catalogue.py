@@ -120,7 +120,7 @@ _STRIDE = Parameter("stride", Kind.PAIR, _ONE)
 _PADDING = Parameter("padding", Kind.NATURAL_PAIR)
 _DILATION = Parameter("dilation", Kind.PAIR, _ONE)
 _GROUPS = default_count("groups", 1)
-_EPS = Parameter("eps", Kind.POSITIVE, literal(arithmetic("/", 1, 100_000)))
+_EPS = Parameter("eps", Kind.TINY, literal(arithmetic("/", 1, 100_000)))
 
 
 def _pair(numbers: tuple[Number, ...]) -> tuple[int, int]:

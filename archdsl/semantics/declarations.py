@@ -4,7 +4,7 @@ A block that no network uses, or that stands under an `if` not taken, is looked 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
@@ -13,6 +13,7 @@ from archdsl.semantics.catalogue import layer_parameters
 from archdsl.semantics.evaluate import FUNCTION_WORDS
 from archdsl.semantics.signature import place
 from archdsl.semantics.words import is_layer_word
+from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
 
@@ -59,6 +60,7 @@ def _check_calls(
     """Report calls of what does not exist, and arguments that a callee does not have."""
     names = {p.name.text for p in declaration.parameters}
     items = tuple(_items(declaration.body))
+    members = {n.text: n.span for n in map(_member, items) if n is not None}
     for item in items:
         match item:
             case tree.Let(name=name):
@@ -71,7 +73,7 @@ def _check_calls(
         call = _call(item)
         if call is not None and call.name.text not in names and call.name.text not in CONSTRUCTS:
             try:
-                _check_call(call, names, file)
+                _check_call(call, names, file, members)
             except SpecError as error:
                 for diagnostic in error.diagnostics:
                     diagnostics.add(diagnostic)
@@ -97,6 +99,15 @@ def _items(body: tree.Body) -> Iterator[tree.Item]:
                 pass
 
 
+def _member(item: tree.Item) -> tree.Name | None:
+    """Return the name of a stage or a named body."""
+    match item:
+        case tree.Stage(name=name) | tree.NamedBody(label=name):
+            return name
+        case _:
+            return None
+
+
 def _call(item: tree.Item) -> tree.Call | None:
     match item:
         case tree.Element(call=call) | tree.Stage(content=tree.Repeat(call=call)):
@@ -105,7 +116,9 @@ def _call(item: tree.Item) -> tree.Call | None:
             return None
 
 
-def _check_call(call: tree.Call, names: set[str], file: SpecFile) -> None:
+def _check_call(
+    call: tree.Call, names: set[str], file: SpecFile, members: Mapping[str, Span]
+) -> None:
     word = call.name.text
     if word in file.blocks:
         block = file.blocks[word][0]
@@ -113,7 +126,7 @@ def _check_call(call: tree.Call, names: set[str], file: SpecFile) -> None:
     elif is_layer_word(word):
         place(call, [p.name for p in layer_parameters(word)], f"`{word}`")
     else:
-        unknown_layer(call.name, (*names, *file.blocks))
+        unknown_layer(call, (*names, *file.blocks), members)
 
 
 # ---------------------------------------------------------------- parameters

@@ -29,7 +29,6 @@ from archdsl.semantics.values import (
 )
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
-from archdsl.suggest import closest, did_you_mean
 from archdsl.syntax import tree
 
 
@@ -103,7 +102,8 @@ def integer_of(node: tree.Expression, scope: Scope, what: str, least: int = 0) -
 def check_integer(number: Number, span: Span, what: str, least: int = 0) -> Number:
     """Return the number if it is an integer of at least `least`; `what` is for the message."""
     if not isinstance(number.value, int):
-        fail("E303", f"{what} is an integer, not {number}", span)
+        help_ = f"round it, as `round({span.text})` or `floor({span.text})` does"
+        fail("E303", f"{what} is an integer, not {number}", span, help_)
     if number.value < least:
         fail("E303", f"{what} is at least {least}, not {number}", span)
     return number
@@ -148,8 +148,9 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
         message = "`in_channels` is what a block, or a body inside a network, is given"
         fail("E404", message, name.span, "write the number, or name it with `let`")
     known = [*scope.names(), *scope.file.blocks, *layer_words()]
-    near = closest(name.text, known)
-    help_ = f"did you mean `{near}`?" if near else None
+    from archdsl.semantics.foreign import value_help
+
+    help_ = value_help(name.text, known)
     fail("E301", f"nothing is called `{name.text}`", name.span, help_)
 
 
@@ -284,8 +285,10 @@ def _call(node: tree.Call, scope: Scope) -> Value:
         return _FUNCTIONS[name](node, [evaluate(a.value, scope) for a in arguments])
     if is_layer_word(name):
         return LayerValue(node, scope)
-    known = [*_FUNCTIONS, *layer_words()]
-    fail("E301", f"there is no function `{name}`", node.name.span, did_you_mean(name, known))
+    from archdsl.semantics.foreign import function_help
+
+    help_ = function_help(name, [*_FUNCTIONS, *layer_words()])
+    fail("E301", f"there is no function `{name}`", node.name.span, help_)
 
 
 def _numbers(node: tree.Call, values: Sequence[Value], least: int, most: int) -> list[Number]:
@@ -294,7 +297,8 @@ def _numbers(node: tree.Call, values: Sequence[Value], least: int, most: int) ->
         values = values[0].items
     if not least <= len(values) <= most:
         count = str(least) if least == most else f"at least {least}"
-        fail("E308", f"`{node.name.text}` takes {count} argument(s), not {len(values)}", node.span)
+        counted = f"{count} argument{'s' if least > 1 else ''}"
+        fail("E308", f"`{node.name.text}` takes {counted}, not {len(values)}", node.span)
     numbers = [v for v in values if isinstance(v, Number)]
     if len(numbers) != len(values):
         fail("E302", f"`{node.name.text}` takes numbers", node.span)

@@ -23,7 +23,6 @@ from archdsl.semantics.evaluate import evaluate, fail, truth_of
 from archdsl.semantics.signature import place
 from archdsl.semantics.values import ListValue, Scope, type_name
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
 Result = TypeVar("Result")
@@ -48,12 +47,16 @@ def _choose(
     word = call.name.text
     if word not in known:
         message = f"{what} is one of {_listed(known)}, not `{word}`"
-        fail("E605", message, call.name.span, did_you_mean(word, known))
+        from archdsl.semantics.foreign import word_help
+
+        fail("E605", message, call.name.span, word_help(word, known))
     return word, call
 
 
 def _not_one(span: Span, what: str, known: Sequence[str]) -> NoReturn:
-    fail("E605", f"{what} is one of {_listed(known)}", span)
+    word = span.text.strip('"')
+    help_ = f"write `{word}` without quotes" if word in known else None
+    fail("E605", f"{what} is one of {_listed(known)}", span, help_)
 
 
 def _listed(known: Sequence[str]) -> str:

@@ -20,7 +20,6 @@ from archdsl.semantics.recipe_values import (
 from archdsl.semantics.signature import place
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
 Result = TypeVar("Result")
@@ -146,7 +145,9 @@ def _settings(declaration: tree.Recipe, diagnostics: Diagnostics) -> Mapping[str
         name, span = setting.name.text, setting.name.span
         if name not in known:
             message = f"a recipe has no setting `{name}`"
-            help_ = did_you_mean(name, known)
+            from archdsl.semantics.foreign import setting_help
+
+            help_ = setting_help(name, known)
             diagnostics.add(Diagnostic(code="E602", message=message, span=span, help=help_))
         elif name in found:
             notes = (Note("set first here", found[name].name.span),)

@@ -9,7 +9,7 @@ from archdsl.record import Record
 from archdsl.semantics.evaluate import check_integer, evaluate, fail
 from archdsl.semantics.values import ListValue, Scope, Value, type_name
 from archdsl.source import Span
-from archdsl.suggest import closest, did_you_mean
+from archdsl.suggest import closest
 from archdsl.syntax import tree
 
 
@@ -21,6 +21,7 @@ class Kind(Enum):
     NUMBER = auto()  # any number
     POSITIVE = auto()  # a number above 0
     RATE = auto()  # a number in [0, 1)
+    TINY = auto()  # a number above 0 and below 1
     SHARE = auto()  # a number in [0, 1]
     FLAG = auto()  # true or false
     PAIR = auto()  # a positive integer, or [height, width]
@@ -94,7 +95,9 @@ def bind(call: tree.Call, signature: Sequence[Parameter], scope: Scope, what: st
         if node is not None:
             values[parameter.name] = _convert(node, parameter, scope)
         elif parameter.required:
-            fail("E312", f"{what} needs `{parameter.name}`", call.span, _example(call, parameter))
+            is_first = parameter is signature[0]
+            help_ = _example(call, parameter, named=not is_first)
+            fail("E312", f"{what} needs `{parameter.name}`", call.span, help_)
         else:
             default = parameter.default
             values[parameter.name] = (default,) if isinstance(default, Number) else default
@@ -114,8 +117,10 @@ def place(call: tree.Call, names: Sequence[str], what: str) -> dict[str, tree.Ex
         else:
             name = argument.name.text
             if name not in names:
+                from archdsl.semantics.foreign import argument_help
+
                 message = f"{what} has no argument `{name}`"
-                fail("E310", message, argument.name.span, did_you_mean(name, names))
+                fail("E310", message, argument.name.span, argument_help(name, names))
         if name in placed:
             note = Note("given first here", placed[name].span)
             fail("E313", f"`{name}` is given twice", argument.value.span, notes=(note,))
@@ -126,12 +131,15 @@ def place(call: tree.Call, names: Sequence[str], what: str) -> dict[str, tree.Ex
 def _too_many(what: str, names: Sequence[str]) -> str:
     if not names:
         return f"{what} takes no arguments"
-    return f"{what} takes {len(names)} argument(s): {', '.join(f'`{n}`' for n in names)}"
+    counted = f"{len(names)} argument{'s' if len(names) > 1 else ''}"
+    return f"{what} takes {counted}: {', '.join(f'`{n}`' for n in names)}"
 
 
-def _example(call: tree.Call, parameter: Parameter) -> str:
+def _example(call: tree.Call, parameter: Parameter, *, named: bool) -> str:
     value = {Kind.COUNT: "64", Kind.RATE: "0.5", Kind.PAIR: "3"}.get(parameter.kind, "2")
-    return f"write `{call.name.text}({parameter.name} = {value})`"
+    given = [a.value.span.text for a in call.arguments or () if a.name is None]
+    given.append(f"{parameter.name} = {value}" if named else value)
+    return f"write `{call.name.text}({', '.join(given)})`"
 
 
 def _convert(
@@ -145,7 +153,10 @@ def _convert(
         case Kind.FLAG:
             if isinstance(value, bool):
                 return value
-            fail("E302", f"{what} is true or false, not {type_name(value)}", node.span)
+            help_ = f"write `{parameter.name} = true`"
+            if isinstance(value, Number):
+                help_ = f"{help_}; a layer knows what it is given and takes only what it gives"
+            fail("E302", f"{what} is true or false, not {type_name(value)}", node.span, help_)
         case Kind.PAIR:
             return _several(value, node.span, what, 2, 1)
         case Kind.NATURAL_PAIR:
@@ -158,14 +169,21 @@ def _convert(
 
 def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number:
     if not isinstance(value, Number):
-        fail("E302", f"{what} is a number, not {type_name(value)}", span)
+        help_ = f"write `{value}`" if isinstance(value, str) and value.isdecimal() else None
+        fail("E302", f"{what} is a number, not {type_name(value)}", span, help_)
     match parameter.kind:
         case Kind.COUNT:
             return check_integer(value, span, what, 1)
         case Kind.NATURAL:
             return check_integer(value, span, what, 0)
         case Kind.RATE if not 0 <= value.value < 1:
-            fail("E303", f"{what} is a probability of at least 0 and below 1, not {value}", span)
+            percent = f"write `{float(value.value) / 100:g}`" if 1 < value.value < 100 else None
+            message = f"{what} is a probability of at least 0 and below 1, not {value}"
+            fail("E303", message, span, percent)
+        case Kind.TINY if not 0 < value.value < 1:
+            help_ = "drop it: normalization knows the channels that it is given"
+            message = f"{what} is above 0 and below 1, not {value}"
+            fail("E303", message, span, help_ if value.value >= 1 else None)
         case Kind.POSITIVE if value.value <= 0:
             fail("E303", f"{what} is above 0, not {value}", span)
         case Kind.SHARE if not 0 <= value.value <= 1:
@@ -182,7 +200,12 @@ def _several(value: Value, span: Span, what: str, count: int, least: int) -> tup
         if len(numbers) == count:
             return tuple(check_integer(n, span, what, least) for n in numbers)
     order = "[height, width]" if count == 2 else "[top, bottom, left, right]"
-    fail("E302", f"{what} is an integer or `{order}`", span)
+    help_ = None
+    if isinstance(value, str):
+        from archdsl.semantics.foreign import value_help
+
+        help_ = value_help(value, ())
+    fail("E302", f"{what} is an integer or `{order}`", span, help_)
 
 
 def _option(node: tree.Expression, parameter: Parameter, scope: Scope) -> str:

@@ -1,0 +1,221 @@
+"""What PyTorch, Keras and papers call the things of this language.
+
+Looked at only where a word is unknown: a spec that is right never comes here.
+"""
+
+import re
+from collections.abc import Iterable
+
+from archdsl.suggest import closest, did_you_mean
+from archdsl.syntax import tree
+
+_CONV = "conv3x3(64)"
+_UP = "conv_transpose2x2(64, stride = 2)"
+_LAYERS = {  # in lower case, without `_`
+    **dict.fromkeys(("conv2d", "convolution", "convolution2d", "convolutional", "conv1d"), _CONV),
+    **dict.fromkeys(("convbnrelu", "conv2dbn", "convbn", "basicconv2d"), f"{_CONV} bn relu"),
+    "depthwiseconv2d": "conv3x3(in_channels, groups = in_channels)",
+    "depthwise": "conv3x3(in_channels, groups = in_channels)",
+    "dwconv": "conv3x3(in_channels, groups = in_channels)",
+    "separableconv2d": "conv3x3(in_channels, groups = in_channels) conv1x1(64)",
+    **dict.fromkeys(("convtranspose2d", "conv2dtranspose", "deconv", "deconv2d", "upconv"), _UP),
+    **dict.fromkeys(("batchnorm", "batchnorm2d", "batchnormalization", "batchnorm1d"), "bn"),
+    **dict.fromkeys(("layernormalization", "ln"), "layernorm"),
+    **dict.fromkeys(("groupnormalization", "gn"), "groupnorm(32)"),
+    **dict.fromkeys(("instancenorm2d", "instancenormalization"), "instancenorm"),
+    **dict.fromkeys(("lrn", "localresponsenorm"), "local_response_norm"),
+    **dict.fromkeys(("dense", "fc", "fullyconnected", "innerproduct", "classifier"), "linear(10)"),
+    **dict.fromkeys(("maxpool2d", "maxpooling2d", "maxpooling", "pool"), "maxpool2x2"),
+    **dict.fromkeys(("avgpool2d", "averagepooling2d", "averagepool", "avgpooling"), "avgpool2x2"),
+    **dict.fromkeys(
+        (
+            "globalavgpool",
+            "globalavgpool2d",
+            "globalaveragepooling2d",
+            "globalaveragepool",
+            "globalpool",
+            "adaptiveavgpool2d",
+            "adaptiveavgpool",
+            "gap",
+        ),
+        "avgpool",
+    ),
+    **dict.fromkeys(("globalmaxpool", "globalmaxpooling2d", "adaptivemaxpool2d"), "maxpool"),
+    **dict.fromkeys(("droppath", "dropconnect", "stochasticdepth"), "stochastic_depth(0.1)"),
+    "spatialdropout2d": "dropout2d(0.1)",
+    **dict.fromkeys(("swish", "silu2"), "silu"),
+    **dict.fromkeys(("leakyrelu", "lrelu"), "leaky_relu(0.01)"),
+    "hswish": "hardswish",
+    "hsigmoid": "hardsigmoid",
+    **dict.fromkeys(("activation", "act", "nonlinearity"), "relu"),
+    **dict.fromkeys(("zeropad2d", "zeropadding2d"), "pad(1)"),
+    **dict.fromkeys(("reflectionpad2d",), "pad(1, mode = reflect)"),
+    **dict.fromkeys(("upsampling2d", "interpolate", "resize", "upsample2d"), "upsample(2)"),
+    **dict.fromkeys(("reshape", "view", "flattenlayer"), "flatten"),
+    **dict.fromkeys(("inputlayer", "inputs"), "input(3, 32, 32)"),
+    **dict.fromkeys(("add", "plus", "eltwise"), "sum { branch { .. } identity }"),
+    **dict.fromkeys(("concatenate", "cat", "merge"), "concat { branch { .. } branch { .. } }"),
+    **dict.fromkeys(("multiply", "mul"), "product { identity branch { .. } }"),
+    **dict.fromkeys(("parallel", "split"), "concat { branch { .. } branch { .. } }"),
+    **dict.fromkeys(("skip", "skipconnection", "skipconnect"), "identity"),
+    "elif": "else if",
+}
+_ADVICE = {
+    **dict.fromkeys(
+        ("softmax", "logsoftmax"), "drop it: the loss of the training takes what `linear` gives"
+    ),
+    **dict.fromkeys(
+        ("loss", "crossentropy", "crossentropyloss", "output", "outputs"),
+        "drop it: the output is what the last layer gives",
+    ),
+    **dict.fromkeys(
+        ("sequential", "modulelist"), "drop it: layers follow each other in a body `name: { .. }`"
+    ),
+    **dict.fromkeys(("repeat", "loop"), "write `stage name = 3 * block(..)`, or a `for`"),
+    **dict.fromkeys(("return", "yield", "forward", "pass"), "drop it: a body gives its last map"),
+    **dict.fromkeys(("print", "assert", "summary"), "write `expect parameters == ..`"),
+    **dict.fromkeys(
+        ("share", "shared", "freeze", "frozen", "trainable", "plain"),
+        "write `with` before an annotation",
+    ),
+    **dict.fromkeys(
+        ("attention", "multiheadattention", "lstm", "gru", "embedding", "transformer"),
+        "the language is about convolutional networks and has no such layer",
+    ),
+}
+_VALUES = {
+    "True": "write `true`",
+    "False": "write `false`",
+    "None": "leave the argument out",
+    "null": "leave the argument out",
+    "same": "leave `padding` out: odd kernels then keep the size; or write a number",
+    "SAME": "leave `padding` out: odd kernels then keep the size; or write a number",
+    "valid": "write `0`",
+    "pi": "write `3.14159265`",
+}
+_FUNCTIONS = {
+    "int": "write `floor(..)`, or `//` for a division that rounds down",
+    "pow": "write a product, `2 * 2`",
+    "sqrt": "write the number itself",
+    "make_divisible": "write `round_to(x, 8)`",
+    "divmod": "write `//` and `%`",
+    "enumerate": "write `for i, item in list { .. }`",
+    "zip": "write `for i, item in list { .. }`, and the other list as `other[i]`",
+}
+_KERNEL = "write the kernel into the word, as in `conv3x3`, or `kernel = 3` with `conv`"
+_ARGUMENTS = {
+    "in_channels": "drop it: a layer knows the channels that it is given",
+    "in_features": "drop it: a layer knows the features that it is given",
+    "input_shape": "drop it: a layer knows what it is given",
+    "num_features": "drop it: a layer knows the channels that it is given",
+    "inplace": "drop it: activations are in place where that is safe",
+    "activation": "write the activation behind the layer: `conv3x3(64) relu`",
+    "name": "write the name before the layer: `name: conv3x3(64)`",
+    "kernel_size": _KERNEL,
+    "pool_size": "write the window into the word: `maxpool2x2`",
+    "filters": "write the number of channels first: `conv3x3(64)`",
+    "units": "write the number of features first: `linear(10)`",
+    "use_bias": "write `bias = true`",
+    "strides": "write `stride = 2`",
+    "dilation_rate": "write `dilation = 2`",
+    "rate": "write `p`, or the number alone: `dropout(0.5)`",
+    "prob": "write `p`, or the number alone: `dropout(0.5)`",
+    "scale_factor": "write `factor`, or the number alone: `upsample(2)`",
+    "negative_slope": "write `slope`",
+    "learning_rate": "write `lr`",
+    "gamma": "write `factor`",
+    "milestones": "write `at`",
+    "beta1": "write `betas = [0.9, 0.999]`",
+    "weightdecay": "write `weight_decay`",
+    "wd": "write `weight_decay`",
+}
+_SETTINGS = {
+    "batch_size": "write `batch`",
+    "batchsize": "write `batch`",
+    "dataset": "write `data`",
+    "scheduler": "write `schedule`",
+    "lr": "write it into the optimizer: `sgd(lr = 0.1)`",
+    "learning_rate": "write it into the optimizer: `sgd(lr = 0.1)`",
+    "momentum": "write it into the optimizer: `sgd(lr = 0.1, momentum = 0.9)`",
+    "nesterov": "write it into the optimizer: `sgd(lr = 0.1, momentum = 0.9, nesterov = true)`",
+    "weight_decay": "write it into the optimizer: `sgd(lr = 0.1, weight_decay = 5e-4)`",
+    "warmup": "write it into the schedule: `cosine(warmup = 5)`",
+    "augment": "write it into the data: `cifar10(augment = [flip])`",
+    "augmentation": "write it into the data: `cifar10(augment = [flip])`",
+    "loss": "drop it: the loss is the cross entropy",
+    "device": "drop it: the script takes what it finds",
+}
+_WORDS = {  # of settings
+    "adam": "write `adamw`; with `weight_decay = 0` it is Adam",
+    "Adam": "write `adamw`; with `weight_decay = 0` it is Adam",
+    "SGD": "write `sgd(lr = 0.1)`",
+    "StepLR": "write `steps(at = [60, 120], factor = 0.1)`",
+    "MultiStepLR": "write `steps(at = [60, 120], factor = 0.1)`",
+    "step": "write `steps(at = [60, 120], factor = 0.1)`",
+    "multistep": "write `steps(at = [60, 120], factor = 0.1)`",
+    "CosineAnnealingLR": "write `cosine`",
+    "constant": "write `cosine`, or `steps` with an epoch behind the last",
+    "CIFAR10": "write `cifar10`",
+    "CIFAR100": "write `cifar100`",
+}
+
+
+def layer_help(name: str, call: tree.Call | None, known: Iterable[str]) -> str | None:
+    """Return what to write instead of a layer or block that does not exist."""
+    key = name.lower().replace("_", "")
+    if key in _ADVICE:
+        return _ADVICE[key]
+    known = tuple(known)
+    near = closest(name, known)
+    if near is not None and near.lower().replace("_", "") == key:
+        return f"did you mean `{near}`?"
+    if key in _LAYERS:
+        return f"write `{_translated(name, call) or _LAYERS[key]}`"
+    return did_you_mean(name, known)
+
+
+def _translated(name: str, call: tree.Call | None) -> str | None:
+    """Return `Conv2d(3, 64, 3)` in this language, where its numbers are written out."""
+    if call is None or name.lower() not in ("conv2d", "dense", "fc"):
+        return None
+    given = [a.value.span.text for a in call.arguments or () if a.name is None]
+    if name == "Conv2d" and len(given) >= 3 and re.fullmatch(r"\d{1,2}", given[2]):
+        return f"conv{given[2]}x{given[2]}({given[1]})"
+    if name == "Conv2D" and len(given) >= 2 and re.fullmatch(r"\d{1,2}", given[1]):
+        return f"conv{given[1]}x{given[1]}({given[0]})"
+    if name.lower() in ("dense", "fc") and given:
+        return f"linear({given[-1]})"
+    return None
+
+
+def value_help(name: str, known: Iterable[str]) -> str | None:
+    """Return what to write instead of a name that nothing has."""
+    if name in _VALUES:
+        return _VALUES[name]
+    near = closest(name, known)
+    return f"did you mean `{near}`?" if near else None
+
+
+def function_help(name: str, known: Iterable[str]) -> str | None:
+    """Return what to write instead of a function that does not exist."""
+    return _FUNCTIONS.get(name) or did_you_mean(name, known)
+
+
+def argument_help(name: str, known: Iterable[str]) -> str | None:
+    """Return what to write instead of an argument that a callee does not have."""
+    known = tuple(known)
+    if name == "kernel_size" and "kernel" in known:
+        return "write `kernel`"
+    return _ARGUMENTS.get(name) or did_you_mean(name, known)
+
+
+def setting_help(name: str, known: Iterable[str]) -> str | None:
+    """Return what to write instead of a setting that a recipe does not have."""
+    return _SETTINGS.get(name) or did_you_mean(name, known)
+
+
+def word_help(name: str, known: Iterable[str]) -> str | None:
+    """Return what to write instead of an unknown word of a setting."""
+    known = tuple(known)
+    near = closest(name, known)  # the message lists all of them
+    return _WORDS.get(name) or (f"did you mean `{near}`?" if near else None)
