@@ -13,10 +13,18 @@ if TYPE_CHECKING:
     from archdsl.diagnostics import Diagnostic, SpecError
 
 
+_HOMES = {
+    "CompiledNetwork": "archdsl.api",
+    "compile": "archdsl.api",
+    "Diagnostic": "archdsl.diagnostics",
+    "SpecError": "archdsl.diagnostics",
+    "load_ipython_extension": "archdsl.notebook",  # for `%load_ext archdsl`
+}
+
+
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "archdsl.diagnostics" if name in {"Diagnostic", "SpecError"} else "archdsl.api"
-    return getattr(import_module(home), name)
+    return getattr(import_module(_HOMES[name]), name)

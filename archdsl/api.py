@@ -48,6 +48,19 @@ class CompiledNetwork:
         table = show(counts_table(counts.parts, "part"), Format.TEXT)
         return "\n".join((heading(self.compilation.network), table, summary(counts.sums)))
 
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it; `$` is no mathematics there."""
+        from html import escape
+
+        counts = self.compilation.counts
+        table = show(counts_table(counts.parts, "part"), Format.HTML)
+        lines = (escape(line) for line in summary(counts.sums).splitlines())
+        title = escape(heading(self.compilation.network).strip())
+        return (
+            '<div class="tex2jax_ignore mathjax_ignore">\n'
+            f"<p><code>{title}</code></p>\n{table}<p>{'<br>'.join(lines)}</p>\n</div>\n"
+        )
+
     def tensors(self) -> tuple[Entry, ...]:
         """Return the entries of `state_dict`, in order."""
         return tuple(entries(self.compilation.network))

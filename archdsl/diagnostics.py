@@ -42,6 +42,10 @@ class SpecError(Exception):
         self.diagnostics = tuple(sorted(diagnostics, key=_place))
         super().__init__("\n\n".join(render(d) for d in self.diagnostics))
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the mistakes are in the spec, not along a traceback."""
+        return [str(self)]
+
 
 def _place(diagnostic: Diagnostic) -> tuple[str, int]:
     span = diagnostic.span

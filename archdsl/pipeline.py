@@ -107,10 +107,16 @@ def compile_text(
     network: str | None = None,
     arguments: Mapping[str, str] | None = None,
     *,
+    name: str = "<text>",
+    folder: str | None = None,
     fold: bool = True,
 ) -> Compilation:
-    """Compile a spec that is not in a file; raise SpecError."""
-    return _compile(link_text(text), network, arguments or {}, fold=fold)
+    """Compile a spec that is not in a file but as if it were in this folder; raise SpecError.
+
+    `name` is what diagnostics call it. Without a folder it imports nothing.
+    """
+    file = link_text(text, name, folder)
+    return _compile(file, network, arguments or {}, fold=fold)
 
 
 def check_spec(

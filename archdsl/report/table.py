@@ -1,4 +1,4 @@
-"""A table, and the four formats it prints in."""
+"""A table, and the formats it prints in."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -16,6 +16,7 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     LATEX = "latex"
     CSV = "csv"
+    HTML = "html"
 
 
 class Column(Record):
@@ -40,6 +41,7 @@ def show(table: Table, format: Format) -> str:
         Format.MARKDOWN: _markdown,
         Format.LATEX: _latex,
         Format.CSV: _csv,
+        Format.HTML: _html,
     }
     return printers[format](table)
 
@@ -149,3 +151,27 @@ def _plain(cell: Cell) -> str | int | None:
             return "x".join(map(str, cell))
         case _:
             return cell
+
+
+def _html(table: Table) -> str:
+    """Return a `table` that takes its colors from the page it stands in."""
+    head, *body = _lines(table)
+    foot = [body.pop()] if table.footer is not None else []
+    sections = (("thead", "th", [head]), ("tbody", "td", body), ("tfoot", "th", foot))
+    lines = [
+        f"<{section}>\n{''.join(_html_row(table, cell, row) for row in rows)}</{section}>\n"
+        for section, cell, rows in sections
+        if rows
+    ]
+    return f"<table>\n{''.join(lines)}</table>\n"
+
+
+def _html_row(table: Table, cell: str, row: list[str]) -> str:
+    from html import escape
+
+    sides = ("right" if column.is_number else "left" for column in table.columns)
+    cells = (
+        f'<{cell} style="text-align: {side}">{escape(text)}</{cell}>'
+        for side, text in zip(sides, row, strict=True)
+    )
+    return f"<tr>{''.join(cells)}</tr>\n"

@@ -66,9 +66,9 @@ def load(path: str) -> SpecFile:
     return _Loader(os.path.dirname(path)).load(path, path, None)
 
 
-def link_text(text: str, name: str = "<text>") -> SpecFile:
-    """Return a spec that is not in a file; its imports are errors."""
-    return _Loader(None).link(SourceFile(name, text), name)
+def link_text(text: str, name: str = "<text>", folder: str | None = None) -> SpecFile:
+    """Return a spec that is not in a file; without a folder to be in, it imports nothing."""
+    return _Loader(folder).link(SourceFile(name, text), os.path.join(folder or "", name))
 
 
 class _Loader:
