@@ -230,7 +230,8 @@ def _check_network(
     for key, (given, group) in cases.items():
         progress(f"{name} {key}")
         try:
-            compilation = Compilation(elaborate(file, declaration, given))
+            sizes = not found.has_errors  # else there is enough to do
+            compilation = Compilation(elaborate(file, declaration, given, sizes=sizes))
         except SpecError as error:
             found.extend(error.diagnostics)
             continue

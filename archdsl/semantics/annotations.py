@@ -33,6 +33,7 @@ class Share(Record):
     selectors: tuple[str, ...]
     start: int  # the first block of each run that takes part, from 1
     any_stride: bool
+        self.seen: set[str] = set()  # words for the layers that it did not mean
     span: Span
 
 
@@ -166,11 +167,13 @@ def _share(call: tree.Call, scope: Scope) -> Share:
             case "strides", value:
                 fail("E314", "`strides` is `any`, or is left out", value.span)
             case None, value:
-                fail("E505", "`share` takes the kind or the name of a layer", value.span)
+                word = value.value if isinstance(value, tree.StringLiteral) else "conv3x3"
+                help_ = f"write `share({word})`"
+                fail("E505", "`share` takes the kind or the name of a layer", value.span, help_)
             case other, value:
                 assert other is not None
                 help_ = did_you_mean(other, ("from", "strides"))
-                fail("E310", f"`share` has no argument `{other}`", value.span, help_)
+                fail("E310", f"`share` has no argument `{other}`", argument.name.span, help_)
     if not selectors:
         help_ = "write `share(conv3x3, ..)`"
         fail("E505", "`share` needs the kind or the name of a layer", call.span, help_)
@@ -185,6 +188,7 @@ def _selector(name: tree.Name) -> str:
             if split[0] in ("bn", "layernorm", "groupnorm", "instancenorm")
             else "that is"
         )
+                assert argument.name is not None
         help_ = "share `conv`, `conv_transpose` or `linear` layers"
         fail("E506", f"`{name.text}` cannot be shared: {what} never shared", name.span, help_)
     return name.text

@@ -130,7 +130,9 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         context=replace(inside, in_run=inside.drop is not None),
         in_block=True,
     )
+    elaboration.calls.append(_called(instance, bound))
     elaboration.items(declaration.body.items, Here(site, inner))
+    elaboration.calls.pop()
     if site.flow is None:
         return None, None
     _check_stride(elaboration, instance, bound.stride, inner)
@@ -151,6 +153,16 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         span=instance.call.span,
     )
     return block, Flow(out, site.flow.size, times(flow.reduction, site.flow.reduction))
+
+
+def _called(instance: Instance, bound: Bound) -> Note:
+    """Return where a block is called and with what, for the mistakes inside it."""
+    given = [f"`{name}` is {number}" for name, number in [*bound.arguments.items()][:4]]
+    if bound.stride.value != 1:
+        given.append(f"`stride` is {bound.stride}")
+    name = instance.declaration.name.text
+    words = ", ".join((f"block `{name}` is called here with {instance.flow.map}", *given))
+    return Note(words, instance.call.span)
 
 
 def _drop(context: Context) -> Drop | None:

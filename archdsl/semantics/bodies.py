@@ -40,8 +40,7 @@ class Bodies(Elaboration):
             try:
                 self._group(group, here)
             except SpecError as error:
-                for diagnostic in error.diagnostics:
-                    self.diagnostics.add(diagnostic)
+                self.report(error)
                 here.site.flow = None
 
     def _group(self, group: tuple[tree.Item, ...], here: Here) -> None:
@@ -115,7 +114,7 @@ class Bodies(Elaboration):
 
     def _construct(self, word: str, item: tree.Element, here: Here) -> None:
         if word == "input":
-            _input(item, here)
+            _input(item, here, self.input_size)
             return
         if here.site.role is Role.COMBINE:
             if word not in ("branch", "identity"):
@@ -210,7 +209,8 @@ def held_value(names: Mapping[str, Value], word: str) -> str | None:
     return None if value is None else type_name(value)
 
 
-def _input(item: tree.Element, here: Here) -> None:
+def _input(item: tree.Element, here: Here, other: tuple[int, int] | None) -> None:
+    """Begin the network; `other` is a size to try in place of the one that is written."""
     site = here.site
     if site.role is not Role.NETWORK or site.input is not None:
         fail("E409", "`input` stands once, at the start of a network", item.span)
@@ -220,5 +220,5 @@ def _input(item: tree.Element, here: Here) -> None:
         fail("E311", "`input` takes channels, height and width", item.call.span, help_)
     sizes = [integer_of(a.value, here.scope, "a size of the input", 1) for a in arguments]
     size = (int(sizes[1].value), int(sizes[2].value)) if len(sizes) > 1 else None
-    site.flow = Flow(sizes[0], size)
+    site.flow = Flow(sizes[0], other if size is not None and other is not None else size)
     site.input = site.flow.map

@@ -8,7 +8,7 @@ from archdsl.ir.numbers import combine, literal
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.evaluate import fail
-from archdsl.semantics.flow import Flow, times, told
+from archdsl.semantics.flow import Flow, listed, times, told, way_out
 from archdsl.semantics.residuals import dropped
 from archdsl.semantics.state import Elaboration, Here, Role, Site
 from archdsl.syntax import tree
@@ -102,9 +102,11 @@ def _together(operator: Operator, site: Site, item: tree.Element) -> Flow:
 
 def _mismatch(operator: Operator, site: Site, item: tree.Element) -> NoReturn:
     verb = {"sum": "add", "concat": "concatenate", "product": "multiply"}[operator]
-    maps = " and ".join(str(flow.map) for flow, _ in site.flows)
+    flows = [flow for flow, _ in site.flows]
+    maps = listed([str(flow.map) for flow in flows])
     notes = tuple(Note(f"this branch gives {told(flow)}", span) for flow, span in site.flows)
-    fail("E402", f"{maps} do not {verb}", item.call.span, notes=notes)
+    help_ = way_out(flows, equal_channels=operator is not Operator.CONCAT)
+    fail("E402", f"{maps} do not {verb}", item.call.span, help_, notes)
 
 
 def _broadcasts(left: Flow, right: Flow) -> bool:

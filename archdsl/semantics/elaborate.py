@@ -42,13 +42,54 @@ def elaborate(
 ) -> Elaborated:
     """Return the network that a declaration gives with these arguments; raise SpecError.
 
-    With `fold=False` every block of a run is elaborated: the same network, written out.
+    With `fold=False` every block of a run is elaborated: the same network, written out. With
+    `sizes=False` no other input sizes are tried where the one that is written does not work.
+    sizes: bool = True,
     """
     bodies = Bodies(fold=fold)
     check_declarations(file, bodies.diagnostics)
     scope = Scope(file)
     given, defaults = bind_network(declaration, arguments, scope)
     context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
+    try:
+        return _elaborate(file, declaration, arguments, bodies)
+    except SpecError as error:
+        if not sizes or bodies.given_size is None:
+            raise
+        raise _with_sizes(error, bodies.given_size, file, declaration, arguments) from None
+
+
+def _with_sizes(
+    error: SpecError,
+    given: tuple[int, int],
+    file: SpecFile,
+    declaration: tree.Network,
+    arguments: Mapping[str, tree.Expression],
+) -> SpecError:
+    from archdsl.limits import MAX_WORK
+    from archdsl.semantics.sizes import ATTEMPT_WORK, with_sizes
+
+    def attempt(size: tuple[int, int]) -> tuple[Diagnostic, ...]:
+        bodies = Bodies()
+        bodies.input_size = size
+        done, file.work.done = file.work.done, max(file.work.done, MAX_WORK - ATTEMPT_WORK)
+        try:
+            _elaborate(file, declaration, arguments, bodies)
+        except SpecError as found:
+            return found.diagnostics
+        finally:
+            file.work.done = done
+        return ()
+
+    return with_sizes(error, given, attempt)
+
+
+def _elaborate(
+    file: SpecFile,
+    declaration: tree.Network,
+    arguments: Mapping[str, tree.Expression],
+    bodies: Bodies,
+) -> Elaborated:
     site = Site(scope=scope, role=Role.NETWORK, flow=None, context=context)
     bodies.items(declaration.body.items, Here(site, scope))
     bodies.close()
@@ -56,6 +97,7 @@ def elaborate(
     if site.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
     recipe = _recipe(site, scope, bodies.diagnostics)
+    bodies.given_size = None if site.input is None else site.input.size
     bodies.diagnostics.raise_if_errors()
     assert site.input is not None
     assert site.flow is not None

@@ -1,9 +1,10 @@
 """What arrives at a place in a body."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from archdsl.ir.network import FeatureMap
-from archdsl.ir.numbers import Number
+from archdsl.ir.numbers import Number, show
 from archdsl.record import Record
 
 
@@ -42,4 +43,29 @@ def times(
 
 def told(flow: Flow) -> str:
     """Return a map and how its channels were written, for a message."""
-    return f"{flow.map} with {flow.channels} channels"
+    what = "features" if flow.size is None else "channels"
+    return f"{flow.map}: {flow.channels} {what}"
+
+
+def way_out(flows: Sequence[Flow], *, equal_channels: bool = True) -> str | None:
+    """Return what makes maps agree, or None where only another input size does."""
+    first = flows[0]
+    if any(flow.reduction != first.reduction for flow in flows):
+        strides = listed([_stride(flow) for flow in flows])
+        return f"the strides of the branches multiply to {strides}: make them equal"
+    if equal_channels and any(flow.channels.value != first.channels.value for flow in flows):
+        wanted = show(first.channels.expr)
+        return f"give them the same channels, as `conv1x1({wanted})` at the end of a branch does"
+    if any((flow.size is None) != (first.size is None) for flow in flows):
+        return "a vector and a map never agree: end each branch with the same kind"
+    return None
+
+
+def _stride(flow: Flow) -> str:
+    vertical, horizontal = flow.reduction
+    return f"{vertical}" if vertical == horizontal else f"[{vertical}, {horizontal}]"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

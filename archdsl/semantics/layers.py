@@ -132,6 +132,7 @@ def _share_key(
         scope.matched = True
         index = context.index if context.level > scope.level else 1  # in a run inside its scope
         if index < scope.annotation.start:
+            scope.seen |= {_word(layer), *((label,) if label else ())}
             return None
         geometry = _geometry(layer, any_stride=scope.annotation.any_stride)
         keys = elaboration.share_keys
@@ -145,6 +146,17 @@ def _geometry(layer: Conv | ConvTranspose | Linear, *, any_stride: bool) -> Laye
     """Return what layers must have in common to share a weight: not the padding."""
     match layer:
         case Linear():
+def _word(layer: Conv | ConvTranspose | Linear) -> str:
+    """Return the word that `share` would mean a layer by."""
+    match layer:
+        case Linear():
+            return "linear"
+        case Conv(kernel_size=(height, width)):
+            return f"conv{height}x{width}"
+        case ConvTranspose(kernel_size=(height, width)):
+            return f"conv_transpose{height}x{width}"
+
+
             return layer
         case Conv():
             layer = replace(layer, padding=(0, 0))

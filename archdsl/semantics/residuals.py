@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import LayerNode, Node, Part, Residual
+from archdsl.ir.numbers import show
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.evaluate import fail
-from archdsl.semantics.flow import Flow, times, told
+from archdsl.semantics.flow import Flow, times, told, way_out
 from archdsl.semantics.state import Elaboration, Here, Role
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -110,7 +111,9 @@ def _shortcut(
     element = group.get("shortcut")
     if element is None:
         message = f"the block turns {start.map} into {after.map} and has no `shortcut`"
-        help_ = "add `shortcut { conv1x1(.., stride = stride) }`"
+        stride = "" if after.reduction == (1, 1) else ", stride = stride"
+        width = show(after.channels.expr)
+        help_ = f"add `shortcut {{ conv1x1({width}{stride}) }}`"
         fail("E401", message, group["residual"].call.span, help_)
     return _part(elaboration, element, start, here)
 
@@ -122,7 +125,8 @@ def _unequal(after: Flow, beside: Flow, group: Mapping[str, tree.Element]) -> No
         notes.append(Note(f"the shortcut gives {told(beside)}", group["shortcut"].call.span))
     else:
         notes.append(Note(f"the identity gives {told(beside)}"))
-    fail("E402", f"{after.map} and {beside.map} do not add", span, notes=tuple(notes))
+    message = f"{after.map} and {beside.map} do not add"
+    fail("E402", message, span, way_out((after, beside)), tuple(notes))
 
 
 def dropped(nodes: tuple[Node, ...], flow: Flow, context: Context, span: Span) -> tuple[Node, ...]:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.layers import Layer
 from archdsl.ir.names import is_usable_attribute
 from archdsl.ir.network import (
@@ -14,6 +14,7 @@ from archdsl.ir.network import (
     Part,
 )
 from archdsl.ir.numbers import Number, leaf, literal
+from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_STEPS
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context, DropScope, Said, Share, ShareScope, read
@@ -27,7 +28,11 @@ from archdsl.semantics.values import (
 )
 from archdsl.source import Span
 from archdsl.syntax import tree
+from archdsl.suggest import did_you_mean
 
+
+# Mistakes that one instance of a block may make and another not.
+_OF_INSTANCES = ("E303", "E305", "E307", "E316", "E321", "E322", "E330", "E331", "E401", "E402")
 
 class Role(Enum):
     """What a body is the body of."""
@@ -116,6 +121,9 @@ class Elaboration(ABC):
         self.steps = 0  # layers, blocks and iterations so far
         self.depth = 0  # blocks inside one another
         self.stopped = False  # a `require` is not met
+        self.calls: list[Note] = []  # where the blocks around this place were called
+        self.input_size: tuple[int, int] | None = None  # in place of what the spec says
+        self.given_size: tuple[int, int] | None = None  # what the spec says, once it is known
         self.shares: list[ShareScope] = []
         self.share_keys: dict[tuple[int, Layer], int] = {}
         self.share_scopes: dict[int, ShareScope] = {}  # by key
@@ -174,7 +182,7 @@ class Elaboration(ABC):
                         code="E507",
                         message=f"no layer here is {what}: nothing is shared",
                         span=scope.annotation.span,
-                        help="name a kind such as `conv3x3`, or a layer's written name",
+                        help=help_ or "name a kind such as `conv3x3`, or a layer's written name",
                     )
                 )
 
@@ -182,6 +190,7 @@ class Elaboration(ABC):
         """Count a layer, a block or an iteration; raise SpecError past the limit."""
         self.steps += 1
         if self.steps > MAX_STEPS:
+                help_ = did_you_mean(scope.annotation.selectors[0], scope.seen)
             self.stopped = True
             fail("E309", f"more than {MAX_STEPS:,} layers, blocks and iterations differ", span)
 
@@ -259,6 +268,14 @@ class Elaboration(ABC):
         if name.text in scope.file.blocks:
             return BlockValue(*scope.file.blocks[name.text])
         return None
+    def report(self, error: SpecError) -> None:
+        """Keep the diagnostics of an error; what depends on a block's arguments shows them."""
+        for found in error.diagnostics:
+            traced = found
+            if found.code in _OF_INSTANCES and self.calls:
+                traced = replace(found, notes=(*found.notes, *self.calls[-1:-3:-1]))
+            self.diagnostics.add(traced)
+
 
     @abstractmethod
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
