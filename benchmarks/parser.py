@@ -1,13 +1,17 @@
 """What reading a spec costs: lark at each start, against the tables that lark made.
 
-`python -m benchmarks.parser` prints milliseconds, each the best of several new processes.
+`python -m benchmarks parser` prints milliseconds, each the best of several new processes.
 """
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.processes import Progress
+from benchmarks.table import Table, Unavailable
+
+ROOT = Path(__file__).resolve().parents[1]
 PROCESSES = 7
 SHARED = "import time, typing, re, enum, fractions, msgspec\nnow = time.perf_counter\n"
 TEXT = "text = open('specs/resnet.arch').read()\n"
@@ -29,25 +33,30 @@ parse(SourceFile('resnet', text))
 c = now()
 print(b - a, 0.0, c - b)
 """
+WAYS = {"lark, grammar compiled at each start": LARK, "tables and driver": TABLES}
 
 
-def best(program: str) -> list[float]:
+def tables(progress: Progress, rounds: int = PROCESSES) -> list[Table]:
+    """Measure both ways."""
+    if find_spec("lark") is None:
+        raise Unavailable("lark is not installed here: nothing to compare the parser's tables with")
+    rows: list[tuple[str, ...]] = []
+    for name, program in WAYS.items():
+        progress(name)
+        rows.append((name, *(f"{time:.0f}" for time in best(program, rounds))))
+    note = (
+        f"`specs/resnet.arch` in a new process, byte code compiled: milliseconds, the least of "
+        f"{rounds}. lark's last column is a parse without a tree of ours, the tables' one with it."
+    )
+    header = ("way", "import", "parser ready", "first parse")
+    return [Table("Reading a spec", note, header, tuple(rows))]
+
+
+def best(program: str, processes: int) -> list[float]:
     """Return milliseconds for the import, the parser and one spec, each the least of the runs."""
     runs: list[list[float]] = []
-    for _ in range(PROCESSES):
+    for _ in range(processes):
         command = [sys.executable, "-c", SHARED + TEXT + program]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         runs.append([1000 * float(seconds) for seconds in done.stdout.split()])
     return [min(column) for column in zip(*runs, strict=True)]
-
-
-def main() -> None:
-    """Print a table of both ways."""
-    print("way     import  parser  one spec   (ms)")
-    for name, program in (("lark", LARK), ("tables", TABLES)):
-        imported, built, parsed = best(program)
-        print(f"{name:6} {imported:7.0f} {built:7.0f} {parsed:9.0f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,275 @@
+"""`python -m benchmarks` works in all parts; what it says of depth holds without a clock."""
+
+import ast
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import torch
+
+from archdsl.analyses.walk import root, walk
+from archdsl.pipeline import compile_spec
+from benchmarks import __main__ as command
+from benchmarks import counting, growth, installation, page, parser, processes, steps
+from benchmarks.handwritten import ResNet50
+from benchmarks.networks import SUBJECTS, build
+from benchmarks.table import Table, Unavailable, rendered
+from tests.references.resnet import ResNet
+
+ROOT = Path(__file__).parents[1]
+PYTHON = sys.executable
+
+
+def quiet(_):
+    """Show no progress."""
+
+
+# ---------------------------------------------------------------- growth without a clock
+
+DEEP = 6_000_004
+
+
+def wrn(depth):
+    return compile_spec(f"{ROOT}/specs/wrn.arch", None, {"depth": str(depth)})
+
+
+class Unnumbered(ast.NodeTransformer):
+    """Drops what depth changes in a module: numbers, texts and the name of the network's class."""
+
+    def visit_Constant(self, node):
+        return ast.Constant(value=type(node.value).__name__)
+
+    def visit_ClassDef(self, node):
+        node.name = node.name.partition("Depth")[0]
+        return self.generic_visit(node)
+
+
+def program(source):
+    return ast.dump(Unnumbered().visit(ast.parse(source)))
+
+
+def test_a_deep_network_has_as_many_nodes_as_a_shallow_one():
+    nodes = [sum(1 for _ in walk(root(wrn(depth).network))) for depth in (28, 1_000, DEEP)]
+    assert nodes[0] == nodes[1] == nodes[2]
+    assert nodes[0] < 100
+
+
+def test_a_deep_network_is_the_same_program_with_other_numbers():
+    shallow, deep = wrn(28).files("wrn"), wrn(DEEP).files("wrn")
+    assert shallow.keys() == deep.keys() == {"model.py", "train.py"}
+    for file in shallow:
+        assert program(shallow[file]) == program(deep[file])
+    assert "range(999999)" in deep["model.py"]
+
+
+def test_files_of_deep_networks_differ_in_no_more_than_their_numbers():
+    # the same digits in all: where lines break depends on how long they are
+    texts = [wrn(depth).files("wrn")["model.py"] for depth in (1_000_006, DEEP)]
+    lines = [text.splitlines() for text in texts]
+    assert len(lines[0]) == len(lines[1])
+    changed = [a for a, b in zip(*lines, strict=True) if a != b]
+    assert len(changed) == 6  # arguments, command, parameters, and the range of each stage
+
+
+def test_a_deep_network_takes_no_more_memory_than_a_shallow_one():
+    def peak(depth):
+        tracemalloc.start()
+        compilation = wrn(depth)
+        assert compilation.counts.sums.total > 0
+        assert compilation.files("wrn")
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    peak(28)  # imports, and fills what is kept between runs
+    assert peak(DEEP) < 1.05 * peak(28)
+
+
+# ---------------------------------------------------------------- the parts
+
+
+def test_a_process_is_measured_from_start_to_end():
+    bare = processes.cost(processes.Command((PYTHON, "-c", "pass")))
+    busy = "x = bytearray(100 << 20)\nfor i in range(3_000_000): pass\nprint('done')"
+    found = processes.cost(processes.Command((PYTHON, "-c", busy)))
+    assert found.output.strip() == "done"
+    assert found.cpu > bare.cpu > 0
+    assert found.peak - bare.peak >= 100 << 20
+
+
+def test_the_memory_of_whoever_measures_is_not_measured():
+    held = bytearray(os.urandom(1 << 20) * 200)
+    bare = processes.cost(processes.Command((PYTHON, "-c", "pass")))
+    assert bare.peak < 50 << 20 < len(held)
+
+
+def test_a_command_that_fails_is_an_error_and_no_cost():
+    with pytest.raises(processes.CommandError, match=r"1: boom|boom$"):
+        processes.cost(processes.Command((PYTHON, "-c", "raise SystemExit('boom')")))
+
+
+def test_rounds_are_interleaved_and_the_first_is_lost():
+    seen = []
+    commands = {name: processes.Command((PYTHON, "-c", "pass")) for name in ("a", "b")}
+    costs = processes.interleaved(commands, 2, seen.append)
+    assert [text[-1] for text in seen] == list("baabba")
+    assert seen[0] == "round 0 of 2: b"
+    assert {name: len(found) for name, found in costs.items()} == {"a": 2, "b": 2}
+
+
+def test_archdsl_is_measured_cold_and_warm_and_imports_nothing_heavy():
+    here = installation.install(Path(), in_place=True)
+    warm = here.warm("params", "specs/digits.arch")
+    assert warm.imported == ()
+    cold = processes.cost(here.command("params", "specs/digits.arch"))
+    assert 0 < warm.cpu < cold.cpu
+    assert "parameters" in cold.output
+
+
+def test_counts_stand_next_to_the_truth(monkeypatch):
+    monkeypatch.setattr(counting, "PEERS", ("no_such_tool",))
+    (sharesnet,) = (s for s in SUBJECTS if s.name == "sharesnet50")
+    cost, counts = counting.tables(quiet, 1, [sharesnet], in_place=True)
+    assert [row[:2] for row in cost.rows] == [
+        ("", "`python -c pass`"),
+        ("", '`python -c "import torch"`'),
+        ("sharesnet50", "archdsl"),
+    ]
+    figures = ("20,469,800", "20,469,800", "0", "4,089,184,256", "4,089,184,256", "0")
+    assert counts.rows == (("sharesnet50", "archdsl", *figures),)
+    assert "not measured: no_such_tool." in cost.note
+    assert "imported none of jinja2, lark, numpy, torch." in cost.note
+
+
+@pytest.mark.parametrize(
+    ("tool", "parameters", "macs"),
+    [
+        ("torchinfo", 20_469_800 + 3_699_328, 4_089_238_376),
+        ("fvcore", 20_469_800, 4_111_512_576),
+    ],
+)
+def test_what_other_tools_count(tool, parameters, macs):
+    # torchinfo 1.8.0 and fvcore 0.1.5 in their own words
+    pytest.importorskip(tool)
+    words = (PYTHON, "-m", "benchmarks.peers", tool, "sharesnet50", "1")
+    answer = json.loads(processes.cost(processes.Command(words)).output.splitlines()[-1])
+    assert (answer["parameters"], answer["macs"]) == (parameters, macs)
+    assert answer["cpu"] > 0
+
+
+def test_subjects_are_what_archdsl_generated():
+    for subject in SUBJECTS:
+        settings = dict(word.split("=") for word in subject.spec[1:] if word != "--set")
+        compilation = compile_spec(f"{ROOT}/{subject.spec[0]}", None, settings)
+        assert compilation.name == subject.folder
+        assert compilation.class_name(compilation.name) == subject.class_name
+        assert compilation.network.input.shape == (3, subject.image, subject.image)
+
+
+def test_growth_is_measured():
+    different, depth = growth.tables(quiet, 1, (1, 2), (28,), in_place=True)
+    assert [row[0] for row in different.rows] == ["1", "2"]
+    assert [row[0] for row in depth.rows] == ["28"]
+    assert depth.rows[0][-1] == "76"  # lines of generated/wrn/model.py
+
+
+def test_the_chain_has_no_equal_blocks():
+    from archdsl.pipeline import compile_text
+
+    def nodes(blocks):
+        network = compile_text(growth.CHAIN, arguments={"blocks": str(blocks)}).network
+        return sum(1 for _ in walk(root(network)))
+
+    assert nodes(30) - nodes(20) == nodes(20) - nodes(10) > 0
+
+
+def test_the_parser_is_measured():
+    (table,) = parser.tables(quiet, 1)
+    assert len(table.rows) == len(parser.WAYS)
+
+
+# ---------------------------------------------------------------- steps
+
+
+def test_the_hand_written_network_is_the_generated_one():
+    torch.manual_seed(0)
+    hand, generated, reference = ResNet50().double(), build(SUBJECTS[0]).double(), ResNet(50)
+    assert list(hand.state_dict()) == list(generated.state_dict()) == list(reference.state_dict())
+    generated.load_state_dict(hand.state_dict(), strict=True)
+    images = torch.randn(2, 3, 64, 64, dtype=torch.double)
+    with torch.no_grad():
+        torch.testing.assert_close(generated.eval()(images), hand.eval()(images))
+        torch.testing.assert_close(generated.train()(images), hand.train()(images))
+
+
+def test_steps_are_timed_beside_one_another():
+    (table,) = steps.tables(quiet, 2, "cpu", batch=2, image=32)
+    assert [row[1] for row in table.rows] == [steps.HAND, steps.TWIN, steps.GENERATED]
+    assert table.rows[0][3] == "1.000"
+    assert all(float(row[3]) > 0 for row in table.rows)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_cuda_device_a_line_says_so():
+    with pytest.raises(Unavailable, match="no CUDA device"):
+        steps.tables(quiet, 1, "cuda")
+
+
+# ---------------------------------------------------------------- command and page
+
+
+def test_the_command_prints_aligned_tables(capsys, monkeypatch):
+    table = Table("Title", "Note.", ("what", "n"), (("a", "1"), ("long", "10,000"), ("c", "")))
+    monkeypatch.setattr(parser, "tables", lambda _progress, **_: [table])
+    assert command.main(["parser"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "### Title",
+        "",
+        "Note.",
+        "",
+        "| what |      n |",
+        "|------|-------:|",
+        "| a    |      1 |",
+        "| long | 10,000 |",
+        "| c    |        |",
+        "",
+    ]
+
+
+def test_a_part_that_cannot_run_stops_no_other(capsys, monkeypatch):
+    def missing(_progress, **_):
+        raise Unavailable("lark is not here")
+
+    table = Table("Title", "Note.", ("what",), (("a",),))
+    monkeypatch.setattr(parser, "tables", missing)
+    monkeypatch.setattr(growth, "tables", lambda _progress, **_: [table])
+    assert command.main(["parser", "growth"]) == 1
+    printed = capsys.readouterr()
+    assert "parser: lark is not here" in printed.err
+    assert "### Title" in printed.out
+
+
+def test_help_needs_no_torch():
+    code = "import sys, benchmarks.__main__ as m; print('torch' in sys.modules)"
+    words = (PYTHON, "-c", code)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_the_page_keeps_the_sections_that_were_not_measured():
+    old = page.updated("", {"A": "## A\n\nold a", "B": "## B\n\nold b"}, ["A", "B"])
+    new = page.updated(old, {"B": "## B\n\n### sub\n\nnew b", "C": "## C\n\nc"}, ["C", "A", "B"])
+    assert new == f"{page.HEAD}\n## C\n\nc\n\n## A\n\nold a\n\n## B\n\n### sub\n\nnew b\n"
+
+
+def test_a_section_says_what_it_was_measured_with():
+    table = Table("Title", "Note.", ("what",), (("a",),))
+    text = page.Section("Heading", (table,), shlex.join(["python", "-m", "benchmarks"])).text()
+    assert text.startswith("## Heading\n\n`python -m benchmarks`, 20")
+    assert f"torch {torch.__version__}" in text
+    assert text.endswith(rendered(table))
