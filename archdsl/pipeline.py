@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
-from archdsl.analyses.counts import Counts, count
+from archdsl.analyses.counts import Counts, Row, count
 from archdsl.diagnostics import Diagnostic, Diagnostics, SpecError
 from archdsl.ir.network import Literal, Network
 from archdsl.record import Record
@@ -36,6 +36,17 @@ class Compilation:
         return count(self.network)
 
     @property
+    @cached_property
+    def rows(self) -> Mapping[str, Row]:
+        """The rows of the table by name."""
+        return {row.name: row for row in self.counts.parts}
+
+    def readings(self, quantity: str) -> Iterator[tuple[str, int]]:
+        """Yield what else a figure for this quantity could be, in words and numbers."""
+        from archdsl.analyses.readings import readings
+
+        return readings(self.network, self.counts, quantity)
+
     def name(self) -> str:
         """The default name of the output: the network and the arguments that are not defaults."""
         changed = [f"{name}{_as_name(value)}" for name, value in self._changed()]
@@ -242,7 +253,7 @@ def _check_network(
 
 
 def _failed(expect: tree.Expect, compilation: Compilation) -> list[Diagnostic]:
-    rows = {row.name: row for row in compilation.counts.parts}
+    rows = compilation.rows
 
     def quantity(part: str | None, name: str) -> Quantity | None:
         if part is None:
@@ -256,7 +267,8 @@ def _failed(expect: tree.Expect, compilation: Compilation) -> list[Diagnostic]:
                 return rows[part].sums.macs
 
     try:
-        found = check_expect(expect, compilation.elaborated.scope, quantity, rows)
+        scope = compilation.elaborated.scope
+        found = check_expect(expect, scope, quantity, rows, compilation.readings)
     except SpecError as error:
         return list(error.diagnostics)
     return [] if found is None else [found]

@@ -3,16 +3,17 @@
 An `expect` is about the network with the arguments it names; the others are at their defaults.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import TypeAlias, assert_never
+from typing import NoReturn, TypeAlias, assert_never
 
-from archdsl.diagnostics import Diagnostic
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir.numbers import Number
 from archdsl.record import Record
-from archdsl.semantics.evaluate import fail, truth_of
+from archdsl.semantics.evaluate import evaluate, fail, truth_of
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
+from archdsl.suggest import closest, did_you_mean
 from archdsl.syntax import tree
 
 Quantity: TypeAlias = int | tuple[int, ...]
@@ -97,8 +98,7 @@ def about(expect: tree.Expect) -> dict[str, tree.Expression]:
     """Return the arguments of the network that an `expect` is about; raise SpecError."""
     found = tuple(atoms(expect))
     if not found:
-        known = ", ".join(f"`{q}`" for q in NETWORK_QUANTITIES)
-        fail("E702", "an `expect` speaks of a quantity", expect.condition.span, f"there is {known}")
+        _no_quantity(expect.condition)
     given = [_arguments(atom) for atom in found]
     texts = [{name: value.span.text for name, value in each.items()} for each in given]
     for atom, text in zip(found, texts, strict=True):
@@ -106,6 +106,35 @@ def about(expect: tree.Expect) -> dict[str, tree.Expression]:
             message = "an `expect` is about one network; these arguments are another's"
             fail("E703", message, atom.span, "write an `expect` line for each")
     return given[0]
+
+
+def _no_quantity(condition: tree.Expression) -> NoReturn:
+    """Say which name was to be a quantity, or what there is."""
+    message = "an `expect` speaks of a quantity"
+    for name in _names(condition):
+        near = _MEANT.get(name.text.lower()) or closest(name.text, NETWORK_QUANTITIES)
+        if near is not None:
+            fail("E702", f"{message}; `{name.text}` is none", name.span, f"did you mean `{near}`?")
+    known = ", ".join(f"`{q}`" for q in NETWORK_QUANTITIES)
+    fail("E702", message, condition.span, f"there is {known}")
+
+
+_MEANT = {
+    **dict.fromkeys(("flops", "mult_adds", "madds", "gmacs", "mac"), "macs"),
+    **dict.fromkeys(("params", "num_parameters", "num_params", "size", "weights"), "parameters"),
+    **dict.fromkeys(("trainable", "trainable_parameters"), "learned"),
+    **dict.fromkeys(("output_shape", "shape", "out"), "output"),
+}
+
+
+def _names(node: tree.Expression) -> Iterator[tree.Name]:
+    match node:
+        case tree.Variable(name=name) | tree.Call(name=name):
+            yield name
+        case _:
+            pass
+    for child in _children(node):
+        yield from _names(child)
 
 
 def _arguments(atom: Atom) -> dict[str, tree.Expression]:
@@ -123,10 +152,12 @@ def check_expect(
     scope: Scope,
     count: Callable[[str | None, str], Quantity | None],
     parts: Mapping[str, object],
+    readings: Callable[[str], Iterable[tuple[str, int]]] = lambda _: (),
 ) -> Diagnostic | None:
     """Return the error of an `expect` that does not hold.
 
-    `count(part, quantity)` gives a number of the finished network, None for no such part.
+    `count(part, quantity)` gives a number of the finished network, None for no such part;
+    `readings(quantity)` gives other numbers that could be meant, and how they are counted.
     """
 
     def resolve(node: tree.Expression) -> tree.Expression:
@@ -136,13 +167,52 @@ def check_expect(
         return _rebuild(node, resolve)
 
     condition = expect.condition
-    if truth_of(resolve(condition), scope):
-        return None
-    notes = [
+    facts = dict.fromkeys(
         f"{_said(atom)} is {_quantity(_counted(atom, count, parts))}" for atom in atoms(expect)
-    ]
-    message = f"this does not hold: {' and '.join(dict.fromkeys(notes))}"
-    return Diagnostic(code="E701", message=message, span=condition.span)
+    )
+    try:
+        if truth_of(resolve(condition), scope):
+            return None
+    except SpecError as error:
+        first = error.diagnostics[0]
+        if first.code != "E302" or first.help is not None:
+            raise
+        help_ = f"compare what it is: {' and '.join(facts)}"
+        fail(first.code, first.message, first.span or condition.span, help_, first.notes)
+    message = f"this does not hold: {' and '.join(facts)}"
+    help_ = _nearest(resolve(condition), condition, scope, readings)
+    return Diagnostic(code="E701", message=message, span=condition.span, help=help_)
+
+
+def _nearest(
+    resolved: tree.Expression,
+    condition: tree.Expression,
+    scope: Scope,
+    readings: Callable[[str], Iterable[tuple[str, int]]],
+) -> str | None:
+    """Return what the figure of `quantity == figure` may be instead, or what to write."""
+    match condition, resolved:
+        case tree.Binary(operator="==", left=left), tree.Binary(left=actual, right=right):
+            atom = _atom(left)
+        case _:
+            return None
+    found, wanted = evaluate(actual, scope), evaluate(right, scope)
+    if atom is None or not isinstance(found, Number) or not isinstance(wanted, Number):
+        return None
+    value, figure = found.value, wanted.value
+    if atom.part is None:
+        for what, number in readings(atom.quantity):
+            if number == figure:
+                return f"{figure:_} is the number {what}"
+    if not isinstance(figure, int) or not isinstance(value, int):
+        return f"write `{_said(atom).strip('`')} == {value:_}`" if isinstance(value, int) else None
+    unit = 10 ** (len(str(figure)) - len(str(figure).rstrip("0")))
+    if unit >= 1000 and abs(value - figure) <= unit:
+        bound = f"abs({left.span.text} - {figure:_}) <= {unit:_}"
+        return f"is the figure rounded? write all digits, or `{bound}`"
+    more, less = "more", "fewer"
+    apart = abs(value - figure)
+    return f"that is {apart:_} {more if value > figure else less} than {figure:_}"
 
 
 def _said(atom: Atom) -> str:
