@@ -195,12 +195,19 @@ def test_compile_check_says_whether_files_are_current(spec, capsys):
     capsys.readouterr()
     assert main(["compile", spec, "--check"]) == 0
     assert capsys.readouterr().out == ""
+    assert main(["compile", spec, "--check", "--format", "json"]) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert (numbers["current"], numbers["difference"]) == (True, "")
     model = Path("generated/tiny/model.py")
     model.write_text(model.read_text().replace("10", "11"))
     assert main(["compile", spec, "--check"]) == 1
     out, err = capsys.readouterr()
     assert "--- generated/tiny/model.py" in out
     assert "archdsl compile tiny.arch" in err
+    assert main(["compile", spec, "--check", "--format", "json"]) == 1
+    numbers = json.loads(capsys.readouterr().out)
+    assert (numbers["current"], numbers["difference"]) == (False, out)
+    assert numbers["files"] == {"model": "generated/tiny/model.py", "train": None}
 
 
 def test_what_cannot_be_written_is_reported(spec, capsys):

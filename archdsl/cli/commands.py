@@ -30,11 +30,12 @@ def compile_(arguments: argparse.Namespace) -> int:
     name = arguments.name or compilation.name
     folder = Path(arguments.out) / name
     files = {folder / file: text for file, text in compilation.files(name).items()}
+    members = _compiled_members(compilation, name, folder, files)
     if arguments.check:
-        return _check_current(check_files(files), folder, arguments)
+        return _check_current(compilation, check_files(files), members, arguments)
     write_files(files)
     if arguments.format == "json":
-        _print_json(compilation, _compiled_members(compilation, name, folder, files))
+        _print_json(compilation, members)
     else:
         _print_text(compilation, "part")
         sys.stdout.write("".join(f"{path.as_posix()}\n" for path in files))
@@ -152,13 +153,22 @@ def _extra_members(compilation: "Compilation", arguments: argparse.Namespace) ->
     return members
 
 
-def _check_current(difference: str, folder: Path, arguments: argparse.Namespace) -> int:
+def _check_current(
+    compilation: "Compilation",
+    difference: str,
+    members: dict[str, object],
+    arguments: argparse.Namespace,
+) -> int:
+    if arguments.format == "json":
+        _print_json(compilation, members | {"current": not difference, "difference": difference})
+    else:
+        sys.stdout.write(difference)
     if not difference:
         return OK
-    sys.stdout.write(difference)
+    folder = f"{arguments.out}/{arguments.name or compilation.name}"
     settings = "".join(f" --set {name}={value}" for name, value in arguments.set)
     return fail(
-        f"{folder.as_posix()} is not what `archdsl compile {arguments.spec}{settings}` writes",
+        f"{folder} is not what `archdsl compile {arguments.spec}{settings}` writes",
         FAILED,
     )
 

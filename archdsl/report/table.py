@@ -75,7 +75,7 @@ def _aligned(table: Table, cells: list[list[str]]) -> list[list[str]]:
 def _lines(table: Table, write: Callable[[Cell], str] = _written) -> list[list[str]]:
     """Return head, rows and footer as text."""
     footer = [] if table.footer is None else [table.footer]
-    titles = [column.title for column in table.columns]
+    titles = [write(column.title) for column in table.columns]
     return [titles, *([write(cell) for cell in row] for row in (*table.rows, *footer))]
 
 
@@ -89,7 +89,7 @@ def _text(table: Table) -> str:
 
 
 def _markdown(table: Table) -> str:
-    lines = _aligned(table, _lines(table, lambda cell: _written(cell).replace("|", r"\|")))
+    lines = _aligned(table, _lines(table, _marked_down))
     rule = [
         "-" * (len(cell) - 1) + ":" if column.is_number else "-" * len(cell)
         for cell, column in zip(lines[0], table.columns, strict=True)
@@ -98,8 +98,16 @@ def _markdown(table: Table) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def _marked_down(cell: Cell) -> str:
+    """Escape what Markdown reads as more than text; `_` is so only where a word begins."""
+    if not isinstance(cell, str):
+        return _written(cell)
+    text = "".join(f"\\{c}" if c in r"\`*<[|&~" else c for c in cell)
+    return f"\\{text}" if text.startswith("_") else text
+
+
 def _latex(table: Table) -> str:
-    r"""Return a `tabular` with the rules of booktabs, which the document loads."""
+    r"""Return a `tabular` with booktabs' rules; docs/command-line.md has a document for it."""
     lines = [
         " & ".join(line).rstrip() + r" \\"
         for line in _aligned(table, _lines(table, lambda cell: _escaped(_written(cell))))
@@ -122,6 +130,7 @@ def _latex(table: Table) -> str:
 _LATEX = str.maketrans(
     {character: rf"\{character}" for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"}
 )
 
 

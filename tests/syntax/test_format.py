@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archdsl.diagnostics import SpecError
@@ -13,6 +13,7 @@ from archdsl.syntax import format as formatting
 from archdsl.syntax.format import WIDTH, format_spec
 from archdsl.syntax.lexer import words
 from archdsl.syntax.parse import parse
+from tests.strategies import specs
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((*(ROOT / "specs").glob("*.arch"), *(ROOT / "tests/specs").glob("*.arch")))
@@ -97,6 +98,30 @@ def test_random_blanks_change_neither_tree_nor_comments(data):
     span = spans[data.draw(st.integers(0, len(spans) - 1))]
     text = text[span.start : span.end]
     changed = re_spaced(text, data.draw(st.dictionaries(st.integers(1, 400), BLANKS, max_size=40)))
+    if parses(changed):
+        check(changed)
+
+
+RANDOM = settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+
+
+@RANDOM
+@given(specs(), st.data())
+def test_random_specs_keep_their_tree_and_their_comments(drawn, data):
+    check_re_spaced(drawn, data)
+
+
+@pytest.mark.slow
+@settings(RANDOM, max_examples=1_000)
+@given(specs(), st.data())
+def test_many_random_specs_keep_their_tree_and_their_comments(drawn, data):
+    check_re_spaced(drawn, data)
+
+
+def check_re_spaced(drawn, data):
+    check(drawn.text)
+    blanks = st.dictionaries(st.integers(1, 200), BLANKS, max_size=40)
+    changed = re_spaced(drawn.text, data.draw(blanks))
     if parses(changed):
         check(changed)
 
