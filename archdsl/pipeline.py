@@ -1,12 +1,13 @@
 """The compilation: spec -> tree -> network -> counts -> files, each computed once."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from archdsl.analyses.counts import Counts, Row, count
-from archdsl.diagnostics import Diagnostic, Diagnostics, SpecError
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.network import Literal, Network
+from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.report.literal import written
 from archdsl.semantics.declarations import check_declarations
@@ -35,7 +36,6 @@ class Compilation:
         """What the network holds and costs."""
         return count(self.network)
 
-    @property
     @cached_property
     def rows(self) -> Mapping[str, Row]:
         """The rows of the table by name."""
@@ -47,6 +47,7 @@ class Compilation:
 
         return readings(self.network, self.counts, quantity)
 
+    @property
     def name(self) -> str:
         """The default name of the output: the network and the arguments that are not defaults."""
         changed = [f"{name}{_as_name(value)}" for name, value in self._changed()]
@@ -244,12 +245,19 @@ def _check_network(
             sizes = not found.has_errors  # else there is enough to do
             compilation = Compilation(elaborate(file, declaration, given, sizes=sizes))
         except SpecError as error:
-            found.extend(error.diagnostics)
+            found.extend(_asked(error, group if given else ()))
             continue
         found.extend(compilation.warnings)
         for expect in group:
             found.extend(_failed(expect, compilation))
     return len(cases), len(expects)
+
+
+def _asked(error: SpecError, group: Sequence[tree.Expect]) -> Iterator[Diagnostic]:
+    """Yield the errors of a network with the `expect` that it was built for."""
+    notes = tuple(Note("built for this `expect`", e.condition.span) for e in group[:1])
+    for found in error.diagnostics:
+        yield replace(found, notes=(*found.notes, *notes))
 
 
 def _failed(expect: tree.Expect, compilation: Compilation) -> list[Diagnostic]:

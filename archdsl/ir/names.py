@@ -20,6 +20,23 @@ RESERVED_ATTRIBUTES = frozenset({
 # fmt: on
 
 
+def usable(name: str) -> str:
+    """Return the name as a module can have it: the same, or one that says the same."""
+    base = name.removeprefix("shared_").strip("_") or "layer"
+    return base if is_usable_attribute(base) else f"{base}_"
+
+
+def why_unusable(name: str) -> str:
+    """Return why a module cannot have a member of this name."""
+    if keyword.iskeyword(name):
+        return "a word of Python"
+    if name.startswith("shared_"):
+        return "a name of shared weights"
+    if name.startswith("_"):
+        return "private, as it begins with `_`"
+    return "what every PyTorch module has already"
+
+
 def is_usable_attribute(name: str) -> bool:
     """Say whether a module can have a member of this name."""
     return (

@@ -25,6 +25,7 @@ class ShareScope:
         self.identity = identity
         self.level = level  # runs around it
         self.matched = False
+        self.seen: set[str] = set()  # words for the layers that it did not mean
 
 
 class Share(Record):
@@ -33,7 +34,6 @@ class Share(Record):
     selectors: tuple[str, ...]
     start: int  # the first block of each run that takes part, from 1
     any_stride: bool
-        self.seen: set[str] = set()  # words for the layers that it did not mean
     span: Span
 
 
@@ -172,6 +172,7 @@ def _share(call: tree.Call, scope: Scope) -> Share:
                 fail("E505", "`share` takes the kind or the name of a layer", value.span, help_)
             case other, value:
                 assert other is not None
+                assert argument.name is not None
                 help_ = did_you_mean(other, ("from", "strides"))
                 fail("E310", f"`share` has no argument `{other}`", argument.name.span, help_)
     if not selectors:
@@ -188,7 +189,6 @@ def _selector(name: tree.Name) -> str:
             if split[0] in ("bn", "layernorm", "groupnorm", "instancenorm")
             else "that is"
         )
-                assert argument.name is not None
         help_ = "share `conv`, `conv_transpose` or `linear` layers"
         fail("E506", f"`{name.text}` cannot be shared: {what} never shared", name.span, help_)
     return name.text

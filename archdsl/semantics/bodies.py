@@ -1,5 +1,6 @@
 """Elaborates bodies: hands each item to its room."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
@@ -8,13 +9,13 @@ from archdsl.ir.network import Let, Operator
 from archdsl.ir.numbers import Number, Symbol
 from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
-from archdsl.semantics.evaluate import evaluate, fail, integer_of, truth_of
+from archdsl.semantics.evaluate import evaluate, fail, integer_of, show, truth_of
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_loop, add_stage
 from archdsl.semantics.state import Elaboration, Here, Role
-from archdsl.semantics.values import BlockValue, LayerValue, Value, type_name
+from archdsl.semantics.values import BlockValue, LayerValue, Scope, Value, type_name
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -57,7 +58,8 @@ class Bodies(Elaboration):
             case tree.Require(condition=condition, message=message):
                 if not truth_of(condition, here.scope):
                     self.stopped = True  # whatever follows was written for other arguments
-                    fail("E316", message.value or "the requirement is not met", condition.span)
+                    said = message.value or "the requirement is not met"
+                    fail("E316", said, condition.span, notes=_values(condition, here.scope))
             case tree.Expect():
                 _only_in_network(here, "expect", item.span)
                 here.site.expects.append(item)
@@ -115,6 +117,7 @@ class Bodies(Elaboration):
     def _construct(self, word: str, item: tree.Element, here: Here) -> None:
         if word == "input":
             _input(item, here, self.input_size)
+            self._doubt_input(item, here)
             return
         if here.site.role is Role.COMBINE:
             if word not in ("branch", "identity"):
@@ -133,6 +136,16 @@ class Bodies(Elaboration):
             self._part((word, item.label), item.annotations, item.body, here)
         else:
             add_combine(self, Operator(word), item, here)
+
+    def _doubt_input(self, item: tree.Element, here: Here) -> None:
+        """Warn of `input(224, 224, 3)`: other libraries have the channels last."""
+        channels, *size = here.site.input.shape if here.site.input else (0,)
+        if len(size) == 2 and channels == size[0] > 16 and size[1] <= 4:
+            message = f"this is an image of {size[0]} x {size[1]} pixels with {channels} channels"
+            order = ", ".join(a.value.span.text for a in item.call.arguments or ())
+            first, second, last = order.split(", ") if order.count(", ") == 2 else ("", "", "")
+            help_ = f"channels come first: `input({last}, {first}, {second})`" if last else None
+            self.warn("W303", message, item.call.span, help_)
 
     def _part(
         self,
@@ -185,6 +198,14 @@ def _let(item: tree.Let, here: Here) -> None:
     scope.define(name, value)
 
 
+def _values(condition: tree.Expression, scope: Scope) -> tuple[Note, ...]:
+    """Return what the names of a condition stand for."""
+    names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", condition.span.text))
+    known = ((name, scope.find(name)) for name in names)
+    said = [f"`{n}` is {show(value)}" for n, value in known if isinstance(value, Number)]
+    return (Note(f"here {' and '.join(said)}"),) if said else ()
+
+
 def unknown_layer(
     call: tree.Call, known: Iterable[str], members: Mapping[str, Span] | None = None
 ) -> NoReturn:
@@ -215,8 +236,12 @@ def _input(item: tree.Element, here: Here, other: tuple[int, int] | None) -> Non
     if site.role is not Role.NETWORK or site.input is not None:
         fail("E409", "`input` stands once, at the start of a network", item.span)
     arguments = item.call.arguments or ()
-    if len(arguments) not in (1, 3) or any(a.name for a in arguments):
+    is_list = len(arguments) == 1 and isinstance(arguments[0].value, tree.ListLiteral)
+    if is_list or len(arguments) not in (1, 3) or any(a.name for a in arguments):
+        listed = [a.value for a in arguments if isinstance(a.value, tree.ListLiteral)]
         help_ = "write `input(3, 32, 32)`, or `input(10)` for a vector"
+        if len(arguments) == 1 and listed and len(listed[0].items) == 3:
+            help_ = f"write `input({listed[0].span.text.strip('[]')})`"
         fail("E311", "`input` takes channels, height and width", item.call.span, help_)
     sizes = [integer_of(a.value, here.scope, "a size of the input", 1) for a in arguments]
     size = (int(sizes[1].value), int(sizes[2].value)) if len(sizes) > 1 else None

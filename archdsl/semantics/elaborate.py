@@ -39,18 +39,14 @@ def elaborate(
     arguments: Mapping[str, tree.Expression],
     *,
     fold: bool = True,
+    sizes: bool = True,
 ) -> Elaborated:
     """Return the network that a declaration gives with these arguments; raise SpecError.
 
     With `fold=False` every block of a run is elaborated: the same network, written out. With
     `sizes=False` no other input sizes are tried where the one that is written does not work.
-    sizes: bool = True,
     """
     bodies = Bodies(fold=fold)
-    check_declarations(file, bodies.diagnostics)
-    scope = Scope(file)
-    given, defaults = bind_network(declaration, arguments, scope)
-    context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
     try:
         return _elaborate(file, declaration, arguments, bodies)
     except SpecError as error:
@@ -90,14 +86,18 @@ def _elaborate(
     arguments: Mapping[str, tree.Expression],
     bodies: Bodies,
 ) -> Elaborated:
+    check_declarations(file, bodies.diagnostics)
+    scope = Scope(file)
+    given, defaults = bind_network(declaration, arguments, scope)
+    context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
     site = Site(scope=scope, role=Role.NETWORK, flow=None, context=context)
     bodies.items(declaration.body.items, Here(site, scope))
+    bodies.given_size = None if site.input is None else site.input.size
     bodies.close()
     warn_unused(file, bodies.diagnostics)
     if site.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
     recipe = _recipe(site, scope, bodies.diagnostics)
-    bodies.given_size = None if site.input is None else site.input.size
     bodies.diagnostics.raise_if_errors()
     assert site.input is not None
     assert site.flow is not None

@@ -1,7 +1,7 @@
 """Elaborates a layer: its arguments, its map, and the weight it may share."""
 
 from archdsl.diagnostics import Note
-from archdsl.ir.layers import Conv, ConvTranspose, Flatten, Layer, Linear
+from archdsl.ir.layers import Conv, ConvTranspose, Flatten, Layer, Linear, Pool
 from archdsl.ir.network import FeatureMap, LayerNode
 from archdsl.ir.rebuild import replace
 from archdsl.ir.shapes import ShapeError, output_map, reduction
@@ -51,6 +51,7 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
         flow = _flattened(flow, here, item.span)
     built = build_layer(use, flow, Facts(bn_affine=context.bn_affine))
     output = _output(built, use, flow)
+    _doubt_stride(elaboration, use, built.layer)
     label = item.label.text if item.label else None
     here.site.nodes.append(
         LayerNode(
@@ -70,6 +71,18 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
     if flow.size is not None:
         passed = times(passed, reduction(built.layer))
     here.site.flow = Flow(channels, output.size, passed)
+
+
+def _doubt_stride(elaboration: Elaboration, use: Use, layer: Layer) -> None:
+    """Warn of `conv3x3(3, 64)`: PyTorch has the channels that come in before those that go out."""
+    if not isinstance(layer, Conv | Pool):
+        return
+    for stride, kernel in zip(layer.stride, layer.kernel_size, strict=True):
+        if stride > max(kernel, 4):
+            message = f"a stride of {stride} passes over most of the map"
+            help_ = f"a layer knows what it is given and takes only what it gives: `{use.word}(64)`"
+            elaboration.warn("W302", message, use.span, help_ if isinstance(layer, Conv) else None)
+            return
 
 
 def _check_annotations(said: Said, use: Use, item: tree.Element) -> None:
@@ -128,11 +141,11 @@ def _share_key(
         return None
     for scope in reversed(context.shares):
         if not matches(scope.annotation, layer, label):
+            scope.seen |= {_word(layer), *((label,) if label else ())}
             continue
         scope.matched = True
         index = context.index if context.level > scope.level else 1  # in a run inside its scope
         if index < scope.annotation.start:
-            scope.seen |= {_word(layer), *((label,) if label else ())}
             return None
         geometry = _geometry(layer, any_stride=scope.annotation.any_stride)
         keys = elaboration.share_keys
@@ -142,10 +155,6 @@ def _share_key(
     return None
 
 
-def _geometry(layer: Conv | ConvTranspose | Linear, *, any_stride: bool) -> Layer:
-    """Return what layers must have in common to share a weight: not the padding."""
-    match layer:
-        case Linear():
 def _word(layer: Conv | ConvTranspose | Linear) -> str:
     """Return the word that `share` would mean a layer by."""
     match layer:
@@ -157,6 +166,10 @@ def _word(layer: Conv | ConvTranspose | Linear) -> str:
             return f"conv_transpose{height}x{width}"
 
 
+def _geometry(layer: Conv | ConvTranspose | Linear, *, any_stride: bool) -> Layer:
+    """Return what layers must have in common to share a weight: not the padding."""
+    match layer:
+        case Linear():
             return layer
         case Conv():
             layer = replace(layer, padding=(0, 0))

@@ -89,10 +89,12 @@ def check_fit(
         diagnostics.add(Diagnostic(code="E609", message=message, span=span, help=help_))
     elif output.channels != data.num_classes:
         message = f"`{data.name}` has {data.num_classes} classes, the network gives {output}"
-        _warn("W602", message, span, diagnostics)
+        help_ = f"end the network with `linear({data.num_classes})`, or train on other data"
+        _warn("W602", message, span, diagnostics, help_)
     if image.shape != data.shape:
         message = f"`{data.name}` has images {list(data.shape)}, the network takes {image}"
-        _warn("W602", message, span, diagnostics)
+        sizes = ", ".join(map(str, data.shape))
+        _warn("W602", message, span, diagnostics, f"write `input({sizes})`, or train on other data")
 
 
 def _check_length(
@@ -111,9 +113,11 @@ def _check_length(
             pass
 
 
-def _warn(code: str, message: str, span: Span, diagnostics: Diagnostics) -> None:
+def _warn(
+    code: str, message: str, span: Span, diagnostics: Diagnostics, help_: str | None = None
+) -> None:
     diagnostics.add(
-        Diagnostic(code=code, message=message, span=span, severity=Severity.WARNING),
+        Diagnostic(code=code, message=message, span=span, help=help_, severity=Severity.WARNING),
     )
 
 

@@ -57,7 +57,8 @@ def _by_word(elements: Sequence[tree.Element], here: Here) -> dict[str, tree.Ele
     for element in elements:
         word, span = element.call.name.text, element.call.span
         if here.site.role is not Role.BLOCK:
-            fail("E411", f"`{word}` stands in a block", span)
+            help_ = "declare a `block` with it, or write `sum { branch { .. } identity }`"
+            fail("E411", f"`{word}` stands in a block", span, help_)
         if element.body is None:
             fail("E408", f"`{word}` needs a body `{{ .. }}`", span)
         if element.call.arguments:

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.layers import Layer
-from archdsl.ir.names import is_usable_attribute
+from archdsl.ir.names import is_usable_attribute, usable, why_unusable
 from archdsl.ir.network import (
     FeatureMap,
     Let,
@@ -27,12 +27,12 @@ from archdsl.semantics.values import (
     Value,
 )
 from archdsl.source import Span
-from archdsl.syntax import tree
 from archdsl.suggest import did_you_mean
-
+from archdsl.syntax import tree
 
 # Mistakes that one instance of a block may make and another not.
 _OF_INSTANCES = ("E303", "E305", "E307", "E316", "E321", "E322", "E330", "E331", "E401", "E402")
+
 
 class Role(Enum):
     """What a body is the body of."""
@@ -120,10 +120,10 @@ class Elaboration(ABC):
         self.identity = 0
         self.steps = 0  # layers, blocks and iterations so far
         self.depth = 0  # blocks inside one another
-        self.stopped = False  # a `require` is not met
         self.calls: list[Note] = []  # where the blocks around this place were called
         self.input_size: tuple[int, int] | None = None  # in place of what the spec says
         self.given_size: tuple[int, int] | None = None  # what the spec says, once it is known
+        self.stopped = False  # a `require` is not met
         self.shares: list[ShareScope] = []
         self.share_keys: dict[tuple[int, Layer], int] = {}
         self.share_scopes: dict[int, ShareScope] = {}  # by key
@@ -177,6 +177,7 @@ class Elaboration(ABC):
         for scope in self.shares:
             if scope.annotation.span.start not in matched and not self.diagnostics.has_errors:
                 what = ", ".join(f"`{s}`" for s in scope.annotation.selectors)
+                help_ = did_you_mean(scope.annotation.selectors[0], scope.seen)
                 self.diagnostics.add(
                     Diagnostic(
                         code="E507",
@@ -190,7 +191,6 @@ class Elaboration(ABC):
         """Count a layer, a block or an iteration; raise SpecError past the limit."""
         self.steps += 1
         if self.steps > MAX_STEPS:
-                help_ = did_you_mean(scope.annotation.selectors[0], scope.seen)
             self.stopped = True
             fail("E309", f"more than {MAX_STEPS:,} layers, blocks and iterations differ", span)
 
@@ -213,8 +213,9 @@ class Elaboration(ABC):
     def check_label(self, label: tree.Name, site: Site) -> None:
         """Enter a written name; raise SpecError where it is taken or no member can have it."""
         if not is_usable_attribute(label.text):
-            message = f"`{label.text}` cannot name a member of a PyTorch module"
-            fail("E317", message, label.span, f"write `{label.text.strip('_')}_` or another name")
+            why = why_unusable(label.text)
+            message = f"`{label.text}` cannot name a member of a PyTorch module: it is {why}"
+            fail("E317", message, label.span, f"write `{usable(label.text)}` or another name")
         if label.text in site.labels:
             note = Note("named first here", site.labels[label.text])
             fail("E202", f"two members are named `{label.text}`", label.span, notes=(note,))
@@ -254,10 +255,19 @@ class Elaboration(ABC):
         )
         return part, inside.flow
 
-    def warn(self, code: str, message: str, span: Span) -> None:
+    def report(self, error: SpecError) -> None:
+        """Keep the diagnostics of an error; what depends on a block's arguments shows them."""
+        for found in error.diagnostics:
+            traced = found
+            if found.code in _OF_INSTANCES and self.calls:
+                traced = replace(found, notes=(*found.notes, *self.calls[-1:-3:-1]))
+            self.diagnostics.add(traced)
+
+    def warn(self, code: str, message: str, span: Span, help_: str | None = None) -> None:
         """Add a warning."""
+        warning = Severity.WARNING
         self.diagnostics.add(
-            Diagnostic(code=code, message=message, span=span, severity=Severity.WARNING)
+            Diagnostic(code=code, message=message, span=span, help=help_, severity=warning)
         )
 
     def callee(self, name: tree.Name, scope: Scope) -> Value | None:
@@ -268,14 +278,6 @@ class Elaboration(ABC):
         if name.text in scope.file.blocks:
             return BlockValue(*scope.file.blocks[name.text])
         return None
-    def report(self, error: SpecError) -> None:
-        """Keep the diagnostics of an error; what depends on a block's arguments shows them."""
-        for found in error.diagnostics:
-            traced = found
-            if found.code in _OF_INSTANCES and self.calls:
-                traced = replace(found, notes=(*found.notes, *self.calls[-1:-3:-1]))
-            self.diagnostics.add(traced)
-
 
     @abstractmethod
     def items(self, items: Sequence[tree.Item], here: Here) -> None:

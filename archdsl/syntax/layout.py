@@ -49,7 +49,7 @@ def _check_body(body: tree.Body, diagnostics: Diagnostics) -> None:
         if (word := _statement(item)) is not None:
             diagnostics.add(_own_line(word, item.span))
         elif (word := _statement(before)) is not None:
-            diagnostics.add(_own_line(word, before.span))
+            diagnostics.add(_without_with(item) or _own_line(word, before.span))
         elif isinstance(before, tree.Element) and before.annotations and before.body is None:
             diagnostics.add(_ends_line(before, item))
     for item in body.items:
@@ -94,6 +94,21 @@ def _own_line(word: str, span: Span) -> Diagnostic:
         message=f"`{word}` stands on a line of its own",
         span=span,
         help="break the line before and after it",
+    )
+
+
+_ANNOTATIONS = ("share", "freeze", "trainable", "plain", "dirac", "binary", "stochastic_depth")
+
+
+def _without_with(item: tree.Item) -> Diagnostic | None:
+    """Return what to say where an annotation follows without `with`."""
+    if not isinstance(item, tree.Element) or item.call.name.text not in _ANNOTATIONS:
+        return None
+    return Diagnostic(
+        code="E110",
+        message="an annotation follows `with`",
+        span=item.call.span,
+        help=f"write `with {item.call.span.text}`",
     )
 
 

@@ -8,7 +8,7 @@ from archdsl.source import SourceFile
 _SIGNS = {
     ";": "drop it: a blank or a line end is enough",
     "&": "write `and`",
-    "|": "write `or`; layers follow each other without a sign between them",
+    "|": "drop it: layers follow each other without a sign; `||` is `or`",
     "!": "write `not`",
     "\N{MULTIPLICATION SIGN}": "write `*`",
     "·": "write `*`",
