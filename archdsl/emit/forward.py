@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
+from archdsl.emit.layers import hands_weight
 from archdsl.emit.naming import Names
 from archdsl.emit.options import optional_sites
 from archdsl.emit.plan import (
@@ -51,6 +52,7 @@ BODY = 2 * INDENT  # the indentation of a method's statements
 _ROOM = WIDTH - BODY - len("return ")
 DEEPEST = 4  # so many calls inside each other are read at a glance
 _MODULES = {Conv: "nn.Conv2d", ConvTranspose: "nn.ConvTranspose2d", Linear: "nn.Linear"}
+_EFFECTIVE = "effective_weight()"  # of the classes of weight schemes
 _OPERATORS = {Operator.SUM: "+", Operator.PRODUCT: "*"}
 
 
@@ -93,6 +95,7 @@ class _Flow:
         }
         self.adds = {id(site): name for site, name in zip(sums, resolved.sums, strict=True)}
         self._take(unit, shared, borrowing)
+        self._compute(unit)
 
     def _take(self, unit: Unit, shared: dict[int, Shared], borrowing: list[LayerSite]) -> None:
         """Name the parameters: the shared layers that are handed in."""
@@ -101,9 +104,19 @@ class _Flow:
         for loan in unit.needs:
             name = self.names.unique(shared[loan].name)
             annotation = _MODULES[type(shared[loan].layer)] if loan in by_function else "nn.Module"
+            if hands_weight(shared[loan].layer):
+                annotation = "Tensor"
             inputs.append(Parameter(name, annotation))
             self.sources[loan] = name
         self.inputs = tuple(inputs)
+
+    def _compute(self, unit: Unit) -> None:
+        """Compute the weights of one's own that are handed down: once, for all who use them."""
+        for weight in unit.owned:
+            if hands_weight(weight.layer):
+                name = self.names.unique(weight.name)
+                self.statements.append(Assign(name, Text(f"self.{weight.name}.{_EFFECTIVE}")))
+                self.sources[weight.id] = name
 
     # ------------------------------------------------------------ bodies
 
@@ -120,7 +133,8 @@ class _Flow:
                 name = self.names.unique(loan.own)
                 own = f"self.{loan.own}"
                 assert site.loan is not None
-                choice = Conditional(Text(self.sources[site.loan]), f"{own} is None", Text(own))
+                value = f"{own}.{_EFFECTIVE}" if hands_weight(site.node.layer) else own
+                choice = Conditional(Text(self.sources[site.loan]), f"{own} is None", Text(value))
                 self.statements.append(Assign(name, choice))
                 self.chosen[id(site)] = name
 
@@ -270,7 +284,7 @@ class _Flow:
             Loop("block", Text(f"self.blocks{where}"), (self._block_call(loans),))
             for where, loans in slices(items)
         ]
-        return [*loops, Return(Text("x"))]
+        return [*self.statements, *loops, Return(Text("x"))]
 
     def _block_call(self, loans: tuple[int, ...]) -> Statement:
         return Assign("x", Call("block", (Text("x"), *self._handed(loans))))
@@ -316,7 +330,7 @@ def _depth(node: Python) -> int:
 def _weights(source: str, site: LayerSite) -> Iterator[Python]:
     layer = site.node.layer
     assert isinstance(layer, Conv | ConvTranspose | Linear)
-    yield Text(f"{source}.weight")
+    yield Text(source if hands_weight(layer) else f"{source}.weight")
     if layer.bias:
         yield Text(f"{source}.bias")
 

@@ -24,7 +24,9 @@ from archdsl.ir.layers import (
     LayerNorm,
     Linear,
     LocalResponseNorm,
+    NCReLU,
     Pad,
+    PadChannels,
     PadMode,
     PixelShuffle,
     Pool,
@@ -37,6 +39,8 @@ from archdsl.ir.layers import (
 )
 from archdsl.ir.network import LayerNode
 from archdsl.ir.numbers import Symbol
+from archdsl.ir.schemes import Scheme
+from archdsl.record import Record
 
 DROP_RATE = "drop rate"  # the symbol of the rate a block is given; no spec can name it
 
@@ -73,8 +77,11 @@ def constructor(node: LayerNode, *, inplace: bool = False) -> Call:
     """Return the call that makes the layer's module."""
     layer = node.layer
     match layer:
-        case Conv():
+        case Conv(scheme=None):
             return _call("nn.Conv2d", *_channels(node), *_geometry(node), _bias(layer.bias))
+        case Conv(scheme=scheme):
+            flags = [_flag("bias", "True")] if layer.bias else []
+            return _call(scheme_key(scheme), *_channels(node), *_geometry(node), *flags)
         case ConvTranspose():
             padding = _number(node, "output_padding", 0)
             return _call(
@@ -92,6 +99,8 @@ def constructor(node: LayerNode, *, inplace: bool = False) -> Call:
             return _pool(node, layer)
         case Activation():
             return _activation(node, layer, inplace=inplace)
+        case NCReLU():
+            return _call("NCReLU")
         case PReLU():
             return _call(
                 "nn.PReLU", _number(node, "num_parameters", 1), _number(node, "init", 0.25)
@@ -104,6 +113,8 @@ def constructor(node: LayerNode, *, inplace: bool = False) -> Call:
             return _call("nn.Flatten")
         case Pad():
             return _pad(node, layer)
+        case PadChannels():
+            return _call("PadChannels", _hole(node, "out_channels"))
         case ChannelShuffle():
             return _call("nn.ChannelShuffle", _hole(node, "groups"))
         case ChannelSplit():
@@ -119,6 +130,16 @@ def constructor(node: LayerNode, *, inplace: bool = False) -> Call:
             return _call("Factor", _hole(node, "value"))
         case _:
             assert_never(layer)
+
+
+def scheme_key(scheme: Scheme | None) -> str:
+    """Return what stands in a plan for the class of a weight scheme until it is named."""
+    return repr(scheme)
+
+
+def hands_weight(layer: Layer) -> bool:
+    """Whether users of a shared layer are handed the weight that its scheme computes, once."""
+    return isinstance(layer, Conv) and layer.scheme is not None and not layer.bias
 
 
 def functional(node: LayerNode) -> tuple[str, tuple[Keyword, ...]]:
@@ -137,8 +158,8 @@ def functional(node: LayerNode) -> tuple[str, tuple[Keyword, ...]]:
 
 def _norm(node: LayerNode, layer: BatchNorm | LayerNorm | GroupNorm | LocalResponseNorm) -> Call:
     match layer:
-        case BatchNorm(spatial=spatial, affine=affine, moments=moments):
-            function = "nn.BatchNorm" if moments else "FixedMomentsBatchNorm"
+        case BatchNorm(spatial=spatial, affine=affine):
+            function = _batch_norm(layer)
             momentum = _number(node, "momentum", 0.1)
             eps = _eps(node)
             flags = [] if affine else [_flag("affine", "False")]
@@ -156,6 +177,12 @@ def _norm(node: LayerNode, layer: BatchNorm | LayerNorm | GroupNorm | LocalRespo
             return _call("nn.LocalResponseNorm", _hole(node, "size"), alpha, beta, k)
         case _:
             assert_never(layer)
+
+
+def _batch_norm(layer: BatchNorm) -> str:
+    if not layer.moments:
+        return "FixedMomentsBatchNorm"
+    return "nn.BatchNorm" if layer.offset else "ScaleOnlyBatchNorm"
 
 
 def _eps(node: LayerNode) -> Keyword:
@@ -239,4 +266,5 @@ def _drop_rate(rate: float | None) -> Hole:
 def skeleton(layer: Layer) -> Hashable:
     """Return what of a layer is not a number: its type, flags and modes."""
     fields = msgspec.structs.astuple(layer)
-    return type(layer), tuple(f for f in fields if f is None or isinstance(f, bool | str))
+    kinds = (bool, str, Record)  # flags, modes, weight schemes
+    return type(layer), tuple(f for f in fields if f is None or isinstance(f, kinds))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from archdsl.analyses.walk import root, walk
 from archdsl.emit.class_names import name_classes, reading_order
 from archdsl.emit.classes import Group, classify
 from archdsl.emit.docstrings import Header, class_docstring, module_docstring
@@ -24,6 +25,7 @@ from archdsl.emit.plan import (
     Parameter,
     Python,
     Return,
+    SchemePlan,
     Statement,
     Text,
     calls,
@@ -31,8 +33,10 @@ from archdsl.emit.plan import (
 from archdsl.emit.python import statement
 from archdsl.emit.recursion import NotOneClassError, settle_chain
 from archdsl.emit.resolve import resolve
+from archdsl.emit.schemes import named, plan_schemes
 from archdsl.emit.units import Declaration, Unit
-from archdsl.ir.network import Network, Shared
+from archdsl.ir.layers import Conv
+from archdsl.ir.network import LayerNode, Network, Shared
 
 
 def plan_model(network: Network, name: str, header: Header) -> ModulePlan:
@@ -61,12 +65,14 @@ def _plan(network: Network, name: str, header: Header, apart: set[Declaration]) 
         group.number: _class_plan(group, shared, taken, is_frozen=frozen is not None)
         for group in order
     }
-    classes = tuple(plans.values())
+    schemes = plan_schemes(network)
+    classes = named(plans.values(), schemes)
     return ModulePlan(
         docstring=module_docstring(network, header),
-        imports=tuple(_imports(classes, is_frozen=frozen is not None)),
+        imports=tuple(_imports(classes, schemes, is_frozen=frozen is not None)),
         frozen=None if frozen is None else statement(Assign("FROZEN", frozen), 0),
         helpers=tuple(helper for helper in HELPERS if helper in set(_called(classes))),
+        schemes=schemes,
         classes=classes,
     )
 
@@ -81,7 +87,9 @@ def _class_plan(
     unit = _fullest(group)
     flow = forward(unit, resolved, shared)
     is_network = isinstance(unit.node, Network)
-    last = _last_steps(is_frozen=is_frozen) if is_network else ()
+    last: Iterable[Statement] = ()
+    if isinstance(unit.node, Network):
+        last = _last_steps(unit.node, is_frozen=is_frozen)
     return ClassPlan(
         name=group.name,
         docstring=class_docstring(group, resolved),
@@ -98,36 +106,35 @@ def _fullest(group: Group) -> Unit:
     return max(group.units, key=num_options)
 
 
-def _last_steps(*, is_frozen: bool) -> Iterator[Statement]:
+def _last_steps(network: Network, *, is_frozen: bool) -> Iterator[Statement]:
     """Yield what the network's __init__ ends with: initialization, then freezing."""
-    yield Comment("He initialization of the convolutions; the rest keeps PyTorch's defaults")
-    yield _KAIMING
+    if not plan_schemes(network):
+        yield Comment("He initialization of the convolutions; the rest keeps PyTorch's defaults")
+        yield _kaiming("isinstance(module, nn.Conv2d)")
+    elif _has_plain(network):
+        yield Comment("He initialization of the plain convolutions; the others have their own")
+        yield _kaiming("type(module) is nn.Conv2d")
     if is_frozen:
         yield Loop("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
 
 
 _FREEZE = "self.get_submodule(name).requires_grad_(requires_grad=False).eval()"
-_KAIMING = Loop(
-    "module",
-    Text("self.modules()"),
-    (
-        If(
-            "isinstance(module, nn.Conv2d)",
-            (
-                Evaluate(
-                    Call(
-                        "nn.init.kaiming_normal_",
-                        (
-                            Text("module.weight"),
-                            Keyword("mode", Text('"fan_out"')),
-                            Keyword("nonlinearity", Text('"relu"')),
-                        ),
-                    )
-                ),
-            ),
-        ),
-    ),
-)
+
+
+def _has_plain(network: Network) -> bool:
+    nodes = (place.node for place in walk(root(network)))
+    layers = (node.layer for node in nodes if isinstance(node, LayerNode | Shared))
+    return any(isinstance(layer, Conv) and layer.scheme is None for layer in layers)
+
+
+def _kaiming(condition: str) -> Loop:
+    arguments = (
+        Text("module.weight"),
+        Keyword("mode", Text('"fan_out"')),
+        Keyword("nonlinearity", Text('"relu"')),
+    )
+    initialize = Evaluate(Call("nn.init.kaiming_normal_", arguments))
+    return Loop("module", Text("self.modules()"), (If(condition, (initialize,)),))
 
 
 # ---------------------------------------------------------------- what a file needs
@@ -138,11 +145,16 @@ _FUNCTIONAL = {
     "FixedMomentsBatchNorm1d",
     "FixedMomentsBatchNorm2d",
     "LayerNorm2d",
+    "PadChannels",
+    "ScaleOnlyBatchNorm1d",
+    "ScaleOnlyBatchNorm2d",
     "StochasticDepth",
 }
 
 
-def _imports(classes: Iterable[ClassPlan], *, is_frozen: bool) -> Iterator[str]:
+def _imports(
+    classes: Iterable[ClassPlan], schemes: tuple[SchemePlan, ...], *, is_frozen: bool
+) -> Iterator[str]:
     called = set(_called(classes))
     functional = any(name.startswith("F.") for name in called)
     if "OrderedDict" in called:
@@ -151,10 +163,10 @@ def _imports(classes: Iterable[ClassPlan], *, is_frozen: bool) -> Iterator[str]:
         yield "from typing import Self"
     if "OrderedDict" in called or is_frozen:
         yield ""
-    if "Scale" in called or any(name.startswith("torch.") for name in called):
+    if schemes or called & {"NCReLU", "Scale"} or any(name.startswith("torch.") for name in called):
         yield "import torch"
     yield "from torch import Tensor, nn"
-    if functional or called & _FUNCTIONAL:
+    if functional or schemes or called & _FUNCTIONAL:
         yield "from torch.nn import functional as F"
 
 

@@ -11,13 +11,32 @@ HELPERS = (
     "FixedMomentsBatchNorm1d",
     "FixedMomentsBatchNorm2d",
     "LayerNorm2d",
+    "NCReLU",
+    "PadChannels",
     "Scale",
+    "ScaleOnlyBatchNorm1d",
+    "ScaleOnlyBatchNorm2d",
     "StochasticDepth",
 )
 
+# Classes for weight schemes; a second one of a kind has a number after its name.
+SCHEMES = ("BareDiracConv2d", "BinaryConv2d", "DiracConv2d")
+
 # Names that generated files give a meaning of their own.
 FILE_NAMES = frozenset(
-    ("F", "FROZEN", "OrderedDict", "Self", "Tensor", "nn", "torch", "module", "name", *HELPERS)
+    (
+        "F",
+        "FROZEN",
+        "OrderedDict",
+        "Self",
+        "Tensor",
+        "nn",
+        "torch",
+        "module",
+        "name",
+        *HELPERS,
+        *SCHEMES,
+    )
 )
 
 _WORDS = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
@@ -46,7 +65,8 @@ class Names:
 
     def unique_class(self, wish: str, kind: str = "Block") -> str:
         """Return a class name like the wish: `Tensor` as a block is `TensorBlock`."""
-        return self.unique(f"{wish}{kind}" if wish in _TAKEN else wish)
+        is_taken = wish in _TAKEN or wish.rstrip("0123456789") in SCHEMES
+        return self.unique(f"{wish}{kind}" if is_taken else wish)
 
 
 def class_name(name: str) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from archdsl.ir.numbers import Expr
+from archdsl.ir.schemes import Scheme
 from archdsl.record import Record
 
 Constant: TypeAlias = bool | int | float | tuple["Constant", ...]
@@ -175,6 +176,17 @@ class ClassPlan(Record, kw_only=True):
     keeps_frozen: bool = False  # FROZEN names what stays in evaluation mode
 
 
+class SchemePlan(Record, kw_only=True):
+    """The class of a weight scheme: a convolution that computes the weight it applies."""
+
+    name: str
+    template: str
+    scheme: Scheme
+    parameters: tuple[Parameter, ...]  # of __init__, after self
+    construct: Statement  # super().__init__(..)
+    has_groups: bool
+
+
 class ModulePlan(Record, kw_only=True):
     """A generated model.py."""
 
@@ -182,6 +194,7 @@ class ModulePlan(Record, kw_only=True):
     imports: tuple[str, ...]  # groups of lines, "" between groups
     frozen: str | None  # the assignment of FROZEN
     helpers: tuple[str, ...]  # classes of the template that the file needs, by name
+    schemes: tuple[SchemePlan, ...]
     classes: tuple[ClassPlan, ...]
 
 

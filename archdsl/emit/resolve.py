@@ -8,7 +8,7 @@ from archdsl.emit.classes import Group
 from archdsl.emit.conditions import condition
 from archdsl.emit.expressions import Scope
 from archdsl.emit.filling import fill
-from archdsl.emit.layers import functional
+from archdsl.emit.layers import functional, hands_weight
 from archdsl.emit.loops import settle_loops
 from archdsl.emit.naming import Names
 from archdsl.emit.parameters import parameters
@@ -203,7 +203,7 @@ class _Resolution:
 
     def _functions(self, column: tuple[LayerSite, ...]) -> "list[Python | None]":
         """Return the functions that apply a weight, nothing where the shared layer itself can."""
-        if all(self._is_same(site) for site in column):
+        if all(self._is_same(site) for site in column) and not hands_weight(column[0].node.layer):
             return [None for _ in column]
         return [Call(*functional(site.node)) for site in column]
 

@@ -7,6 +7,7 @@ it uses and whether it learns are facts of the network around it.
 from enum import StrEnum
 from typing import TypeAlias
 
+from archdsl.ir.schemes import Dirac, Per, Scheme
 from archdsl.record import Record
 
 Size: TypeAlias = tuple[int, int]  # (height, width)
@@ -23,6 +24,7 @@ class Conv(Record, kw_only=True):
     dilation: Size = (1, 1)
     groups: int = 1
     bias: bool = False
+    scheme: Scheme | None = None  # what the weight is computed from; None: it is learned as it is
 
 
 class ConvTranspose(Record, kw_only=True):
@@ -53,6 +55,7 @@ class BatchNorm(Record, kw_only=True):
     num_features: int
     spatial: bool  # BatchNorm2d on [C, H, W], BatchNorm1d on [C]
     affine: bool = True  # scale and offset are parameters; else the constants 1 and 0
+    offset: bool = True  # else, where it is affine, only the scale is a parameter
     moments: bool = True  # moments are measured in training; else they stay as they are loaded
     eps: float = 1e-5
     momentum: float = 0.1
@@ -146,6 +149,10 @@ class Activation(Record, kw_only=True):
     slope: float | None = None
 
 
+class NCReLU(Record, kw_only=True):
+    """[C, H, W] -> [2 * C, H, W]: max(x, 0), then min(x, 0) (Zagoruyko & Komodakis 2017, eq. 9)."""
+
+
 class PReLU(Record, kw_only=True):
     """ReLU with a learned negative slope, one for all channels or one each."""
 
@@ -189,6 +196,12 @@ class Pad(Record, kw_only=True):
     top: int
     bottom: int
     mode: PadMode = PadMode.ZEROS
+
+
+class PadChannels(Record, kw_only=True):
+    """Appends channels of zeros (He et al. 2016, shortcuts of option A)."""
+
+    out_channels: int
 
 
 class ChannelShuffle(Record, kw_only=True):
@@ -250,11 +263,13 @@ Layer: TypeAlias = (
     | Pool
     | AdaptivePool
     | Activation
+    | NCReLU
     | PReLU
     | Dropout
     | StochasticDepth
     | Flatten
     | Pad
+    | PadChannels
     | ChannelShuffle
     | ChannelSplit
     | Upsample
@@ -286,13 +301,15 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
     """Return what the layer keeps in `state_dict`, in PyTorch's order."""
     match layer:
         case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
-            return _weight((c_out, c_in // groups, *kernel), layer.bias, c_out)
+            weight = _weight((c_out, c_in // groups, *kernel), layer.bias, c_out)
+            return (*weight, *_scalars(layer.scheme, c_out))
         case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
             return _weight((c_in, c_out // groups, *kernel), layer.bias, c_out)
         case Linear(in_features=n_in, out_features=n_out, bias=bias):
             return _weight((n_out, n_in), bias, n_out)
-        case BatchNorm(num_features=n, affine=affine):
-            return (*(_scale_and_offset(n) if affine else ()), *_moments(n))
+        case BatchNorm(num_features=n, affine=affine, offset=offset):
+            learned = _scale_and_offset(n)[: 1 + offset] if affine else ()
+            return (*learned, *_moments(n))
         case LayerNorm(num_features=n) | GroupNorm(num_features=n):
             return _scale_and_offset(n)
         case InstanceNorm(num_features=n, affine=affine):
@@ -304,10 +321,12 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             | Pool()
             | AdaptivePool()
             | Activation()
+            | NCReLU()
             | Dropout()
             | StochasticDepth()
             | Flatten()
             | Pad()
+            | PadChannels()
             | ChannelShuffle()
             | ChannelSplit()
             | Upsample()
@@ -320,6 +339,13 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
 def _weight(shape: tuple[int, ...], bias: bool, out: int) -> tuple[Tensor, ...]:
     weight = Tensor("weight", shape)
     return (weight, Tensor("bias", (out,))) if bias else (weight,)
+
+
+def _scalars(scheme: Scheme | None, out_channels: int) -> tuple[Tensor, ...]:
+    if not isinstance(scheme, Dirac):
+        return ()
+    shapes = {Per.LAYER: (1,), Per.CHANNEL: (out_channels,)}
+    return Tensor("a", shapes[scheme.a_per]), Tensor("b", shapes[scheme.b_per])
 
 
 def _scale_and_offset(n: int) -> tuple[Tensor, ...]:

@@ -21,7 +21,9 @@ from archdsl.ir.layers import (
     LayerNorm,
     Linear,
     LocalResponseNorm,
+    NCReLU,
     Pad,
+    PadChannels,
     PixelShuffle,
     Pool,
     PReLU,
@@ -87,6 +89,10 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
             return given
         case StochasticDepth():
             return given
+        case NCReLU():
+            return FeatureMap(2 * given.channels, given.size)
+        case PadChannels(out_channels=channels):
+            return FeatureMap(channels, _size(given))
         case ChannelSplit(parts=parts):
             return FeatureMap(given.channels // parts, given.size)
         case InstanceNorm():

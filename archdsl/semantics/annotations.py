@@ -6,7 +6,9 @@ from fractions import Fraction
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
 from archdsl.record import Record
+from archdsl.semantics.catalogue import Bn
 from archdsl.semantics.evaluate import fail, integer_of
+from archdsl.semantics.schemes import SaidScheme, read_scheme
 from archdsl.semantics.signature import Kind, Parameter, bind
 from archdsl.semantics.values import Scope
 from archdsl.semantics.words import is_layer_word, split_word
@@ -14,7 +16,13 @@ from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
-_WORDS = ("share", "bn", "freeze", "trainable", "plain", "stochastic_depth")
+_WORDS = ("share", "bn", "freeze", "trainable", "dirac", "binary", "plain", "stochastic_depth")
+_CONTRADICTIONS = (
+    ("freeze", "trainable"),
+    ("dirac", "binary"),
+    ("dirac", "plain"),
+    ("binary", "plain"),
+)
 
 
 class ShareScope:
@@ -59,7 +67,8 @@ class SaidDrop(Record):
 class Context(Record, kw_only=True):
     """All that annotations have said about a place."""
 
-    bn_affine: bool = True
+    bn: Bn = Bn.LEARNED
+    scheme: SaidScheme | None = None
     frozen: bool = False
     shares: tuple[ShareScope, ...] = ()  # outermost first
     drop: DropScope | None = None
@@ -71,7 +80,8 @@ class Context(Record, kw_only=True):
 class Said(Record, kw_only=True):
     """What one `with` list says."""
 
-    bn_affine: bool | None = None
+    bn: Bn | None = None
+    scheme: SaidScheme | None = None
     frozen: bool | None = None
     shares: tuple[Share, ...] = ()
     drop: SaidDrop | None = None
@@ -79,7 +89,8 @@ class Said(Record, kw_only=True):
 
 def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
     """Return what a `with` list says; raise SpecError."""
-    bn_affine: bool | None = None
+    bn: Bn | None = None
+    scheme: SaidScheme | None = None
     frozen: bool | None = None
     shares: list[Share] = []
     drop: SaidDrop | None = None
@@ -93,19 +104,25 @@ def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
             case "share":
                 shares.append(_share(call, scope))
             case "bn":
-                bn_affine = _bn(call)
+                bn = _bn(call)
             case "freeze" | "trainable":
                 frozen = _frozen(call)
+            case "dirac" | "binary":
+                scheme = read_scheme(call, scope)
             case "plain":
                 _bare(call)
+                scheme = read_scheme(call, scope)
             case "stochastic_depth":
                 drop = _rate(call, scope)
             case _:
                 help_ = did_you_mean(word, _WORDS)
                 fail("E501", f"there is no annotation `{word}`", call.name.span, help_)
-    if "freeze" in seen and "trainable" in seen:
-        fail("E504", "`freeze` and `trainable` contradict each other", seen["trainable"])
-    return Said(bn_affine=bn_affine, frozen=frozen, shares=tuple(shares), drop=drop)
+    for one, other in _CONTRADICTIONS:
+        if one in seen and other in seen:
+            note = Note(f"`{one}` is said here", seen[one])
+            message = f"`{one}` and `{other}` contradict each other"
+            fail("E504", message, seen[other], notes=(note,))
+    return Said(bn=bn, scheme=scheme, frozen=frozen, shares=tuple(shares), drop=drop)
 
 
 def _bare(call: tree.Call) -> None:
@@ -124,18 +141,17 @@ def _frozen(call: tree.Call) -> bool:
     return call.name.text == "freeze"
 
 
-def _bn(call: tree.Call) -> bool:
+def _bn(call: tree.Call) -> Bn:
     _needs_arguments(call, "bn(frozen)")
     arguments = call.arguments or ()
     if len(arguments) == 1 and arguments[0].name is None:
         match arguments[0].value:
-            case tree.Variable(name=tree.Name(text="frozen")):
-                return False
-            case tree.Variable(name=tree.Name(text="learned")):
-                return True
+            case tree.Variable(name=tree.Name(text=word)) if word in tuple(Bn):
+                return Bn(word)
             case _:
                 pass
-    fail("E314", "`bn` is `bn(frozen)` or `bn(learned)`", call.span)
+    known = " or ".join(f"`bn({word})`" for word in Bn)
+    fail("E314", f"`bn` is {known}", call.span)
 
 
 def _rate(call: tree.Call, scope: Scope) -> SaidDrop:

@@ -5,6 +5,7 @@ words.py, its line in emit/layers.py. The type checker names whatever `match` mu
 """
 
 from collections.abc import Callable
+from enum import StrEnum
 from fractions import Fraction
 from math import gcd
 
@@ -26,7 +27,9 @@ from archdsl.ir.layers import (
     LayerNorm,
     Linear,
     LocalResponseNorm,
+    NCReLU,
     Pad,
+    PadChannels,
     PadMode,
     PixelShuffle,
     Pool,
@@ -42,6 +45,7 @@ from archdsl.ir.numbers import Number, arithmetic, combine, literal
 from archdsl.record import Record
 from archdsl.semantics.evaluate import fail
 from archdsl.semantics.flow import Flow
+from archdsl.semantics.schemes import SaidScheme, check_scheme, refuse_transposed
 from archdsl.semantics.signature import (
     Arguments,
     Kind,
@@ -57,10 +61,20 @@ from archdsl.source import Span
 from archdsl.syntax import tree
 
 
+class Bn(StrEnum):
+    """What of a batch normalization changes in training: the words of `bn(..)`."""
+
+    LEARNED = "learned"  # scale, offset and moments
+    SCALE = "scale"  # scale and moments
+    FROZEN = "frozen"  # moments; the scale is 1, the offset 0
+    FIXED = "fixed"  # nothing
+
+
 class Facts(Record):
     """What annotations have decided about the layers at a place."""
 
-    bn_affine: bool = True
+    bn: Bn = Bn.LEARNED
+    scheme: SaidScheme | None = None
 
 
 class Built(Record):
@@ -181,7 +195,7 @@ def _divides(parts: Number, flow: Flow, span: Span, what: str) -> None:
 # ---------------------------------------------------------------- convolutions, linear
 
 
-def _conv(use: Use, flow: Flow, _: Facts) -> Built:
+def _conv(use: Use, flow: Flow, facts: Facts) -> Built:
     a = use.arguments
     kernel, stride, dilation = _kernel(use), a.numbers("stride"), a.numbers("dilation")
     out, groups = a.number("out_channels"), a.number("groups")
@@ -196,7 +210,10 @@ def _conv(use: Use, flow: Flow, _: Facts) -> Built:
         dilation=_pair(dilation),
         groups=a.integer("groups"),
         bias=a.flag("bias"),
+        scheme=facts.scheme.scheme if facts.scheme else None,
     )
+    if facts.scheme is not None:
+        check_scheme(layer, facts.scheme, (flow.channels, out), use.span)
     written = (
         _write("in_channels", flow.channels),
         _write("out_channels", out),
@@ -209,8 +226,10 @@ def _conv(use: Use, flow: Flow, _: Facts) -> Built:
     return Built(layer, written, out)
 
 
-def _conv_transpose(use: Use, flow: Flow, _: Facts) -> Built:
+def _conv_transpose(use: Use, flow: Flow, facts: Facts) -> Built:
     a = use.arguments
+    if facts.scheme is not None and facts.scheme.scheme is not None:
+        refuse_transposed(facts.scheme, use.span)
     kernel, stride, dilation = _kernel(use), a.numbers("stride"), a.numbers("dilation")
     out, extra = a.number("out_channels"), a.numbers("output_padding")
     padding = _padding(use, kernel, dilation)
@@ -262,7 +281,9 @@ def _bn(use: Use, flow: Flow, facts: Facts) -> Built:
     layer = BatchNorm(
         num_features=int(flow.channels.value),
         spatial=flow.size is not None,
-        affine=facts.bn_affine,
+        affine=facts.bn in (Bn.LEARNED, Bn.SCALE),
+        offset=facts.bn is not Bn.SCALE,
+        moments=facts.bn is not Bn.FIXED,
         eps=use.arguments.real("eps"),
         momentum=use.arguments.real("momentum"),
     )
@@ -361,6 +382,10 @@ def _activation(use: Use, _: Flow, __: Facts) -> Built:
     return Built(Activation(kind=ActivationKind(use.kind), slope=slope))
 
 
+def _ncrelu(_: Use, flow: Flow, __: Facts) -> Built:
+    return Built(NCReLU(), channels=combine("*", literal(2), flow.channels))
+
+
 def _prelu(use: Use, flow: Flow, _: Facts) -> Built:
     each = use.arguments.flag("per_channel")
     channels = flow.channels if each else _ONE
@@ -391,6 +416,15 @@ def _pad(use: Use, _: Flow, __: Facts) -> Built:
     top, bottom, left, right = (int(n.value) for n in use.arguments.numbers("size"))
     mode = PadMode(use.arguments.word("mode"))
     return Built(Pad(left=left, right=right, top=top, bottom=bottom, mode=mode))
+
+
+def _pad_channels(use: Use, flow: Flow, _: Facts) -> Built:
+    channels = use.arguments.number("out_channels")
+    if channels.value < flow.channels.value:
+        message = f"`pad_channels` takes no channels away: {flow.channels} in, {channels} out"
+        fail("E322", message, use.span, "reduce them with `conv1x1(..)`")
+    layer = PadChannels(out_channels=use.arguments.integer("out_channels"))
+    return Built(layer, (_write("out_channels", channels),), channels)
 
 
 def _channel_shuffle(use: Use, flow: Flow, _: Facts) -> Built:
@@ -491,6 +525,7 @@ ROWS: dict[str, Row] = {
         str(kind): Row((_number("slope", _SLOPES[kind]),) if kind in _SLOPES else (), _activation)
         for kind in ActivationKind
     },
+    "ncrelu": Row((), _ncrelu),
     "prelu": Row(
         (Parameter("per_channel", Kind.FLAG, default=False), _number("init", "0.25")), _prelu
     ),
@@ -505,6 +540,7 @@ ROWS: dict[str, Row] = {
         ),
         _pad,
     ),
+    "pad_channels": Row((count("out_channels"),), _pad_channels),
     "channel_shuffle": Row((count("groups"),), _channel_shuffle),
     "channel_split": Row(
         (count("parts"), Parameter("part", Kind.NATURAL, required=True)), _channel_split

@@ -40,7 +40,7 @@ def _called(call: tree.Call, name: tree.Name) -> tree.Call:
 
 
 def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> None:
-    elaboration.count_step(item.span)
+    elaboration.count_step(here.scope, item.span)
     said = read(item.annotations, here.scope)
     flow = elaboration.arriving(here, item.span)
     if flow is None:
@@ -49,7 +49,9 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
     context = elaboration.inside(said, here.site.context)
     if use.kind == "linear" and flow.size is not None:
         flow = _flattened(flow, here, item.span)
-    built = build_layer(use, flow, Facts(bn_affine=context.bn_affine))
+    built = build_layer(use, flow, Facts(context.bn, context.scheme))
+    if isinstance(built.layer, Conv) and built.layer.scheme and context.scheme:
+        elaboration.reach_scheme(context.scheme)
     output = _output(built, use, flow)
     _doubt_stride(elaboration, use, built.layer)
     label = item.label.text if item.label else None
@@ -88,8 +90,10 @@ def _doubt_stride(elaboration: Elaboration, use: Use, layer: Layer) -> None:
 def _check_annotations(said: Said, use: Use, item: tree.Element) -> None:
     """Raise SpecError where an annotation says something that the layer it is written on lacks."""
     missing = None
-    if said.bn_affine is not None and use.kind != "bn":
+    if said.bn is not None and use.kind != "bn":
         missing = "is no batch norm"
+    elif said.scheme is not None and use.kind not in ("conv", "conv_transpose"):
+        missing = "is no convolution"
     elif said.drop is not None:
         missing = "has no residual branch to drop"
     elif said.frozen and use.kind in WEIGHTLESS_WORDS:

@@ -15,11 +15,12 @@ from archdsl.ir.network import (
 )
 from archdsl.ir.numbers import Number, leaf, literal
 from archdsl.ir.rebuild import replace
-from archdsl.limits import MAX_STEPS
+from archdsl.limits import MAX_STEPS, STEP_WORK
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context, DropScope, Said, Share, ShareScope, read
-from archdsl.semantics.evaluate import fail
+from archdsl.semantics.evaluate import fail, spend
 from archdsl.semantics.flow import Flow
+from archdsl.semantics.schemes import SaidScheme
 from archdsl.semantics.values import (
     BlockValue,
     LayerValue,
@@ -123,11 +124,13 @@ class Elaboration(ABC):
         self.calls: list[Note] = []  # where the blocks around this place were called
         self.input_size: tuple[int, int] | None = None  # in place of what the spec says
         self.given_size: tuple[int, int] | None = None  # what the spec says, once it is known
+        self.bodies = 0  # bodies inside one another, those of blocks too
         self.stopped = False  # a `require` is not met
         self.shares: list[ShareScope] = []
         self.share_keys: dict[tuple[int, Layer], int] = {}
         self.share_scopes: dict[int, ShareScope] = {}  # by key
         self.drops: dict[int, DropScope] = {}
+        self.schemes: dict[tuple[str, int], tuple[Span, bool]] = {}  # whether a layer has it
 
     def apply(
         self,
@@ -143,12 +146,15 @@ class Elaboration(ABC):
     def inside(self, said: Said, context: Context, *, grows: bool = False) -> Context:
         """Return the context with what was said; where a drop rate `grows` it does so by block."""
         shares = tuple(self._share(share, context) for share in reversed(said.shares))
+        if said.scheme is not None and said.scheme.scheme is not None:
+            self.schemes.setdefault(_place(said.scheme.span), (said.scheme.span, False))
         drop = context.drop
         if said.drop is not None:
             drop = DropScope(said.drop, self._next_identity(), grows=grows)
             self.drops[drop.identity] = drop
         return Context(
-            bn_affine=context.bn_affine if said.bn_affine is None else said.bn_affine,
+            bn=said.bn or context.bn,
+            scheme=said.scheme or context.scheme,
             frozen=context.frozen if said.frozen is None else said.frozen,
             shares=(*context.shares, *shares),
             drop=drop,
@@ -166,13 +172,20 @@ class Elaboration(ABC):
         self.identity += 1
         return self.identity
 
+    def reach_scheme(self, said: SaidScheme) -> None:
+        """Note that a layer has the weight scheme that was said there."""
+        self.schemes[_place(said.span)] = said.span, True
+
     def close(self) -> None:
-        """Report each `share` and `stochastic_depth` that reached nothing anywhere it applied."""
+        """Report each annotation that reached nothing anywhere it applied."""
         reached = {scope.span.start for scope in self.drops.values() if scope.reached}
         for scope in self.drops.values():
             if scope.span.start not in reached:
                 message = "no block here has a residual branch to drop"
                 self.warn("W502", message, scope.span)
+        for span, is_reached in self.schemes.values():
+            if not is_reached and not self.diagnostics.has_errors:
+                self.warn("W503", "no convolution here has its weight from this", span)
         matched = {s.annotation.span.start for s in self.shares if s.matched}
         for scope in self.shares:
             if scope.annotation.span.start not in matched and not self.diagnostics.has_errors:
@@ -187,9 +200,10 @@ class Elaboration(ABC):
                     )
                 )
 
-    def count_step(self, span: Span) -> None:
+    def count_step(self, scope: Scope, span: Span) -> None:
         """Count a layer, a block or an iteration; raise SpecError past the limit."""
         self.steps += 1
+        spend(STEP_WORK, scope, span)
         if self.steps > MAX_STEPS:
             self.stopped = True
             fail("E309", f"more than {MAX_STEPS:,} layers, blocks and iterations differ", span)
@@ -282,3 +296,7 @@ class Elaboration(ABC):
     @abstractmethod
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
         """Elaborate items into a site; a mistake in one does not hide those of others."""
+
+
+def _place(span: Span) -> tuple[str, int]:
+    return span.source.name, span.start

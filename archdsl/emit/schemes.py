@@ -1,0 +1,117 @@
+"""The classes of weight schemes: convolutions that compute the weight they apply."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, assert_never
+
+from archdsl.analyses.walk import root, walk
+from archdsl.emit.layers import scheme_key
+from archdsl.emit.plan import Call, ClassPlan, Evaluate, Parameter, SchemePlan, Text
+from archdsl.ir.layers import Conv, Size
+from archdsl.ir.network import LayerNode, Network, Shared
+from archdsl.ir.rebuild import replace
+from archdsl.ir.schemes import BareDirac, Binary, Dirac, Scheme
+from archdsl.record import Record
+
+Planned = TypeVar("Planned")
+
+
+def scheme_class(scheme: Scheme) -> str:
+    """Return the name of a scheme's class, and of its template."""
+    match scheme:
+        case Dirac():
+            return "DiracConv2d"
+        case BareDirac():
+            return "BareDiracConv2d"
+        case Binary():
+            return "BinaryConv2d"
+        case _:
+            assert_never(scheme)
+
+
+def plan_schemes(network: Network) -> tuple[SchemePlan, ...]:
+    """Return a class for each scheme of the network, in the order of the layers."""
+    layers: dict[Scheme, list[Conv]] = {}
+    for place in walk(root(network)):
+        match place.node:
+            case LayerNode(layer=Conv(scheme=scheme) as layer) if scheme is not None:
+                layers.setdefault(scheme, []).append(layer)
+            case Shared(layer=Conv(scheme=scheme) as layer) if scheme is not None:
+                layers.setdefault(scheme, []).append(layer)
+            case _:
+                pass
+    names: dict[str, int] = {}
+    plans: list[SchemePlan] = []
+    for scheme, group in layers.items():
+        base = scheme_class(scheme)
+        names[base] = names.get(base, 0) + 1
+        name = base if names[base] == 1 else f"{base}{names[base]}"
+        plans.append(_plan(name, scheme, group))
+    return tuple(plans)
+
+
+def _plan(name: str, scheme: Scheme, layers: list[Conv]) -> SchemePlan:
+    parameters = tuple(_parameters(layers))
+    given = tuple(_keyword(p.name) for p in parameters)
+    if "bias" not in {p.name for p in parameters}:
+        given = (*given, Text("bias=False"))
+    return SchemePlan(
+        name=name,
+        template=scheme_class(scheme),
+        scheme=scheme,
+        parameters=parameters,
+        construct=Evaluate(Call("super().__init__", given)),
+        has_groups=any(layer.groups != 1 for layer in layers),
+    )
+
+
+_POSITIONAL = ("in_channels", "out_channels", "kernel_size")
+
+
+def _keyword(name: str) -> Text:
+    return Text(name if name in _POSITIONAL else f"{name}={name}")
+
+
+def _parameters(layers: list[Conv]) -> Iterable[Parameter]:
+    """Yield those parameters of nn.Conv2d that some layer gives."""
+    yield Parameter("in_channels", "int")
+    yield Parameter("out_channels", "int")
+    yield Parameter("kernel_size", _size_type(layer.kernel_size for layer in layers))
+    for name, default in (("stride", 1), ("padding", 0), ("dilation", 1)):
+        sizes: list[Size] = [getattr(layer, name) for layer in layers]
+        if any(size != (default, default) for size in sizes):
+            yield Parameter(name, _size_type(sizes), str(default))
+    if any(layer.groups != 1 for layer in layers):
+        yield Parameter("groups", "int", "1")
+    if any(layer.bias for layer in layers):
+        yield Parameter("bias", "bool", "False")
+
+
+def _size_type(sizes: Iterable[Size]) -> str:
+    square = all(height == width for height, width in sizes)
+    return "int" if square else "int | tuple[int, int]"
+
+
+# ---------------------------------------------------------------- their names in a plan
+
+
+def named(classes: Iterable[ClassPlan], schemes: Iterable[SchemePlan]) -> tuple[ClassPlan, ...]:
+    """Return the classes with each scheme's class called by its name."""
+    names = {scheme_key(plan.scheme): plan.name for plan in schemes}
+    return tuple(_renamed(plan, names) for plan in classes) if names else tuple(classes)
+
+
+def _renamed(value: Planned, names: Mapping[str, str]) -> Planned:
+    match value:
+        case tuple():
+            return tuple(_renamed(item, names) for item in value)  # pyright: ignore[reportUnknownVariableType, reportReturnType, reportUnknownArgumentType]
+        case Record():
+            fields = {name: _renamed(getattr(value, name), names) for name in _fields(value)}
+            if isinstance(value, Call):
+                fields["function"] = names.get(value.function, value.function)
+            return replace(value, **fields)
+        case _:
+            return value
+
+
+def _fields(value: Record) -> tuple[str, ...]:
+    return value.__struct_fields__
