@@ -1,8 +1,11 @@
 """Diagnostics: what the compiler says about a spec, as values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
+import msgspec
+
+from archdsl.limits import MAX_DIAGNOSTICS
 from archdsl.record import Record
 from archdsl.source import Span
 
@@ -39,12 +42,21 @@ class SpecError(Exception):
     """A spec has errors; `diagnostics` holds all of one phase in the order of the text."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(sorted(diagnostics, key=_place))
+        self.diagnostics = limited(sorted(diagnostics, key=_place))
         super().__init__("\n\n".join(render(d) for d in self.diagnostics))
 
     def _render_traceback_(self) -> list[str]:
         """Return what a notebook shows: the mistakes are in the spec, not along a traceback."""
         return [str(self)]
+
+
+def limited(diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return the first MAX_DIAGNOSTICS, the last of which says that there are more."""
+    if len(diagnostics) <= MAX_DIAGNOSTICS:
+        return tuple(diagnostics)
+    *shown, last = diagnostics[:MAX_DIAGNOSTICS]
+    note = Note(f"there is more: only the first {MAX_DIAGNOSTICS} are shown")
+    return (*shown, msgspec.structs.replace(last, notes=(*last.notes, note)))
 
 
 def _place(diagnostic: Diagnostic) -> tuple[str, int]:
@@ -57,6 +69,7 @@ class Diagnostics:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str, int], Diagnostic] = {}
+        self._by_severity = dict.fromkeys(Severity, 0)
 
     @property
     def found(self) -> tuple[Diagnostic, ...]:
@@ -65,7 +78,11 @@ class Diagnostics:
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic, once: a block that is built twice makes its mistake twice."""
-        self._found.setdefault((diagnostic.code, *_place(diagnostic)), diagnostic)
+        key = (diagnostic.code, *_place(diagnostic))
+        severity = diagnostic.severity
+        if key not in self._found and self._by_severity[severity] <= MAX_DIAGNOSTICS:
+            self._by_severity[severity] += 1
+            self._found[key] = diagnostic
 
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Keep several."""
@@ -75,7 +92,12 @@ class Diagnostics:
     @property
     def has_errors(self) -> bool:
         """Whether any of them stops the compilation."""
-        return any(d.severity is Severity.ERROR for d in self.found)
+        return self._by_severity[Severity.ERROR] > 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there are more errors than are shown: nobody needs another."""
+        return self._by_severity[Severity.ERROR] > MAX_DIAGNOSTICS
 
     def raise_if_errors(self) -> None:
         """Raise SpecError with all that was found if any of it is an error."""

@@ -8,6 +8,7 @@ from archdsl.analyses.counts import Counts, Row, count
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.network import Literal, Network
 from archdsl.ir.rebuild import replace
+from archdsl.limits import MAX_WORK
 from archdsl.record import Record
 from archdsl.report.literal import written
 from archdsl.semantics.declarations import check_declarations
@@ -77,6 +78,8 @@ class Compilation:
         import shlex
 
         target = self.network.file
+        if target.startswith("-"):
+            target = f"./{target}"  # no option
         if self.elaborated.networks > 1:
             target = f"{target}:{self.network.name}"
         words = ["archdsl", "compile", target]
@@ -152,6 +155,8 @@ def check_file(
     check_declarations(file, found)
     networks, expects = 0, 0
     for declaration in declarations:
+        if found.full or file.work.done > MAX_WORK:
+            break
         built, held = _check_network(file, declaration, found, progress)
         networks, expects = networks + built, expects + held
     found.raise_if_errors()
@@ -232,6 +237,8 @@ def _check_network(
     if all(p.default is not None for p in declaration.parameters):
         wanted.insert(0, None)  # the network at its defaults, with no expectation
     for expect in wanted:
+        if found.full or file.work.done > MAX_WORK:
+            break
         try:
             given = about(expect) if expect is not None else {}
             key = json.dumps(bind_network(declaration, given, Scope(file))[0])
@@ -240,6 +247,8 @@ def _check_network(
         except SpecError as error:
             found.extend(error.diagnostics)
     for key, (given, group) in cases.items():
+        if found.full or file.work.done > MAX_WORK:
+            break
         progress(f"{name} {key}")
         try:
             sizes = not found.has_errors  # else there is enough to do

@@ -98,7 +98,7 @@ def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, h
 
 def build_block(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, Flow | None]:
     """Return an instance of a block and what flows out of it; None after a mistake."""
-    elaboration.count_step(instance.call.span)
+    elaboration.count_step(instance.scope, instance.call.span)
     elaboration.depth += 1
     try:
         _check_depth(elaboration.depth, instance)
@@ -196,7 +196,9 @@ def _bind(instance: Instance, inner: Scope) -> Bound:
     for parameter in declaration.parameters:
         name = parameter.name
         if name.text in ("in_channels", "stride"):
-            fail("E315", f"`{name.text}` exists by itself and cannot be declared", name.span)
+            help_ = "drop it: every block has it, and `name(.., stride = 2)` gives it"
+            message = f"`{name.text}` exists by itself and cannot be declared"
+            fail("E315", message, name.span, help_ if name.text == "stride" else None)
         if name.text in placed:
             given = evaluate(placed[name.text], scope)
         elif parameter.default is not None:

@@ -7,9 +7,10 @@ from typing import NoReturn
 from archdsl.diagnostics import Note, SpecError
 from archdsl.ir.network import Let, Operator
 from archdsl.ir.numbers import Number, Symbol
+from archdsl.limits import MAX_DEPTH, MAX_WORK
 from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
-from archdsl.semantics.evaluate import evaluate, fail, integer_of, show, truth_of
+from archdsl.semantics.evaluate import evaluate, fail, integer_of, show, spend, truth_of
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.residuals import add_residual
@@ -32,6 +33,10 @@ class Bodies(Elaboration):
 
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
         """Elaborate items into a site; a mistake in one does not hide those of others."""
+        if self.bodies >= MAX_DEPTH and items:
+            self.stopped = True
+            fail("E410", f"bodies are nested deeper than {MAX_DEPTH}", items[0].span)
+        self.bodies += 1
         place = 0
         while place < len(items) and not self.stopped:
             start, place = place, place + 1
@@ -43,6 +48,8 @@ class Bodies(Elaboration):
             except SpecError as error:
                 self.report(error)
                 here.site.flow = None
+                self.stopped |= self.diagnostics.full or here.scope.file.work.done > MAX_WORK
+        self.bodies -= 1
 
     def _group(self, group: tuple[tree.Item, ...], here: Here) -> None:
         elements = [item for item in group if isinstance(item, tree.Element)]
@@ -52,6 +59,7 @@ class Bodies(Elaboration):
             self._item(group[0], here)
 
     def _item(self, item: tree.Item, here: Here) -> None:
+        spend(1, here.scope, item.span)
         match item:
             case tree.Let():
                 _let(item, here)

@@ -65,6 +65,7 @@ def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: He
     site = here.site
     flow = site.start
     assert flow is not None
+    elaboration.count_step(here.scope, item.span)
     if word == "identity":
         if item.body is not None or item.call.arguments:
             fail("E406", "`identity` has no arguments and no body", item.call.span)

@@ -4,6 +4,7 @@ A block that no network uses, or that stands under an `if` not taken, is looked 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
@@ -20,6 +21,14 @@ from archdsl.syntax.files import SpecFile
 
 def check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
     """Report blocks that take a word of the language, unknown calls and unknown arguments."""
+    if file.mistakes is None:  # once, not for each of its networks
+        found = Diagnostics()
+        _check_declarations(file, found)
+        file.mistakes = found.found
+    diagnostics.extend(file.mistakes)
+
+
+def _check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
     for name, (block, _) in file.blocks.items():
         if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTION_WORDS:
             diagnostics.add(_takes_word(name, block, file))
@@ -33,10 +42,10 @@ def warn_unused(file: SpecFile, diagnostics: Diagnostics) -> None:
     """Warn of parameters that nothing uses, unless a mistake elsewhere may be the reason."""
     if diagnostics.has_errors:
         return
-    for declaration in file.spec.declarations:
-        if isinstance(declaration, tree.Network | tree.Block):
-            for parameter in _unused(declaration):
-                diagnostics.add(_is_unused(parameter))
+    if file.doubts is None:
+        declared = (d for d in file.spec.declarations if isinstance(d, tree.Network | tree.Block))
+        file.doubts = tuple(_is_unused(p) for d in declared for p in _unused(d))
+    diagnostics.extend(file.doubts)
 
 
 def _takes_word(name: str, block: tree.Block, file: SpecFile) -> Diagnostic:
@@ -149,12 +158,12 @@ def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
     Judged by the text, so that an `if` not taken is no reason; `name =` names an argument.
     """
     text = re.sub(r"#.*", "", declaration.span.text)  # comments do not use it
+    said = Counter(re.findall(r"\b[A-Za-z_]\w*\b(?!\s*=(?!=))", text, re.ASCII))
     for parameter in declaration.parameters:
         name = parameter.name.text
         if name in IMPLIED:  # an error of its own
             continue
-        said = re.findall(rf"\b{name}\b(?!\s*=(?!=))", text)
-        if len(said) <= (parameter.default is None):
+        if said[name] <= (parameter.default is None):
             yield parameter
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.network import Literal, Network
 from archdsl.ir.numbers import Number, Symbol
+from archdsl.limits import STEP_WORK
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.bodies import IMPLIED, Bodies
 from archdsl.semantics.declarations import check_declarations, warn_unused
-from archdsl.semantics.evaluate import evaluate, fail
+from archdsl.semantics.evaluate import evaluate, fail, spend
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
@@ -21,6 +22,8 @@ from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
+
+_NETWORK_WORK = 5 * STEP_WORK  # of a network with nothing in it
 
 
 class Elaborated(Record):
@@ -88,6 +91,7 @@ def _elaborate(
 ) -> Elaborated:
     check_declarations(file, bodies.diagnostics)
     scope = Scope(file)
+    spend(_NETWORK_WORK, scope, declaration.name.span)
     given, defaults = bind_network(declaration, arguments, scope)
     context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
     site = Site(scope=scope, role=Role.NETWORK, flow=None, context=context)

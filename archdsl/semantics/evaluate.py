@@ -15,7 +15,7 @@ from archdsl.ir.numbers import (
     show_value,
 )
 from archdsl.ir.numbers import Value as Exact
-from archdsl.limits import MAX_DIFFERENT_BLOCKS, MAX_INTEGER
+from archdsl.limits import MAX_DIFFERENT_BLOCKS, MAX_INTEGER, MAX_WORK
 from archdsl.semantics.values import (
     BlockValue,
     DictValue,
@@ -43,8 +43,18 @@ def fail(
     raise SpecError([Diagnostic(code=code, message=message, span=span, help=help_, notes=notes)])
 
 
+def spend(amount: int, scope: Scope, span: Span) -> None:
+    """Count work; raise SpecError past the limit."""
+    work = scope.file.work
+    work.done += amount
+    if work.done > MAX_WORK:
+        message = f"building the networks of this spec takes more than {MAX_WORK:,} steps"
+        fail("E309", message, span, "loop less, or put networks into specs of their own")
+
+
 def evaluate(node: tree.Expression, scope: Scope) -> Value:
     """Return the value of an expression; raise SpecError."""
+    spend(1, scope, node.span)
     match node:
         case tree.NumberLiteral(value=value):
             return literal(value)
@@ -68,7 +78,7 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
             fail("E304", f"`.{name.text}` stands only in an `expect`", name.span)
         case tree.ListLiteral(items=items):
             found = ListValue(tuple(evaluate(item, scope) for item in items))
-            return _bounded(found, node.span)
+            return _bounded(found, scope, node.span)
         case tree.DictLiteral(items=items):
             return _table(items, scope, node.span)
         case _:
@@ -112,9 +122,11 @@ def check_integer(number: Number, span: Span, what: str, least: int = 0) -> Numb
 # ---------------------------------------------------------------- tables, names
 
 
-def _bounded(value: ListValue | DictValue, span: Span) -> ListValue | DictValue:
+def _bounded(value: ListValue | DictValue, scope: Scope, span: Span) -> ListValue | DictValue:
     """Return the value; raise SpecError where it holds too much: lists of lists grow fast."""
-    if items_in(value) > MAX_DIFFERENT_BLOCKS:
+    size = items_in(value)
+    spend(size, scope, span)
+    if size > MAX_DIFFERENT_BLOCKS:
         fail("E309", f"a list or table holds at most {MAX_DIFFERENT_BLOCKS:,} values", span)
     return value
 
@@ -132,7 +144,7 @@ def _table(
         seen.add(shown)
         pairs.append((key, evaluate(value_node, scope)))
     table = DictValue(tuple(pairs))
-    _bounded(table, span)
+    _bounded(table, scope, span)
     return table
 
 
@@ -189,6 +201,7 @@ def _equal(node: tree.Binary, scope: Scope) -> bool:
     if type(left) is not type(right):
         what = f"{type_name(left)} and {type_name(right)}"
         fail("E302", f"{what} are never equal", node.span)
+    spend(items_in(left), scope, node.span)
     return same(left, right)
 
 
@@ -229,6 +242,7 @@ def _index(node: tree.Index, scope: Scope) -> Value:
         case ListValue(items=items):
             found = items[_position(key, len(items), node.key.span)]
         case DictValue(items=pairs):
+            spend(len(pairs), scope, node.span)
             found = next((v for k, v in pairs if same(k, key)), None)
             if found is None:
                 _no_key(key, pairs, node.key.span)
@@ -248,8 +262,12 @@ def _position(key: Value, length: int, span: Span) -> int:
 
 
 def _no_key(key: Value, pairs: Sequence[tuple[Value, Value]], span: Span) -> NoReturn:
-    known = ", ".join(f"`{show(k)}`" for k, _ in pairs)
+    known = ", ".join(f"`{show(k)}`" for k, _ in pairs[:_SHOWN])
+    known += ", .." if len(pairs) > _SHOWN else ""
     fail("E307", f"the table has no entry for `{show(key)}`", span, f"there is {known}")
+
+
+_SHOWN = 20  # keys of a table, in a message
 
 
 def show(value: Value) -> str:
@@ -282,13 +300,20 @@ def _call(node: tree.Call, scope: Scope) -> Value:
         arguments = node.arguments or ()
         if named := [a for a in arguments if a.name is not None]:
             fail("E308", f"`{name}` takes no named arguments", named[0].value.span)
-        return _FUNCTIONS[name](node, [evaluate(a.value, scope) for a in arguments])
+        values = [evaluate(a.value, scope) for a in arguments]
+        spend(sum(map(items_in, values)), scope, node.span)
+        return _spent(_FUNCTIONS[name](node, values), scope, node.span)
     if is_layer_word(name):
         return LayerValue(node, scope)
     from archdsl.semantics.foreign import function_help
 
     help_ = function_help(name, [*_FUNCTIONS, *layer_words()])
     fail("E301", f"there is no function `{name}`", node.name.span, help_)
+
+
+def _spent(value: Value, scope: Scope, span: Span) -> Value:
+    spend(items_in(value), scope, span)
+    return value
 
 
 def _numbers(node: tree.Call, values: Sequence[Value], least: int, most: int) -> list[Number]:
@@ -310,7 +335,7 @@ def _range(node: tree.Call, values: Sequence[Value]) -> Value:
     if not all(isinstance(n, int) for n in numbers) or (len(numbers) > 2 and numbers[2] == 0):
         fail("E303", "`range` takes integers: `range(stop)`, `range(start, stop, step)`", node.span)
     found = range(*(int(n) for n in numbers))
-    if len(found) > MAX_DIFFERENT_BLOCKS:
+    if found[MAX_DIFFERENT_BLOCKS:]:  # `len` takes no numbers beyond 2^63
         fail("E309", f"a loop runs at most {MAX_DIFFERENT_BLOCKS:,} times", node.span)
     return ListValue(tuple(literal(n) for n in found))
 

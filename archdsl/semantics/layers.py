@@ -82,7 +82,7 @@ def _doubt_stride(elaboration: Elaboration, use: Use, layer: Layer) -> None:
     for stride, kernel in zip(layer.stride, layer.kernel_size, strict=True):
         if stride > max(kernel, 4):
             message = f"a stride of {stride} passes over most of the map"
-            help_ = f"a layer knows what it is given and takes only what it gives: `{use.word}(64)`"
+            help_ = f"what a layer is given is known: write only `{use.word}({stride})`"
             elaboration.warn("W302", message, use.span, help_ if isinstance(layer, Conv) else None)
             return
 

@@ -116,7 +116,7 @@ class _Run:
         items: list[Item] = []
         done = 0
         current: Flow | None = flow
-        while done < self.count:
+        while done < self.count and not self.elaboration.stopped:
             if done >= MAX_DIFFERENT_BLOCKS:
                 message = f"more than {MAX_DIFFERENT_BLOCKS:,} blocks differ"
                 fail("E309", message, self.repeat.span)
@@ -209,7 +209,9 @@ def _iterate(
 ) -> None:
     context = here.site.context
     for i, value in enumerate(values):
-        elaboration.count_step(item.span)
+        if elaboration.stopped:
+            break
+        elaboration.count_step(here.scope, item.span)
         here.site.context = replace(context, index=i + 1)
         inner = elaboration.inner_scope(here, here.site.flow)
         _define(item, inner, i, value)

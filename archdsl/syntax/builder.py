@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias, TypeVar
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
-from archdsl.limits import MAX_DIGITS, MAX_EXPONENT, MAX_EXPRESSION_DEPTH
+from archdsl.limits import MAX_DIGITS, MAX_EXPONENT, MAX_EXPRESSION_DEPTH, MAX_NESTING
 from archdsl.record import Record
 from archdsl.source import SourceFile, Span
 from archdsl.syntax import tree
@@ -112,9 +112,16 @@ class Builder:
 
     def condition(self, children: list[Child]) -> tree.Condition:
         otherwise = children[4] if len(children) > 3 else None
+        depth = 1 + self.depths.get(id(otherwise), 0)
+        if depth > MAX_NESTING:
+            message = f"more than {MAX_NESTING} `else if` follow one another"
+            span = self._span(children[:1])
+            raise SpecError([Diagnostic(code="E106", message=message, span=span)])
         if isinstance(otherwise, tree.Condition):
             otherwise = tree.Body((otherwise,), otherwise.span)
-        return tree.Condition(children[1], children[2], otherwise, self._span(children))
+        node = tree.Condition(children[1], children[2], otherwise, self._span(children))
+        self.depths[id(node)] = depth
+        return node
 
     def element(self, children: list[Child]) -> tree.Element:
         label = self._name(children[0]) if isinstance(children[0], Token) else None

@@ -11,15 +11,25 @@ from archdsl.syntax import tree
 from archdsl.syntax.parse import parse
 
 
+class Work:
+    """What was looked at so far to build the networks of a spec: limits.py says how much may be."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+
 class SpecFile:
     """A parsed file with its declarations by name, imported ones among them."""
 
-    def __init__(self, spec: tree.Spec) -> None:
+    def __init__(self, spec: tree.Spec, work: Work) -> None:
         self.spec = spec
+        self.work = work  # one for a spec and all that it imports
         self.name = spec.source.name
         self.networks: dict[str, tree.Network] = {}
         self.blocks: dict[str, tuple[tree.Block, SpecFile]] = {}
         self.recipes: dict[str, tuple[tree.Recipe, SpecFile]] = {}
+        self.mistakes: tuple[Diagnostic, ...] | None = None  # of the declarations, once found
+        self.doubts: tuple[Diagnostic, ...] | None = None
         self.places: dict[str, Span] = {}  # where each name of this file was declared or imported
 
     def declare(self) -> None:
@@ -76,6 +86,7 @@ class _Loader:
 
     def __init__(self, folder: str | None) -> None:
         self.folder = folder
+        self.work = Work()
         self.files: dict[str, SpecFile] = {}
         self.open: list[str] = []  # files whose imports are being read
 
@@ -94,7 +105,7 @@ class _Loader:
         return self.files[key]
 
     def link(self, source: SourceFile, path: str) -> SpecFile:
-        file = SpecFile(parse(source))
+        file = SpecFile(parse(source), self.work)
         file.declare()
         for declaration in file.spec.declarations:
             if isinstance(declaration, tree.Import):

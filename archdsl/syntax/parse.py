@@ -1,10 +1,10 @@
 """Text to tree."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.limits import MAX_NESTING
+from archdsl.limits import MAX_DIAGNOSTICS, MAX_NESTING, MAX_WORDS
 from archdsl.source import SourceFile, Span
 from archdsl.syntax import tree
 from archdsl.syntax.builder import Builder
@@ -19,10 +19,10 @@ _DECLARES = ("import", "network", "block", "train")
 def parse(source: SourceFile) -> tree.Spec:
     """Return the tree of a spec; raise SpecError with a mistake of each declaration."""
     _check_nesting(source)
-    tokens = tuple(words(source))
+    tokens = _all_words(source)
     mistakes: list[Diagnostic] = []
     declarations: tuple[tree.Declaration, ...] = ()
-    while tokens:
+    while tokens and len(mistakes) <= MAX_DIAGNOSTICS:
         try:
             spec: tree.Spec = run("spec", tokens, Builder(source))
             declarations, tokens = spec.declarations, ()
@@ -43,10 +43,20 @@ def _offset(diagnostic: Diagnostic) -> int:
     return diagnostic.span.start if diagnostic.span is not None else 0
 
 
+def _all_words(source: SourceFile) -> tuple[Token, ...]:
+    tokens = tuple(islice(words(source), MAX_WORDS + 1))
+    if len(tokens) > MAX_WORDS:
+        last = tokens[-1]
+        message = f"`{source.name}` has more than {MAX_WORDS:,} words"
+        span = Span(source, last.start, max(last.end, 1))
+        raise SpecError([Diagnostic(code="E201", message=message, span=span)])
+    return tokens
+
+
 def parse_expression(source: SourceFile) -> tree.Expression:
     """Return the tree of a single expression, as `--set NAME=VALUE` gives it."""
     _check_nesting(source)
-    tokens = tuple(words(source))
+    tokens = _all_words(source)
     try:
         expression: tree.Expression = run("expression", tokens, Builder(source))
     except UnexpectedWordError as error:
