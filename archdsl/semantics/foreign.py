@@ -171,7 +171,12 @@ def layer_help(name: str, call: tree.Call | None, known: Iterable[str]) -> str |
         return f"did you mean `{near}`?"
     if key in _LAYERS:
         return f"write `{_translated(name, call) or _LAYERS[key]}`"
-    return did_you_mean(name, known)
+    short = (k for k in sorted(known) if len(name) == len(k) <= 3 and _one_apart(name, k))
+    return did_you_mean(next(short, name), known)
+
+
+def _one_apart(left: str, right: str) -> bool:
+    return sum(a != b for a, b in zip(left, right, strict=True)) == 1
 
 
 def _translated(name: str, call: tree.Call | None) -> str | None:

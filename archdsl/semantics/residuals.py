@@ -112,7 +112,8 @@ def _shortcut(
     element = group.get("shortcut")
     if element is None:
         message = f"the block turns {start.map} into {after.map} and has no `shortcut`"
-        stride = "" if after.reduction == (1, 1) else ", stride = stride"
+        strided = after.reduction != (1, 1) or "stride" in here.site.scope.used
+        stride = ", stride = stride" if strided else ""
         width = show(after.channels.expr)
         help_ = f"add `shortcut {{ conv1x1({width}{stride}) }}`"
         fail("E401", message, group["residual"].call.span, help_)

@@ -155,7 +155,7 @@ def _convert(
                 return value
             help_ = f"write `{parameter.name} = true`"
             if isinstance(value, Number):
-                help_ = f"{help_}; a layer knows what it is given and takes only what it gives"
+                help_ = "what a layer is given is known: write only what it gives"
             fail("E302", f"{what} is true or false, not {type_name(value)}", node.span, help_)
         case Kind.PAIR:
             return _several(value, node.span, what, 2, 1)

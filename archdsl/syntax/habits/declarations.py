@@ -81,6 +81,10 @@ def top_word(place: Place) -> Advice | None:
     if word in ITEM_WORDS:
         help_ = f"`{word}` stands in the body of a network or a block"
         return Advice(message=f"`{word}` stands outside of any body", help=help_)
+    if match := re.match(r"from\s+([\w.]+)\s+import\s+([\w, ]+)", place.rest):
+        path = match[1].replace(".", "/")
+        help_ = f'write `import {match[2].strip()} from "{path}.arch"`'
+        return Advice(message=message, help=help_)
     if word in _TOP_WORDS:
         return Advice(message=message, help=_TOP_WORDS[word])
     if near := closest(word, DECLARATIONS):

@@ -60,7 +60,9 @@ def operators(place: Place) -> Advice | None:
         help_ = f"write a fraction: `{part:g}`"
         return Advice(message="`%` is the remainder of a division", help=help_, span=place.span(-1))
     if place.wants_value and before in TAKES_VALUE:
-        return Advice(message=f"a value is missing after `{before}`", span=place.span(-1))
+        help_ = f"write a number or a name behind the `{before}`"
+        message = f"a value is missing after `{before}`"
+        return Advice(message=message, help=help_, span=place.span(-1))
     return None
 
 

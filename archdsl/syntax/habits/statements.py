@@ -49,7 +49,7 @@ def repeat(place: Place) -> Advice | None:
         return None
     if before[-1:] and before[-1] in ("repeat", "loop", "times", "Repeat"):
         help_ = f"write `for i in range({place.word.text}) {{ .. }}`"
-        return Advice(message=f"`{before[-1]}` does not repeat", span=place.span(-1), help=help_)
+        return Advice(message=f"there is no `{before[-1]}`", span=place.span(-1), help=help_)
     match = re.match(r"(\d+)\s*(?:\*|x|X)\s*(\w.*)", place.rest)
     if match:
         message = "repeats stand behind the `=` of a stage"
@@ -79,7 +79,10 @@ def stage(place: Place) -> Advice | None:
     before = place.before or [w.text for w in place.words[max(place.i - 8, 0) : place.i]]
     if place.expected <= {"STAR", "DOT", "LSQB"} and place.kind(-1) == "NUMBER":
         if place.text(-2) == "*" and place.text(-3) in (")", "]"):
-            help_ = f"write `{place.text(-1)} * block(..)`"
+            number = place.words[place.i - 1]
+            line = place.source.text[: number.end].rpartition("\n")[2]
+            block = line.partition("=")[2].rpartition("*")[0].strip() or "block(..)"
+            help_ = f"write `{number.text} * {block}`"
             return Advice(
                 message="the number of blocks stands first", span=place.span(-1), help=help_
             )
@@ -96,7 +99,9 @@ def stage(place: Place) -> Advice | None:
 
 def require(place: Place) -> Advice | None:
     """A `require` without a message."""
-    if "COMMA" not in place.expected or "COMPARISON" not in place.expected or place.opened[1:]:
+    if "COMMA" not in place.expected or not place.begins_line:
+        return None
+    if not place.opened or place.opened[-1].text != "{":
         return None
     starts = [w for w in place.words[: place.i] if w.text in ("require", *ITEM_WORDS)]
     if not starts or starts[-1].text != "require":
