@@ -46,13 +46,13 @@ def test_params_prints_the_table_and_what_sharing_saves(spec, capsys):
     assert out == (
         "tiny(depth = 3, width = 4, classes = 10): [3, 8, 8] -> [10]\n"
         "\n"
-        "part   kind   output     blocks  parameters  shared away    MACs  deployed bits\n"
-        "-----  -----  ---------  ------  ----------  -----------  ------  -------------\n"
-        "stem   stem   [4, 8, 8]       0         116            0   6,912          3,712\n"
-        "conv2  stage  [4, 8, 8]       3         168          288  27,648          5,376\n"
-        "head   head   [10]            0          50            0      40          1,600\n"
-        "-----  -----  ---------  ------  ----------  -----------  ------  -------------\n"
-        "total                         3         334          288  34,600         10,688\n"
+        "part   kind   output     blocks  parameters  shared away    MACs\n"
+        "-----  -----  ---------  ------  ----------  -----------  ------\n"
+        "stem   stem   [4, 8, 8]       0         116            0   6,912\n"
+        "conv2  stage  [4, 8, 8]       3         168          288  27,648\n"
+        "head   head   [10]            0          50            0      40\n"
+        "-----  -----  ---------  ------  ----------  -----------  ------\n"
+        "total                         3         334          288  34,600\n"
         "\n"
         "334 parameters (622 without sharing, 46.3 % saved)\n"
         "4 convolutions with 2 weights\n"
@@ -139,7 +139,7 @@ def test_rows_may_be_blocks_or_layers(spec, capsys, by):
     ("format", "first"),
     [
         ("markdown", "| part  | kind  |"),
-        ("latex", r"\begin{tabular}{lllrrrrr}"),
+        ("latex", r"\begin{tabular}{lllrrrr}"),
         ("csv", "part,kind,output,blocks,parameters,learned,frozen,shared away,MACs,"),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
 
 from archdsl.analyses.macs import macs
-from archdsl.analyses.tensors import bits, kept
+from archdsl.analyses.tensors import kept
 from archdsl.analyses.walk import Place, members, root, walk
 from archdsl.ir.layers import Conv, ConvTranspose, tensors
 from archdsl.ir.network import Block, Combine, LayerNode, Network, Part, Residual, Shared, Stage
@@ -31,6 +31,11 @@ class Sums(Record, kw_only=True):
     def total(self) -> int:
         """Elements of all parameters."""
         return self.learned + self.frozen
+
+    @property
+    def trained_bits(self) -> int:
+        """Bits of all parameters in training: float32."""
+        return 32 * self.total
 
     @property
     def shared_away(self) -> int:
@@ -177,7 +182,7 @@ def _own(place: Place) -> Sums:
         conv_layers=place.copies * (is_conv and isinstance(node, LayerNode)),
         conv_tensors=place.copies * (is_conv and has_weight),
         macs=place.copies * macs(node) if isinstance(node, LayerNode) else 0,
-        deployed_bits=place.copies * sum(t.numel * bits(t) for t in parameters),
+        deployed_bits=place.copies * sum(t.numel * t.bits for t in parameters),
     )
 
 

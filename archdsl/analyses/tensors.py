@@ -40,11 +40,6 @@ def kept(place: Place) -> tuple[Tensor, ...]:
             return ()
 
 
-def bits(tensor: Tensor) -> int:
-    """Return the bits of one element in the deployed form."""
-    return 64 if tensor.name == "num_batches_tracked" else 32  # int64 and float32, as PyTorch has
-
-
 def _entry(place: Place, tensor: Tensor) -> Entry:
     node = place.node
     assert isinstance(node, Shared | LayerNode), "only layers and shared weights keep tensors"
@@ -54,5 +49,5 @@ def _entry(place: Place, tensor: Tensor) -> Entry:
         kind="parameter" if tensor.is_parameter else "buffer",
         learned=tensor.is_parameter and not node.frozen,
         uses=node.uses if isinstance(node, Shared) else 1,
-        bits=bits(tensor),
+        bits=tensor.bits,
     )

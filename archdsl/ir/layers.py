@@ -7,7 +7,7 @@ it uses and whether it learns are facts of the network around it.
 from enum import StrEnum
 from typing import TypeAlias
 
-from archdsl.ir.schemes import Dirac, Per, Scheme
+from archdsl.ir.schemes import Binary, Dirac, Per, Scheme
 from archdsl.record import Record
 
 Size: TypeAlias = tuple[int, int]  # (height, width)
@@ -287,6 +287,7 @@ class Tensor(Record):
     name: str
     shape: tuple[int, ...]
     is_parameter: bool = True
+    bits: int = 32  # of an element in the deployed form
 
     @property
     def numel(self) -> int:
@@ -301,7 +302,8 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
     """Return what the layer keeps in `state_dict`, in PyTorch's order."""
     match layer:
         case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
-            weight = _weight((c_out, c_in // groups, *kernel), layer.bias, c_out)
+            bits = 1 if isinstance(layer.scheme, Binary) else 32
+            weight = _weight((c_out, c_in // groups, *kernel), layer.bias, c_out, bits)
             return (*weight, *_scalars(layer.scheme, c_out))
         case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
             return _weight((c_in, c_out // groups, *kernel), layer.bias, c_out)
@@ -336,8 +338,8 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             return ()
 
 
-def _weight(shape: tuple[int, ...], bias: bool, out: int) -> tuple[Tensor, ...]:
-    weight = Tensor("weight", shape)
+def _weight(shape: tuple[int, ...], bias: bool, out: int, bits: int = 32) -> tuple[Tensor, ...]:
+    weight = Tensor("weight", shape, bits=bits)
     return (weight, Tensor("bias", (out,))) if bias else (weight,)
 
 
@@ -356,5 +358,5 @@ def _moments(n: int) -> tuple[Tensor, ...]:
     return (
         Tensor("running_mean", (n,), is_parameter=False),
         Tensor("running_var", (n,), is_parameter=False),
-        Tensor("num_batches_tracked", (), is_parameter=False),
+        Tensor("num_batches_tracked", (), is_parameter=False, bits=64),  # int64
     )

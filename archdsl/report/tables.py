@@ -32,6 +32,7 @@ _NUMBERS: tuple[_Field, ...] = (
     ("frozen", lambda row: row.sums.frozen),
     ("shared away", lambda row: row.sums.shared_away),
     ("MACs", lambda row: row.sums.macs),
+    ("trained bits", lambda row: row.sums.trained_bits),
     ("deployed bits", lambda row: row.sums.deployed_bits),
 )
 
@@ -89,6 +90,8 @@ def _says_something(field: _Field, rows: tuple[Row, ...], sums: Sums) -> bool:
     name, number = field
     if name == "learned":
         return sums.frozen > 0
+    if name in ("trained bits", "deployed bits"):
+        return sums.trained_bits != sums.deployed_bits
     return name == "parameters" or any(number(row) for row in rows)
 
 

@@ -60,13 +60,13 @@ def test_the_json_object_has_a_line_for_each_key_and_each_part(shared_in_stage):
 def test_the_table_adds_up_to_its_last_line(shared_in_stage):
     table = counts_table(count(shared_in_stage).parts, "part")
     assert show(table, Format.TEXT) == (
-        "part     kind    output     blocks  parameters  shared away    MACs  deployed bits\n"
-        "-------  ------  ---------  ------  ----------  -----------  ------  -------------\n"
-        "stem     stem    [4, 8, 8]       0         116            0   6,912          3,712\n"
-        "conv2    stage   [4, 8, 8]       3         216          288  30,720          6,912\n"
-        "linear1  linear  [10]            0       2,570            0   2,560         82,240\n"
-        "-------  ------  ---------  ------  ----------  -----------  ------  -------------\n"
-        "total                            3       2,902          288  40,192         92,864\n"
+        "part     kind    output     blocks  parameters  shared away    MACs\n"
+        "-------  ------  ---------  ------  ----------  -----------  ------\n"
+        "stem     stem    [4, 8, 8]       0         116            0   6,912\n"
+        "conv2    stage   [4, 8, 8]       3         216          288  30,720\n"
+        "linear1  linear  [10]            0       2,570            0   2,560\n"
+        "-------  ------  ---------  ------  ----------  -----------  ------\n"
+        "total                            3       2,902          288  40,192\n"
     )
 
 
@@ -82,6 +82,7 @@ def test_a_complete_table_keeps_the_columns_that_say_nothing(shared_in_stage):
         "frozen",
         "shared away",
         "MACs",
+        "trained bits",
         "deployed bits",
     ]
 
