@@ -1,0 +1,102 @@
+"""docs/command-line.md and docs/machine-readable.md say what the command line does."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from archdsl.cli import main
+from archdsl.cli.arguments import parser
+
+ROOT = Path(__file__).parents[1]
+COMMAND_LINE = (ROOT / "docs/command-line.md").read_text("utf-8")
+MACHINES = (ROOT / "docs/machine-readable.md").read_text("utf-8")
+WARNED = """\
+network a {
+    input(1, 2, 2)
+    stage s = 2 * unit(1) with share(conv3x3, from = 2)
+}
+block unit(width) { conv3x3(width) }
+"""
+
+
+def commands(document):
+    """Return the words of each archdsl command of a document, without what the shell takes."""
+    blocks = re.findall(r"^```(?:sh|yaml)\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"(?:^|- run: |\$\()(archdsl [^|\n)]*)", "\n".join(blocks), re.MULTILINE)
+    return [shlex.split(re.split(r"[<>]", line)[0], comments=True)[1:] for line in found]
+
+
+@pytest.mark.parametrize("words", commands(COMMAND_LINE) + commands(MACHINES), ids=" ".join)
+def test_each_command_of_the_pages_is_one(words):
+    assert parser().parse_args(words)
+
+
+def test_each_command_is_on_the_page_and_in_its_own_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    names = re.findall(r"^    (\w+)(?:  |$)", capsys.readouterr().out, re.MULTILINE)
+    assert sorted(names) == sorted({words[0] for words in commands(COMMAND_LINE)})
+    for name in names:
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        shown = re.findall(
+            r"^  (?:eval \"\$\()?(archdsl .*)", capsys.readouterr().out, re.MULTILINE
+        )
+        assert shown
+        for line in shown:
+            words = shlex.split(re.split(r"[>|)]|   ", line)[0])
+            assert parser().parse_args(words[1:])
+
+
+# ---------------------------------------------------------------- keys
+
+
+def documented(heading):
+    """Return the keys in the first column of the table below a heading."""
+    section = MACHINES.split(f"\n## {heading}")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    return {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+
+
+@pytest.fixture
+def document(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("a.arch").write_text(WARNED)
+
+    def run(*arguments):
+        assert main([*arguments, "--format", "json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_the_keys_of_a_network_are_on_the_page(document):
+    keys = set()
+    for arguments in (
+        ["params", "a.arch", "--tensors", "--by", "block"],
+        ["params", "a.arch", "--by", "layer"],
+        ["compile", "a.arch"],
+        ["compile", "a.arch", "--check"],
+    ):
+        keys |= set(document(*arguments))
+    assert keys == documented("A network")
+
+
+def test_the_keys_of_check_and_of_diagnostics_are_on_the_page(document):
+    (spec,) = document("check", "a.arch")["specs"]
+    assert set(spec) == documented("Specs")
+    (diagnostic,) = spec["diagnostics"]
+    assert set(diagnostic) == documented("Diagnostics")
+    for note in diagnostic["notes"]:
+        assert set(note) < set(diagnostic)
+
+
+def test_the_columns_of_csv_are_on_the_page(document, capsys):
+    section = MACHINES.split("\n## CSV")[1]
+    for more in ([], ["--tensors"]):
+        main(["params", "a.arch", "--format", "csv", *more])
+        titles = capsys.readouterr().out.splitlines()[0].split(",")
+        assert all(f"`{title}`" in section.replace("\n", " ") for title in titles)
