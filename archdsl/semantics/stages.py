@@ -31,6 +31,7 @@ def add_stage(elaboration: Elaboration, item: tree.Stage, here: Here) -> None:
     if flow is None:
         if isinstance(item.content, tree.Repeat):
             _block_value(elaboration, item.content, here.scope)
+            _repeats(item.content, here.scope)
         return
     context = elaboration.inside(said, site.context, grows=True)
     context = replace(context, level=context.level + 1)
@@ -84,7 +85,9 @@ def _members(
     stride.scope = inside.scope
     elaboration.items(body.items, Here(inside, inside.scope))
     if inside.flow is not None and not stride.taken:
-        fail("E510", f"nothing in the stage uses the stride {stride.number}", stride.span)
+        message = f"nothing in the stage uses the stride {stride.number}"
+        help_ = "write `stride = stride` in a layer of it, or in a block that it begins with"
+        fail("E510", message, stride.span, help_)
     return tuple(Item(node) for node in inside.nodes)
 
 
@@ -117,9 +120,6 @@ class _Run:
         done = 0
         current: Flow | None = flow
         while done < self.count and not self.elaboration.stopped:
-            if done >= MAX_DIFFERENT_BLOCKS:
-                message = f"more than {MAX_DIFFERENT_BLOCKS:,} blocks differ"
-                fail("E309", message, self.repeat.span)
             block, current = self._block(value, current, done)
             if block is None or current is None:
                 return (), None

@@ -1,12 +1,13 @@
 """Reads a spec and what it imports: `.arch` files in or below its folder, and nothing else."""
 
 import os
+from itertools import islice
 from typing import BinaryIO
 
-from archdsl.diagnostics import Diagnostic, Note, SpecError
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.limits import MAX_FILE_BYTES, MAX_IMPORTS
 from archdsl.source import SourceFile, Span
-from archdsl.suggest import did_you_mean
+from archdsl.suggest import closest, did_you_mean
 from archdsl.syntax import tree
 from archdsl.syntax.parse import parse
 
@@ -88,52 +89,94 @@ class _Loader:
         self.folder = folder
         self.work = Work()
         self.files: dict[str, SpecFile] = {}
-        self.open: list[str] = []  # files whose imports are being read
+        self.failed: set[str] = set()  # files whose mistakes are reported
+        self.open: list[tuple[str, str, Span | None]] = []  # files whose imports are being read
 
     def load(self, path: str, shown: str, span: Span | None) -> SpecFile:
         key = os.path.normpath(path)
-        if key in self.open:
-            message = f"`{shown}` imports itself, by way of {len(self.open)} file(s)"
-            raise SpecError([Diagnostic(code="E206", message=message, span=span)])
+        if key in self.failed:
+            raise SpecError(())
+        if any(key == each for each, _, _ in self.open):
+            raise SpecError([self._circle(key, shown, span)])
         if key not in self.files:
-            if len(self.files) >= MAX_IMPORTS:
+            if len(self.files) + len(self.failed) >= MAX_IMPORTS:
                 message = f"a spec imports at most {MAX_IMPORTS} files"
                 raise SpecError([Diagnostic(code="E207", message=message, span=span)])
-            self.open.append(key)
-            self.files[key] = self.link(SourceFile(shown, read_text(path, shown, span)), path)
-            self.open.pop()
+            self.open.append((key, shown, span))
+            try:
+                self.files[key] = self.link(SourceFile(shown, read_text(path, shown, span)), path)
+            except SpecError:
+                self.failed.add(key)
+                raise
+            finally:
+                self.open.pop()
         return self.files[key]
+
+    def _circle(self, key: str, shown: str, span: Span | None) -> Diagnostic:
+        """Return the error of a file that is imported while its own imports are read."""
+        start = [each for each, _, _ in self.open].index(key)
+        way = self.open[start:]
+        names = " -> ".join(f"`{name}`" for name in (*(name for _, name, _ in way), shown))
+        notes = tuple(Note("by way of this import", s) for _, _, s in way[1:4] if s is not None)
+        help_ = "put what both need into a file of its own"
+        message = (
+            f"`{shown}` imports itself: {names}" if len(way) < 8 else f"`{shown}` imports itself"
+        )
+        return Diagnostic(code="E206", message=message, span=span, notes=notes, help=help_)
 
     def link(self, source: SourceFile, path: str) -> SpecFile:
         file = SpecFile(parse(source), self.work)
         file.declare()
+        mistakes, is_broken = Diagnostics(), False
         for declaration in file.spec.declarations:
             if isinstance(declaration, tree.Import):
-                other = self._import(declaration, path)
-                for name in declaration.names:
-                    file.bring(name, other)
+                try:
+                    other = self._import(declaration, path)
+                    for name in declaration.names:
+                        file.bring(name, other)
+                except SpecError as error:
+                    mistakes.extend(error.diagnostics)
+                    is_broken = True
+        if is_broken:
+            raise SpecError(mistakes.found)
         return file
 
     def _import(self, declaration: tree.Import, importer: str) -> SpecFile:
         relative, span = declaration.path.value, declaration.path.span
         parts = relative.split("/")
-        problem = None
+        problem = help_ = None
         if self.folder is None:
             problem = "a spec that is not in a file imports nothing"
         elif not relative.endswith(".arch"):
             problem = f"an import is a `.arch` file, not `{relative}`"
+            help_ = f'write `"{os.path.splitext(relative)[0]}.arch"`'
         elif (
             relative.startswith(("/", "~")) or "\\" in relative or ".." in parts or "\0" in relative
         ):
             problem = (
                 "an import is a relative path in or below the folder of the spec, without `..`"
             )
+            help_ = f'put the file beside the spec: `"{_last_part(relative)}"`'
         elif _passes_link(os.path.dirname(importer), parts):
             problem = f"`{relative}` leads through a link"
         if problem is not None:
-            raise SpecError([Diagnostic(code="E205", message=problem, span=span)])
+            raise SpecError([Diagnostic(code="E205", message=problem, span=span, help=help_)])
         path = os.path.normpath(os.path.join(os.path.dirname(importer), relative))
         return self.load(path, path, span)
+
+
+def _last_part(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or "blocks.arch"
+
+
+def _beside(path: str) -> tuple[str, ...]:
+    """Return the specs in a file's folder."""
+    try:
+        with os.scandir(os.path.dirname(path) or ".") as found:
+            names = (entry.name for entry in islice(found, 1000))
+            return tuple(name for name in names if name.endswith(".arch"))
+    except OSError:
+        return ()
 
 
 def _passes_link(folder: str, parts: list[str]) -> bool:
@@ -154,7 +197,9 @@ def read_text(path: str, shown: str, span: Span | None) -> str:
         problem = f"`{shown}` {what}"
     except (OSError, ValueError) as error:
         problem = f"`{shown}` cannot be read: {getattr(error, 'strerror', None) or error}"
-    raise SpecError([Diagnostic(code="E201", message=problem, span=span)])
+    near = closest(os.path.basename(path), _beside(path))
+    help_ = f"did you mean `{near}`?" if near else None
+    raise SpecError([Diagnostic(code="E201", message=problem, span=span, help=help_)])
 
 
 def text_of(stream: BinaryIO, shown: str, span: Span | None = None) -> str:
