@@ -3,59 +3,76 @@
 import argparse
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from archdsl import __version__
 from archdsl.cli import commands
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser; `run` of what it returns is the command."""
+def parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser; `run` of what it returns is the command.
+
+    Where `words` name commands, the others are known without their arguments, which saves time.
+    """
     top = argparse.ArgumentParser(
         prog="archdsl",
         description="Compile convolutional network architectures to tables and PyTorch code.",
         formatter_class=_HelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"archdsl {__version__}")
-    add = top.add_subparsers(required=True, metavar="COMMAND").add_parser
+    # with `prog` argparse need not write the usage line of `top` for it
+    add = top.add_subparsers(required=True, metavar="COMMAND", prog="archdsl").add_parser
+    wanted = {name for name, *_ in _COMMANDS}.intersection(words)
+    for name, summary, examples, fill in _COMMANDS:
+        if not wanted or name in wanted:
+            fill(_command(add, name, summary, examples))
+        else:
+            add(name, help=summary, add_help=False)
+    return top
 
-    compile_ = _command(add, "compile", "write model.py and train.py", _COMPILE_EXAMPLES)
-    _add_spec(compile_)
-    compile_.add_argument("--out", metavar="DIR", default="generated", help="default: generated")
-    compile_.add_argument(
+
+def _compile(parser: argparse.ArgumentParser) -> None:
+    _add_spec(parser)
+    parser.add_argument("--out", metavar="DIR", default="generated", help="default: generated")
+    parser.add_argument(
         "--name", type=_name, help="folder in DIR; default: the network and what is set"
     )
-    compile_.add_argument("--check", action="store_true", help="write nothing, show what differs")
-    _add_format(compile_, "text", "json")
-    compile_.set_defaults(run=commands.compile_)
+    parser.add_argument("--check", action="store_true", help="write nothing, show what differs")
+    _add_format(parser, "text", "json")
+    parser.set_defaults(run=commands.compile_)
 
-    params = _command(add, "params", "print parameters and MACs", _PARAMS_EXAMPLES)
-    _add_spec(params)
-    params.add_argument("--by", choices=("part", "block", "layer"), default="part")
-    params.add_argument("--tensors", action="store_true", help="list the entries of state_dict")
-    _add_format(params, "text", "json", "markdown", "latex", "csv")
-    params.set_defaults(run=commands.params)
 
-    check = _command(add, "check", "build every network that an expect is about", _CHECK_EXAMPLES)
-    check.add_argument("specs", nargs="+", metavar="SPEC", help=_SPEC_HELP)
-    _add_format(check, "text", "json", "github", "sarif")
-    check.set_defaults(run=commands.check)
+def _params(parser: argparse.ArgumentParser) -> None:
+    _add_spec(parser)
+    parser.add_argument("--by", choices=("part", "block", "layer"), default="part")
+    parser.add_argument("--tensors", action="store_true", help="list the entries of state_dict")
+    _add_format(parser, "text", "json", "markdown", "latex", "csv")
+    parser.set_defaults(run=commands.params)
 
-    fmt = _command(add, "fmt", "bring specs into canonical form", _FMT_EXAMPLES)
-    fmt.add_argument(
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("specs", nargs="+", metavar="SPEC", help=_SPEC_HELP)
+    _add_format(parser, "text", "json", "github", "sarif")
+    parser.set_defaults(run=commands.check)
+
+
+def _fmt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "specs", nargs="+", metavar="SPEC", help="path of a spec; - is stdin to stdout"
     )
-    fmt.add_argument("--check", action="store_true", help="write nothing, show what differs")
-    fmt.set_defaults(run=commands.fmt)
+    parser.add_argument("--check", action="store_true", help="write nothing, show what differs")
+    parser.set_defaults(run=commands.fmt)
 
-    explain = _command(add, "explain", "say what a diagnostic means", _EXPLAIN_EXAMPLES)
-    explain.add_argument(
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "code", metavar="CODE", nargs="?", help="as in error[E201]; without it, all are listed"
     )
-    explain.set_defaults(run=commands.explain)
+    parser.set_defaults(run=commands.explain)
 
-    completion = _command(add, "completion", "print the completion of a shell", _SHELL_EXAMPLES)
-    either = completion.add_mutually_exclusive_group(required=True)
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    either = parser.add_mutually_exclusive_group(required=True)
     either.add_argument(
         "shell",
         nargs="?",
@@ -64,8 +81,7 @@ def parser() -> argparse.ArgumentParser:
         help="bash, zsh or fish",
     )
     either.add_argument("--arguments", metavar="SPEC", help="list what --set can set")
-    completion.set_defaults(run=commands.completion)
-    return top
+    parser.set_defaults(run=commands.completion)
 
 
 _SPEC_HELP = "path of a spec, or PATH:NETWORK where it has several networks"
@@ -96,6 +112,16 @@ examples:
   eval "$(archdsl completion bash)"     in ~/.bashrc
   eval "$(archdsl completion zsh)"      in ~/.zshrc, behind compinit
   archdsl completion fish | source      in ~/.config/fish/config.fish"""
+
+
+_COMMANDS = (  # name, summary, examples, what adds the arguments
+    ("compile", "write model.py and train.py", _COMPILE_EXAMPLES, _compile),
+    ("params", "print parameters and MACs", _PARAMS_EXAMPLES, _params),
+    ("check", "build every network that an expect is about", _CHECK_EXAMPLES, _check),
+    ("fmt", "bring specs into canonical form", _FMT_EXAMPLES, _fmt),
+    ("explain", "say what a diagnostic means", _EXPLAIN_EXAMPLES, _explain),
+    ("completion", "print the completion of a shell", _SHELL_EXAMPLES, _completion),
+)
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):

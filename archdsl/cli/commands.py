@@ -6,13 +6,14 @@ Imports stand inside the functions, so that each command loads only what it need
 import argparse
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl.cli.terminal import fail, print_diagnostics
 from archdsl.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archdsl.pipeline import Compilation
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -24,6 +25,8 @@ class UsageError(Exception):
 
 def compile_(arguments: argparse.Namespace) -> int:
     """Write the files of a network and print its table."""
+    from pathlib import Path
+
     from archdsl.emit.write import check_files, write_files
 
     compilation = _compilation(arguments)
@@ -131,7 +134,7 @@ def _compilation(arguments: argparse.Namespace) -> "Compilation":
 
 
 def _compiled_members(
-    compilation: "Compilation", name: str, folder: Path, files: dict[Path, str]
+    compilation: "Compilation", name: str, folder: "Path", files: "dict[Path, str]"
 ) -> dict[str, object]:
     paths = {
         kind: path.as_posix() if (path := folder / f"{kind}.py") in files else None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from archdsl.cli.arguments import parser
 from archdsl.cli.commands import FAILED, USAGE, UsageError, report_failure
-from archdsl.cli.terminal import abandon_stdout, fail
+from archdsl.cli.terminal import abandon_broken_streams, fail, prepare_streams
 from archdsl.diagnostics import SpecError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -21,20 +21,23 @@ FEW_COLLECTIONS = 100_000  # objects between two: records are trees, a collectio
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status; argparse exits by itself on wrong usage."""
     gc.set_threshold(FEW_COLLECTIONS)
+    if not prepare_streams():
+        return fail("stdout is closed", FAILED)
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
         status = _run(arguments)
         sys.stdout.flush()
     except UsageError as error:
         return fail(str(error), USAGE)
     except BrokenPipeError:
-        abandon_stdout()
+        abandon_broken_streams()
         return FAILED
     except OSError as error:
-        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return fail(named, FAILED)
+        abandon_broken_streams()
+        named = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return fail(named or str(error), FAILED)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return fail("interrupted", INTERRUPTED)
     return status
 
 
