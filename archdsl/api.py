@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from os import PathLike, fspath
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from zlib import crc32
 
 from archdsl.analyses.tensors import Entry, entries
@@ -47,6 +47,11 @@ class CompiledNetwork:
         counts = self.compilation.counts
         table = show(counts_table(counts.parts, "part"), Format.TEXT)
         return "\n".join((heading(self.compilation.network), table, summary(counts.sums)))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print the table where IPython has a terminal and no page."""
+        assert not cycle
+        printer.text(str(self))
 
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it; `$` is no mathematics there."""
