@@ -115,14 +115,21 @@ def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
             case "stochastic_depth":
                 drop = _rate(call, scope)
             case _:
-                help_ = did_you_mean(word, _WORDS)
-                fail("E501", f"there is no annotation `{word}`", call.name.span, help_)
+                check_words((call,))
     for one, other in _CONTRADICTIONS:
         if one in seen and other in seen:
             note = Note(f"`{one}` is said here", seen[one])
             message = f"`{one}` and `{other}` contradict each other"
             fail("E504", message, seen[other], notes=(note,))
     return Said(bn=bn, scheme=scheme, frozen=frozen, shares=tuple(shares), drop=drop)
+
+
+def check_words(annotations: Sequence[tree.Call]) -> None:
+    """Raise SpecError for an annotation that does not exist; its arguments may be unknown yet."""
+    for call in annotations:
+        if call.name.text not in _WORDS:
+            help_ = did_you_mean(call.name.text, _WORDS)
+            fail("E501", f"there is no annotation `{call.name.text}`", call.name.span, help_)
 
 
 def _bare(call: tree.Call) -> None:

@@ -175,21 +175,22 @@ def _check_groups(groups: int, channels: tuple[Number, Number], span: Span) -> N
     inputs, outputs = (int(c.value) for c in channels)
     if inputs % groups == 0 and outputs % groups == 0:
         return
-    common = gcd(inputs, outputs)
-    fitting = [g for g in range(1, min(common, 4096) + 1) if common % g == 0]
-    nearest = sorted(sorted(fitting, key=lambda g: abs(g - groups))[:5])
-    fail(
-        "E321",
-        f"{groups} groups do not divide the channels: {channels[0]} in, {channels[1]} out",
-        span,
-        f"groups that do: {', '.join(map(str, nearest))}",
-    )
+    message = f"{groups} groups do not divide the channels: {channels[0]} in, {channels[1]} out"
+    fail("E321", message, span, f"groups that do: {_divisors(gcd(inputs, outputs), groups)}")
+
+
+def _divisors(number: int, near: int) -> str:
+    """Return the divisors of a number next to another one, as a list."""
+    fitting = [d for d in range(1, min(number, 4096) + 1) if number % d == 0]
+    nearest = sorted(sorted(fitting, key=lambda d: abs(d - near))[:5])
+    return ", ".join(map(str, nearest))
 
 
 def _divides(parts: Number, flow: Flow, span: Span, what: str) -> None:
     channels = int(flow.channels.value)
     if channels % int(parts.value):
-        fail("E321", f"{what} {parts} does not divide {flow.channels} channels", span)
+        help_ = f"what divides them: {_divisors(channels, int(parts.value))}"
+        fail("E321", f"{what} {parts} does not divide {flow.channels} channels", span, help_)
 
 
 # ---------------------------------------------------------------- convolutions, linear
@@ -200,7 +201,7 @@ def _conv(use: Use, flow: Flow, facts: Facts) -> Built:
     kernel, stride, dilation = _kernel(use), a.numbers("stride"), a.numbers("dilation")
     out, groups = a.number("out_channels"), a.number("groups")
     padding = _padding(use, kernel, dilation)
-    _check_groups(a.integer("groups"), (flow.channels, out), use.span)
+    _check_groups(a.integer("groups"), (flow.channels, out), a.place("groups"))
     layer = Conv(
         in_channels=int(flow.channels.value),
         out_channels=a.integer("out_channels"),
@@ -233,7 +234,7 @@ def _conv_transpose(use: Use, flow: Flow, facts: Facts) -> Built:
     kernel, stride, dilation = _kernel(use), a.numbers("stride"), a.numbers("dilation")
     out, extra = a.number("out_channels"), a.numbers("output_padding")
     padding = _padding(use, kernel, dilation)
-    _check_groups(a.integer("groups"), (flow.channels, out), use.span)
+    _check_groups(a.integer("groups"), (flow.channels, out), a.place("groups"))
     layer = ConvTranspose(
         in_channels=int(flow.channels.value),
         out_channels=a.integer("out_channels"),
@@ -301,7 +302,7 @@ def _layernorm(use: Use, flow: Flow, _: Facts) -> Built:
 
 def _groupnorm(use: Use, flow: Flow, _: Facts) -> Built:
     groups = use.arguments.number("groups")
-    _divides(groups, flow, use.span, "groups")
+    _divides(groups, flow, use.arguments.place("groups"), "groups")
     layer = GroupNorm(
         num_groups=use.arguments.integer("groups"),
         num_features=int(flow.channels.value),
@@ -429,13 +430,13 @@ def _pad_channels(use: Use, flow: Flow, _: Facts) -> Built:
 
 def _channel_shuffle(use: Use, flow: Flow, _: Facts) -> Built:
     groups = use.arguments.number("groups")
-    _divides(groups, flow, use.span, "groups")
+    _divides(groups, flow, use.arguments.place("groups"), "groups")
     return Built(ChannelShuffle(groups=int(groups.value)), (_write("groups", groups),))
 
 
 def _channel_split(use: Use, flow: Flow, _: Facts) -> Built:
     parts, part = use.arguments.number("parts"), use.arguments.number("part")
-    _divides(parts, flow, use.span, "parts")
+    _divides(parts, flow, use.arguments.place("parts"), "parts")
     if part.value >= parts.value:
         fail("E303", f"`part` counts from 0 to {int(parts.value) - 1}, not {part}", use.span)
     layer = ChannelSplit(parts=int(parts.value), part=int(part.value))
@@ -452,7 +453,7 @@ def _upsample(use: Use, _: Flow, __: Facts) -> Built:
 def _pixel_shuffle(use: Use, flow: Flow, _: Facts) -> Built:
     factor = use.arguments.number("factor")
     square = combine("*", factor, factor)
-    _divides(square, flow, use.span, "the square of the factor,")
+    _divides(square, flow, use.arguments.place("factor"), "the square of the factor,")
     channels = combine("/", flow.channels, square)
     layer = PixelShuffle(factor=int(factor.value))
     return Built(layer, (_write("factor", factor),), channels)

@@ -5,9 +5,11 @@ A block that no network uses, or that stands under an `if` not taken, is looked 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
+from archdsl.semantics.annotations import check_words
 from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
 from archdsl.semantics.calls import without_stride
 from archdsl.semantics.catalogue import layer_parameters
@@ -79,13 +81,10 @@ def _check_calls(
             case _:
                 pass
     for item in items:
+        _keep(diagnostics, partial(check_words, _annotations(item)))
         call = _call(item)
         if call is not None and call.name.text not in names and call.name.text not in CONSTRUCTS:
-            try:
-                _check_call(call, names, file, members)
-            except SpecError as error:
-                for diagnostic in error.diagnostics:
-                    diagnostics.add(diagnostic)
+            _keep(diagnostics, partial(_check_call, call, names, file, members))
 
 
 def _items(body: tree.Body) -> Iterator[tree.Item]:
@@ -106,6 +105,21 @@ def _items(body: tree.Body) -> Iterator[tree.Item]:
                     yield from _items(otherwise)
             case _:
                 pass
+
+
+def _keep(diagnostics: Diagnostics, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except SpecError as error:
+        diagnostics.extend(error.diagnostics)
+
+
+def _annotations(item: tree.Item) -> tuple[tree.Call, ...]:
+    match item:
+        case tree.Element() | tree.Stage() | tree.NamedBody():
+            return item.annotations
+        case _:
+            return ()
 
 
 def _member(item: tree.Item) -> tree.Name | None:

@@ -18,6 +18,7 @@ from archdsl.ir.rebuild import map_children, replace
 from archdsl.record import Record
 from archdsl.semantics.bodies import Bodies
 from archdsl.semantics.evaluate import fail
+from archdsl.source import Span
 
 Owner: TypeAlias = "Network | Stage | Block | Part"
 
@@ -33,6 +34,7 @@ class _Use(Record):
     node: LayerNode
     owners: tuple[int, ...]  # who may own the weight, outermost first
     copies: int
+    calls: tuple[Span, ...]  # of the blocks that it is in, outermost first
 
 
 def resolve_sharing(network: Network, bodies: Bodies) -> Network:
@@ -68,27 +70,33 @@ class _Collector:
         self.found: dict[int, list[_Use]] = {}
         self.owners = 0
 
-    def visit(self, node: Node | Network, path: tuple[_Frame, ...]) -> None:
+    def visit(
+        self, node: Node | Network, path: tuple[_Frame, ...], calls: tuple[Span, ...] = ()
+    ) -> None:
+        if isinstance(node, Block):
+            calls = (*calls, node.span)
         if _is_owner(node):
             path = (*path, _Frame(self.owners))
             self.owners += 1
         match node:
             case LayerNode(shared=key):
                 if key is not None:
-                    self._use(node, key, path)
+                    self._use(node, key, path, calls)
             case Stage(items=items):
                 for item in items:
-                    self.visit(item.node, (*path, _Frame(None, item.count)))
+                    self.visit(item.node, (*path, _Frame(None, item.count)), calls)
             case Residual(preactivation=before, residual=nodes, shortcut=shortcut):
                 for child in (*before, *nodes, *((shortcut,) if shortcut else ())):
-                    self.visit(child, path)
+                    self.visit(child, path, calls)
             case (
                 Combine(branches=nodes) | Network(body=nodes) | Block(body=nodes) | Part(body=nodes)
             ):
                 for child in nodes:
-                    self.visit(child, path)
+                    self.visit(child, path, calls)
 
-    def _use(self, node: LayerNode, key: int, path: tuple[_Frame, ...]) -> None:
+    def _use(
+        self, node: LayerNode, key: int, path: tuple[_Frame, ...], calls: tuple[Span, ...]
+    ) -> None:
         """Enter a use: no owner below a run's repeated member, unless the scope is in there too."""
         level, copies = 0, 1
         owners: list[int] = []
@@ -100,7 +108,7 @@ class _Collector:
                 if level >= self.bodies.share_scopes[key].level:
                     copies *= frame.count
                 level += 1
-        self.found.setdefault(key, []).append(_Use(node, tuple(owners), copies))
+        self.found.setdefault(key, []).append(_Use(node, tuple(owners), copies, calls))
 
 
 def _common(uses: list[_Use]) -> int:
@@ -120,11 +128,25 @@ def _weight(key: int, uses: list[_Use], total: int) -> Shared:
     first = uses[0].node
     for use in uses[1:]:
         if use.node.frozen != first.frozen:
-            note = Note("it shares its weight with this layer", first.span)
+            frozen, learned = (use, uses[0]) if use.node.frozen else (uses[0], use)
+            notes = tuple(
+                Note(f"{what} here", span)
+                for what, other in (("frozen", frozen), ("learned", learned))
+                for span in _apart(other, learned if other is frozen else frozen)
+            )
             message = "a shared weight cannot be frozen in one place and learned in another"
-            fail("E508", message, use.node.span, notes=(note,))
+            help_ = "freeze all of what shares it, or share within what is frozen"
+            fail("E508", message, use.node.span, help_, notes)
     layer = first.layer
     return Shared(id=key, name="", layer=layer, uses=total, frozen=first.frozen, span=first.span)  # pyright: ignore[reportArgumentType]
+
+
+def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
+    """Return the place that tells a use from another one: a block's call, or the layer itself."""
+    for call, others in zip(use.calls, other.calls, strict=False):
+        if (call.source.name, call.start) != (others.source.name, others.start):
+            return (call,)
+    return (use.node.span,)
 
 
 def _warn_unshared(shared: dict[int, tuple[int, Shared]], bodies: Bodies) -> None:

@@ -44,10 +44,18 @@ class Arguments:
     """A call's arguments by parameter, checked; numbers keep how they were written."""
 
     def __init__(
-        self, values: Mapping[str, "tuple[Number, ...] | bool | str | None"], span: Span
+        self,
+        values: Mapping[str, "tuple[Number, ...] | bool | str | None"],
+        span: Span,
+        places: Mapping[str, Span],
     ) -> None:
         self._values = values
+        self._places = places
         self.span = span
+
+    def place(self, name: str) -> Span:
+        """Return where an argument is given; the call where it is not."""
+        return self._places.get(name, self.span)
 
     def given(self, name: str) -> bool:
         """Say whether the argument is there, given or by default."""
@@ -101,7 +109,7 @@ def bind(call: tree.Call, signature: Sequence[Parameter], scope: Scope, what: st
         else:
             default = parameter.default
             values[parameter.name] = (default,) if isinstance(default, Number) else default
-    return Arguments(values, call.span)
+    return Arguments(values, call.span, {name: node.span for name, node in placed.items()})
 
 
 def place(call: tree.Call, names: Sequence[str], what: str) -> dict[str, tree.Expression]:
