@@ -31,7 +31,7 @@ CASES = {
     ("compile", "tiny.arch", "--che"): "--check",
     ("compile", "--out", "s"): "sub/",
     ("check", "--format", ""): "github json sarif text",
-    ("explain", "E20"): "E201 E202 E203 E204 E205 E206 E207",
+    ("explain", "E20"): " ".join(page.stem for page in (ROOT / "docs/errors").glob("E20*.md")),
     ("completion", ""): "bash fish zsh",
 }
 
@@ -92,6 +92,27 @@ def test_a_script_knows_every_command_option_and_choice(capsys, shell):
 @pytest.mark.parametrize("words", CASES, ids=" ".join)
 def test_every_command_option_and_choice_of_a_case_exists(words):
     assert words[0] in commands() or len(words) == 1
+
+
+def test_what_set_can_set_is_listed_once_for_all_networks_or_for_one(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "sub/two.arch").write_text(SPEC + SPEC.replace("tiny(depth", "other(size"))
+    for spec, names in (
+        ("sub/two.arch", ["depth=", "width=", "size="]),
+        ("sub/two.arch:other", ["size=", "width="]),
+    ):
+        assert main(["completion", "--arguments", spec]) == 0
+        assert capsys.readouterr().out.split() == names
+    (folder / "sub/two.arch").unlink()
+    assert main(["completion", "--arguments", "absent.arch"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_explain_lists_every_code_with_its_title(capsys):
+    assert main(["explain"]) == 0
+    lines = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert sorted(lines) == sorted(page.stem for page in (ROOT / "docs/errors").glob("[EW]*.md"))
+    assert lines["E202"] == "declared twice"
 
 
 # ---------------------------------------------------------------- bash
