@@ -67,7 +67,20 @@ _READERS: dict[str, Reader] = {
 
 # Names that train.py gives a meaning of its own, which a network's class might have, too.
 _TAKEN = frozenset(
-    ("Any", "ArrayUnpickler", "Batches", "Config", "F", "Iterator", "Path", "Split", "Tensor")
+    (
+        "Any",
+        "ArrayUnpickler",
+        "Batches",
+        "Config",
+        "DistributedDataParallel",
+        "F",
+        "Iterator",
+        "Path",
+        "RANK",
+        "REWIND",
+        "Split",
+        "Tensor",
+    )
 )
 
 
@@ -210,7 +223,7 @@ def _origin(recipe: Recipe, command: str) -> tuple[str, ...]:
 
 
 def _modules(reader: Reader) -> tuple[str, ...]:
-    return tuple(sorted({"json", "math", "platform", "sys", "time", *reader.modules}))
+    return tuple(sorted({"json", "math", "os", "platform", "sys", "time", *reader.modules}))
 
 
 def _snake(class_name: str) -> str:

@@ -6,11 +6,13 @@ this file.
     python train.py                # the whole run; log.jsonl and checkpoint.pt go to --out
     python train.py --resume       # go on after the last finished epoch
     python train.py --synthetic    # random images: try the script, or its speed, without data
+    torchrun --nproc-per-node=2 train.py    # in two processes, on a GPU each or on the CPU
 """
 
 import argparse
 import json
 import math
+import os
 import pickle
 import platform
 import sys
@@ -22,13 +24,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 
 from model import ShareWrn
 
 IMAGE_SHAPE = (3, 32, 32)  # channels, height, width of what the model takes
 NUM_CLASSES = 10  # logits that it gives
-REWIND = "\r" if sys.stdout.isatty() else ""  # a terminal can show the progress in one line
+RANK = int(os.environ.get("RANK", "0"))  # of this process, among those that torchrun started
+WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))  # how many there are
+IS_FIRST = RANK == 0  # the first process tests, prints, logs and saves
+REWIND = "\r" if IS_FIRST and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +45,7 @@ class Config:
     data: str = "data"  # folder that holds cifar-10-batches-bin or -py
     out: str = "runs/share_wrn"  # folder of the log and the checkpoint
     epochs: int = 200  # passes over the training images
-    batch: int = 128  # images a step; an incomplete last batch is left out
+    batch: int = 128  # images a step, over all processes; an incomplete last batch is left out
     lr: float = 0.1  # the highest, for `batch` images
     milestones: tuple[int, ...] = (60, 120, 160)  # epochs, from 1, that start with a drop of lr
     drop: float = 0.2  # factor of lr at each milestone
@@ -159,6 +166,7 @@ class Batches:
     """A split, cut into batches of normalized images and their labels.
 
     For training each pass has a new order and augmentation and leaves an incomplete last batch out.
+    All processes draw the same random numbers; each takes its part of every batch.
     """
 
     def __init__(
@@ -181,7 +189,8 @@ class Batches:
             if self.training:
                 x = flip(x)
                 x = crop(x, pad=4, mode="reflect")
-            yield x.contiguous(memory_format=self.format), self.labels[chosen]
+            part = slice(RANK, None, WORLD_SIZE) if self.training else slice(None)
+            yield x[part].contiguous(memory_format=self.format), self.labels[chosen][part]
 
 
 def load_batches(config: Config) -> tuple[Batches, Batches]:
@@ -243,7 +252,7 @@ def train_epoch(
     epoch: int,
     config: Config,
 ) -> float:
-    """Take a step on every batch and return the mean loss."""
+    """Take a step on every batch and return the mean loss of all processes."""
     model.train()
     loss_sum = torch.zeros((), device=config.device)
     for step, (x, y) in enumerate(batches, start=(epoch - 1) * len(batches)):
@@ -258,7 +267,9 @@ def train_epoch(
         if REWIND:
             done = step % len(batches) + 1
             print(f"{REWIND}epoch {epoch}: step {done}/{len(batches)} ", end="", flush=True)
-    return loss_sum.item() / len(batches)
+    if WORLD_SIZE > 1:
+        dist.all_reduce(loss_sum)
+    return loss_sum.item() / (WORLD_SIZE * len(batches))
 
 
 @torch.inference_mode()
@@ -337,6 +348,18 @@ def set_aside(*paths: Path) -> None:
             path.replace(path.with_stem(f"{path.stem}.previous"))
 
 
+def start_log(
+    log: Path, checkpoint: Path, state: dict[str, Any] | None, about: dict[str, Any]
+) -> None:
+    """Begin the log with what there is to say about the run, or go on after the checkpoint."""
+    if state is None:
+        set_aside(checkpoint, log)
+        append(log, about)
+    else:
+        cut(log, state["log_size"])
+        print(f"going on after epoch {state['epoch']}")
+
+
 def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
     """Return what the log says of the run besides its configuration."""
     on_cuda = device.type == "cuda"
@@ -345,6 +368,7 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if on_cuda else platform.machine(),
         "threads": torch.get_num_threads(),
+        "processes": WORLD_SIZE,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
 
@@ -352,17 +376,29 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
 # ---------------------------------------------------------------- the run
 
 
+def meet(device: torch.device, batch: int) -> None:
+    """Join the other processes that torchrun started: with a GPU each, or all on the CPU."""
+    if batch % WORLD_SIZE:
+        raise SystemExit(f"--batch {batch} cannot be divided among {WORLD_SIZE} processes")
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+
 def main(config: Config) -> None:
     """Train, test after every epoch, and keep the log and the checkpoint."""
+    device = torch.device(config.device)
+    if WORLD_SIZE > 1:
+        meet(device, config.batch)
     torch.manual_seed(config.seed)
     torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
-    device = torch.device(config.device)
     train, test = load_batches(config)
 
     model = ShareWrn().to(device)
     nn.utils.convert_conv2d_weight_memory_format(model, memory_format(config))
     if config.compile:
         model.compile()
+    replica = DistributedDataParallel(model) if WORLD_SIZE > 1 else model
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=config.lr,
@@ -376,20 +412,21 @@ def main(config: Config) -> None:
     out.mkdir(parents=True, exist_ok=True)
     checkpoint, log = out / "checkpoint.pt", out / "log.jsonl"
     state = load_checkpoint(checkpoint, config)
-    if state is None:
-        set_aside(checkpoint, log)
-        append(log, {"config": asdict(config), **environment(model, device)})
-    else:
+    if WORLD_SIZE > 1:
+        dist.barrier()  # all have read what the first may now replace
+    if state is not None:
         restore(state, model, optimizer, device)
-        cut(log, state["log_size"])
         done, best = state["epoch"], state["best"]
-        print(f"going on after epoch {done}")
+    if IS_FIRST:
+        start_log(log, checkpoint, state, {"config": asdict(config), **environment(model, device)})
 
     for epoch in range(done + 1, config.epochs + 1):
         started = time.perf_counter()
-        loss = train_epoch(model, train, optimizer, epoch, config)
+        loss = train_epoch(replica, train, optimizer, epoch, config)
         if not math.isfinite(loss):
             raise SystemExit(f"the loss is {loss} in epoch {epoch}: try a lower --lr")
+        if not IS_FIRST:
+            continue
         accuracy = evaluate(model, test, config)
         best = max(best, accuracy)
         seconds = time.perf_counter() - started
@@ -411,6 +448,8 @@ def main(config: Config) -> None:
             f"test accuracy {accuracy:.4f}  best {best:.4f}  {seconds:.1f} s",
             flush=True,
         )
+    if WORLD_SIZE > 1:
+        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_an_ensemble_runs_as_one(classes, name, x):
 
 
 def test_fx_traces_the_network_and_keeps_the_sharing(network, facts, x):
-    traced = torch.fx.symbolic_trace(network)
+    traced = torch.fx.GraphModule(network, torch.fx.Tracer().trace(network))
     assert len(list(traced.parameters())) == facts.parameters
     calls = [n.target for n in traced.graph.nodes if n.op == "call_module"]
     for weight, uses in facts.shared.items():
