@@ -81,16 +81,25 @@ def _say(part: str, text: str) -> None:
         print(f"{part}: {text.rstrip()}", file=sys.stderr, flush=True)
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("parts", nargs="*", metavar="PART", help="what to run; all unless named")
+    made.add_argument(
+        "parts", nargs="*", choices=PARTS, metavar="PART", help="what to run; all unless named"
+    )
     made.add_argument(
         "--rounds",
-        type=int,
+        type=_positive,
         metavar="N",
         help="rounds of measuring (counting 5, growth 3, parser 7, steps 20)",
     )
@@ -99,9 +108,15 @@ def _parser() -> argparse.ArgumentParser:
         "--in-place", action="store_true", help="measure the checkout instead of an installed wheel"
     )
     made.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="of steps")
-    made.add_argument("--batch", type=int, metavar="N", help="images of a step (cpu 4, cuda 128)")
-    made.add_argument("--image", type=int, metavar="N", help="their pixels each way (96, 224)")
-    made.add_argument("--threads", type=int, default=1, metavar="N", help="of a step on a CPU (1)")
+    made.add_argument(
+        "--batch", type=_positive, metavar="N", help="images of a step (cpu 4, cuda 128)"
+    )
+    made.add_argument(
+        "--image", type=_positive, metavar="N", help="their pixels each way (96, 224)"
+    )
+    made.add_argument(
+        "--threads", type=_positive, default=1, metavar="N", help="of a step on a CPU (1)"
+    )
     made.add_argument("--compile", action="store_true", help="on a CPU time torch.compile too")
     return made
 

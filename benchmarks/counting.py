@@ -171,8 +171,8 @@ def _cost_cells(found: Median) -> tuple[str, str, str]:
 def _counted(measured: Sequence[Measured], truths: dict[str, Count]) -> Table:
     note = (
         "True is what PyTorch says of the module: the elements of `module.parameters()`, and half "
-        "of what `FlopCounterMode` counts. torchinfo counts a shared layer again in every block "
-        "that is given it, and parameters of normalization among its multiply-adds; fvcore counts "
+        "of what `FlopCounterMode` counts. torchinfo counts too much where blocks share a layer, "
+        "and it has biases and the parameters of normalization among its multiply-adds; fvcore has "
         "normalization and pooling among its flops."
     )
     if not truths:

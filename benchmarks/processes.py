@@ -46,7 +46,7 @@ class CommandError(Exception):
 
 
 def cost(command: Command) -> Cost:
-    """Run a command to its end; raise CommandError with its last line if it fails."""
+    """Run a command to its end; raise CommandError with the line that says why if it fails."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", LAUNCHER, *command.words],
         cwd=ROOT,
@@ -59,7 +59,8 @@ def cost(command: Command) -> Cost:
     words = used.split()
     if done.returncode or words[2:] != ["0"]:
         said = (done.stderr.strip() or done.stdout).splitlines() or ["no output"]
-        raise CommandError(f"{' '.join(command.words)}: {said[-1]}")
+        errors = [line for line in said if line.startswith("error")]
+        raise CommandError(f"{' '.join(command.words)}: {(errors or said[-1:])[0]}")
     return Cost(float(words[0]), int(words[1]) * RSS_UNIT, output)
 
 

@@ -193,7 +193,8 @@ def _table(settings: Sequence[Setting], rounds: int, rows: Sequence[tuple[str, .
 def _row(setting: Setting, name: str, samples: dict[str, list[Sample]]) -> tuple[str, ...]:
     pairs = zip(samples[name], samples[HAND], strict=True)
     ratios = [ours.seconds / theirs.seconds for ours, theirs in pairs]
-    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    enough = ratios if len(ratios) > 1 else ratios * 2
+    low, middle, high = statistics.quantiles(enough, n=4, method="inclusive")
     taken = statistics.median(sample.seconds for sample in samples[name])
     peak = (mebibytes(max(sample.peak for sample in samples[name])),)
     holds = ("yes" if middle <= REQUIRED else "**no**") if name == GENERATED else ""

@@ -186,6 +186,7 @@ def test_the_chain_has_no_equal_blocks():
         return sum(1 for _ in walk(root(network)))
 
     assert nodes(30) - nodes(20) == nodes(20) - nodes(10) > 0
+    assert nodes(growth.BLOCKS[-1]) > growth.BLOCKS[-1]  # no limit forbids the largest
 
 
 def test_the_parser_is_measured():
@@ -208,7 +209,7 @@ def test_the_hand_written_network_is_the_generated_one():
 
 
 def test_steps_are_timed_beside_one_another():
-    (table,) = steps.tables(quiet, 2, "cpu", batch=2, image=32)
+    (table,) = steps.tables(quiet, 1, "cpu", batch=2, image=32)
     assert [row[1] for row in table.rows] == [steps.HAND, steps.TWIN, steps.GENERATED]
     assert table.rows[0][3] == "1.000"
     assert all(float(row[3]) > 0 for row in table.rows)
@@ -252,6 +253,14 @@ def test_a_part_that_cannot_run_stops_no_other(capsys, monkeypatch):
     printed = capsys.readouterr()
     assert "parser: lark is not here" in printed.err
     assert "### Title" in printed.out
+
+
+@pytest.mark.parametrize("words", [["no_such_part"], ["--rounds", "0"], ["--device", "tpu"]])
+def test_wrong_usage_is_said(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        command.main(words)
+    assert stopped.value.code == 2
+    assert words[-1] in capsys.readouterr().err
 
 
 def test_help_needs_no_torch():
