@@ -1,6 +1,7 @@
 """torch.func, torch.fx, tracing, groups of parameters and hooks, with and without sharing."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -60,7 +61,7 @@ def test_fx_traces_the_network_and_keeps_the_sharing(network, facts, x):
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_torchscript_traces_the_network_and_keeps_the_sharing(network, facts, x):
-    traced = torch.jit.trace(network, x)
+    traced: Any = torch.jit.trace(network, x)
     assert sum(p.numel() for p in traced.parameters()) == facts.numel
     with torch.no_grad():
         assert torch.equal(traced(x), network(x))
