@@ -7,7 +7,7 @@ import msgspec
 
 from archdsl.limits import MAX_DIAGNOSTICS
 from archdsl.record import Record
-from archdsl.source import Span
+from archdsl.source import Span, shown
 
 
 class Severity(StrEnum):
@@ -107,16 +107,23 @@ class Diagnostics:
 
 def render(diagnostic: Diagnostic) -> str:
     """Return the diagnostic as text: message, place, excerpt with carets, notes, help."""
-    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
+    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {_told(diagnostic.message)}"]
     if diagnostic.span is not None:
         lines += _excerpt(diagnostic.span)
     for note in diagnostic.notes:
-        lines.append(f"note: {note.message}")
+        lines.append(f"note: {_told(note.message)}")
         if note.span is not None:
             lines += _excerpt(note.span)
     if diagnostic.help is not None:
-        lines.append(f"help: {diagnostic.help}")
+        lines.append(f"help: {_told(diagnostic.help)}")
     return "\n".join(lines)
+
+
+def _told(text: str) -> str:
+    """Return what a diagnostic says without what a name in it could do to a terminal."""
+    if len(text) > _MAX_TOLD:
+        text = f"{text[: _MAX_TOLD - 100]} .. {text[-100:]}"
+    return "\n".join(map(shown, text.split("\n")))
 
 
 def _excerpt(span: Span) -> list[str]:
@@ -131,7 +138,7 @@ def _excerpt(span: Span) -> list[str]:
     before = len(dots) + _columns(line[begin:first])
     margin = f"{number} | "
     return [
-        f" --> {span.source.name}:{number}:{column}",
+        f" --> {shown(span.source.name)}:{number}:{column}",
         f"{margin}{text}".rstrip(),
         " " * (len(margin) - 2)
         + "| "
@@ -140,6 +147,7 @@ def _excerpt(span: Span) -> list[str]:
     ]
 
 
+_MAX_TOLD = 1_000  # characters of a message
 _MAX_BEFORE, _MAX_LINE = 100, 160  # characters of a line that an excerpt shows
 _TAB = "    "
 
@@ -150,8 +158,8 @@ def _columns(text: str) -> int:
         return sum(map(len, map(_visible, text)))
     from unicodedata import combining, east_asian_width
 
-    shown = "".join(map(_visible, text))
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in shown)
+    seen = "".join(map(_visible, text))
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in seen)
 
 
 def _visible(character: str) -> str:

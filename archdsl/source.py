@@ -4,6 +4,13 @@ from bisect import bisect_right
 from functools import cached_property
 
 
+def shown(text: str) -> str:
+    """Return the text with escapes for what would end its line, move the cursor or hide itself."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class SourceFile:
     """A spec's text under the name that diagnostics show."""
 

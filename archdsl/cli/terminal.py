@@ -4,9 +4,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from archdsl.diagnostics import Diagnostic, render
+from archdsl.source import shown
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
@@ -29,14 +30,34 @@ def progress() -> Generator[Callable[[str], None], None, None]:
 
 
 def fail(message: str, status: int) -> int:
-    """Say what went wrong and return the status."""
-    sys.stderr.write(f"archdsl: {message}\n")
+    """Say what went wrong, if anybody listens, and return the status."""
+    with suppress(OSError):
+        sys.stderr.write(f"archdsl: {shown(message)}\n")
+        sys.stderr.flush()
     return status
 
 
-def abandon_stdout() -> None:
-    """Let nothing more be written to a pipe that nobody reads, not even as Python exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def prepare_streams() -> bool:
+    """Let stdout take any file name, and what goes to a closed stderr go nowhere.
+
+    Return whether stdout is open.
+    """
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - closed by the shell
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+        return False
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return True
+
+
+def abandon_broken_streams() -> None:
+    """Let nothing more be written to where nothing can be, not even as Python exits."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _show_progress(message: str) -> None:

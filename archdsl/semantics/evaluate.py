@@ -15,7 +15,7 @@ from archdsl.ir.numbers import (
     show_value,
 )
 from archdsl.ir.numbers import Value as Exact
-from archdsl.limits import MAX_DIFFERENT_BLOCKS, MAX_INTEGER, MAX_WORK
+from archdsl.limits import MAX_INTEGER, MAX_VALUES, MAX_WORK
 from archdsl.semantics.values import (
     BlockValue,
     DictValue,
@@ -126,8 +126,8 @@ def _bounded(value: ListValue | DictValue, scope: Scope, span: Span) -> ListValu
     """Return the value; raise SpecError where it holds too much: lists of lists grow fast."""
     size = items_in(value)
     spend(size, scope, span)
-    if size > MAX_DIFFERENT_BLOCKS:
-        fail("E309", f"a list or table holds at most {MAX_DIFFERENT_BLOCKS:,} values", span)
+    if size > MAX_VALUES:
+        fail("E309", f"a list or table holds at most {MAX_VALUES:,} values", span)
     return value
 
 
@@ -335,8 +335,8 @@ def _range(node: tree.Call, values: Sequence[Value]) -> Value:
     if not all(isinstance(n, int) for n in numbers) or (len(numbers) > 2 and numbers[2] == 0):
         fail("E303", "`range` takes integers: `range(stop)`, `range(start, stop, step)`", node.span)
     found = range(*(int(n) for n in numbers))
-    if found[MAX_DIFFERENT_BLOCKS:]:  # `len` takes no numbers beyond 2^63
-        fail("E309", f"a loop runs at most {MAX_DIFFERENT_BLOCKS:,} times", node.span)
+    if found[MAX_VALUES:]:  # `len` takes no numbers beyond 2^63
+        fail("E309", f"a loop runs at most {MAX_VALUES:,} times", node.span)
     return ListValue(tuple(literal(n) for n in found))
 
 
@@ -373,9 +373,9 @@ _FUNCTIONS: dict[str, Callable[[tree.Call, Sequence[Value]], Value]] = {
     "range": _range,
     "len": _len,
     "round_to": _round_to,
-    "min": _on_numbers(min, MAX_DIFFERENT_BLOCKS),
-    "max": _on_numbers(max, MAX_DIFFERENT_BLOCKS),
-    "sum": _on_numbers(sum, MAX_DIFFERENT_BLOCKS),
+    "min": _on_numbers(min, MAX_VALUES),
+    "max": _on_numbers(max, MAX_VALUES),
+    "sum": _on_numbers(sum, MAX_VALUES),
     "abs": _on_numbers(lambda n: abs(n[0]), 1),
     "round": _on_numbers(lambda n: (n[0] + Fraction(1, 2)).__floor__(), 1),
     "floor": _on_numbers(lambda n: n[0].__floor__(), 1),

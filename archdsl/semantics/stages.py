@@ -3,7 +3,6 @@
 from archdsl.ir.network import Block, FeatureMap, Item, Stage
 from archdsl.ir.numbers import Number, leaf, literal
 from archdsl.ir.rebuild import replace
-from archdsl.limits import MAX_DIFFERENT_BLOCKS
 from archdsl.semantics.annotations import Context, read
 from archdsl.semantics.blocks import Instance, build_block
 from archdsl.semantics.calls import gives_stride

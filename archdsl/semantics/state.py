@@ -206,7 +206,7 @@ class Elaboration(ABC):
         spend(STEP_WORK, scope, span)
         if self.steps > MAX_STEPS:
             self.stopped = True
-            fail("E309", f"more than {MAX_STEPS:,} layers, blocks and iterations differ", span)
+            fail("E309", f"more than {MAX_STEPS:,} layers, blocks, branches and turns differ", span)
 
     def inner_scope(self, here: Here, flow: Flow | None) -> Scope:
         """Return a scope inside; in a network `in_channels` is what the innermost body is given."""

@@ -1,5 +1,6 @@
 """Text to tree."""
 
+import re
 from collections.abc import Sequence
 from itertools import islice, pairwise
 
@@ -16,8 +17,13 @@ from archdsl.syntax.wording import expected_words
 _DECLARES = ("import", "network", "block", "train")
 
 
+# Controls, and what changes the order in which text is shown: a comment could hide a line.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def parse(source: SourceFile) -> tree.Spec:
     """Return the tree of a spec; raise SpecError with a mistake of each declaration."""
+    _check_characters(source)
     _check_nesting(source)
     tokens = _all_words(source)
     mistakes: list[Diagnostic] = []
@@ -30,7 +36,7 @@ def parse(source: SourceFile) -> tree.Spec:
             mistakes.append(_does_not_fit(error, tokens, source))
             tokens = _after(error.token.start, tokens, source)
         except SpecError as error:
-            mistakes += error.diagnostics
+            mistakes += [_explained(found, tokens, source) for found in error.diagnostics]
             tokens = _after(max(map(_offset, error.diagnostics)), tokens, source)
     if mistakes:
         raise SpecError(mistakes)
@@ -41,6 +47,15 @@ def parse(source: SourceFile) -> tree.Spec:
 
 def _offset(diagnostic: Diagnostic) -> int:
     return diagnostic.span.start if diagnostic.span is not None else 0
+
+
+def _check_characters(source: SourceFile) -> None:
+    """Raise SpecError for a character, be it in a comment, that nobody sees but a terminal."""
+    found = _HIDDEN.search(source.text)
+    if found is not None:
+        message = f"`U+{ord(found[0]):04X}` hides how the text reads"
+        span = Span(source, found.start(), found.end())
+        raise SpecError([Diagnostic(code="E105", message=message, span=span, help="remove it")])
 
 
 def _all_words(source: SourceFile) -> tuple[Token, ...]:
@@ -55,6 +70,7 @@ def _all_words(source: SourceFile) -> tuple[Token, ...]:
 
 def parse_expression(source: SourceFile) -> tree.Expression:
     """Return the tree of a single expression, as `--set NAME=VALUE` gives it."""
+    _check_characters(source)
     _check_nesting(source)
     tokens = _all_words(source)
     try:
@@ -106,6 +122,16 @@ def _does_not_fit(
         message=f"`{token.text}` does not fit here; expected {expected}",
         span=Span(source, token.start, token.end),
     )
+
+
+def _explained(found: Diagnostic, tokens: Sequence[Token], source: SourceFile) -> Diagnostic:
+    """Return the diagnostic of a keyword in the place of a layer, with advice if there is some."""
+    from archdsl.syntax.habits import advice
+
+    if found.code != "E101" or found.span is None:
+        return found
+    i = next(i for i, each in enumerate(tokens) if each.start == _offset(found))
+    return advice(source, tokens, i, frozenset(("LET",))) or found
 
 
 def _end_of_words(text: str) -> int:
