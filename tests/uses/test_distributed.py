@@ -108,3 +108,13 @@ def test_checkpointing_gives_the_same_gradients(network, classes, name):
 
 def test_networks_have_stages_to_checkpoint(network, name):
     assert len(stages(network)) == (3 if "wrn" in name else 4)
+
+
+@pytest.mark.parametrize("name", ["share_wrn22"])
+def test_a_block_that_is_computed_again_measures_its_moments_again(network, name):
+    again = checkpoint_stages(network).train()
+    loss_of(again(batch_of(name))).backward()
+    batches = {n: int(b) for n, b in again.named_buffers() if n.endswith("num_batches_tracked")}
+    assert {n: count for n, count in batches.items() if count != 2} == {
+        "head.0.num_batches_tracked": 1  # outside of the stages
+    }

@@ -80,6 +80,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
         torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_in_two_processes_goes_on_and_only_the_first_speaks(tmp_path):
     folder = write(tmp_path, compile_spec(str(ROOT / "specs/digits.arch")))
     flags = ("--limit", 256, "--out", tmp_path / "out")
@@ -93,9 +94,11 @@ def test_a_run_in_two_processes_goes_on_and_only_the_first_speaks(tmp_path):
     assert [record["epoch"] for record in log_of(tmp_path / "out")[1:]] == [1, 2]
 
 
-def test_a_batch_that_cannot_be_divided_is_refused(tmp_path):
+def test_a_batch_that_cannot_be_divided_is_refused(tmp_path, monkeypatch):
     folder = write(tmp_path, compile_text(PLAIN))
-    status, _, stderr = train(folder, "--synthetic", "--batch", 33)
+    monkeypatch.setenv("RANK", "0")  # as torchrun does
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    status, _, stderr = train(folder, "--synthetic", "--batch", 33, processes=1)
     assert status == 1
     assert "--batch 33 cannot be divided among 2 processes" in stderr
 
