@@ -137,7 +137,10 @@ class Bodies(Elaboration):
         if word in ("branch", "identity"):
             fail("E407", f"`{word}` stands in `sum`, `concat` or `product`", item.call.span)
         if item.body is None:
-            fail("E408", f"`{word}` needs a body `{{ .. }}`", item.call.span)
+            help_ = (
+                f"write `{word} {{ {'..' if word in PART_WORDS else 'branch { .. } identity'} }}`"
+            )
+            fail("E408", f"`{word}` needs a body `{{ .. }}`", item.call.span, help_)
         if item.call.arguments:
             fail("E311", f"`{word}` takes no arguments", item.call.span)
         if word in PART_WORDS:

@@ -37,6 +37,8 @@ _RULES: tuple[_Rule, ...] = (  # the first that has something to say says it
     statements.times,
     statements.brackets,
     statements.string,
+    statements.missing,
+    statements.brackets_around,
 )
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from archdsl.diagnostics import Note
 from archdsl.source import Span
 from archdsl.syntax.habits.place import ITEM_WORDS, Advice, Place
 
@@ -61,6 +62,8 @@ def repeat(place: Place) -> Advice | None:
 
 def _bare_arguments(place: Place) -> Advice:
     word = place.text(-1)
+    if word in ("is", "equals", "eq"):
+        return Advice(message=f"`{word}` does not compare", help="write `==`", span=place.span(-1))
     numbers = re.match(r"[\d.,_\sx]+", place.rest)
     given = ", ".join(re.findall(r"[\d._]+", numbers[0])) if numbers else place.word.text
     return Advice(message="arguments stand in round brackets", help=f"write `{word}({given})`")
@@ -177,6 +180,46 @@ def in_network(place: Place) -> Advice | None:
 
 def times(place: Place) -> Advice | None:
     """`3 x 3` in an expression."""
-    if place.word.text in ("x", "X") and place.kind(-1) == "NUMBER" and "STAR" in place.expected:
+    if place.word.text in ("x", "X") and place.kind(-1) == place.kind(1) == "NUMBER":
         return Advice(message=f"`{place.word.text}` does not multiply", help="write `*`")
+    return None
+
+
+def missing(place: Place) -> Advice | None:
+    """`let width 16`, `conv3x3(16 bn`, `network { .. }`, `.5`."""
+    before, word = place.before, place.word
+    if before[:1] == ["let"] and len(before) == 2 and place.expects_only("EQUAL"):
+        help_ = f"write `let {before[1]} = {place.rest.lstrip(': ')}`"
+        return Advice(message="a value is named with `let` and `=`", help=help_)
+    if word.text == "." and place.kind(1) == "NUMBER":
+        help_ = f"write `0.{place.text(1)}`"
+        return Advice(message="a number begins with a digit", span=place.span(0, 1), help=help_)
+    if word.text == "{" and place.expects_only("NAME"):
+        help_ = f"write `{place.text(-1)} name {{ .. }}`"
+        return Advice(message=f"`{place.text(-1)}` needs a name", span=place.span(-1), help=help_)
+    if place.opened and place.opened[-1].text == "(" and place.expected <= {"RPAR", "COMMA"}:
+        opener = place.opened[-1].start
+        note = Note("opened here", Span(place.source, opener, opener + 1))
+        message = f"a `)` or a `,` is missing before `{word.text}`"
+        return Advice(message=message, notes=(note,), help="add the `)` behind the arguments")
+    return None
+
+
+def brackets_around(place: Place) -> Advice | None:
+    """`with (freeze)`, `for (i in range(3))`, `with share(conv) and freeze`."""
+    if place.word.text == "(" and place.expects_only("NAME"):
+        inner = re.fullmatch(r"\((.*)\)", place.rest.partition("{")[0].strip())
+        help_ = f"write `{place.text(-1)} {inner[1]}`" if inner else "drop the `(`"
+        message = f"what follows `{place.text(-1)}` stands without brackets"
+        return Advice(message=message, help=help_)
+    if place.word.text == "and" and "with" in place.before:
+        return Advice(message="annotations follow each other with commas", help="write `,`")
+    if place.word.text == "then" and place.before[:1] == ["if"]:
+        help_ = "write `if .. { .. } else { .. }`"
+        return Advice(message="an `if` between layers has bodies in braces", help=help_)
+    if place.word.text == "=" and "LBRACE" in place.expected and place.before[:1] == ["block"]:
+        return Advice(message="a body follows without `=`", help="drop the `=`")
+    if place.word.text in ("-", "->") and "LBRACE" in place.expected:
+        message = "what comes out follows from the layers"
+        return Advice(message=message, help=f"drop `{place.rest}`")
     return None
