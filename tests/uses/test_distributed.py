@@ -23,7 +23,7 @@ from tests.uses.networks import (
 from tests.uses.workers import checkpoint_stages, data_parallel, fully_sharded, stages
 
 pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="torch built without gloo")
-SECONDS = 180  # a process that waits longer for the other one has lost it
+SECONDS = 400  # on a busy machine; a process that waits longer for the other one has lost it
 
 
 def run(function, folder, *arguments):
