@@ -10,7 +10,19 @@ from archdsl.emit.python import WIDTH, docstring_text
 from archdsl.emit.render import environment
 from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.network import Network
-from archdsl.ir.recipe import AdamW, Augmentation, Cosine, Crop, Flip, Optimizer, Recipe, Sgd, Steps
+from archdsl.ir.recipe import (
+    AdamW,
+    Augmentation,
+    Cosine,
+    Crop,
+    Cutout,
+    Flip,
+    Optimizer,
+    Recipe,
+    Sgd,
+    Steps,
+    WarmRestarts,
+)
 from archdsl.record import Record
 
 
@@ -103,10 +115,16 @@ class TrainPlan(Record, kw_only=True):
     augmented: str
     flips: bool
     crops: bool
+    crops_in_noise: bool
+    cuts_out: bool
+    normalizes: bool
+    levels: int  # values of a pixel
     epochs: int
     batch: int
     lr: str
     warmup: str
+    restarts: WarmRestarts | None
+    min_lr: str
     milestones: str
     drop: str
     schedule: str  # template of `lr_factor`
@@ -136,8 +154,9 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
     reader, schedule = _READERS[recipe.data.name], recipe.schedule
     out = f"runs/{_snake(class_name)}"
-    title = DATA_SETS[recipe.data.name].title
+    data, augment = DATA_SETS[recipe.data.name], recipe.data.augment
     steps = schedule if isinstance(schedule, Steps) else None
+    restarts = schedule if isinstance(schedule, WarmRestarts) else None
     warmup = schedule.warmup if isinstance(schedule, Cosine) else 0.0
     smoothing = recipe.label_smoothing
     optimizer, arguments = _optimizer(recipe, any_frozen=frozen_modules(network) is not None)
@@ -150,18 +169,24 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         out_comment=_OUT_COMMENT if len(out) + len(_OUT_COMMENT) <= 80 else "",
         image_shape=repr(network.input.shape),
         num_classes=network.output.channels,
-        summary=_summary(model, title),
-        title=title,
+        summary=_summary(model, data.title),
+        title=data.title,
         data=reader,
         read_argument="Path(config.data)" if reader.folder_holds else "",
-        augmentations=tuple(map(_augmentation, recipe.data.augment)),
-        augmented=" and augmentation" if recipe.data.augment else "",
-        flips=any(isinstance(a, Flip) for a in recipe.data.augment),
-        crops=any(isinstance(a, Crop) for a in recipe.data.augment),
+        augmentations=tuple(map(_augmentation, augment)),
+        augmented=" and augmentation" if augment else "",
+        flips=any(isinstance(a, Flip) for a in augment),
+        crops=any(isinstance(a, Crop) and a.mode != "noise" for a in augment),
+        crops_in_noise=any(isinstance(a, Crop) and a.mode == "noise" for a in augment),
+        cuts_out=any(isinstance(a, Cutout) for a in augment),
+        normalizes=recipe.data.normalize,
+        levels=data.levels,
         epochs=recipe.epochs,
         batch=recipe.batch,
         lr=number(recipe.optimizer.lr),
         warmup=_unless_zero(warmup),
+        restarts=restarts,
+        min_lr=number(restarts.min_lr) if restarts else "",
         milestones=repr(steps.at) if steps else "",
         drop=number(steps.factor) if steps else "",
         schedule=f"train/{_schedule(recipe)}.py.jinja",
@@ -244,6 +269,10 @@ def _augmentation(augmentation: Augmentation) -> str:
     match augmentation:
         case Flip():
             return "flip(x)"
+        case Crop(pad, "noise"):
+            return f"crop_in_noise(x, self.noise(x, pad={pad}))"
+        case Cutout(size):
+            return f"cutout(x, self.noise(x), size={size})"
         case Crop(pad, mode):
             return f'crop(x, pad={pad}, mode="{"constant" if mode == "zeros" else mode}")'
         case _:
@@ -259,6 +288,8 @@ def _schedule(recipe: Recipe) -> str:
             return "steps"
         case Cosine(warmup=warmup):
             return "warmup_cosine" if warmup else "cosine"
+        case WarmRestarts():
+            return "warm_restarts"
         case _:
             assert_never(recipe.schedule)
 

@@ -10,13 +10,14 @@ class DataSet(Record):
     title: str  # in prose
     shape: tuple[int, int, int]  # channels, height, width
     num_classes: int
+    levels: int = 256  # values of a pixel, from 0
 
 
 DATA_SETS: dict[str, DataSet] = {
     data.name: data
     for data in (
         # Alpaydin & Kaynak 1998, as scikit-learn ships it
-        DataSet("digits", "scikit-learn's handwritten digits", (1, 8, 8), 10),
+        DataSet("digits", "scikit-learn's handwritten digits", (1, 8, 8), 10, 17),
         # LeCun, Bottou, Bengio & Haffner 1998
         DataSet("mnist", "MNIST", (1, 28, 28), 10),
         # Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747

@@ -13,10 +13,20 @@ class Crop(Record):
     """Crop of the original size from an image padded by `pad` pixels on each side."""
 
     pad: int
-    mode: str = "zeros"  # or "reflect"
+    mode: str = "zeros"  # or "reflect", or "noise": random pixels
 
 
-Augmentation: TypeAlias = Flip | Crop
+class Cutout(Record):
+    """A square of `size` pixels becomes noise; it may hang over the border.
+
+    So every pixel is as likely to be in it. Source: DeVries & Taylor 2017, with the random pixels
+    of McDonnell 2018, section 3.3.2.
+    """
+
+    size: int
+
+
+Augmentation: TypeAlias = Flip | Crop | Cutout
 
 
 class Data(Record, kw_only=True):
@@ -24,6 +34,7 @@ class Data(Record, kw_only=True):
 
     name: str  # digits, mnist, fashion_mnist, cifar10, cifar100
     augment: tuple[Augmentation, ...] = ()
+    normalize: bool = True  # to mean 0 and deviation 1; else pixels are what they are, 0 to 255
 
 
 class Sgd(Record, kw_only=True):
@@ -59,7 +70,19 @@ class Cosine(Record, kw_only=True):
     warmup: float = 0.0
 
 
-Schedule: TypeAlias = Steps | Cosine
+class WarmRestarts(Record, kw_only=True):
+    """Half a cosine down to `min_lr` over `first` epochs, then again and again.
+
+    Each cycle is `growth` times as long as the one before it. Source: Loshchilov & Hutter 2017,
+    equation 5.
+    """
+
+    first: int
+    growth: int = 2
+    min_lr: float = 0.0
+
+
+Schedule: TypeAlias = Steps | Cosine | WarmRestarts
 
 
 class Recipe(Record, kw_only=True):

@@ -11,12 +11,14 @@ from archdsl.ir.recipe import (
     Augmentation,
     Cosine,
     Crop,
+    Cutout,
     Data,
     Flip,
     Optimizer,
     Schedule,
     Sgd,
     Steps,
+    WarmRestarts,
 )
 from archdsl.record import Record
 from archdsl.semantics.evaluate import evaluate, fail, truth_of
@@ -97,7 +99,14 @@ class _Arguments(Record):
         return default
 
 
-_ARGUMENT_EXAMPLES = {"lr": "0.1", "pad": "4", "at": "[60, 120, 160]", "factor": "0.2"}
+_ARGUMENT_EXAMPLES = {
+    "lr": "0.1",
+    "pad": "4",
+    "size": "16",
+    "at": "[60, 120, 160]",
+    "factor": "0.2",
+    "first": "2",
+}
 
 
 def _arguments(call: tree.Call, scope: Scope, *names: str) -> _Arguments:
@@ -110,12 +119,13 @@ def _arguments(call: tree.Call, scope: Scope, *names: str) -> _Arguments:
 def read_data(node: tree.Expression, scope: Scope) -> Data:
     """Return a data set with its augmentation."""
     name, call = _choose(node, scope, "`data`", tuple(DATA_SETS))
-    arguments = _arguments(call, scope, "augment")
+    arguments = _arguments(call, scope, "augment", "normalize")
     augment = arguments.read("augment", _augmentations, ())
     for augmentation in augment:
         if isinstance(augmentation, Crop) and augmentation.mode == "reflect":
             _check_reflection(augmentation, name, arguments.placed["augment"].span)
-    return Data(name=name, augment=augment)
+    normalize = arguments.read("normalize", _flag, default=True)
+    return Data(name=name, augment=augment, normalize=normalize)
 
 
 def _check_reflection(crop: Crop, name: str, span: Span) -> None:
@@ -128,22 +138,30 @@ def _check_reflection(crop: Crop, name: str, span: Span) -> None:
 def _augmentations(node: tree.Expression, scope: Scope, what: str) -> tuple[Augmentation, ...]:
     if not isinstance(node, tree.ListLiteral):
         fail("E606", f"{what} is a list: `[flip, crop(pad = 4, mode = reflect)]`", node.span)
-    return tuple(_augmentation(item, scope) for item in node.items)
+    found = (_augmentation(item, scope) for item in node.items)
+    return tuple(each for each in found if each != Cutout(0))  # as `dropout(0)`: a spec's "none"
 
 
 def _augmentation(node: tree.Expression, scope: Scope) -> Augmentation:
-    word, call = _choose(node, scope, "an augmentation", ("flip", "crop"))
-    if word == "flip":
-        _arguments(call, scope)
-        return Flip()
-    arguments = _arguments(call, scope, "pad", "mode")
-    return Crop(
-        arguments.read("pad", lambda n, s, what: read_integer(n, s, what, 1, 512)),
-        arguments.read("mode", lambda n, s, what: read_word(n, s, what, _PAD_MODES), "zeros"),
-    )
+    word, call = _choose(node, scope, "an augmentation", ("flip", "crop", "cutout"))
+    match word:
+        case "flip":
+            _arguments(call, scope)
+            return Flip()
+        case "cutout":
+            arguments = _arguments(call, scope, "size")
+            return Cutout(arguments.read("size", lambda n, s, w: read_integer(n, s, w, 0, 512)))
+        case _:
+            arguments = _arguments(call, scope, "pad", "mode")
+            mode = arguments.read("mode", lambda n, s, w: read_word(n, s, w, _PAD_MODES), "zeros")
+            return Crop(arguments.read("pad", _pixels), mode)
 
 
-_PAD_MODES = ("zeros", "reflect")
+_PAD_MODES = ("zeros", "reflect", "noise")
+
+
+def _pixels(node: tree.Expression, scope: Scope, what: str) -> int:
+    return read_integer(node, scope, what, 1, 512)
 
 
 # ---------------------------------------------------------------- optimizer and schedule
@@ -182,11 +200,25 @@ def _betas(node: tree.Expression, scope: Scope, what: str) -> tuple[float, float
 
 def read_schedule(node: tree.Expression, scope: Scope) -> Schedule:
     """Return a schedule of the learning rate."""
-    word, call = _choose(node, scope, "`schedule`", ("steps", "cosine"))
-    if word == "cosine":
-        return Cosine(warmup=_arguments(call, scope, "warmup").read("warmup", _natural, 0.0))
-    arguments = _arguments(call, scope, "at", "factor")
-    return Steps(at=arguments.read("at", _epochs), factor=arguments.read("factor", _positive))
+    word, call = _choose(node, scope, "`schedule`", ("steps", "cosine", "warm_restarts"))
+    match word:
+        case "cosine":
+            return Cosine(warmup=_arguments(call, scope, "warmup").read("warmup", _natural, 0.0))
+        case "warm_restarts":
+            arguments = _arguments(call, scope, "first", "growth", "min_lr")
+            return WarmRestarts(
+                first=arguments.read("first", _length),
+                growth=arguments.read("growth", _length, 2),
+                min_lr=arguments.read("min_lr", _natural, 0.0),
+            )
+        case _:
+            arguments = _arguments(call, scope, "at", "factor")
+            factor = arguments.read("factor", _positive)
+            return Steps(at=arguments.read("at", _epochs), factor=factor)
+
+
+def _length(node: tree.Expression, scope: Scope, what: str) -> int:
+    return read_integer(node, scope, what, 1, 1_000_000)
 
 
 def _epochs(node: tree.Expression, scope: Scope, what: str) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from typing import TypeVar
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.network import FeatureMap
-from archdsl.ir.recipe import Cosine, Recipe, Schedule, Steps
+from archdsl.ir.recipe import Cosine, Optimizer, Recipe, Schedule, Steps, WarmRestarts
 from archdsl.semantics.evaluate import evaluate, fail
 from archdsl.semantics.recipe_values import (
     DECAYS,
@@ -65,6 +65,7 @@ def build_recipe(
     if smoothing is None or decay is None or seed is None:
         return None
     _check_length(settings.nodes["schedule"], schedule, epochs, diagnostics)
+    _check_rates(settings.nodes["schedule"], schedule, optimizer, diagnostics)
     return Recipe(
         name=declaration.name.text,
         data=data,
@@ -109,8 +110,35 @@ def _check_length(
         case Cosine(warmup=warmup) if warmup >= epochs:
             message = f"the warm-up of {warmup:g} epochs fills all {epochs} epochs"
             _warn("W601", message, node.span, diagnostics)
+        case WarmRestarts():
+            before, after = _ends(schedule, epochs)
+            if epochs != after:
+                message = f"the training ends after epoch {epochs}, in the middle of a cycle"
+                ends = f"{before} and {after} epochs" if before else f"{after} epochs"
+                help_ = f"a cycle ends after {ends}"
+                _warn("W601", message, node.span, diagnostics, help_)
         case _:
             pass
+
+
+def _ends(schedule: WarmRestarts, epochs: int) -> tuple[int, int]:
+    """Return the last end of a cycle before `epochs`, and the first one there or later."""
+    if schedule.growth == 1:
+        cycles = (epochs - 1) // schedule.first
+        return cycles * schedule.first, (cycles + 1) * schedule.first
+    before, length = 0, schedule.first
+    while before + length < epochs:
+        before, length = before + length, length * schedule.growth
+    return before, before + length
+
+
+def _check_rates(
+    node: tree.Expression, schedule: Schedule, optimizer: Optimizer, diagnostics: Diagnostics
+) -> None:
+    """Report a schedule that falls to a rate above the one it begins with."""
+    if isinstance(schedule, WarmRestarts) and schedule.min_lr >= optimizer.lr:
+        message = f"`min_lr` is below `lr`, which is {optimizer.lr:g}, not {schedule.min_lr:g}"
+        diagnostics.add(Diagnostic(code="E607", message=message, span=node.span))
 
 
 def _warn(

@@ -24,7 +24,18 @@ import torch
 from archdsl.emit.train import number, render_train
 from archdsl.ir.layers import Conv
 from archdsl.ir.network import FeatureMap, LayerNode, Network
-from archdsl.ir.recipe import AdamW, Cosine, Crop, Data, Flip, Recipe, Sgd, Steps
+from archdsl.ir.recipe import (
+    AdamW,
+    Cosine,
+    Crop,
+    Cutout,
+    Data,
+    Flip,
+    Recipe,
+    Sgd,
+    Steps,
+    WarmRestarts,
+)
 from archdsl.pipeline import compile_spec, compile_text
 from archdsl.source import SourceFile, Span
 
@@ -87,7 +98,7 @@ def network(data="digits", frozen=False):
 def recipe(data="digits", augment=(), **settings):
     plain = {
         "name": "quick",
-        "data": Data(name=data, augment=augment),
+        "data": Data(name=data, augment=augment) if isinstance(data, str) else data,
         "batch": 32,
         "epochs": 3,
         "optimizer": Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
@@ -163,6 +174,16 @@ VARIANTS = {
         "cifar10", (Flip(), Crop(4, "reflect")), schedule=Steps(at=(60, 120, 160), factor=0.2)
     ),
     "cifar100": recipe("cifar100", optimizer=AdamW(lr=1e-3, betas=(0.9, 0.95))),
+    "onebit": recipe(
+        data=Data(
+            name="cifar10",
+            augment=(Flip(), Crop(4, "noise"), Cutout(18)),
+            normalize=False,
+        ),
+        schedule=WarmRestarts(first=1, growth=2, min_lr=1e-4),
+        decay="weights",
+    ),
+    "noise": recipe("cifar10", (Cutout(8),)),
 }
 
 
@@ -252,6 +273,48 @@ def test_steps_drop_at_the_start_of_an_epoch_counted_from_1(load):
     assert values == pytest.approx([1.0, 0.2, 0.04, 0.008, 0.008, 1.0])
 
 
+# McDonnell 2018, section 3.3.1: from 0.1 to 1e-4 by a cosine over 2 epochs, then over 4, 8, ...;
+# restarts at the start of these epochs; 400 batches of 125 images are an epoch of CIFAR.
+RESTARTS = (1, 3, 7, 15, 31, 63, 127)
+
+
+def rate_of_the_paper(epoch, batch):
+    """The learning rate of a batch, both counted from 1."""
+    number = max(i for i, start in enumerate(RESTARTS) if start <= epoch)
+    done = (epoch - RESTARTS[number]) + (batch - 1) / 400  # epochs since the restart
+    return 1e-4 + (0.1 - 1e-4) * (1 + math.cos(math.pi * done / 2 ** (number + 1))) / 2
+
+
+def test_warm_restarts_give_the_rates_of_the_paper(load):
+    module = load(recipe(schedule=WarmRestarts(first=2, growth=2, min_lr=1e-4)))
+    config = module.Config(epochs=254, lr=0.1)
+    places = [(e, b) for e in range(1, 255) for b in (1, 2, 200, 400)]
+    rates = [0.1 * module.lr_factor((e - 1) * 400 + b - 1, 400, config) for e, b in places]
+    assert rates == pytest.approx([rate_of_the_paper(e, b) for e, b in places], rel=1e-12)
+    firsts = {e: rate for (e, b), rate in zip(places, rates, strict=True) if b == 1}
+    assert [e for e, rate in firsts.items() if rate == 0.1] == list(RESTARTS)
+    # The last batch of a cycle is one step before its end, where the cosine is flat.
+    lasts = {e: rate for (e, b), rate in zip(places, rates, strict=True) if b == 400}
+    assert lasts[254] == pytest.approx(1e-4, abs=1e-8)
+    assert min(lasts.values()) >= 1e-4
+
+
+def test_cycles_of_equal_length_repeat(load):
+    module = load(recipe(schedule=WarmRestarts(first=3, growth=1)))
+    values = factors(module, range(24), 4, epochs=6)
+    assert values[12:] == values[:12]
+    assert values[6] == pytest.approx(0.5)
+
+
+def test_cycles_of_no_length_are_refused(tmp_path):
+    folder = write(tmp_path, recipe(schedule=WarmRestarts(first=2)))
+    code, _, stderr = train(folder, "--synthetic", "--cycle", 0)
+    assert (code, stderr.splitlines()[-1]) == (
+        2,
+        "train.py: error: --cycle and --growth are at least 1",
+    )
+
+
 def test_decay_of_weights_spares_norms_and_biases(load):
     module = load(recipe(decay="weights"))
     decayed, spared = module.param_groups(module.Tiny(), 5e-4)
@@ -288,6 +351,51 @@ def test_crops_are_windows_of_the_padded_image_each_at_its_own_place(load):
     assert cropped.shape == (50, 1, 8, 8)
     assert found <= windows
     assert len(found) > 10
+
+
+def test_crops_in_noise_are_windows_of_the_image_amid_noise(load):
+    module = load(VARIANTS["onebit"])
+    x = torch.arange(1.0, 65.0).view(1, 1, 8, 8).repeat(200, 1, 1, 1)
+    cropped = module.crop_in_noise(x, -torch.ones(200, 1, 12, 12))
+    framed = torch.nn.functional.pad(x[:1], (2, 2, 2, 2), value=-1.0)[0, 0]
+    windows = {
+        tuple(framed[i : i + 8, j : j + 8].flatten().tolist()) for i in range(5) for j in range(5)
+    }
+    assert {tuple(image.flatten().tolist()) for image in cropped} == windows
+
+
+def test_every_pixel_is_as_likely_to_be_cut_out(load):
+    module = load(VARIANTS["onebit"])
+    n, size = 20_000, 18
+    x = torch.ones(n, 1, 32, 32)
+    cut = module.cutout(x, torch.zeros_like(x), size)
+    # 49 places of the square along either side, 18 of which hold a pixel
+    assert cut.shape == x.shape
+    assert (cut == 0).double().mean(dim=0) == pytest.approx((18 / 49) ** 2, abs=0.02)
+    heights = (cut == 0).any(dim=3).sum(dim=2)
+    assert set(heights.flatten().tolist()) == set(range(1, 19))  # from a row at the border on
+
+
+def test_noise_is_of_whole_pixels_as_the_images_are(load):
+    module = load(VARIANTS["onebit"])
+    config = module.Config(batch=8, device="cpu")
+    split = module.random_split(64)
+    zero, one = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
+    batches = module.Batches(split, zero, one, config, training=True)
+    noise = batches.noise(torch.zeros(20, 3, 32, 32), pad=4)
+    assert noise.shape == (20, 3, 40, 40)
+    assert noise.unique().tolist() == list(range(256))
+    halved = module.Batches(split, zero + 10, one * 2, config, training=True)
+    assert halved.noise(torch.zeros(20, 3, 32, 32)).unique().tolist() == [
+        (pixel - 10) / 2 for pixel in range(256)
+    ]
+
+
+def test_images_that_the_model_normalizes_are_given_as_they_are(load):
+    module = load(VARIANTS["onebit"])
+    _, test = module.load_batches(module.Config(batch=8, device="cpu", synthetic=True))
+    images, _ = next(iter(test))
+    assert torch.equal(images, test.images[:8].float())
 
 
 def test_flips_mirror_about_half_of_the_images(load):

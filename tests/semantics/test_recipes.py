@@ -6,7 +6,18 @@ import pytest
 
 from archdsl.diagnostics import Diagnostics, SpecError
 from archdsl.ir.network import FeatureMap
-from archdsl.ir.recipe import AdamW, Cosine, Crop, Data, Flip, Recipe, Sgd, Steps
+from archdsl.ir.recipe import (
+    AdamW,
+    Cosine,
+    Crop,
+    Cutout,
+    Data,
+    Flip,
+    Recipe,
+    Sgd,
+    Steps,
+    WarmRestarts,
+)
 from archdsl.semantics.recipes import build_recipe, check_fit
 from archdsl.semantics.values import Scope
 from archdsl.source import SourceFile, Span
@@ -82,6 +93,21 @@ def test_adamw_takes_betas():
     assert recipe.optimizer == AdamW(lr=1e-3, betas=(0.9, 0.95), weight_decay=0.01)
 
 
+def test_warm_restarts_double_and_fall_to_zero_unless_said_otherwise():
+    recipe, found = build(with_(epochs="126", schedule="warm_restarts(first = 2)"))
+    assert (recipe.schedule, found) == (WarmRestarts(first=2, growth=2, min_lr=0.0), [])
+    told, _ = build(with_(epochs="13", schedule="warm_restarts(1, growth = 3, min_lr = 1e-4)"))
+    assert told.schedule == WarmRestarts(first=1, growth=3, min_lr=1e-4)
+
+
+def test_images_may_stay_as_they_are_and_get_noise():
+    augment = "[crop(pad = 4, mode = noise), cutout(18), cutout(size = 0)]"
+    recipe, found = build(with_(data=f"cifar10(normalize = false, augment = {augment})"))
+    augment = (Crop(4, "noise"), Cutout(18))  # and a square of no pixels is none
+    assert recipe.data == Data(name="cifar10", augment=augment, normalize=False)
+    assert found == []
+
+
 def test_a_recipe_has_parameters_with_defaults():
     settings = with_(epochs="epochs", data="if classes == 100 then cifar100 else cifar10")
     parameters = "(classes = 10, epochs = 200)"
@@ -138,6 +164,13 @@ def test_a_call_must_fit_the_parameters(parameters, call, code):
         ("schedule", "steps(at = [60, 0.5], factor = 0.2)", "E606", "[60, 0.5]"),
         ("schedule", "steps(at = [60, 30], factor = 0.2)", "E607", "[60, 30]"),
         ("schedule", "cosine(warmup = -1)", "E607", "-1"),
+        ("schedule", "warm_restarts", "E312", "warm_restarts"),
+        ("schedule", "warm_restarts(first = 0)", "E607", "0"),
+        ("schedule", "warm_restarts(2, growth = 1.5)", "E606", "1.5"),
+        ("schedule", "warm_restarts(2, min_lr = -1)", "E607", "-1"),
+        ("data", "cifar10(augment = [cutout])", "E312", "cutout"),
+        ("data", "cifar10(augment = [cutout(size = -1)])", "E607", "-1"),
+        ("data", "cifar10(normalize = 0)", "E606", "0"),
         ("label_smoothing", "1", "E607", "1"),
         ("decay", "some", "E605", "some"),
         ("decay", "all()", "E311", "all()"),
@@ -187,6 +220,33 @@ def test_a_schedule_that_the_training_never_reaches_is_a_warning():
     assert late.message == "the training ends after epoch 10, before the step at 60"
     _, (warm,) = build(with_(epochs="5", schedule="cosine(warmup = 5)"))
     assert warm.code == "W601"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "schedule", "ends"),
+    [
+        ("1", "warm_restarts(2)", "2 epochs"),
+        ("100", "warm_restarts(2)", "62 and 126 epochs"),
+        ("255", "warm_restarts(2)", "254 and 510 epochs"),
+        ("15", "warm_restarts(10, growth = 1)", "10 and 20 epochs"),
+    ],
+)
+def test_training_that_ends_in_the_middle_of_a_cycle_is_a_warning(epochs, schedule, ends):
+    _, (cut,) = build(with_(epochs=epochs, schedule=schedule))
+    assert (cut.code, cut.help) == ("W601", f"a cycle ends after {ends}")
+    assert cut.message == f"the training ends after epoch {epochs}, in the middle of a cycle"
+
+
+@pytest.mark.parametrize("epochs", ["2", "6", "14", "30", "62", "126", "254"])
+def test_cycles_of_two_epochs_and_twice_as_many_end_where_the_paper_says(epochs):
+    _, found = build(with_(epochs=epochs, schedule="warm_restarts(2)"))  # McDonnell 2018, 3.3.1
+    assert found == []
+
+
+def test_a_rate_falls_below_the_one_it_begins_with():
+    settings = with_(epochs="2", schedule="warm_restarts(2, min_lr = 0.1)")
+    _, (found,) = build(settings)
+    assert (found.code, found.message) == ("E607", "`min_lr` is below `lr`, which is 0.1, not 0.1")
 
 
 @pytest.mark.parametrize(
