@@ -104,7 +104,7 @@ def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
             case "share":
                 shares.append(_share(call, scope))
             case "bn":
-                bn = _bn(call)
+                bn = _bn(call, scope)
             case "freeze" | "trainable":
                 frozen = _frozen(call)
             case "dirac" | "binary":
@@ -148,17 +148,23 @@ def _frozen(call: tree.Call) -> bool:
     return call.name.text == "freeze"
 
 
-def _bn(call: tree.Call) -> Bn:
+def _bn(call: tree.Call, scope: Scope) -> Bn:
     _needs_arguments(call, "bn(frozen)")
     arguments = call.arguments or ()
     if len(arguments) == 1 and arguments[0].name is None:
-        match arguments[0].value:
-            case tree.Variable(name=tree.Name(text=word)) if word in tuple(Bn):
-                return Bn(word)
-            case _:
-                pass
+        word = _word(arguments[0].value, scope)
+        if word in tuple(Bn):
+            return Bn(word)
     known = " or ".join(f"`bn({word})`" for word in Bn)
     fail("E314", f"`bn` is {known}", call.span)
+
+
+def _word(node: tree.Expression, scope: Scope) -> object:
+    """Return a word as it stands, or the string that a parameter of this name holds."""
+    if isinstance(node, tree.Variable):
+        word = node.name.text
+        return word if word in tuple(Bn) else scope.find(word)
+    return None
 
 
 def _rate(call: tree.Call, scope: Scope) -> SaidDrop:
