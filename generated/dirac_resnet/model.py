@@ -1,0 +1,121 @@
+"""dirac_resnet, compiled by archdsl from specs/dirac_resnet.arch.
+
+Arguments: depth = 28, k = 1, sigma = 0.01, classes = 10.
+
+Change the spec, not this file, and run
+    archdsl compile specs/dirac_resnet.arch
+
+369,498 parameters for inputs (3, 32, 32).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class BareDiracConv2d(nn.Conv2d):
+    """Convolution by delta + W (arXiv:1706.00388, equation 14)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, padding: int = 0
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, padding=padding, bias=False)
+        nn.init.normal_(self.weight, std=0.01)
+
+    def delta(self) -> Tensor:
+        """Return the weight that passes the channels on: an identity in the centre."""
+        out_channels, in_channels = self.weight.shape[:2]
+        n = min(out_channels, in_channels)
+        identity = torch.eye(n, dtype=self.weight.dtype, device=self.weight.device)
+        identity = identity.repeat(out_channels // n, in_channels // n)  # tiled
+        height, width = self.kernel_size
+        borders = (width // 2, width // 2, height // 2, height // 2)
+        return F.pad(identity[:, :, None, None], borders)
+
+    def effective_weight(self) -> Tensor:
+        """Return what the convolution applies, of the shape of its weight."""
+        return self.delta() + self.weight
+
+    def forward(self, input: Tensor) -> Tensor:
+        weight = self.effective_weight()
+        return self._conv_forward(input, weight, self.bias)
+
+
+class Basic(nn.Module):
+    """Pre-activation residual block: conv3x3, conv3x3.
+
+    (N, width, H, W) -> (N, width, H, W)
+    """
+
+    def __init__(self, in_channels: int, width: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv1 = BareDiracConv2d(in_channels, width, kernel_size=3, padding=1)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv2 = BareDiracConv2d(width, width, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(x))
+        out = self.relu(self.bn2(self.conv1(out)))
+        out = self.conv2(out)
+        return out + x
+
+
+class BasicStride2(nn.Module):
+    """Pre-activation residual block: conv3x3, conv3x3.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv1 = nn.Conv2d(
+            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
+        )
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv2 = BareDiracConv2d(width, width, kernel_size=3, padding=1)
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(x))
+        out = self.relu(self.bn2(self.conv1(x)))
+        out = self.conv2(out)
+        return out + self.shortcut(x)
+
+
+class DiracResnet(nn.Module):
+    """The network: (N, 3, 32, 32) -> (N, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
+        self.conv2 = nn.Sequential(*(Basic(16, 16) for _ in range(4)))
+        self.conv3 = nn.Sequential(
+            BasicStride2(16, 32, stride=2), *(Basic(32, 32) for _ in range(3))
+        )
+        self.conv4 = nn.Sequential(
+            BasicStride2(32, 64, stride=2), *(Basic(64, 64) for _ in range(3))
+        )
+        self.head = nn.Sequential(
+            nn.BatchNorm2d(64),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(64, 10),
+        )
+        # He initialization of the plain convolutions; the others have their own
+        for module in self.modules():
+            if type(module) is nn.Conv2d:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 16, 32, 32)
+        x = self.conv2(x)
+        x = self.conv3(x)  # (N, 32, 16, 16)
+        x = self.conv4(x)  # (N, 64, 8, 8)
+        return self.head(x)

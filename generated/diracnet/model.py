@@ -1,0 +1,98 @@
+"""diracnet, compiled by archdsl from specs/diracnet.arch.
+
+Arguments: depth = 34, k = 2, classes = 10, stem_width = 32, b_per = layer.
+
+Change the spec, not this file, and run
+    archdsl compile specs/diracnet.arch
+
+3,693,158 parameters for inputs (3, 32, 32).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class NCReLU(nn.Module):
+    """The positive part, then the negative part: (N, C, H, W) -> (N, 2 * C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x.clamp(min=0), x.clamp(max=0)), dim=1)
+
+
+class DiracConv2d(nn.Conv2d):
+    """Convolution by a * delta + b * W / |W|, |W| per filter (arXiv:1706.00388, equation 4)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, padding: int = 0
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, padding=padding, bias=False)
+        self.a = nn.Parameter(torch.full((1,), 5.0))
+        self.b = nn.Parameter(torch.full((1,), 0.001))
+        nn.init.normal_(self.weight)
+
+    def delta(self) -> Tensor:
+        """Return the weight that passes the channels on: an identity in the centre."""
+        out_channels, in_channels = self.weight.shape[:2]
+        n = min(out_channels, in_channels)
+        identity = torch.eye(n, dtype=self.weight.dtype, device=self.weight.device)
+        identity = identity.repeat(out_channels // n, in_channels // n)  # tiled
+        height, width = self.kernel_size
+        borders = (width // 2, width // 2, height // 2, height // 2)
+        return F.pad(identity[:, :, None, None], borders)
+
+    def effective_weight(self) -> Tensor:
+        """Return what the convolution applies, of the shape of its weight."""
+        filters = F.normalize(self.weight, dim=(1, 2, 3))
+        return self.a * self.delta() + self.b * filters
+
+    def forward(self, input: Tensor) -> Tensor:
+        weight = self.effective_weight()
+        return self._conv_forward(input, weight, self.bias)
+
+
+class Layer(nn.Module):
+    """Ncrelu, conv3x3, bn.
+
+    (N, in_channels, H, W) -> (N, width, H, W)
+    """
+
+    def __init__(self, in_channels: int, width: int) -> None:
+        super().__init__()
+        self.ncrelu = NCReLU()
+        self.conv1 = DiracConv2d(2 * in_channels, width, kernel_size=3, padding=1)
+        self.bn1 = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.ncrelu(x)
+        return self.bn1(self.conv1(x))
+
+
+class Diracnet(nn.Module):
+    """The network: (N, 3, 32, 32) -> (N, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 32, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(inplace=True),
+        )
+        self.group1 = nn.Sequential(*(Layer(32, 32) for _ in range(10)))
+        self.maxpool = nn.MaxPool2d(kernel_size=2)
+        self.group2 = nn.Sequential(Layer(32, 64), *(Layer(64, 64) for _ in range(9)))
+        self.group3 = nn.Sequential(Layer(64, 128), *(Layer(128, 128) for _ in range(9)))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10))
+        # He initialization of the plain convolutions; the others have their own
+        for module in self.modules():
+            if type(module) is nn.Conv2d:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 32, 32, 32)
+        x = self.group1(x)
+        x = self.maxpool(x)  # (N, 32, 16, 16)
+        x = self.group2(x)  # (N, 64, 16, 16)
+        x = self.maxpool(x)  # (N, 64, 8, 8)
+        x = self.group3(x)  # (N, 128, 8, 8)
+        return self.head(x)

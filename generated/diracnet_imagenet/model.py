@@ -1,0 +1,103 @@
+"""diracnet_imagenet, compiled by archdsl from specs/diracnet_imagenet.arch.
+
+Arguments: depth = 18, width = 0.75, classes = 1000, b_per = channel, blocks = [2, 2, 2, 2].
+
+Change the spec, not this file, and run
+    archdsl compile specs/diracnet_imagenet.arch
+
+12,759,464 parameters for inputs (3, 224, 224).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class NCReLU(nn.Module):
+    """The positive part, then the negative part: (N, C, H, W) -> (N, 2 * C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x.clamp(min=0), x.clamp(max=0)), dim=1)
+
+
+class DiracConv2d(nn.Conv2d):
+    """Convolution by a * delta + b * W / |W|, |W| per filter (arXiv:1706.00388, equation 4)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, padding: int = 0
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, padding=padding, bias=False)
+        self.a = nn.Parameter(torch.full((1,), 5.0))
+        self.b = nn.Parameter(torch.full((out_channels,), 0.001))
+        nn.init.normal_(self.weight)
+
+    def delta(self) -> Tensor:
+        """Return the weight that passes the channels on: an identity in the centre."""
+        out_channels, in_channels = self.weight.shape[:2]
+        n = min(out_channels, in_channels)
+        identity = torch.eye(n, dtype=self.weight.dtype, device=self.weight.device)
+        identity = identity.repeat(out_channels // n, in_channels // n)  # tiled
+        height, width = self.kernel_size
+        borders = (width // 2, width // 2, height // 2, height // 2)
+        return F.pad(identity[:, :, None, None], borders)
+
+    def effective_weight(self) -> Tensor:
+        """Return what the convolution applies, of the shape of its weight."""
+        filters = F.normalize(self.weight, dim=(1, 2, 3))
+        return self.a * self.delta() + self.b.view(-1, 1, 1, 1) * filters
+
+    def forward(self, input: Tensor) -> Tensor:
+        weight = self.effective_weight()
+        return self._conv_forward(input, weight, self.bias)
+
+
+class Layer(nn.Module):
+    """Ncrelu, conv3x3, bn.
+
+    (N, in_channels, H, W) -> (N, width, H, W)
+    """
+
+    def __init__(self, in_channels: int, width: int) -> None:
+        super().__init__()
+        self.ncrelu = NCReLU()
+        self.conv1 = DiracConv2d(2 * in_channels, width, kernel_size=3, padding=1)
+        self.bn1 = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.ncrelu(x)
+        return self.bn1(self.conv1(x))
+
+
+class DiracnetImagenet(nn.Module):
+    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 48, kernel_size=7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(48),
+            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+        )
+        self.group1 = nn.Sequential(*(Layer(48, 48) for _ in range(4)))
+        self.maxpool = nn.MaxPool2d(kernel_size=2)
+        self.group2 = nn.Sequential(Layer(48, 96), *(Layer(96, 96) for _ in range(3)))
+        self.group3 = nn.Sequential(Layer(96, 192), *(Layer(192, 192) for _ in range(3)))
+        self.group4 = nn.Sequential(Layer(192, 384), *(Layer(384, 384) for _ in range(3)))
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(384, 1000)
+        )
+        # He initialization of the plain convolutions; the others have their own
+        for module in self.modules():
+            if type(module) is nn.Conv2d:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 48, 56, 56)
+        x = self.group1(x)
+        x = self.maxpool(x)  # (N, 48, 28, 28)
+        x = self.group2(x)  # (N, 96, 28, 28)
+        x = self.maxpool(x)  # (N, 96, 14, 14)
+        x = self.group3(x)  # (N, 192, 14, 14)
+        x = self.maxpool(x)  # (N, 192, 7, 7)
+        x = self.group4(x)  # (N, 384, 7, 7)
+        return self.head(x)

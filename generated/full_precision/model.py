@@ -1,0 +1,88 @@
+"""full_precision, compiled by archdsl from specs/full_precision.arch.
+
+Arguments: depth = 20, k = 10, classes = 10, norm = frozen, image_norm = learned, patch = 0.
+
+Change the spec, not this file, and run
+    archdsl compile specs/full_precision.arch
+
+26,737,126 parameters for inputs (3, 32, 32).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PadChannels(nn.Module):
+    """Appends channels of zeros: (N, C, H, W) -> (N, out_channels, H, W)."""
+
+    def __init__(self, out_channels: int) -> None:
+        super().__init__()
+        self.out_channels = out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, (0, 0, 0, 0, 0, self.out_channels - x.shape[1]))
+
+
+class Basic(nn.Module):
+    """Residual block: conv3x3, conv3x3.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels, affine=False)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv1 = nn.Conv2d(
+            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
+        )
+        self.bn2 = nn.BatchNorm2d(width, affine=False)
+        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.shortcut = (
+            nn.Sequential(
+                nn.AvgPool2d(kernel_size=3, stride=stride, padding=1, count_include_pad=False),
+                PadChannels(width),
+            )
+            if stride != 1 or in_channels != width
+            else nn.Identity()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(x))
+        out = self.relu(self.bn2(self.conv1(out)))
+        out = self.conv2(out)
+        return out + self.shortcut(x)
+
+
+class FullPrecision(nn.Module):
+    """The network: (N, 3, 32, 32) -> (N, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.BatchNorm2d(3),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(3, 160, kernel_size=3, padding=1, bias=False),
+        )
+        self.scale1 = nn.Sequential(*(Basic(160, 160) for _ in range(3)))
+        self.scale2 = nn.Sequential(Basic(160, 320, stride=2), *(Basic(320, 320) for _ in range(2)))
+        self.scale3 = nn.Sequential(Basic(320, 640, stride=2), *(Basic(640, 640) for _ in range(2)))
+        self.head = nn.Sequential(
+            nn.BatchNorm2d(640, affine=False),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(640, 10, kernel_size=1, bias=False),
+            nn.BatchNorm2d(10, affine=False),
+            nn.AdaptiveAvgPool2d(1),
+        )
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 160, 32, 32)
+        x = self.scale1(x)
+        x = self.scale2(x)  # (N, 320, 16, 16)
+        x = self.scale3(x)  # (N, 640, 8, 8)
+        return torch.flatten(self.head(x), 1)

@@ -1,0 +1,84 @@
+"""onebit_plain, compiled by archdsl from specs/onebit_plain.arch.
+
+Arguments: depth = 20, k = 4, classes = 10.
+
+Change the spec, not this file, and run
+    archdsl compile specs/onebit_plain.arch
+
+4,280,518 parameters for inputs (3, 32, 32).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class BinaryConv2d(nn.Conv2d):
+    """Convolution by the signs of W times sqrt(4 / fan_in) (arXiv:1802.08530, eq. 1)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False
+        )
+        self.scale = (4 / self.weight[0].numel()) ** 0.5
+        nn.init.normal_(self.weight, std=self.scale)
+
+    def effective_weight(self) -> Tensor:
+        """Return scale * sign(W), sign(0) = 1, whose gradient passes to W as it is."""
+        signs = torch.where(self.weight < 0, -1, 1).to(self.weight.dtype)
+        return self.scale * signs + (self.weight - self.weight.detach())
+
+    def forward(self, input: Tensor) -> Tensor:
+        weight = self.effective_weight()
+        return self._conv_forward(input, weight, self.bias)
+
+
+class Layer(nn.Module):
+    """Bn, relu, conv3x3.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels, affine=False)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv1 = BinaryConv2d(in_channels, width, kernel_size=3, stride=stride, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(x))
+        return self.conv1(x)
+
+
+class OnebitPlain(nn.Module):
+    """The network: (N, 3, 32, 32) -> (N, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.BatchNorm2d(3), nn.ReLU(inplace=True), BinaryConv2d(3, 64, kernel_size=3, padding=1)
+        )
+        self.scale1 = nn.Sequential(*(Layer(64, 64) for _ in range(6)))
+        self.scale2 = nn.Sequential(Layer(64, 128, stride=2), *(Layer(128, 128) for _ in range(5)))
+        self.scale3 = nn.Sequential(Layer(128, 256, stride=2), *(Layer(256, 256) for _ in range(5)))
+        self.head = nn.Sequential(
+            nn.BatchNorm2d(256, affine=False),
+            nn.ReLU(inplace=True),
+            BinaryConv2d(256, 10, kernel_size=1),
+            nn.BatchNorm2d(10, affine=False),
+            nn.AdaptiveAvgPool2d(1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 64, 32, 32)
+        x = self.scale1(x)
+        x = self.scale2(x)  # (N, 128, 16, 16)
+        x = self.scale3(x)  # (N, 256, 8, 8)
+        return torch.flatten(self.head(x), 1)

@@ -1,0 +1,66 @@
+"""plain_net, compiled by archdsl from specs/plain.arch.
+
+Arguments: depth = 34, k = 2, classes = 10.
+
+Change the spec, not this file, and run
+    archdsl compile specs/plain.arch
+
+3,693,098 parameters for inputs (3, 32, 32).
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class NCReLU(nn.Module):
+    """The positive part, then the negative part: (N, C, H, W) -> (N, 2 * C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x.clamp(min=0), x.clamp(max=0)), dim=1)
+
+
+class Layer(nn.Module):
+    """Ncrelu, conv3x3, bn.
+
+    (N, in_channels, H, W) -> (N, width, H, W)
+    """
+
+    def __init__(self, in_channels: int, width: int) -> None:
+        super().__init__()
+        self.ncrelu = NCReLU()
+        self.conv1 = nn.Conv2d(2 * in_channels, width, kernel_size=3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.ncrelu(x)
+        return self.bn1(self.conv1(x))
+
+
+class PlainNet(nn.Module):
+    """The network: (N, 3, 32, 32) -> (N, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 32, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(inplace=True),
+        )
+        self.group1 = nn.Sequential(*(Layer(32, 32) for _ in range(10)))
+        self.maxpool = nn.MaxPool2d(kernel_size=2)
+        self.group2 = nn.Sequential(Layer(32, 64), *(Layer(64, 64) for _ in range(9)))
+        self.group3 = nn.Sequential(Layer(64, 128), *(Layer(128, 128) for _ in range(9)))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10))
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, 32, 32, 32)
+        x = self.group1(x)
+        x = self.maxpool(x)  # (N, 32, 16, 16)
+        x = self.group2(x)  # (N, 64, 16, 16)
+        x = self.maxpool(x)  # (N, 64, 8, 8)
+        x = self.group3(x)  # (N, 128, 8, 8)
+        return self.head(x)
