@@ -56,7 +56,7 @@ class Compilation:
 
     def class_name(self, name: str) -> str:
         """Return the name of the network's class: NAME in CapWords."""
-        from archdsl.emit.naming import class_name
+        from archdsl.ir.names import class_name
 
         return class_name(name)
 

@@ -3,9 +3,10 @@
 from collections import Counter
 
 from archdsl.emit.classes import Group
-from archdsl.emit.naming import Names, class_name
+from archdsl.emit.naming import Names
 from archdsl.emit.runs import item_lists
 from archdsl.emit.units import Unit, inner_units
+from archdsl.ir.names import class_name
 from archdsl.ir.network import Block, Network, Part, Stage
 
 

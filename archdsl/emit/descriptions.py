@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from archdsl.emit.classes import Group
-from archdsl.emit.naming import class_name
 from archdsl.emit.options import num_options
 from archdsl.emit.python import INDENT, WIDTH
 from archdsl.emit.units import Unit
 from archdsl.ir.layers import Conv, ConvTranspose, Linear
+from archdsl.ir.names import class_name
 from archdsl.ir.network import (
     Block,
     Combine,

@@ -67,9 +67,3 @@ class Names:
         """Return a class name like the wish: `Tensor` as a block is `TensorBlock`."""
         is_taken = wish in _TAKEN or wish.rstrip("0123456789") in SCHEMES
         return self.unique(f"{wish}{kind}" if is_taken else wish)
-
-
-def class_name(name: str) -> str:
-    """Return an identifier in CapWords: `squeeze_excite` is `SqueezeExcite`."""
-    words = "".join(word[:1].upper() + word[1:] for word in name.split("_") if word)
-    return words if words[:1].isalpha() else f"Block{words}"

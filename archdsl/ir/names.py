@@ -46,3 +46,9 @@ def is_usable_attribute(name: str) -> bool:
         and not name.startswith("_")
         and not name.startswith("shared_")
     )
+
+
+def class_name(name: str) -> str:
+    """Return an identifier in CapWords: `squeeze_excite` is `SqueezeExcite`."""
+    words = "".join(word[:1].upper() + word[1:] for word in name.split("_") if word)
+    return words if words[:1].isalpha() else f"Block{words}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
+from archdsl.ir.names import class_name
 from archdsl.semantics.annotations import check_words
 from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
 from archdsl.semantics.calls import without_stride
@@ -34,8 +35,10 @@ def _check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
     for name, (block, _) in file.blocks.items():
         if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTION_WORDS:
             diagnostics.add(_takes_word(name, block, file))
+    classes: dict[str, tree.Name] = {}
     for declaration in file.spec.declarations:
         if isinstance(declaration, tree.Network | tree.Block):
+            _check_class(declaration.name, classes, diagnostics)
             _check_parameters(declaration, diagnostics)
             _check_calls(declaration, file, diagnostics)
 
@@ -60,6 +63,22 @@ def _takes_word(name: str, block: tree.Block, file: SpecFile) -> Diagnostic:
         notes=(Note("it is declared here", block.name.span),) if imported else (),
         help=f"write `{name}_block` or another name",
     )
+
+
+def _check_class(name: tree.Name, classes: dict[str, tree.Name], diagnostics: Diagnostics) -> None:
+    """Report two names that differ, though not as classes: `res_block` and `resBlock`."""
+    first = classes.setdefault(class_name(name.text), name)
+    if first is not name and first.text != name.text:
+        diagnostics.add(
+            Diagnostic(
+                code="E208",
+                message=f"`{name.text}` and `{first.text}` are both the class "
+                f"`{class_name(name.text)}` in generated code",
+                span=name.span,
+                notes=(Note("the other is declared here", first.span),),
+                help="rename one of the two",
+            )
+        )
 
 
 # ---------------------------------------------------------------- calls

@@ -3,8 +3,8 @@ import keyword
 
 from torch import nn
 
-from archdsl.emit.naming import FILE_NAMES, Names, class_name
-from archdsl.ir.names import RESERVED_ATTRIBUTES
+from archdsl.emit.naming import FILE_NAMES, Names
+from archdsl.ir.names import RESERVED_ATTRIBUTES, class_name
 
 
 def test_no_layer_can_hide_what_torch_modules_have():
