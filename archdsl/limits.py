@@ -6,6 +6,7 @@ MAX_NESTING = 100  # brackets and blocks inside one another
 MAX_EXPRESSION_DEPTH = 200  # operators inside one another
 MAX_VALUES = 10_000  # of a list or table, turns of a loop
 MAX_STEPS = 22_000  # different layers, blocks, branches and loop iterations of a network, in all
+MAX_WRITTEN_LAYERS = 2_000  # outside of blocks, in generated code
 MAX_DEPTH = 500  # bodies inside one another, those of blocks that are called among them
 MAX_WORK = 600_000  # values, items and declarations looked at to build a spec's networks
 STEP_WORK = 20  # of a layer, a block or an iteration

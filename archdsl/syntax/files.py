@@ -99,7 +99,7 @@ class _Loader:
         if any(key == each for each, _, _ in self.open):
             raise SpecError([self._circle(key, shown, span)])
         if key not in self.files:
-            if len(self.files) + len(self.failed) >= MAX_IMPORTS:
+            if len(self.files) + len(self.failed) + len(self.open) > MAX_IMPORTS:
                 message = f"a spec imports at most {MAX_IMPORTS} files"
                 raise SpecError([Diagnostic(code="E207", message=message, span=span)])
             self.open.append((key, shown, span))
