@@ -122,7 +122,9 @@ SPECS = {
     },
     "image of 0": "network n {\n    input(3, 0, 0)\n    conv3x3(8)\n}\n",
     "input of 0 channels": "network n {\n    input(0, 8, 8)\n    conv3x3(8)\n}\n",
-    "image of 10^30": f"network n {{\n    input(3, {10**30}, {10**30})\n    conv3x3({10**30})\n}}\n",
+    "image of 10^30": (
+        f"network n {{\n    input(3, {10**30}, {10**30})\n    conv3x3({10**30})\n}}\n"
+    ),
     # recursion
     "block of itself": HEAD + "    b(3)\n}\nblock b(w) { b(w) }\n",
     "block of itself, larger": HEAD + "    b(3)\n}\nblock b(w) { b(w * 2) conv3x3(w) b(w * 2) }\n",

@@ -63,7 +63,7 @@ def faults(sandbox, text, *commands):
 # ---------------------------------------------------------------- size
 
 
-CI = sorted(SPECS)[::6]
+CI = sorted(SPECS)[::10]
 
 
 @pytest.mark.parametrize("name", CI)
@@ -465,7 +465,7 @@ def test_what_cannot_be_written_gives_one_line(folder, sandbox):
 @pytest.mark.parametrize(
     ("redirection", "status", "lines"),
     [
-        ("| head -c 1 >/dev/null", 1, 0),
+        ("| true", 1, 0),
         (">&-", 1, 1),
         (">/dev/full", 1, 1),
         ("2>&-", 0, 0),
