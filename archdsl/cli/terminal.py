@@ -1,5 +1,6 @@
 """What the terminal shows besides tables: diagnostics, progress, failures."""
 
+import io
 import os
 import re
 import sys
@@ -46,7 +47,7 @@ def prepare_streams() -> bool:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
         return False
-    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is another
         sys.stdout.reconfigure(errors="backslashreplace")
     return True
 
