@@ -236,6 +236,265 @@ def test_resnet_1001_prints_as_in_the_paper_without_batch_normalization():
     assert sum(row.sums.total for row in others) == 10_178_490  # 10.2 M
 
 
+@pytest.mark.parametrize(
+    ("kernels", "depth", "parameters"),
+    [
+        ([1, 3, 1], 40, 953_306),  # 1.0 M, printed 1.4
+        ([3, 1, 1], 40, 867_290),  # 0.9 M, printed 1.3
+        ([3, 1, 3], 22, 735_578),  # 0.7 M, printed 1.1
+    ],
+)
+def test_blocks_of_three_convolutions_would_be_fewer_if_the_depth_counted_them(
+    kernels, depth, parameters
+):
+    assert wrn(depth, 2, kernels=kernels, per_block=3).total == parameters
+
+
+@pytest.mark.parametrize(
+    ("depth", "parameters"),
+    [(110, 1_727_962), (1202, 19_421_274)],  # 1.7 M; 19.4 M, printed 10.2
+)
+def test_original_networks_of_table_5_pad_their_shortcuts(depth, parameters):
+    assert counted("specs/resnet_cifar.arch", depth=depth).total == parameters
+
+
+@pytest.mark.parametrize(("depth", "parameters"), [(110, 1_727_962), (1001, 10_285_722)])
+def test_preactivation_networks_might_pad_their_shortcuts(depth, parameters):
+    assert counted("tests/specs/padded_preact.arch", depth=depth).total == parameters
+
+
+# ---------------------------------------------------------------- Zagoruyko & Komodakis 2017
+
+
+def diracnet(**arguments):
+    return counted("specs/diracnet.arch", **arguments)
+
+
+def large_diracnet(**arguments):
+    return counted("specs/diracnet_imagenet.arch", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("k", "cifar10", "cifar100", "sixteen_first"),
+    [
+        (2, 3_693_158, 3_704_768, 3_683_478),  # 3.7 M
+        (8, 59_009_222, 59_055_392, 58_747_926),  # 59 M
+    ],
+)
+def test_diracnets_of_table_2(k, cifar10, cifar100, sixteen_first):
+    assert diracnet(k=k).total == cifar10
+    assert diracnet(k=k, classes=100).total == cifar100
+    assert diracnet(k=k, stem_width=16).total == sixteen_first
+
+
+def test_a_diracnet_of_34_layers_has_31_convolutions_and_two_scalars_in_30():
+    assert diracnet().conv_layers == 31
+    assert diracnet().total - counted("specs/plain.arch").total == 2 * 30
+    # b per channel: 10 layers each of 32, 64 and 128
+    assert diracnet(b_per="channel").total - diracnet().total == 10 * (32 + 64 + 128) - 30
+
+
+TO_3, TO_5 = [3, 4, 6, 3], [3, 4, 6, 5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "per_channel", "scalar"),
+    [
+        ({"depth": 18, "width": 0.75}, 12_759_464, 12_756_600),  # 12.8 M
+        ({"depth": 34, "width": 0.5, "blocks": TO_5}, 15_537_900, 15_533_136),  # 15.5 M
+        ({"depth": 34, "width": 0.75, "blocks": TO_5}, 34_752_604, 34_745_440),  # 34.8 M
+        ({"depth": 34, "width": 0.5, "blocks": TO_3}, 10_816_232, 10_812_488),
+        ({"depth": 34, "width": 0.75, "blocks": TO_3}, 24_131_160, 24_125_528),
+    ],
+)
+def test_diracnets_of_table_3(arguments, per_channel, scalar):
+    assert large_diracnet(**arguments, b_per="channel").total == per_channel
+    assert large_diracnet(**arguments, b_per="layer").total == scalar
+
+
+def test_diracnet_34_of_imagenet_has_36_dirac_layers_unless_told_otherwise():
+    assert large_diracnet(depth=34).conv_layers == 36 + 1
+    assert large_diracnet(depth=34) == large_diracnet(depth=34, blocks=TO_5)
+
+
+def test_moments_of_batch_normalization_would_bring_34_075_to_the_printed_figure():
+    sums = large_diracnet(depth=34, b_per="layer")
+    assert sums.total + sums.buffers - 37 == 34_759_936  # 34.8 M; a counter in each of 37 layers
+
+
+@pytest.mark.parametrize(
+    ("k", "ratio"),
+    [(1, 1.982), (2, 1.990), (8, 1.997)],  # the paper: the square root of 2
+)
+def test_ncrelu_makes_twice_the_parameters(k, ratio):
+    assert round(diracnet(k=k).total / wrn(34, k).total, 3) == ratio
+
+
+def test_diracnet_18_has_almost_twice_the_parameters_of_resnet_18():
+    assert large_diracnet(width=1).total == 22_505_016
+    assert round(22_505_016 / resnet(18).total, 3) == 1.925
+
+
+@pytest.mark.parametrize(
+    ("network", "arguments", "parameters"),
+    [
+        ("cifar", {}, 3_690_826),
+        ("cifar", {"k": 8}, 59_000_074),
+        ("imagenet", {}, 12_753_640),
+        ("imagenet", {"width": 0.5, "blocks": TO_5}, 15_528_232),
+        ("imagenet", {"blocks": TO_5}, 34_738_120),
+    ],
+)
+def test_folded_diracnets_are_convolutions_with_biases(network, arguments, parameters):
+    assert counted(f"tests/specs/folded_diracnet.arch:{network}", **arguments).total == parameters
+
+
+@pytest.mark.parametrize(
+    ("spec", "parameters"),
+    [
+        ("vgg_cnn_s", 102_908_520),  # 102.9 M
+        ("vgg16", 138_357_544),  # 138.4 M
+    ],
+)
+def test_plain_networks_of_table_3(spec, parameters):
+    assert counted(f"specs/{spec}.arch").total == parameters
+
+
+@pytest.mark.parametrize("depth_and_k", [(28, 10), (40, 1)])
+def test_residual_networks_of_delta_and_weights_have_no_more_parameters(depth_and_k):
+    depth, k = depth_and_k
+    found = counted("specs/dirac_resnet.arch", depth=depth, k=k)
+    assert found.total == wrn(depth, k).total
+
+
+# ---------------------------------------------------------------- McDonnell 2018
+
+FROZEN = {"norm": "frozen", "image_norm": "frozen"}
+
+
+def onebit(**arguments):
+    return counted("specs/onebit.arch", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("depth", "k", "classes", "weights"),
+    [
+        (20, 4, 10, 4_280_512),  # 4.3 M
+        (20, 4, 100, 4_303_552),
+        (20, 10, 10, 26_737_120),  # 26.7 M, printed 26.8
+        (20, 10, 100, 26_794_720),  # 26.8 M
+        (26, 10, 10, 36_413_920),  # 36.4 M, printed 35.6
+        (26, 10, 100, 36_471_520),  # 36.5 M, printed 35.6
+        (20, 20, 10, 106_927_040),  # 106.9 M
+        (20, 20, 100, 107_042_240),  # 107.0 M
+    ],
+)
+def test_weights_of_table_1_are_bits(depth, k, classes, weights):
+    arguments = {"depth": depth, "k": k, "classes": classes}
+    assert onebit(**arguments, **FROZEN).total == weights
+    assert onebit(**arguments, **FROZEN).deployed_bits == weights
+    assert onebit(**arguments).total == weights + 6  # scale and offset of the image's 3 channels
+    assert onebit(**arguments).deployed_bits == weights + 6 * 32
+    full = counted("specs/full_precision.arch", **arguments, **FROZEN)
+    assert (full.total, full.deployed_bits) == (weights, 32 * weights)
+
+
+def test_all_normalization_learned_brings_some_more():
+    learned = {"norm": "learned", "image_norm": "learned"}
+    assert onebit(k=4, **learned).total == 4_286_042
+    assert onebit(k=10, classes=100, **learned).total == 26_808_686
+
+
+def test_moments_are_kept_for_each_channel_that_is_normalized():
+    # 21 layers of 20-10, each with a counter beside its means and variances
+    assert onebit(k=10, classes=10).buffers - 21 == 13_786
+    assert onebit(k=10, classes=100).buffers - 21 == 13_966
+    assert onebit(k=10, classes=10).total + 13_786 == 26_750_912  # 26.8 M
+
+
+def test_20_layers_are_20_convolutions():
+    assert onebit().conv_layers == 20
+    assert onebit(depth=26).conv_layers == 26
+
+
+def test_a_convolution_less_does_not_give_the_printed_figure_of_26_10_either():
+    found = counted("tests/specs/onebit_readings.arch")
+    assert (found.total, found.conv_layers) == (35_549_920, 25)  # 35.5 M, printed 35.6
+
+
+def test_the_network_without_shortcuts_has_as_many_parameters():
+    plain = counted("specs/onebit_plain.arch")
+    assert plain.total == onebit(k=4).total == 4_280_518
+    assert plain.deployed_bits == onebit(k=4).deployed_bits
+    assert plain.macs == onebit(k=4).macs
+
+
+@pytest.mark.parametrize(
+    ("depth", "k", "weights", "learned"),
+    [
+        (20, 4, 4_533_952, 4_541_462),  # 4.5 M
+        (20, 10, 27_370_720, 27_386_486),  # 27.4 M
+        (20, 15, 61_100_880, 61_123_526),  # 61.1 M
+        (26, 10, 37_047_520, 37_067_766),  # 37 M, printed ~36
+    ],
+)
+def test_networks_for_imagenet32_of_table_2(depth, k, weights, learned):
+    spec = "specs/onebit_imagenet32.arch"
+    assert counted(spec, depth=depth, k=k, norm="frozen").total == weights
+    assert counted(spec, depth=depth, k=k).total == learned
+    assert onebit(depth=depth, k=k, classes=1000, **FROZEN).total == weights
+
+
+@pytest.mark.parametrize(
+    ("stem_kernel", "weights", "learned"),
+    [(7, 69_962_720, 69_984_246), (3, 69_943_520, 69_965_046)],  # 70.0 M
+)
+def test_networks_for_imagenet_of_table_2(stem_kernel, weights, learned):
+    spec = "specs/onebit_imagenet.arch"
+    assert counted(spec, stem_kernel=stem_kernel, norm="frozen").total == weights
+    assert counted(spec, stem_kernel=stem_kernel).total == learned
+    assert counted(spec).conv_layers == 18
+
+
+@pytest.mark.parametrize(
+    ("spec", "parameters"),
+    [
+        ("specs/resnext_cifar.arch", 34_426_698),  # 34 M, printed 36
+        ("tests/specs/densenet_cifar.arch", 25_624_430),  # 26 M
+        ("tests/specs/shake_shake.arch", 26_192_922),  # 26 M
+    ],
+)
+def test_networks_that_table_3_compares_with(spec, parameters):
+    assert counted(spec).total == parameters
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments", "size", "megabytes", "mebibytes"),
+    [
+        ("onebit", {"k": 4, **FROZEN}, 535_064, 0.535, 0.510),
+        ("onebit", {"k": 10, **FROZEN}, 3_342_140, 3.342, 3.187),
+        ("onebit", {"k": 10, "classes": 100, **FROZEN}, 3_349_340, 3.349, 3.194),
+        ("onebit", {"depth": 26, "classes": 100, **FROZEN}, 4_558_940, 4.559, 4.348),
+        ("onebit", {"k": 20, "classes": 100, **FROZEN}, 13_380_280, 13.380, 12.760),
+        ("onebit_imagenet", {"norm": "frozen"}, 8_745_340, 8.745, 8.340),  # printed 8.3 MB
+    ],
+)
+def test_deployed_weights_take_a_bit_each(spec, arguments, size, megabytes, mebibytes):
+    bits = counted(f"specs/{spec}.arch", **arguments).deployed_bits
+    assert bits == 8 * size
+    assert (round(bits / 8e6, 3), round(bits / 8 / 2**20, 3)) == (megabytes, mebibytes)
+
+
+# ---------------------------------------------------------------- the thesis
+
+
+@pytest.mark.parametrize(
+    ("hidden", "parameters"), [(100, 301), (125, 376), (250, 751), (375, 1_126), (500, 1_501)]
+)
+def test_the_sine_regressor_grows_by_quarters(hidden, parameters):
+    assert counted("tests/specs/thesis.arch:sine", hidden=hidden).total == parameters
+
+
 # ---------------------------------------------------------------- docs/papers.md
 
 
@@ -245,12 +504,13 @@ def test_the_page_of_figures_is_current():
 
 def test_the_commands_of_the_page_print_its_figures(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    figures = [f for paper in papers.PAPERS for table in paper.tables for f in table.figures]
-    for figure in figures:
+    tables = [table for paper in papers.PAPERS for table in paper.tables]
+    for figure in (each for table in tables for each in (*table.figures, *table.sizes)):
         assert main(["params", *shlex.split(papers.command(figure)), "--format", "json"]) == 0
         printed, sums = json.loads(capsys.readouterr().out), papers.counted(figure)
         assert printed["parameters"]["total"] == sums.total
         assert printed["parameters"]["unshared"] == sums.unshared
+        assert printed["deployed_bits"] == sums.deployed_bits
         assert printed["convolutions"]["tensors"] == sums.conv_tensors
 
 

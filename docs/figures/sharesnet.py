@@ -1,62 +1,26 @@
-"""The figures of the papers that the specs answer for, as data; docs/papers.py makes the table.
-
-A printed figure matches where ours, rounded half up to its decimals, prints the same.
-"""
+"""The figures of Boulch 2017 (ShaResNet), arXiv:1702.08782."""
 
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import NamedTuple
 
+from docs.figures.kinds import (
+    PREACT,
+    RESNET,
+    SHARE_164,
+    SHARE_WRN,
+    SHARESNET,
+    VGG,
+    WRN,
+    WRN_28_10_C100,
+    WRN_40_4,
+    Figure,
+    Paper,
+    Quantity,
+    Table,
+)
 
-class Quantity(StrEnum):
-    """What a figure counts."""
-
-    PARAMETERS = "parameters"  # printed in millions
-    DECREASE = "decrease"  # per cent of the parameters that sharing saves
-    CONVOLUTIONS = "convolutions"  # distinct weights
-
-
-class Figure(NamedTuple):
-    """A printed figure and the network that it is about."""
-
-    row: str
-    printed: str
-    spec: str  # with `:network` where the file has several
-    arguments: Mapping[str, object]
-    quantity: Quantity = Quantity.PARAMETERS
-    projections: int = 0  # left out of the count of convolutions, and the classifier counted
-    why: str = ""
-    paper_says_so: bool = True  # False: another reading of a row, beside it
-
-
-class Table(NamedTuple):
-    """Figures that stand together."""
-
-    title: str
-    note: str
-    figures: tuple[Figure, ...]
-
-
-class Paper(NamedTuple):
-    """A paper and its tables."""
-
-    title: str
-    tables: tuple[Table, ...]
-
-
-RESNET, SHARESNET = "specs/resnet.arch", "specs/sharesnet.arch"
-PREACT, SHARE_164 = "specs/preact_resnet.arch", "specs/share_resnet164.arch"
-WRN, SHARE_WRN, VGG = "specs/wrn.arch", "specs/share_wrn.arch", "specs/vgg16.arch"
 RULES = "tests/specs/sharing_rules.arch"
 
-WRN_40_4 = {"depth": 40, "k": 4}
-WRN_28_10_C100 = {"depth": 28, "k": 10, "classes": 100}
-
 TRUNCATED = "truncated; the paper rounds its other rows"
-DEEP_1001 = "10.2 leaves the scales and offsets of batch normalization out: 10,178,490"
-
-# ---------------------------------------------------------------- ShaResNet
-
 RULED_OUT = "not what the paper's networks do"
 
 ORIGINAL = Table(
@@ -252,125 +216,3 @@ SHARESNET_PAPER = Paper(
         DEPTH_OF_VGG,
     ),
 )
-
-# ---------------------------------------------------------------- wide residual networks
-
-BLOCK_TYPES = Table(
-    "Table 2, types of blocks",
-    "In millions; CIFAR-10, k = 2. The depth is 6n + 4 for every type, though blocks of three "
-    "convolutions have 9n + 4 (projections of shortcuts counted).",
-    (
-        Figure("B(1,3,1), 40", "1.4", WRN, {"depth": 40, "k": 2, "kernels": [1, 3, 1]}),
-        Figure("B(3,1), 40", "1.2", WRN, {"depth": 40, "k": 2, "kernels": [3, 1]}),
-        Figure("B(1,3), 40", "1.3", WRN, {"depth": 40, "k": 2, "kernels": [1, 3]}),
-        Figure("B(3,1,1), 40", "1.3", WRN, {"depth": 40, "k": 2, "kernels": [3, 1, 1]}),
-        Figure("B(3,3), 28", "1.5", WRN, {"depth": 28, "k": 2}),
-        Figure("B(3,1,3), 22", "1.1", WRN, {"depth": 22, "k": 2, "kernels": [3, 1, 3]}),
-    ),
-)
-
-DEEPENING = Table(
-    "Table 3, convolutions per block",
-    "In millions; WRN-40-2, CIFAR-10. All four have exactly the same number.",
-    (
-        Figure("l = 1", "2.2", WRN, {"depth": 40, "k": 2, "kernels": [3], "per_block": 1}),
-        Figure("l = 2", "2.2", WRN, {"depth": 40, "k": 2}),
-        Figure("l = 3", "2.2", WRN, {"depth": 40, "k": 2, "kernels": [3] * 3, "per_block": 3}),
-        Figure("l = 4", "2.2", WRN, {"depth": 40, "k": 2, "kernels": [3] * 4, "per_block": 4}),
-    ),
-)
-
-WIDENING = Table(
-    "Table 4, depth and width",
-    "In millions; the column is CIFAR-10's.",
-    tuple(
-        Figure(f"{depth}-{k}", printed, WRN, {"depth": depth, "k": k})
-        for depth, k, printed in (
-            (40, 1, "0.6"),
-            (40, 2, "2.2"),
-            (40, 4, "8.9"),
-            (40, 8, "35.7"),
-            (28, 10, "36.5"),
-            (28, 12, "52.5"),
-            (22, 8, "17.2"),
-            (22, 10, "26.8"),
-            (16, 8, "11.0"),
-            (16, 10, "17.1"),
-        )
-    ),
-)
-
-OTHER_METHODS = Table(
-    "Table 5, other methods",
-    "In millions; CIFAR-10. The rows of networks whose shortcuts pad with zeros (original "
-    "ResNet and stochastic depth, 110 and 1202) wait for that shortcut; ResNet-1202's 10.2 is "
-    "the figure of ResNet-1001.",
-    (
-        Figure("pre-act ResNet-110", "1.7", PREACT, {"depth": 110}),
-        Figure("pre-act ResNet-164", "1.7", PREACT, {"depth": 164}),
-        Figure("pre-act ResNet-1001", "10.2", PREACT, {"depth": 1001}, why=DEEP_1001),
-        Figure(
-            "WRN-40-4", "8.7", WRN, WRN_40_4, why="misprint: Table 4 and the text say 8.9 of it"
-        ),
-        Figure("WRN-16-8", "11.0", WRN, {"depth": 16, "k": 8}),
-        Figure("WRN-28-10", "36.5", WRN, {"depth": 28, "k": 10}),
-    ),
-)
-
-TEXT = Table(
-    "Section 3, text",
-    "In millions.",
-    (
-        Figure("WRN-40-4", "8.9", WRN, WRN_40_4),
-        Figure("ResNet-1001", "10.2", PREACT, {"depth": 1001}, why=DEEP_1001),
-        Figure("WRN-28-12", "52.5", WRN, {"depth": 28, "k": 12}),
-    ),
-)
-
-WRN_PAPER = Paper(
-    "Wide Residual Networks (Zagoruyko & Komodakis 2016, version 1)",
-    (BLOCK_TYPES, DEEPENING, WIDENING, OTHER_METHODS, TEXT),
-)
-
-# ---------------------------------------------------------------- rows of two further papers
-
-DIRACNETS = Paper(
-    "DiracNets (Zagoruyko & Komodakis 2017, version 1)",
-    (
-        Table(
-            "Tables 2 and 3, networks it compares with",
-            "In millions.",
-            (
-                Figure("ResNet-1001-1", "10.2", PREACT, {"depth": 1001}, why=DEEP_1001),
-                Figure("WRN-28-10", "36.5", WRN, {"depth": 28, "k": 10}),
-                Figure("VGG-16", "138.4", VGG, {}),
-                Figure("ResNet-18", "11.7", RESNET, {"depth": 18}),
-                Figure("ResNet-34", "21.8", RESNET, {"depth": 34}),
-            ),
-        ),
-    ),
-)
-
-ONE_BIT = Paper(
-    "Training Wide Residual Networks for Deployment Using a Single Bit for Each Weight "
-    "(McDonnell 2018)",
-    (
-        Table(
-            "Table 3, networks it compares with",
-            "In millions.",
-            (
-                Figure("WRN 22-10", "27", WRN, {"depth": 22, "k": 10}),
-                Figure("WRN 28-10, ImageNet32", "37", WRN, {"classes": 1000}),
-                Figure(
-                    "WRN 28-10 + cutout",
-                    "34",
-                    WRN,
-                    WRN_28_10_C100,
-                    why="looks swapped with the 36 of the ResNeXt-29 row, which has 34",
-                ),
-            ),
-        ),
-    ),
-)
-
-PAPERS = (SHARESNET_PAPER, WRN_PAPER, DIRACNETS, ONE_BIT)
