@@ -48,7 +48,7 @@ def prepare_streams() -> bool:
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
         return False
     if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is another
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportUnknownMemberType]
     return True
 
 
