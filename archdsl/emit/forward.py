@@ -39,6 +39,7 @@ from archdsl.ir.layers import (
     Conv,
     ConvTranspose,
     Flatten,
+    Layer,
     Linear,
     Pad,
     PixelShuffle,
@@ -52,7 +53,6 @@ BODY = 2 * INDENT  # the indentation of a method's statements
 _ROOM = WIDTH - BODY - len("return ")
 DEEPEST = 4  # so many calls inside each other are read at a glance
 _MODULES = {Conv: "nn.Conv2d", ConvTranspose: "nn.ConvTranspose2d", Linear: "nn.Linear"}
-_EFFECTIVE = "effective_weight()"  # of the classes of weight schemes
 _OPERATORS = {Operator.SUM: "+", Operator.PRODUCT: "*"}
 
 
@@ -104,8 +104,8 @@ class _Flow:
         for loan in unit.needs:
             name = self.names.unique(shared[loan].name)
             annotation = _MODULES[type(shared[loan].layer)] if loan in by_function else "nn.Module"
-            if hands_weight(shared[loan].layer):
-                annotation = "Tensor"
+            if hands_weight(layer := shared[loan].layer):
+                annotation = "tuple[Tensor, Tensor | None]" if layer.bias else "Tensor"
             inputs.append(Parameter(name, annotation))
             self.sources[loan] = name
         self.inputs = tuple(inputs)
@@ -115,7 +115,9 @@ class _Flow:
         for weight in unit.owned:
             if hands_weight(weight.layer):
                 name = self.names.unique(weight.name)
-                self.statements.append(Assign(name, Text(f"self.{weight.name}.{_EFFECTIVE}")))
+                self.statements.append(
+                    Assign(name, _effective(f"self.{weight.name}", weight.layer))
+                )
                 self.sources[weight.id] = name
 
     # ------------------------------------------------------------ bodies
@@ -131,10 +133,10 @@ class _Flow:
             loan = self.loans.get(id(site))
             if loan is not None and loan.presence is Presence.SOMETIMES:
                 name = self.names.unique(loan.own)
-                own = f"self.{loan.own}"
+                own, layer = f"self.{loan.own}", site.node.layer
                 assert site.loan is not None
-                value = f"{own}.{_EFFECTIVE}" if hands_weight(site.node.layer) else own
-                choice = Conditional(Text(self.sources[site.loan]), f"{own} is None", Text(value))
+                value = _effective(own, layer) if hands_weight(layer) else Text(own)
+                choice = Conditional(Text(self.sources[site.loan]), f"{own} is None", value)
                 self.statements.append(Assign(name, choice))
                 self.chosen[id(site)] = name
 
@@ -330,9 +332,19 @@ def _depth(node: Python) -> int:
 def _weights(source: str, site: LayerSite) -> Iterator[Python]:
     layer = site.node.layer
     assert isinstance(layer, Conv | ConvTranspose | Linear)
-    yield Text(source if hands_weight(layer) else f"{source}.weight")
+    if hands_weight(layer):
+        yield Text(f"*{source}" if layer.bias else source)
+        return
+    yield Text(f"{source}.weight")
     if layer.bias:
         yield Text(f"{source}.bias")
+
+
+def _effective(source: str, layer: Layer) -> Python:
+    """Return the weight that a scheme computes; with the bias, if there is one."""
+    assert isinstance(layer, Conv)
+    weight = Text(f"{source}.effective_weight()")
+    return Sequence((weight, Text(f"{source}.bias")), is_tuple=True) if layer.bias else weight
 
 
 def _is_network(unit: Unit) -> bool:

@@ -138,8 +138,11 @@ def scheme_key(scheme: Scheme | None) -> str:
 
 
 def hands_weight(layer: Layer) -> bool:
-    """Whether users of a shared layer are handed the weight that its scheme computes, once."""
-    return isinstance(layer, Conv) and layer.scheme is not None and not layer.bias
+    """Whether users of a shared layer are handed the weight that its scheme computes, once.
+
+    With a bias they are handed both, as (weight, bias).
+    """
+    return isinstance(layer, Conv) and layer.scheme is not None
 
 
 def functional(node: LayerNode) -> tuple[str, tuple[Keyword, ...]]:

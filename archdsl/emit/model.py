@@ -33,7 +33,7 @@ from archdsl.emit.plan import (
 from archdsl.emit.python import statement
 from archdsl.emit.recursion import NotOneClassError, settle_chain
 from archdsl.emit.resolve import resolve
-from archdsl.emit.schemes import named, plan_schemes
+from archdsl.emit.schemes import named, plan_schemes, scheme_layers
 from archdsl.emit.units import Declaration, Unit
 from archdsl.ir.layers import Conv
 from archdsl.ir.network import LayerNode, Network, Shared
@@ -65,7 +65,7 @@ def _plan(network: Network, name: str, header: Header, apart: set[Declaration]) 
         group.number: _class_plan(group, shared, taken, is_frozen=frozen is not None)
         for group in order
     }
-    schemes = plan_schemes(network)
+    schemes = plan_schemes(network, plans.values())
     classes = named(plans.values(), schemes)
     return ModulePlan(
         docstring=module_docstring(network, header),
@@ -108,7 +108,7 @@ def _fullest(group: Group) -> Unit:
 
 def _last_steps(network: Network, *, is_frozen: bool) -> Iterator[Statement]:
     """Yield what the network's __init__ ends with: initialization, then freezing."""
-    if not plan_schemes(network):
+    if not scheme_layers(network):
         yield Comment("He initialization of the convolutions; the rest keeps PyTorch's defaults")
         yield _kaiming("isinstance(module, nn.Conv2d)")
     elif _has_plain(network):

@@ -1,11 +1,11 @@
 """The classes of weight schemes: convolutions that compute the weight they apply."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar, assert_never
 
 from archdsl.analyses.walk import root, walk
 from archdsl.emit.layers import scheme_key
-from archdsl.emit.plan import Call, ClassPlan, Evaluate, Parameter, SchemePlan, Text
+from archdsl.emit.plan import Call, ClassPlan, Evaluate, Keyword, Parameter, SchemePlan, Text
 from archdsl.ir.layers import Conv, Size
 from archdsl.ir.network import LayerNode, Network, Shared
 from archdsl.ir.rebuild import replace
@@ -28,8 +28,8 @@ def scheme_class(scheme: Scheme) -> str:
             assert_never(scheme)
 
 
-def plan_schemes(network: Network) -> tuple[SchemePlan, ...]:
-    """Return a class for each scheme of the network, in the order of the layers."""
+def scheme_layers(network: Network) -> dict[Scheme, list[Conv]]:
+    """Return the layers of each scheme of the network, in the order of the layers."""
     layers: dict[Scheme, list[Conv]] = {}
     for place in walk(root(network)):
         match place.node:
@@ -39,27 +39,51 @@ def plan_schemes(network: Network) -> tuple[SchemePlan, ...]:
                 layers.setdefault(scheme, []).append(layer)
             case _:
                 pass
+    return layers
+
+
+def plan_schemes(network: Network, classes: Iterable[ClassPlan]) -> tuple[SchemePlan, ...]:
+    """Return a class for each scheme of the network, with the parameters that `classes` give."""
+    given: dict[str, set[str]] = {}
+    for call in _calls(tuple(classes)):
+        keywords = (a.name for a in call.arguments if isinstance(a, Keyword))
+        given.setdefault(call.function, set()).update(keywords)
     names: dict[str, int] = {}
     plans: list[SchemePlan] = []
-    for scheme, group in layers.items():
+    for scheme, layers in scheme_layers(network).items():
         base = scheme_class(scheme)
         names[base] = names.get(base, 0) + 1
         name = base if names[base] == 1 else f"{base}{names[base]}"
-        plans.append(_plan(name, scheme, group))
+        plans.append(_plan(name, scheme, layers, given.get(scheme_key(scheme), set())))
     return tuple(plans)
 
 
-def _plan(name: str, scheme: Scheme, layers: list[Conv]) -> SchemePlan:
-    parameters = tuple(_parameters(layers))
-    given = tuple(_keyword(p.name) for p in parameters)
+def _calls(value: object) -> Iterator[Call]:
+    """Yield every call in a plan or a part of one."""
+    match value:
+        case tuple():
+            for item in value:  # pyright: ignore[reportUnknownVariableType]
+                yield from _calls(item)  # pyright: ignore[reportUnknownArgumentType]
+        case Record():
+            if isinstance(value, Call):
+                yield value
+            for name in _fields(value):
+                yield from _calls(getattr(value, name))
+        case _:
+            pass
+
+
+def _plan(name: str, scheme: Scheme, layers: list[Conv], given: set[str]) -> SchemePlan:
+    parameters = tuple(_parameters(layers, given))
+    arguments = tuple(_keyword(p.name) for p in parameters)
     if "bias" not in {p.name for p in parameters}:
-        given = (*given, Text("bias=False"))
+        arguments = (*arguments, Text("bias=False"))
     return SchemePlan(
         name=name,
         template=scheme_class(scheme),
         scheme=scheme,
         parameters=parameters,
-        construct=Evaluate(Call("super().__init__", given)),
+        construct=Evaluate(Call("super().__init__", arguments)),
         has_groups=any(layer.groups != 1 for layer in layers),
     )
 
@@ -71,18 +95,18 @@ def _keyword(name: str) -> Text:
     return Text(name if name in _POSITIONAL else f"{name}={name}")
 
 
-def _parameters(layers: list[Conv]) -> Iterable[Parameter]:
-    """Yield those parameters of nn.Conv2d that some layer gives."""
+def _parameters(layers: list[Conv], given: set[str]) -> Iterable[Parameter]:
+    """Yield those parameters of nn.Conv2d that are given, if only as a name for the default."""
     yield Parameter("in_channels", "int")
     yield Parameter("out_channels", "int")
     yield Parameter("kernel_size", _size_type(layer.kernel_size for layer in layers))
     for name, default in (("stride", 1), ("padding", 0), ("dilation", 1)):
         sizes: list[Size] = [getattr(layer, name) for layer in layers]
-        if any(size != (default, default) for size in sizes):
+        if name in given:
             yield Parameter(name, _size_type(sizes), str(default))
-    if any(layer.groups != 1 for layer in layers):
+    if "groups" in given:
         yield Parameter("groups", "int", "1")
-    if any(layer.bias for layer in layers):
+    if "bias" in given:
         yield Parameter("bias", "bool", "False")
 
 

@@ -45,7 +45,7 @@ def read_scheme(call: tree.Call, scope: Scope) -> SaidScheme:
     """Return what `dirac`, `binary` or `plain` says; raise SpecError."""
     match call.name.text:
         case "dirac":
-            scheme = _dirac(bind(call, _DIRAC, scope, "`dirac`"), call.span)
+            scheme = _dirac(bind(call, _DIRAC, scope, "`dirac`"))
         case "binary":
             scheme = _binary(bind(call, _BINARY, scope, "`binary`"))
         case _:
@@ -53,10 +53,10 @@ def read_scheme(call: tree.Call, scope: Scope) -> SaidScheme:
     return SaidScheme(scheme, call.span)
 
 
-def _dirac(a: Arguments, span: Span) -> Scheme:
+def _dirac(a: Arguments) -> Scheme:
     form = a.word("form")
     if form == "bare":
-        return _bare(a, span)
+        return _bare(a)
     preset = _V1 if form == "v1" else _V2
     return Dirac(
         a=_real(a, "a", preset.a),
@@ -69,11 +69,12 @@ def _dirac(a: Arguments, span: Span) -> Scheme:
     )
 
 
-def _bare(a: Arguments, span: Span) -> BareDirac:
+def _bare(a: Arguments) -> BareDirac:
     for name in ("a", "b", "a_per", "b_per", "eps"):
         if a.given(name):
             message = f"`dirac(bare)` is delta + W: it has no `{name}`"
-            fail("E323", message, span, "drop one of the two")
+            help_ = f"drop `{name}`, or drop `bare`: a * delta + b * W / |W| has them"
+            fail("E323", message, a.place(name), help_)
     preset = BareDirac()
     delta = Delta(a.word("delta")) if a.given("delta") else preset.delta
     return BareDirac(std=_real(a, "std", preset.std), delta=delta)
@@ -92,7 +93,7 @@ def _real(a: Arguments, name: str, otherwise: float) -> float:
 
 def refuse_transposed(said: SaidScheme, span: Span) -> None:
     """Raise SpecError: a transposed convolution has no scheme."""
-    _refuse(said, span, "a transposed convolution cannot be")
+    _refuse(said, span, "a transposed convolution", "write `upsample` and a convolution")
 
 
 def check_scheme(
@@ -110,18 +111,20 @@ def check_scheme(
 def _check_window(layer: Conv, said: SaidScheme, span: Span) -> None:
     """Delta passes a map on as it is: the window has a centre, and keeps the size."""
     if layer.stride != (1, 1):
-        _refuse(said, span, "a convolution with a stride cannot be")
+        _refuse(said, span, "a convolution with a stride", "pool before the layer")
     if any(size % 2 == 0 for size in layer.kernel_size):
-        _refuse(said, span, "a convolution whose window has no centre cannot be")
+        _refuse(said, span, "a convolution whose window has no centre", "take an odd window")
     windows = zip(layer.kernel_size, layer.padding, layer.dilation, strict=True)
     if any(2 * padding != (size - 1) * spread for size, padding, spread in windows):
-        _refuse(said, span, "a convolution that changes the size of the map cannot be")
+        what = "a convolution that changes the size of the map"
+        _refuse(said, span, what, "leave `padding` to its default, which keeps the size")
 
 
-def _refuse(said: SaidScheme, span: Span, what: str) -> None:
+def _refuse(said: SaidScheme, span: Span, what: str, way_out: str) -> None:
     word = _word(said)
-    help_ = "take it off with `with plain`, or pool before the layer"
-    fail("E512", f"{what} `{word}`", span, help_, notes=(Note("said here", said.span),))
+    help_ = f"{way_out}, or take `{word}` off with `with plain`"
+    message = f"{what} cannot be `{word}`"
+    fail("E512", message, span, help_, notes=(Note("said here", said.span),))
 
 
 def _check_channels(
