@@ -4,12 +4,14 @@ Nothing of archdsl/emit/ is used here: layers are applied with torch's functions
 mode, to the tensors of a `state_dict` that are found by name.
 """
 
+import math
 from typing import Any, assert_never
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 
 from archdsl.ir import layers as ir
+from archdsl.ir import schemes
 from archdsl.ir.network import (
     Block,
     Combine,
@@ -97,6 +99,7 @@ class Interpreter:
         match layer:
             case ir.Conv():
                 weight, bias = self._weight(layer, name)
+                weight = self._by_scheme(layer, weight, name)
                 kept = layer.stride, layer.padding, layer.dilation, layer.groups
                 return F.conv2d(x, weight, bias, *kept)
             case ir.ConvTranspose():
@@ -106,7 +109,8 @@ class Interpreter:
             case ir.Linear():
                 return F.linear(x, *self._weight(layer, name))
             case ir.BatchNorm():
-                scale = (self._get(name, "weight"), self._get(name, "bias")) if layer.affine else ()
+                names = ("weight", "bias")[: layer.affine * (1 + layer.offset)]
+                scale = (self._get(name, each) for each in names)
                 moments = self._get(name, "running_mean"), self._get(name, "running_var")
                 return F.batch_norm(x, *moments, *scale, eps=layer.eps)
             case ir.LayerNorm():
@@ -133,8 +137,43 @@ class Interpreter:
     def _weight(self, layer, name):
         return self._get(name, "weight"), self._get(name, "bias") if layer.bias else None
 
+    def _by_scheme(self, layer, weight, name):
+        """Return what the convolution applies, of what it keeps."""
+        match layer.scheme:
+            case None:
+                return weight
+            case schemes.Dirac(eps=eps):
+                a, b = (self._get(name, each).reshape(-1, 1, 1, 1) for each in "ab")
+                norms = weight.square().sum((1, 2, 3), keepdim=True).sqrt()
+                return a * _delta(layer, weight) + b * weight / norms.clamp(min=eps)
+            case schemes.BareDirac():
+                return _delta(layer, weight) + weight
+            case schemes.Binary(scale="constant", gain=gain):
+                signs = 1 - 2 * (weight < 0).to(weight.dtype)
+                return signs * math.sqrt(gain / weight[0].numel())
+            case schemes.Binary():
+                means = weight.abs().mean((1, 2, 3), keepdim=True)
+                return torch.where(weight < 0, -means, means)
+            case _:
+                assert_never(layer.scheme)
+
     def _get(self, name, tensor):
         return self.tensors[_join(name, tensor)]
+
+
+def _delta(layer, weight):
+    """Return 1 where an input channel of a group is passed on to an output channel of it."""
+    outputs, inputs = layer.out_channels // layer.groups, layer.in_channels // layer.groups
+    period = min(outputs, inputs)
+    height, width = layer.kernel_size
+    delta = torch.zeros_like(weight)
+    for filter_ in range(layer.out_channels):
+        for channel in range(inputs):
+            output = filter_ % outputs
+            tiled = layer.scheme.delta == "tiled" and output % period == channel % period
+            if tiled or output == channel:
+                delta[filter_, channel, height // 2, width // 2] = 1
+    return delta
 
 
 def _join(prefix, name):
@@ -167,6 +206,11 @@ def _plain(layer, x):
         case ir.Activation(kind=kind, slope=slope):
             function: Any = torch.tanh if kind == "tanh" else getattr(F, kind)
             return function(x) if slope is None else function(x, slope)
+        case ir.NCReLU():
+            return torch.cat((x * (x > 0), x * (x < 0)), 1)
+        case ir.PadChannels(out_channels=channels):
+            zeros = x.new_zeros(len(x), channels - x.shape[1], *x.shape[2:])
+            return torch.cat((x, zeros), 1)
         case ir.Dropout() | ir.StochasticDepth():
             return x
         case ir.Flatten():

@@ -99,7 +99,7 @@ class Writer(BlockWriter):
         if self.chance(50):
             pieces += self.ending(place)
         body = Body(tuple(pieces), wide=not self.chance(20))
-        said = self.annotations(self.selectors(body, replace(place, given=given)), "network", 35)
+        said = self.annotations(self.trace_of(body, replace(place, given=given)), "network", 35)
         return header, body, said
 
     def ending(self, place):

@@ -83,7 +83,7 @@ class BlockWriter(CallWriter):
         for word, body in bodies.items():
             if body is not None and (body.pieces or word != "preactivation"):
                 label, _ = self.label(place, 12)
-                said = self.annotations(self.selectors(body, place), "part", 6)
+                said = self.annotations(self.trace_of(body, place), "part", 6)
                 parts.append(body.braced(f"{label}{word}{said}"))
                 rules[word] = hiding(body.apply, said)
         if self.chance(10):
@@ -182,8 +182,8 @@ class BlockWriter(CallWriter):
                 given = found.enter(arguments, env, given, trace, stride if i == 0 else 1)
             return given
 
-        selectors = self.traced(lambda t: apply(place.env.child(), place.given, t))
-        said = self.annotations(selectors, "stage", 55)
+        inside = self.traced(lambda t: apply(place.env.child(), place.given, t))
+        said = self.annotations(inside, "stage", 55)
         return Piece((text + said,), hiding(apply, said)), None
 
     def written_stage(self, place, name):
@@ -193,7 +193,7 @@ class BlockWriter(CallWriter):
         inside = place.inside(labels=None, stage=True)
         inside.env.values |= {"stride": stride, "stage": "open"}
         body = self.body(inside, 3)
-        selectors = self.selectors_of_stage(body, place, stride)
+        inside = self.trace_of_stage(body, place, stride)
         head = f"stage {name}{f'(stride = {stride})' if stride > 1 else ''}"
 
         def apply(env, given, trace):
@@ -204,10 +204,10 @@ class BlockWriter(CallWriter):
                 raise Unfit
             return found
 
-        said = self.annotations(selectors, "stage", 40)
+        said = self.annotations(inside, "stage", 40)
         return Piece(body.braced(head + said), hiding(apply, said)), None
 
-    def selectors_of_stage(self, body, place, stride):
+    def trace_of_stage(self, body, place, stride):
         inner = scoped(place.env, place.given, in_block=place.in_block)
         inner.values |= {"stride": stride, "stage": "open"}
         return self.traced(lambda t: body.apply(inner, place.given, t))

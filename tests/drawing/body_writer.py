@@ -78,21 +78,21 @@ class BodyWriter(LayerWriter):
             before = f"{label}{self.choose(('stem', 'head'))}"
         else:
             before = f"{self.fresh(LABELS, place.labels)}:"
-        said = self.annotations(self.selectors(body, place), "part", 30)
+        said = self.annotations(self.trace_of(body, place), "part", 30)
 
         def apply(env, given, trace):
             return body.apply(scoped(env, given, in_block=in_block), given, trace)
 
         return Piece(body.braced(before + said), hiding(apply, said)), outside(inside, place)
 
-    def selectors(self, body, place):
-        """Return what `share` could name in a body here."""
+    def trace_of(self, body, place):
+        """Return what annotations around a body here could be about."""
         trace = Trace()
         try:
             body.apply(scoped(place.env, place.given, in_block=place.in_block), place.given, trace)
         except (Unfit, ZeroDivisionError):
-            return []
-        return trace.selectors
+            return Trace()
+        return trace
 
     def condition_item(self, place):
         """Return an `if`."""

@@ -21,10 +21,8 @@ class BranchWriter(BodyWriter):
     def combined(self, operator, branches, place):
         in_block = place.in_block
         at = scoped(place.env, place.given, in_block=in_block)
-        selectors = [
-            s for b in branches for s in self.traced(lambda t, b=b: b.apply(at, place.given, t))
-        ]
-        said = self.annotations(selectors, "combine", 12)
+        inside = self.traced(lambda t: [b.apply(at, place.given, t) for b in branches])
+        said = self.annotations(inside, "combine", 12)
 
         def apply(env, given, trace):
             inner = scoped(env, given, in_block=in_block)
@@ -32,8 +30,8 @@ class BranchWriter(BodyWriter):
             after = together(operator, [f for f in found if f is not None])
             return after.passed(*given.reduction)
 
-        inside = [line for branch in branches for line in branch.lines]
-        lines = (f"{operator}{said} {{", *(f"    {line}" for line in inside), "}")
+        lines = [f"    {line}" for branch in branches for line in branch.lines]
+        lines = (f"{operator}{said} {{", *lines, "}")
         return Piece(lines, hiding(apply, said))
 
     def branch(self, place, ending, most=3):
@@ -45,7 +43,7 @@ class BranchWriter(BodyWriter):
 
     def branch_of(self, body, place):
         label, _ = self.label(place)
-        said = self.annotations(self.selectors(body, place), "branch", 6)
+        said = self.annotations(self.trace_of(body, place), "branch", 6)
         in_block = place.in_block
 
         def apply(env, given, trace):

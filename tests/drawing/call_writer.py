@@ -50,8 +50,8 @@ class CallWriter(BranchWriter):
                 stride = taken(env)
             return callee(env).enter(arguments, env, given, trace, stride)
 
-        selectors = self.traced(lambda t: apply(place.env.child(), place.given, t))
-        text += (said := self.annotations(selectors, "block", 12))
+        inside = self.traced(lambda t: apply(place.env.child(), place.given, t))
+        text += (said := self.annotations(inside, "block", 12))
         return Piece((text,), hiding(apply, said), inline=not said), None
 
     def traced(self, apply):
@@ -59,8 +59,8 @@ class CallWriter(BranchWriter):
         try:
             apply(trace)
         except (Unfit, ZeroDivisionError):
-            return []
-        return trace.selectors
+            return Trace()
+        return trace
 
     def arguments(self, block, place):
         """Return arguments for a block's parameters; some defaults are left."""
@@ -121,8 +121,8 @@ class CallWriter(BranchWriter):
         pieces = draw(place, block)
         block.body = Body(tuple(pieces), wide=not self.chance(20))
         self.drop_unused(block)
-        selectors = self.traced(lambda t: block.enter(self.example(block), Env(), given, t))
-        block.annotations = self.annotations(selectors, "block", 18)
+        inside = self.traced(lambda t: block.enter(self.example(block), Env(), given, t))
+        block.annotations = self.annotations(inside, "block", 18)
         return block
 
     def drop_unused(self, block):

@@ -1,14 +1,13 @@
 """Choices, names, expressions and annotations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from tests.drawing.pieces import Piece, Unfit, Value, constant, variable
+from tests.drawing.pieces import Piece, Trace, Unfit, Value, constant, hiding, variable
 from tests.drawing.places import Declaration
-from tests.drawing.words import LABELS, WEIGHTED, WIDTHS
+from tests.drawing.words import BN, LABELS, NO_CONVOLUTIONS, SCHEMES, WEIGHTED, WIDTHS
 
 
 class Expressions:
@@ -19,7 +18,7 @@ class Expressions:
     call: Callable[..., tuple[Piece, object]]
     combination: Callable[..., tuple[Piece, object]]
     stage: Callable[..., tuple[Piece, object]]
-    traced: Callable[..., list[str]]
+    traced: Callable[..., Trace]
     plain_block: Callable[..., list[Piece]]
     residual_block: Callable[..., list[Piece]]
     recursive_block: Callable[..., list[Piece]]
@@ -152,21 +151,24 @@ class Expressions:
 
     # ------------------------------------------------------------ annotations
 
-    def annotations(self, selectors, where, percent=20):
-        """Return " with .." or nothing; `where` says what it is written on."""
-        if not self.chance(percent + 25 * self.uniform * bool(selectors)):
+    def annotations(self, inside, where, percent=20):
+        """Return " with .." or nothing; `where` is what it stands on, `inside` what is in there."""
+        if not self.chance(percent + 25 * self.uniform * bool(inside.selectors)):
             return ""
-        return f" with {', '.join(self.said(selectors, where))}"
+        return f" with {', '.join(self.said(inside, where))}"
 
-    def said(self, selectors, where):
-        found = []
+    def said(self, inside, where):
+        found, selectors = [], inside.selectors
         if selectors and self.chance(85 if self.uniform else 60):
             often = [s for s in selectors if selectors.count(s) > 1] or selectors
             found.append(self.share(often))
         layer = where.startswith(WEIGHTED)
-        for word, percent in (("bn(frozen)", 20), ("freeze", 15)):
+        for word, percent in ((self.choose(BN), 25), ("freeze", 15)):
             if self.chance(percent) and (word == "freeze" or not layer or where == "bn"):
                 found.append(word)
+        if inside.bare and self.chance(30):
+            words = [*inside.schemes, *2 * inside.schemes[-1:], "plain"]  # mostly dirac
+            found.append(self.choose(SCHEMES[self.choose(words)]))
         if where in ("stage", "network", "block") and self.chance(25):
             found.append(f"stochastic_depth({self.choose((0.2, 0.1, 0.5, 0))})")
         if self.chance(8):
@@ -176,9 +178,11 @@ class Expressions:
                 for w in ("plain", "bn(learned)", "trainable")
                 if w.split("(")[0] not in words and not (w == "trainable" and "freeze" in words)
                 if not (w.startswith("bn") and layer and where != "bn")
+                if not (w == "plain" and (words.intersection(SCHEMES) or where in NO_CONVOLUTIONS))
             ]
             found += [self.choose(more)] if more else []
-        return found or [self.choose(("freeze", "plain", *([] if layer else ["bn(frozen)"])))]
+        others = [] if where in NO_CONVOLUTIONS else ["plain"]
+        return found or [self.choose(("freeze", *others, *([] if layer else ["bn(frozen)"])))]
 
     def share(self, selectors):
         taken = [self.choose(selectors)]
@@ -188,13 +192,21 @@ class Expressions:
         options += ["strides = any"] if self.chance(30) else []
         return f"share({', '.join([*dict.fromkeys(taken), *options])})"
 
-    def labelled(self, piece, label):
-        """Return a layer with its name and perhaps annotations, which end its line."""
+    def labelled(self, piece, label, place=None):
+        """Return a layer with its name and perhaps annotations, which end its line.
+
+        A convolution at a `place` may have a weight scheme.
+        """
         text = f"{label}{piece.lines[0]}"
         word = piece.lines[0].partition("(")[0]
         percent = 30 if word == "bn" else 8 if word.startswith(WEIGHTED) else 0
-        said = self.annotations([], word, percent)
-        return replace(piece, lines=(text + said,), inline=not said)
+        inside = Trace()
+        if place is not None:
+            percent = 20
+            inside = self.traced(lambda t: piece.apply(place.env.child(), place.given, t))
+            inside.named.clear()
+        said = self.annotations(inside, word, percent)
+        return Piece((text + said,), hiding(piece.apply, said), inline=not said)
 
 
 def _round_to(value, step):

@@ -12,7 +12,9 @@ from tests.drawing.layers import (
     enlarged,
     flatten,
     linear,
+    ncrelu,
     pad,
+    pad_channels,
     pool,
     same,
 )
@@ -85,7 +87,7 @@ class LayerWriter(Expressions):
             padding = constant(self.choose((0, [1, 0]))) if self.chance(20) else None
             geometry = Geometry(constant([height, width]), stride, padding)
             piece = conv_transpose(word, out, geometry, groups, more, extra, label=name)
-            return self.labelled(piece, label), out
+            return self.labelled(piece, label, place), out
         word, kernel = self.kernel(place)
         dilation = constant(self.choose((2, [1, 2]))) if self.chance(10) else None
         stride, padding = self.stride(place), None
@@ -94,7 +96,7 @@ class LayerWriter(Expressions):
         piece = conv(
             word, out, Geometry(kernel, stride, padding, dilation), groups, extra, label=name
         )
-        return self.labelled(piece, label), out
+        return self.labelled(piece, label, place), out
 
     def kernel(self, place):
         """Return the word of a convolution and its kernel, odd so that the size is kept."""
@@ -116,9 +118,16 @@ class LayerWriter(Expressions):
     def changing(self, place):
         """Return a layer that changes the shape and is no convolution."""
         label, _ = self.label(place, 8)
-        match self.integer(0, 9):
+        match self.integer(0, 11):
             case 0 | 1 | 2:
                 piece = self.pooling(place)
+            case 10:
+                return self.labelled(ncrelu(), label), None
+            case 11:
+                out = self.width(place)
+                if self.chance(50):
+                    out = constant(place.given.channels + self.choose((4, 0, 8)))
+                return self.labelled(pad_channels(out), label), out
             case 3:
                 size = constant(self.choose((1, 2, [2, 3]))) if self.chance(50) else None
                 piece = adaptive_pool(self.choose(("avgpool", "maxpool")), size)

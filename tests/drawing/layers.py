@@ -10,12 +10,17 @@ from tests.drawing.pieces import Map, Piece, Unfit, Value, number, pair
 # ---------------------------------------------------------------- layers
 
 
-def layer(text, rule, selectors=()):
-    """Return a layer; `rule` takes the names and the map."""
+def layer(text, rule, selectors=(), schemes=None):
+    """Return a layer; `rule` takes the names and the map.
+
+    `schemes` takes the same, for a convolution, and returns the weight schemes that it can have.
+    """
 
     def apply(env, given, trace):
         trace.count(selectors)
-        return rule(env, given)
+        found = rule(env, given)
+        trace.bare += [schemes(env, given)] if schemes else []
+        return found
 
     return Piece((text,), apply, inline=True)
 
@@ -82,8 +87,17 @@ def conv(word, out, geometry, groups, extra, *, label=None):
         size = _axes(window, given.pixels(), kernel, stride, padding, dilation)
         return replace(given.passed(*stride), channels=channels, size=size)
 
+    def schemes(env, given):
+        kernel, stride, padding, dilation = geometry.numbers(env)
+        keeps = stride == (1, 1) and all(k % 2 for k in kernel)
+        keeps = keeps and all(
+            2 * p == (k - 1) * d for k, p, d in zip(kernel, padding, dilation, strict=True)
+        )
+        small, large = sorted((given.channels, number(out, env)))
+        return frozenset(("binary", *(("dirac",) if keeps and large % small == 0 else ())))
+
     text = f"{word}({', '.join(arguments)})"
-    return layer(text, rule, [word, "conv", *([label] if label else [])])
+    return layer(text, rule, [word, "conv", *([label] if label else [])], schemes)
 
 
 def conv_transpose(word, out, geometry, groups, output_padding, extra, *, label=None):
@@ -112,7 +126,8 @@ def conv_transpose(word, out, geometry, groups, output_padding, extra, *, label=
         return replace(given.passed(*by), channels=channels, size=size)
 
     text = f"{word}({', '.join(arguments)})"
-    return layer(text, rule, [word, "conv_transpose", *([label] if label else [])])
+    selectors = [word, "conv_transpose", *([label] if label else [])]
+    return layer(text, rule, selectors, lambda *_: frozenset())
 
 
 def pool(word, geometry, *, ceil, extra):
@@ -191,6 +206,21 @@ def channel_split(parts, part):
         return replace(given, channels=given.channels // number(parts, env))
 
     return layer(f"channel_split({parts.text}, {part.text})", rule)
+
+
+def ncrelu():
+    """Return the positive and the negative part, one after the other."""
+    return layer("ncrelu", lambda _, given: replace(given, channels=2 * given.channels))
+
+
+def pad_channels(out):
+    """Return channels of zeros after those that are there."""
+
+    def rule(env, given):
+        given.pixels()
+        return replace(given, channels=number(out, env, given.channels))
+
+    return layer(f"pad_channels({out.text})", rule)
 
 
 def enlarged(text, factor, *, shuffled=False):

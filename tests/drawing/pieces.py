@@ -70,6 +70,8 @@ class Trace:
     """What a spec comes to while a piece is applied: bounds on it, and what `share` could name."""
 
     named: list[tuple[str, ...]] = field(default_factory=list)  # for each layer, what selects it
+    bare: list[frozenset[str]] = field(default_factory=list)  # of convolutions without a scheme:
+    #   those that they could have, "dirac" and "binary"
     layers: int = 0
     depth: int = 0
 
@@ -83,6 +85,12 @@ class Trace:
     def selectors(self):
         """What a `share` around it all could select, each as often as it would match."""
         return [selector for names in self.named for selector in names]
+
+    @property
+    def schemes(self):
+        """The weight schemes that an annotation around it all could say."""
+        common = frozenset.intersection(*self.bare) if self.bare else frozenset()
+        return sorted(common)
 
 
 @dataclass(frozen=True)
@@ -179,15 +187,20 @@ class Body:
 
 
 def hiding(apply, said):
-    """Return a rule inside annotations, whose `share` hides layers from those around it."""
+    """Return a rule inside annotations: layers that they share or give a scheme have it."""
     taken = {name for inside in re.findall(r"share\(([^)]*)\)", said) for name in _names(inside)}
-    if not taken:
+    scheme = re.search(r"\b(dirac|binary|plain)\b", said)
+    if not taken and not scheme:
         return apply
 
     def applied(env, given, trace):
-        before = len(trace.named)
+        named, bare = len(trace.named), len(trace.bare)
         found = apply(env, given, trace)
-        trace.named[before:] = [n for n in trace.named[before:] if not taken.intersection(n)]
+        trace.named[named:] = [n for n in trace.named[named:] if not taken.intersection(n)]
+        if scheme:
+            if scheme[1] != "plain" and not all(scheme[1] in fits for fits in trace.bare[bare:]):
+                raise Unfit
+            del trace.bare[bare:]
         return found
 
     return applied

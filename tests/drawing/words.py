@@ -28,6 +28,23 @@ COMMON = ("relu", "bn", "relu", "bn", "silu", "bn(eps = 1e-3)", "bn(momentum = 0
 WIDTHS = (8, 4, 16, 12, 6, 24, 5)
 # names that generated code might trip over stand among plain ones
 WEIGHTED = ("conv", "linear", "bn", "layernorm", "groupnorm", "instancenorm", "prelu", "scale")
+NO_CONVOLUTIONS = ("linear", "bn", "layernorm", "groupnorm", "instancenorm", "prelu", "scale")
+SCHEMES = {
+    "plain": ("plain",),
+    "dirac": (
+        "dirac",
+        "dirac",
+        "dirac(v2)",
+        "dirac(bare)",
+        "dirac(b_per = channel)",
+        "dirac(a = 1, b = 0.5, a_per = channel)",
+        "dirac(delta = padded, std = 0.1)",
+        "dirac(v2, delta = tiled, eps = 1e-6)",
+        "dirac(bare, std = 0.1, delta = padded)",
+    ),
+    "binary": ("binary", "binary", "binary(gain = 4)", "binary(scale = mean)"),
+}
+BN = ("bn(frozen)", "bn(frozen)", "bn(frozen)", "bn(scale)", "bn(fixed)")
 LABELS = [
     "proj",
     "spatial",
