@@ -48,7 +48,8 @@ def prepare_streams() -> bool:
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
         return False
     if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is another
-        sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportUnknownMemberType]
+        stdout: io.TextIOWrapper = sys.stdout
+        stdout.reconfigure(errors="backslashreplace")
     return True
 
 
