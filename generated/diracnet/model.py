@@ -43,7 +43,7 @@ class DiracConv2d(nn.Conv2d):
 
     def effective_weight(self) -> Tensor:
         """Return what the convolution applies, of the shape of its weight."""
-        filters = F.normalize(self.weight, dim=(1, 2, 3))
+        filters = F.normalize(self.weight.flatten(1)).view_as(self.weight)
         return self.a * self.delta() + self.b * filters
 
     def forward(self, input: Tensor) -> Tensor:

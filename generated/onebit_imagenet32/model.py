@@ -25,7 +25,7 @@ class PadChannels(nn.Module):
 
 
 class BinaryConv2d(nn.Conv2d):
-    """Convolution by the signs of W times sqrt(2 / fan_in) (arXiv:1802.08530, eq. 1)."""
+    """Convolution by sqrt(2 / fan_in) * sign(W) (arXiv:1802.08530, eq. 1)."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class BinaryConv2d(nn.Conv2d):
 
     def effective_weight(self) -> Tensor:
         """Return scale * sign(W), sign(0) = 1, whose gradient passes to W as it is."""
-        signs = torch.where(self.weight < 0, -1, 1).to(self.weight.dtype)
+        signs = torch.where(self.weight < 0, -1.0, 1.0).to(self.weight.dtype)
         return self.scale * signs + (self.weight - self.weight.detach())
 
     def forward(self, input: Tensor) -> Tensor:
