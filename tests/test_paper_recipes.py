@@ -1,0 +1,184 @@
+"""How the specs of the papers are trained: what decays, by which rates, on which batches.
+
+Sources: Zagoruyko & Komodakis 2017 (DiracNets), section 2, equation 6, and their code; McDonnell
+2018, section 3.2 and 3.3; Zagoruyko & Komodakis 2016, section 3.
+"""
+
+import importlib.util
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from archdsl.pipeline import compile_spec
+
+ROOT = Path(__file__).parents[1]
+SMALL = {"depth": "10", "k": "1"}
+SMALL_ONEBIT = {"depth": "8", "k": "1"}
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Return a function that imports the training script of a spec."""
+
+    def load(spec, arguments):
+        files = compile_spec(f"{ROOT}/{spec}", None, arguments).files("net")
+        folder = tmp_path / Path(spec).stem
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.delitem(sys.modules, "model", raising=False)
+        found = importlib.util.spec_from_file_location("train_of_paper", folder / "train.py")
+        assert found is not None
+        assert found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        monkeypatch.setitem(sys.modules, "train_of_paper", module)
+        found.loader.exec_module(module)
+        monkeypatch.delitem(sys.modules, "model")
+        return module
+
+    return load
+
+
+class Stop(Exception):  # noqa: N818
+    """Raised where the optimizer would be made."""
+
+
+@pytest.fixture
+def optimizer_of(load, monkeypatch, tmp_path):
+    """Return a function: the decay of each parameter by its name, and the other settings."""
+
+    def optimizer_of(spec, arguments):
+        module = load(spec, arguments)
+        made = {}
+
+        class Sgd(torch.optim.SGD):
+            def __init__(self, params, **settings):
+                super().__init__(params, **settings)
+                made["groups"] = self.param_groups
+                raise Stop
+
+        models = []
+        network = module.Net
+        monkeypatch.setattr(module, "Net", lambda: models.append(network()) or models[-1])
+        monkeypatch.setattr(torch.optim, "SGD", Sgd)
+        config = module.Config(synthetic=True, batch=1, out=str(tmp_path / "out"), device="cpu")
+        with pytest.raises(Stop):
+            module.main(config)
+        names = {id(p): name for name, p in models[0].named_parameters()}
+        groups = made["groups"]
+        decay = {names[id(p)]: group["weight_decay"] for group in groups for p in group["params"]}
+        assert decay.keys() == set(names.values())  # each learned parameter is in one group
+        settings = {key: groups[0][key] for key in ("lr", "momentum", "nesterov")}
+        return decay, settings, config
+
+    return optimizer_of
+
+
+def named(decay, ending):
+    return [value for name, value in decay.items() if name.endswith(ending)]
+
+
+# ---------------------------------------------------------------- what decays
+
+
+def test_everything_decays_in_diracnets_a_and_b_too(optimizer_of):
+    decay, settings, _ = optimizer_of("specs/diracnet.arch", SMALL)
+    assert set(decay.values()) == {5e-4}
+    assert len(named(decay, "conv1.a")) == len(named(decay, "conv1.b")) == 6
+    assert settings == {"lr": 0.1, "momentum": 0.9, "nesterov": True}  # as WRN
+
+
+def test_weights_alone_decay_in_the_later_diracnets(optimizer_of):
+    decay, settings, _ = optimizer_of("tests/specs/diracnet_v2.arch", SMALL)
+    assert named(decay, "conv1.a") == named(decay, "conv1.b") == [0.0] * 6
+    assert named(decay, "conv1.weight") == [5e-4] * 6
+    assert named(decay, "bn1.weight") == named(decay, "bn1.bias") == [0.0] * 6
+    assert (decay["stem.0.weight"], decay["head.3.weight"], decay["head.3.bias"]) == (
+        5e-4,
+        5e-4,
+        0.0,
+    )
+    assert settings["nesterov"] is False
+
+
+@pytest.mark.parametrize("spec", ["onebit", "full_precision"])
+def test_weights_alone_decay_in_onebit_networks(optimizer_of, spec):
+    decay, settings, _ = optimizer_of(f"specs/{spec}.arch", SMALL_ONEBIT)
+    assert {name for name, value in decay.items() if value == 0} == {"stem.0.weight", "stem.0.bias"}
+    assert {value for name, value in decay.items() if not name.startswith("stem.0")} == {5e-4}
+    assert len(decay) == 2 + 8  # the image's scale and offset, and 8 convolutions
+    assert settings == {"lr": 0.1, "momentum": 0.9, "nesterov": False}
+
+
+# ---------------------------------------------------------------- how long, on what
+
+
+@pytest.mark.parametrize(
+    ("arguments", "epochs"),
+    [
+        ({"k": "4"}, 126),
+        ({"k": "20", "classes": "100"}, 126),
+        ({}, 254),
+        ({"depth": "26", "classes": "100"}, 254),
+    ],
+)
+def test_onebit_networks_are_trained_for_as_long_as_in_table_1(arguments, epochs):
+    recipe = compile_spec(f"{ROOT}/specs/onebit.arch", None, arguments).network.recipe
+    assert (recipe.epochs, recipe.batch, recipe.decay) == (epochs, 125, "weights")
+    assert recipe.data.name == ("cifar100" if "classes" in arguments else "cifar10")
+
+
+def test_the_rate_of_onebit_networks_restarts_at_the_papers_epochs(load):
+    module = load("specs/onebit.arch", SMALL_ONEBIT)
+    config = module.Config()
+    per_epoch = 50_000 // config.batch
+    assert per_epoch == 400
+    rates = [config.lr * module.lr_factor(s, per_epoch, config) for s in range(254 * per_epoch)]
+    restarts = [s // per_epoch + 1 for s in range(len(rates)) if s == 0 or rates[s] > rates[s - 1]]
+    assert restarts == [1, 3, 7, 15, 31, 63, 127]
+    assert rates[0] == 0.1
+    assert min(rates) == pytest.approx(1e-4, rel=1e-3)
+    middle = (126 + 64) * per_epoch  # half of the last cycle, of 128 epochs
+    assert rates[middle] == pytest.approx((0.1 + 1e-4) / 2)
+    quarter = (126 + 32) * per_epoch
+    assert rates[quarter] == pytest.approx(1e-4 + 0.0999 * (1 + math.sqrt(0.5)) / 2)
+
+
+def test_onebit_networks_see_pixels_as_they_are_and_noise_around_them(load):
+    module = load("specs/onebit.arch", {**SMALL_ONEBIT, "patch": "18"})
+    config = module.Config(synthetic=True, batch=125, device="cpu")
+    train, _ = module.load_batches(config)
+    images, _ = next(iter(train))
+    assert images.shape == (125, 3, 32, 32)
+    assert images.unique().tolist() == list(range(256))
+
+
+def test_cutout_is_there_where_it_is_asked_for(load):
+    assert hasattr(load("specs/onebit.arch", {**SMALL_ONEBIT, "patch": "18"}), "cutout")
+    plain = compile_spec(f"{ROOT}/specs/onebit.arch", None, SMALL_ONEBIT).files("net")["train.py"]
+    assert "cutout" not in plain
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments"),
+    [
+        ("diracnet", SMALL),
+        ("plain", SMALL),
+        ("dirac_resnet", SMALL),
+        ("onebit", {**SMALL_ONEBIT, "patch": "18"}),
+        ("onebit_plain", SMALL_ONEBIT),
+        ("full_precision", SMALL_ONEBIT),
+        ("resnet_cifar", {"depth": "8"}),
+    ],
+)
+def test_networks_of_the_papers_train_for_an_epoch(load, tmp_path, spec, arguments):
+    module = load(f"specs/{spec}.arch", arguments)
+    flags = {"synthetic": True, "batch": 4, "epochs": 1, "out": str(tmp_path / "out")}
+    module.main(module.Config(**flags, device="cpu"))
+    state = torch.load(tmp_path / "out/checkpoint.pt", weights_only=True)
+    assert state["epoch"] == 1
+    assert all(t.isfinite().all() for t in state["model"].values())
