@@ -47,8 +47,8 @@ def prepare_streams() -> bool:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
         return False
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is another
-        stdout: io.TextIOWrapper = sys.stdout
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):  # a notebook's is another
         stdout.reconfigure(errors="backslashreplace")
     return True
 

@@ -14,11 +14,10 @@ from archdsl.cli.commands import FAILED, USAGE, UsageError, report_failure
 from archdsl.cli.terminal import abandon_broken_streams, fail, prepare_streams
 from archdsl.diagnostics import SpecError
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 FEW_COLLECTIONS = 100_000  # objects between two: records are trees, a collection finds nothing
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status; argparse exits by itself on wrong usage."""
     gc.set_threshold(FEW_COLLECTIONS)
     if not prepare_streams():
@@ -36,8 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         abandon_broken_streams()
         named = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         return fail(named or str(error), FAILED)
-    except KeyboardInterrupt:
-        return fail("interrupted", INTERRUPTED)
     return status
 
 
