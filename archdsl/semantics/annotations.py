@@ -116,8 +116,9 @@ def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
                 drop = _rate(call, scope)
             case _:
                 check_words((call,))
-    for one, other in _CONTRADICTIONS:
-        if one in seen and other in seen:
+    for pair in _CONTRADICTIONS:
+        if all(word in seen for word in pair):
+            one, other = sorted(pair, key=lambda word: seen[word].start)
             note = Note(f"`{one}` is said here", seen[one])
             message = f"`{one}` and `{other}` contradict each other"
             fail("E504", message, seen[other], notes=(note,))
