@@ -132,6 +132,7 @@ class TrainPlan(Record, kw_only=True):
     weight_decay: str
     decayed: str
     groups_decay: bool
+    averages_moments: bool
     label_smoothing: str
     loss_arguments: str
     seed: int
@@ -194,6 +195,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         weight_decay=number(recipe.optimizer.weight_decay),
         decayed=_DECAYED[recipe.decay],
         groups_decay=recipe.decay == "weights",
+        averages_moments=recipe.moments == "averaged",
         label_smoothing=_unless_zero(smoothing),
         loss_arguments="model(x), y"
         + (", label_smoothing=config.label_smoothing" if smoothing else ""),

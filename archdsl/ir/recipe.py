@@ -96,4 +96,5 @@ class Recipe(Record, kw_only=True):
     schedule: Schedule
     label_smoothing: float = 0.0
     decay: str = "all"  # "all" parameters, or "weights": those of two or more dimensions
+    moments: str = "running"  # of batch normalization, for tests; or "averaged" after training
     seed: int = 0

@@ -66,6 +66,7 @@ def _listed(known: Sequence[str]) -> str:
 
 
 DECAYS = ("all", "weights")
+MOMENTS = ("running", "averaged")
 
 
 def read_word(node: tree.Expression, scope: Scope, what: str, known: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from archdsl.ir.recipe import Cosine, Optimizer, Recipe, Schedule, Steps, WarmRe
 from archdsl.semantics.evaluate import evaluate, fail
 from archdsl.semantics.recipe_values import (
     DECAYS,
+    MOMENTS,
     read_data,
     read_integer,
     read_optimizer,
@@ -33,7 +34,7 @@ _EXAMPLES = {
     "optimizer": "sgd(lr = 0.1, momentum = 0.9)",
     "schedule": "cosine",
 }
-_OPTIONAL = ("label_smoothing", "decay", "seed")
+_OPTIONAL = ("label_smoothing", "decay", "moments", "seed")
 
 
 def build_recipe(
@@ -59,10 +60,11 @@ def build_recipe(
         "label_smoothing", lambda n: read_rate(n, own, "`label_smoothing`"), 0.0
     )
     decay = settings.read("decay", lambda node: read_word(node, own, "`decay`", DECAYS), "all")
+    moments = settings.read("moments", lambda n: read_word(n, own, "`moments`", MOMENTS), "running")
     seed = settings.read("seed", lambda n: read_integer(n, own, "`seed`", 0, MAX_SEED), 0)
     if data is None or batch is None or epochs is None or optimizer is None or schedule is None:
         return None
-    if smoothing is None or decay is None or seed is None:
+    if smoothing is None or decay is None or moments is None or seed is None:
         return None
     _check_length(settings.nodes["schedule"], schedule, epochs, diagnostics)
     _check_rates(settings.nodes["schedule"], schedule, optimizer, diagnostics)
@@ -75,6 +77,7 @@ def build_recipe(
         schedule=schedule,
         label_smoothing=smoothing,
         decay=decay,
+        moments=moments,
         seed=seed,
     )
 

@@ -291,6 +291,24 @@ def train_epoch(
     return loss_sum.item() / (WORLD_SIZE * len(batches))
 
 
+@torch.no_grad()
+def average_moments(model: nn.Module, batches: Batches, config: Config) -> None:
+    """Let batch normalization hold its moments' average over all batches of the final weights."""
+    model.train()
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    norms = [m for m in model.modules() if isinstance(m, kinds) and m.training]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # every batch since the first one weighs the same
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.zero_()
+    for x, _ in batches:
+        with autocast(config):
+            model(x)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
 @torch.inference_mode()
 def evaluate(model: nn.Module, batches: Batches, config: Config) -> float:
     """Return the fraction of images whose largest logit is the label's."""
@@ -445,6 +463,8 @@ def main(config: Config) -> None:
             raise SystemExit(f"the loss is {loss} in epoch {epoch}: try a lower --lr")
         if not IS_FIRST:
             continue
+        if epoch == config.epochs:
+            average_moments(model, train, config)
         accuracy = evaluate(model, test, config)
         best = max(best, accuracy)
         seconds = time.perf_counter() - started

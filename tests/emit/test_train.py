@@ -182,6 +182,7 @@ VARIANTS = {
         ),
         schedule=WarmRestarts(first=1, growth=2, min_lr=1e-4),
         decay="weights",
+        moments="averaged",
     ),
     "noise": recipe("cifar10", (Cutout(8),)),
 }
@@ -629,6 +630,40 @@ def test_the_log_is_a_line_for_the_run_and_one_for_each_epoch(load, tmp_path):
     assert [record["epoch"] for record in epochs] == [1, 2]
     keys = {"epoch", "lr", "train_loss", "test_accuracy", "seconds"}
     assert {key for record in epochs for key in record} == keys
+
+
+def test_averaged_moments_are_those_of_all_batches_alike(load):
+    module = load(recipe(moments="averaged"))
+    model = module.Tiny()
+    batches = [(torch.randn(16, 1, 8, 8) + i, torch.zeros(16)) for i in range(5)]
+    for x, _ in batches:
+        model(x)  # running averages, which are to be forgotten
+    module.average_moments(model, batches, module.Config(device="cpu"))
+    outputs = [model[0](x).detach().double().numpy() for x, _ in batches]
+    means = np.mean([out.mean(axis=(0, 2, 3)) for out in outputs], axis=0)
+    variances = np.mean([out.var(axis=(0, 2, 3), ddof=1) for out in outputs], axis=0)
+    assert model[1].running_mean.tolist() == pytest.approx(means, abs=1e-6)
+    assert model[1].running_var.tolist() == pytest.approx(variances, rel=1e-5)
+    assert (model[1].num_batches_tracked, model[1].momentum) == (5, 0.1)
+
+
+def test_frozen_moments_are_not_averaged(load):
+    module = load(recipe(moments="averaged"))
+    model = module.Tiny()
+    model[1].train = lambda _=True: model[1]  # as the generated classes keep what is frozen
+    model[1].training = False
+    model[1].running_mean.fill_(3)
+    module.average_moments(model, [(torch.randn(16, 1, 8, 8), None)], module.Config(device="cpu"))
+    assert (model[1].running_mean == 3).all()
+
+
+def test_moments_are_averaged_when_the_training_has_ended(load, tmp_path):
+    module = load(recipe(moments="averaged"))
+    quick(module, tmp_path / "out")
+    assert checkpoint_of(tmp_path / "out")["model"]["1.num_batches_tracked"] == 8  # of one pass
+    module = load(recipe())
+    quick(module, tmp_path / "running")
+    assert checkpoint_of(tmp_path / "running")["model"]["1.num_batches_tracked"] == 16
 
 
 def test_resuming_with_another_learning_rate_is_refused(load, tmp_path):

@@ -64,6 +64,7 @@ def test_a_recipe_is_read_as_written():
             schedule="steps(at = [60, 120, 160], factor = 0.2)",
             label_smoothing="0.1",
             decay="weights",
+            moments="averaged",
             seed="7",
         )
     )
@@ -77,6 +78,7 @@ def test_a_recipe_is_read_as_written():
         schedule=Steps(at=(60, 120, 160), factor=0.2),
         label_smoothing=0.1,
         decay="weights",
+        moments="averaged",
         seed=7,
     )
 
@@ -86,6 +88,7 @@ def test_what_is_not_written_is_pytorchs_default():
     assert recipe.optimizer == AdamW(lr=1e-3, betas=(0.9, 0.999), weight_decay=0.01)
     assert recipe.schedule == Cosine(warmup=0.0)
     assert (recipe.label_smoothing, recipe.decay, recipe.seed) == (0.0, "all", 0)
+    assert recipe.moments == "running"
 
 
 def test_adamw_takes_betas():
@@ -174,6 +177,7 @@ def test_a_call_must_fit_the_parameters(parameters, call, code):
         ("label_smoothing", "1", "E607", "1"),
         ("decay", "some", "E605", "some"),
         ("decay", "all()", "E311", "all()"),
+        ("moments", "mean", "E605", "mean"),
         ("seed", "9223372036854775808", "E607", "9223372036854775808"),
     ],
 )
