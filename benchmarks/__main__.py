@@ -4,6 +4,7 @@ counting  CPU time, memory and counts of archdsl, torchinfo and fvcore on four n
 growth    CPU time and memory of archdsl against different blocks, and against depth
 parser    reading a spec with the parser's tables, and with lark
 steps     a training step of the generated ResNet-50 against a hand-written one, on CUDA where it is
+schemes   a training step with Dirac and with one-bit weights against the same network without
 """
 
 import argparse
@@ -12,18 +13,20 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import counting, growth, parser, steps
+from benchmarks import counting, growth, parser, schemes, steps
 from benchmarks.page import Section, write
 from benchmarks.processes import CommandError, Progress
 from benchmarks.table import Table, Unavailable, rendered
 
-PARTS = ("counting", "growth", "parser", "steps")
+PARTS = ("counting", "growth", "parser", "steps", "schemes")
 TITLES = {
     "counting": "Counting a network",
     "growth": "Growth",
     "parser": "Parser",
     "steps": "Generated code",
     "cuda": "Generated code on CUDA",
+    "schemes": "Dirac and one-bit weights",
+    "schemes on cuda": "Dirac and one-bit weights on CUDA",
 }
 
 
@@ -42,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
             continue
         _say(part, "")
         print("\n\n".join(map(rendered, found)), end="\n\n", flush=True)
-        title = TITLES["cuda" if _is_on_cuda(found) else part]
+        title = TITLES[_cuda_title(part) if _is_on_cuda(found) else part]
         sections[title] = Section(title, tuple(found), command).text()
     if arguments.write:
         write(sections, list(TITLES.values()))
@@ -63,8 +66,20 @@ def _run(part: str, arguments: argparse.Namespace, progress: Progress) -> list[T
             threads=arguments.threads,
             compiled=arguments.compile,
         ),
+        "schemes": partial(
+            schemes.tables,
+            device=arguments.device,
+            batch=arguments.batch,
+            image=arguments.image,
+            threads=arguments.threads,
+            compiled=arguments.compile,
+        ),
     }
     return ways[part](progress, **rounds)
+
+
+def _cuda_title(part: str) -> str:
+    return "cuda" if part == "steps" else f"{part} on cuda"
 
 
 def _is_on_cuda(tables: list[Table]) -> bool:
@@ -101,18 +116,26 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds",
         type=_positive,
         metavar="N",
-        help="rounds of measuring (counting 5, growth 3, parser 7, steps 20)",
+        help="rounds of measuring (counting 5, growth 3, parser 7, steps and schemes 20)",
     )
     made.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     made.add_argument(
         "--in-place", action="store_true", help="measure the checkout instead of an installed wheel"
     )
-    made.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="of steps")
     made.add_argument(
-        "--batch", type=_positive, metavar="N", help="images of a step (cpu 4, cuda 128)"
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="of steps and schemes"
     )
     made.add_argument(
-        "--image", type=_positive, metavar="N", help="their pixels each way (96, 224)"
+        "--batch",
+        type=_positive,
+        metavar="N",
+        help="images of a step (cpu 4, schemes 32; cuda 128)",
+    )
+    made.add_argument(
+        "--image",
+        type=_positive,
+        metavar="N",
+        help="their pixels each way (cpu 96, cuda 224; schemes 32)",
     )
     made.add_argument(
         "--threads", type=_positive, default=1, metavar="N", help="of a step on a CPU (1)"

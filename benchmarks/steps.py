@@ -72,18 +72,23 @@ def tables(
 def _settings(
     device: str, batch: int | None, image: int | None, threads: int, *, compiled: bool
 ) -> list[Setting]:
-    try:
-        import torch
-    except ImportError:
-        raise Unavailable("PyTorch is not installed here: no step to time") from None
-    on_cuda = torch.cuda.is_available() if device == "auto" else device == "cuda"
-    if on_cuda and not torch.cuda.is_available():
-        raise Unavailable("PyTorch finds no CUDA device here")
-    if on_cuda:
+    if is_on_cuda(device):
         ways = (False, True)
         return [Setting("cuda", batch or 128, image or 224, way, threads, 5) for way in ways]
     ways = (False, True) if compiled else (False,)
     return [Setting("cpu", batch or 4, image or 96, way, threads, 1) for way in ways]
+
+
+def is_on_cuda(device: str) -> bool:
+    """Whether `device` (`auto`, `cpu`, `cuda`) means CUDA here."""
+    try:
+        import torch
+    except ImportError:
+        raise Unavailable("PyTorch is not installed here: no step to time") from None
+    found = torch.cuda.is_available()
+    if device == "cuda" and not found:
+        raise Unavailable("PyTorch finds no CUDA device here")
+    return found if device == "auto" else device == "cuda"
 
 
 def interleaved(timed: dict[str, Step], rounds: int, progress: Progress) -> dict[str, list[Sample]]:
@@ -115,10 +120,10 @@ def steps(setting: Setting) -> dict[str, Step]:
         module.load_state_dict(state, strict=True)
     images = torch.randn(setting.batch, 3, setting.image, setting.image, device=setting.device)
     labels = torch.randint(1000, (setting.batch,), device=setting.device)
-    return {name: _step(module, images, labels, setting) for name, module in modules.items()}
+    return {name: timed_step(module, images, labels, setting) for name, module in modules.items()}
 
 
-def _step(
+def timed_step(
     module: "nn.Module", images: "torch.Tensor", labels: "torch.Tensor", setting: Setting
 ) -> Step:
     """Return a function that times forwards and backwards of a module."""

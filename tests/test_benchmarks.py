@@ -15,7 +15,7 @@ import torch
 from archdsl.analyses.walk import root, walk
 from archdsl.pipeline import compile_spec
 from benchmarks import __main__ as command
-from benchmarks import counting, growth, installation, page, parser, processes, steps
+from benchmarks import counting, growth, installation, page, parser, processes, schemes, steps
 from benchmarks.handwritten import ResNet50
 from benchmarks.networks import SUBJECTS, build
 from benchmarks.table import Table, Unavailable, rendered
@@ -215,10 +215,32 @@ def test_steps_are_timed_beside_one_another():
     assert all(float(row[3]) > 0 for row in table.rows)
 
 
+def test_steps_are_timed_under_each_scheme():
+    (table,) = schemes.tables(quiet, 1, "cpu", batch=2, image=16, depth=10)
+    assert [row[1] for row in table.rows] == list(schemes.SCHEMES)
+    assert table.rows[0][3] == "1.000"
+    assert all(float(row[3]) > 0 for row in table.rows)
+
+
+def test_schemes_are_compared_on_one_network():
+    modules = {name: schemes.build(scheme, 10, 16) for name, scheme in schemes.SCHEMES.items()}
+    counts = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
+    plain = counts["plain"]
+    # 6 layers under a scheme: `a` and `b` each, or for each of 2 x (32 + 64 + 128) channels
+    assert counts == {
+        "plain": plain,
+        "plain, again": plain,
+        "Dirac": plain + 2 * 6,
+        "Dirac v2": plain + 2 * 448,
+        "one bit": plain,
+    }
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_without_a_cuda_device_a_line_says_so():
+@pytest.mark.parametrize("part", [steps, schemes])
+def test_without_a_cuda_device_a_line_says_so(part):
     with pytest.raises(Unavailable, match="no CUDA device"):
-        steps.tables(quiet, 1, "cuda")
+        part.tables(quiet, 1, "cuda")
 
 
 # ---------------------------------------------------------------- command and page

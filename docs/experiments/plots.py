@@ -1,0 +1,91 @@
+"""depth.svg and comparisons.svg, from results.json: every run is a point or a line."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+from docs.experiments.plan import DEPTHS, EXPERIMENTS, Experiment
+from docs.experiments.results import Results
+
+mpl.use("svg")
+mpl.rcParams |= {
+    "svg.hashsalt": "archdsl",  # the same file for the same results
+    "svg.fonttype": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+from matplotlib import pyplot as plt  # noqa: E402 - after the choice of a backend
+
+PLAIN, DIRAC = "tab:red", "tab:blue"
+CHANCE = 10  # per cent
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write both figures."""
+    _save(_depth_figure(results), folder / "depth.svg")
+    _save(_comparisons_figure(results), folder / "comparisons.svg")
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path, metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+    plt.close(figure)
+
+
+def _depth_figure(results: Results) -> Any:
+    figure, (by_depth, deepest) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    for offset, (label, color) in enumerate((("plain", PLAIN), ("Dirac", DIRAC))):
+        networks = EXPERIMENTS["depth"].networks[offset::2]
+        _lines_by_depth(by_depth, networks, results, label, color)
+        for run in results.of(networks[-1]):
+            epochs = range(1, len(run.train_loss) + 1)
+            deepest.plot(epochs, run.train_loss, color=color, label=label)
+            label = ""  # noqa: PLW2901 - one line of the legend for all seeds
+    by_depth.axhline(CHANCE, color="grey", linewidth=0.8, linestyle=":")
+    by_depth.set(xlabel="layers", ylabel="test accuracy, %", ylim=(0, 103), xscale="log")
+    by_depth.set_xticks(DEPTHS, map(str, DEPTHS))
+    by_depth.minorticks_off()
+    deepest.set(xlabel="epoch", ylabel=f"training loss, {DEPTHS[-1]} layers", ylim=(0, None))
+    for axes in (by_depth, deepest):
+        axes.legend(frameon=False)
+    return figure
+
+
+def _lines_by_depth(axes: Any, networks: Any, results: Results, label: str, color: str) -> None:
+    """Draw the means as a line, the runs as points."""
+    points = {
+        depth: [100 * run.test_accuracy[-1] for run in results.of(network)]
+        for depth, network in zip(DEPTHS, networks, strict=True)
+    }
+    found = {depth: values for depth, values in points.items() if values}
+    axes.plot(list(found), list(map(statistics.fmean, found.values())), color=color, label=label)
+    for depth, values in found.items():
+        axes.plot([depth] * len(values), values, "o", color=color, markersize=4, alpha=0.6)
+
+
+def _comparisons_figure(results: Results) -> Any:
+    chosen = [experiment for name, experiment in EXPERIMENTS.items() if name != "depth"]
+    heights = [len(experiment.networks) for experiment in chosen]
+    figure, rows = plt.subplots(
+        len(chosen), 1, figsize=(8, 0.36 * sum(heights) + 1.5), layout="constrained",
+        gridspec_kw={"height_ratios": heights},
+    )  # fmt: skip
+    for axes, experiment in zip(rows, chosen, strict=True):
+        _strip(axes, experiment, results)
+    rows[-1].set_xlabel("test accuracy, %: each run, and the mean")
+    return figure
+
+
+def _strip(axes: Any, experiment: Experiment, results: Results) -> None:
+    """Draw a line of points for each network, the first one on top."""
+    for height, network in enumerate(experiment.networks):
+        values = [100 * run.test_accuracy[-1] for run in results.of(network)]
+        axes.plot(values, [height] * len(values), "o", color=DIRAC, markersize=4, alpha=0.5)
+        if values:
+            axes.plot(statistics.fmean(values), height, "|", color="black", markersize=14)
+    axes.set_yticks(
+        range(len(experiment.networks)), [network.label for network in experiment.networks]
+    )
+    axes.set_ylim(len(experiment.networks) - 0.5, -0.5)
+    axes.grid(axis="x", linewidth=0.4)
