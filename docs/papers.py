@@ -166,9 +166,11 @@ def counted(figure: Figure | Size) -> Sums:
 
 def _arguments(figure: Figure | Size) -> tuple[tuple[str, str], ...]:
     """Return the arguments as the language writes them, without spaces."""
-    return tuple(
-        (name, json.dumps(value, separators=(",", ":"))) for name, value in figure.arguments.items()
-    )
+    return tuple((name, _written(value)) for name, value in figure.arguments.items())
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 @cache

@@ -145,7 +145,7 @@ def bind_network(
         name = parameter.name
         _check_parameter(name, scope)
         default = None if parameter.default is None else evaluate(parameter.default, scope)
-        value = evaluate(arguments[name.text], scope) if name.text in arguments else default
+        value = _given(arguments[name.text], default, scope) if name.text in arguments else default
         if value is None:
             message = f"the network needs `{name.text}`: give it a default, or a value with --set"
             fail("E312", message, name.span)
@@ -154,6 +154,15 @@ def bind_network(
         given[name.text] = _shown(value, parameter)
         scope.define(name, _named(name.text, value))
     return given, defaults
+
+
+def _given(node: tree.Expression, default: Value | None, scope: Scope) -> Value:
+    """Return an argument's value; where the default is a string, a word may go without quotes."""
+    if isinstance(default, str) and isinstance(node, tree.Variable):
+        word = node.name.text
+        if scope.find(word) is None:
+            return word
+    return evaluate(node, scope)
 
 
 def _shown(value: Value, parameter: tree.Parameter) -> Literal:
