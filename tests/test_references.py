@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import archdsl
-from tests.references import preactivation
+from tests.references import functional, preactivation
 from tests.references.resnet import ResNet
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +68,41 @@ def test_preactivation_networks_compute_what_the_reference_does(spec, arguments,
     assert list(network.state_dict()) == list(reference.state_dict())
     network.load_state_dict(reference.state_dict(), strict=True)
     assert_equal_outputs(network, reference, 16)
+
+
+# ---------------------------------------------------------------- weight schemes
+
+FROZEN = {"norm": "frozen", "image_norm": "frozen"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments", "reference", "settings"),
+    [
+        ("diracnet", {"depth": 16, "k": 1}, "diracnet", ((2, 2, 2),)),
+        ("diracnet", {"depth": 10, "k": 1, "b_per": "channel"}, "diracnet", ((1, 1, 1),)),
+        ("diracnet_imagenet", {"width": 0.25}, "diracnet", ((2, 2, 2, 2), True)),
+        ("onebit", {"depth": 14, "k": 2}, "onebit", ((2, 2, 2),)),
+        ("onebit", {"depth": 8, "k": 1, **FROZEN}, "onebit", ((1, 1, 1),)),
+        ("onebit_imagenet32", {"depth": 8, "k": 1}, "onebit", ((1, 1, 1),)),
+        ("onebit_imagenet", {"k": 0.25}, "onebit", ((2, 2, 2, 2), True)),
+        ("onebit_plain", {"depth": 14, "k": 1}, "onebit_plain", (4,)),
+        ("resnet_cifar", {"depth": 20}, "resnet_cifar", (3,)),
+    ],
+)
+def test_networks_of_weight_schemes_compute_what_their_papers_say(
+    spec, arguments, reference, settings
+):
+    network = scattered(generated(spec, **arguments))
+    counts, *rest = settings
+    flags = {"imagenet": True} if rest else {}
+    function = getattr(functional, reference)
+    images = torch.randn(2, 3, 64 if rest else 32, 64 if rest else 32, dtype=DOUBLE)
+    with torch.no_grad():
+        for training in (False, True):  # in this order: training measures moments
+            expected = function(
+                functional.Reader(network.state_dict(), training), images, counts, **flags
+            )
+            torch.testing.assert_close(network.train(training)(images), expected)
 
 
 # ---------------------------------------------------------------- shared weights
