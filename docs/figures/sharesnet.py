@@ -203,6 +203,31 @@ DEPTH_OF_VGG = Table(
     ),
 )
 
+SAVED = Table(
+    "Introduction and conclusion, decrease",
+    "In per cent of the original's parameters: 25 to 45, say both.",
+    (
+        Figure(
+            "the least, ResNet-50",
+            "25",
+            SHARESNET,
+            {"depth": 50},
+            Quantity.DECREASE,
+            why="Table 1 and section 4.2 have 20",
+        ),
+        Figure("the most, ResNet-164", "45", SHARE_164, {}, Quantity.DECREASE),
+    ),
+)
+
+SMALL = Table(
+    "Section 4.3, the networks for CIFAR-10",
+    "In millions.",
+    (
+        Figure("ResNet-164", "< 10", PREACT, {"depth": 164}),
+        Figure("WRN-40-4", "< 10", WRN, WRN_40_4),
+    ),
+)
+
 SHARESNET_PAPER = Paper(
     "ShaResNet: reducing residual network parameter number by sharing weights (Boulch 2017)",
     (
@@ -213,6 +238,8 @@ SHARESNET_PAPER = Paper(
         CONVOLUTIONS_SHARED,
         EQUAL_SIZE,
         OTHER_RULES,
+        SAVED,
+        SMALL,
         DEPTH_OF_VGG,
     ),
 )

@@ -14,7 +14,8 @@ THESIS = Paper(
     (
         Table(
             "Section 2.1, a dense layer",
-            "In millions, without biases.",
+            "In millions, without biases. The 10 millions that the text gives modern networks are "
+            "those of no network in particular.",
             (Figure("10,000 nodes to 10,000", "100", f"{SPEC}:dense", {}),),
         ),
         Table(
