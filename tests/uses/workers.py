@@ -1,6 +1,7 @@
 """What each process of a distributed test does; imported by the processes that are started."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -25,7 +26,7 @@ def stages(network: nn.Module) -> list[nn.Module]:
     return [
         part
         for name, part in network.named_children()
-        if name[:-1] in ("conv", "layer") and not isinstance(part, nn.Conv2d)
+        if name[:-1] in ("conv", "layer", "group", "scale") and not isinstance(part, nn.Conv2d)
     ]
 
 
@@ -42,10 +43,18 @@ class Checkpointed(nn.Module):
         self.stage = stage
 
     def forward(self, x: Tensor) -> Tensor:
-        shared = [m for n, m in self.stage.named_children() if n.startswith("shared_")]
+        shared = [_handed(m) for n, m in self.stage.named_children() if n.startswith("shared_")]
         for block in blocks_of(self.stage):
             x = checkpoint(block, x, *shared, use_reentrant=False)
         return x
+
+
+def _handed(layer: Any) -> Any:
+    """Return what a stage hands to its blocks: a layer, or the weight that it computes."""
+    if not hasattr(layer, "effective_weight"):
+        return layer
+    weight = layer.effective_weight()
+    return weight if layer.bias is None else (weight, layer.bias)
 
 
 def checkpoint_stages(network: nn.Module) -> nn.Module:
