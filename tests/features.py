@@ -4,6 +4,7 @@ import re
 
 from archdsl.analyses.walk import root, walk
 from archdsl.ir import layers as ir
+from archdsl.ir import schemes
 from archdsl.ir.network import Block, Combine, LayerNode, Network, Part, Residual, Shared, Stage
 
 _WORDS = {
@@ -23,6 +24,7 @@ _WORDS = {
     "plain": r"\bplain\b",
     "trainable": r"\btrainable\b",
     "bn(learned)": r"bn\(learned\)",
+    "scheme around layers": r"^ *(stage|network|block|stem|head) .* with .*(dirac|binary)",
     "explicit stride of a block": r"= \w*\(.*stride = 2\)",
 }
 
@@ -67,6 +69,8 @@ def _owned(owned: tuple[Shared, ...], owner: str, found: set[str]) -> None:
         found |= {f"weight owned by {owner}", f"shared {type(shared.layer).__name__}"}
         found |= {"shared and frozen"} if shared.frozen else set()
         found |= {"shared with bias"} if shared.layer.bias else set()
+        if isinstance(shared.layer, ir.Conv):
+            found |= {f"shared {scheme}" for scheme in _scheme(shared.layer)}
 
 
 def _layer(node: LayerNode) -> set[str]:
@@ -78,7 +82,10 @@ def _layer(node: LayerNode) -> set[str]:
         case ir.Activation(kind=kind):
             found.add(f"activation {kind}")
         case ir.Conv() | ir.ConvTranspose():
-            found |= {f"{type(layer).__name__} {what}" for what in _convolution(layer)}
+            what = _convolution(layer)
+            found |= {f"{type(layer).__name__} {each}" for each in what}
+            names = _scheme(layer) if isinstance(layer, ir.Conv) else set()
+            found |= names | {f"{name} {each}" for name in names for each in what}
         case ir.Pool(kind=kind):
             found |= {f"{kind} pool"} | ({"ceil mode"} if layer.ceil_mode else set())
             found |= {"dilated pool"} if layer.dilation != (1, 1) else set()
@@ -89,6 +96,8 @@ def _layer(node: LayerNode) -> set[str]:
             )
         case ir.BatchNorm():
             found |= {"bn without scale"} if not layer.affine else set()
+            found |= {"bn(scale)"} if layer.affine and not layer.offset else set()
+            found |= {"bn(fixed)"} if not layer.moments else set()
             found |= {"bn of a vector"} if not layer.spatial else set()
         case ir.StochasticDepth(p=None):
             found.add("growing drop rate")
@@ -99,6 +108,20 @@ def _layer(node: LayerNode) -> set[str]:
         case _:
             pass
     return found
+
+
+def _scheme(layer: ir.Conv) -> set[str]:
+    match layer.scheme:
+        case None:
+            return set()
+        case schemes.Binary(scale=scale):
+            return {"binary", f"binary {scale}"}
+        case schemes.BareDirac(delta=delta):
+            return {"bare", f"bare {delta}"}
+        case schemes.Dirac(delta=delta, a_per=a_per, b_per=b_per):
+            inputs, outputs = layer.in_channels, layer.out_channels
+            ratio = ("equal", "fewer out", "more out")[(inputs > outputs) + 2 * (inputs < outputs)]
+            return {"dirac", f"dirac {delta}", f"dirac {ratio}", f"dirac by {a_per}, {b_per}"}
 
 
 def _convolution(layer: ir.Conv | ir.ConvTranspose) -> list[str]:

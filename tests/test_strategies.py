@@ -19,13 +19,18 @@ COMMON = {
         adaptive max|adaptive size|concat of 2|concat of 3|product|branches in branches|recursion
         stage written out|run of a for|weight owned by network|weight owned by stage
         weight owned by block|growing drop rate|frozen|bn without scale|shared with bias
-        preactivation, projected|preactivation, identity|input of a vector|named block""",
+        preactivation, projected|preactivation, identity|input of a vector|named block
+        dirac padded|bare padded|dirac grouped|dirac dilated|dirac asymmetric|dirac bias
+        dirac by layer, channel|dirac by channel, channel|shared dirac|shared bare
+        shared binary|binary strided|binary grouped|binary bias|bn(scale)""",
     10: """layer Conv|layer Linear|layer BatchNorm|layer Pool|layer AdaptivePool|layer Dropout
         layer StochasticDepth|layer LocalResponseNorm|activation relu|activation silu|Conv bias
         Conv strided|Conv grouped|Conv depthwise|residual projected|residual identity
         sum|concat|identity branch|stage|folded run|block in a block|block with a stride
         stage with a stride|let in a block|named part|named layer|shared Conv|share from
-        share strides|layer with annotation|conditional expression|if|else|for|lookup|require""",
+        share strides|layer NCReLU|layer PadChannels|dirac tiled|dirac equal|dirac fewer out
+        dirac more out|bare|binary constant|binary mean|scheme around layers|bn(fixed)
+        layer with annotation|conditional expression|if|else|for|lookup|require""",
 }
 
 

@@ -166,7 +166,7 @@ class Expressions:
         for word, percent in ((self.choose(BN), 25), ("freeze", 15)):
             if self.chance(percent) and (word == "freeze" or not layer or where == "bn"):
                 found.append(word)
-        if inside.bare and self.chance(30):
+        if inside.bare and self.chance(60 if "dirac" in inside.schemes else 30):
             words = [*inside.schemes, *2 * inside.schemes[-1:], "plain"]  # mostly dirac
             found.append(self.choose(SCHEMES[self.choose(words)]))
         if where in ("stage", "network", "block") and self.chance(25):
