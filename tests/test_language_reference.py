@@ -84,8 +84,9 @@ def test_the_limits_are_those_of_the_compiler():
         f"brackets and blocks {limits.MAX_NESTING} deep",
         f"operators {limits.MAX_EXPRESSION_DEPTH} deep",
         f"numbers to 10^{len(str(limits.MAX_INTEGER)) - 1} and of {limits.MAX_DIGITS} digits",
-        f"loops of {limits.MAX_DIFFERENT_BLOCKS:,} turns",
-        f"lists of {limits.MAX_DIFFERENT_BLOCKS:,} values",
+        f"loops of {limits.MAX_VALUES:,} turns",
+        f"lists of {limits.MAX_VALUES:,} values",
+        f"files of {limits.MAX_WORDS:,} words",
         f"{limits.MAX_STEPS:,} different layers",
     ):
         assert said in section
