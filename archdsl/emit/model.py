@@ -142,6 +142,8 @@ def _kaiming(condition: str) -> Loop:
 
 # helpers that need torch.nn.functional
 _FUNCTIONAL = {
+    "BareDiracConv2d",
+    "DiracConv2d",
     "FixedMomentsBatchNorm1d",
     "FixedMomentsBatchNorm2d",
     "LayerNorm2d",
@@ -166,7 +168,8 @@ def _imports(
     if schemes or called & {"NCReLU", "Scale"} or any(name.startswith("torch.") for name in called):
         yield "import torch"
     yield "from torch import Tensor, nn"
-    if functional or schemes or called & _FUNCTIONAL:
+    helpers = called | {plan.template for plan in schemes}
+    if functional or helpers & _FUNCTIONAL:
         yield "from torch.nn import functional as F"
 
 

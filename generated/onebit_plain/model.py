@@ -10,7 +10,6 @@ Change the spec, not this file, and run
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class BinaryConv2d(nn.Conv2d):
