@@ -33,10 +33,9 @@ class DiracConv2d(nn.Conv2d):
 
     def delta(self) -> Tensor:
         """Return the weight that passes the channels on: an identity in the centre."""
-        out_channels, in_channels = self.weight.shape[:2]
-        n = min(out_channels, in_channels)
-        identity = torch.eye(n, dtype=self.weight.dtype, device=self.weight.device)
-        identity = identity.repeat(out_channels // n, in_channels // n)  # tiled
+        n = min(self.out_channels, self.in_channels)
+        identity = self.weight.new_ones(n).diag()
+        identity = identity.repeat(self.out_channels // n, self.in_channels // n)  # tiled
         height, width = self.kernel_size
         borders = (width // 2, width // 2, height // 2, height // 2)
         return F.pad(identity[:, :, None, None], borders)

@@ -5,6 +5,7 @@ import io
 import pickle
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import onnxruntime
 import pytest
@@ -280,6 +281,18 @@ def test_gradients_of_each_image_sum_to_that_of_the_batch(network, x):
     loss_of(network(x)).backward()
     for name, gradient in gradients(network).items():
         torch.testing.assert_close(each[name].mean(0), gradient)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_the_network_is_traced(network, facts, x):
+    traces: list[Any] = [
+        torch.jit.trace(network, x),
+        torch.fx.GraphModule(network, torch.fx.Tracer().trace(network)),
+    ]
+    for traced in traces:
+        assert sum(p.numel() for p in traced.parameters()) == facts.numel
+        with torch.no_grad():
+            assert torch.equal(traced(x), network(x))
 
 
 # ---------------------------------------------------------------- compiled and exported
