@@ -140,7 +140,8 @@ def _kaiming(condition: str) -> Loop:
 # ---------------------------------------------------------------- what a file needs
 
 
-# helpers that need torch.nn.functional
+# helpers that need torch, and those that need torch.nn.functional
+_TORCH = {"BinaryConv2d", "DiracConv2d", "NCReLU", "Scale"}
 _FUNCTIONAL = {
     "BareDiracConv2d",
     "DiracConv2d",
@@ -148,8 +149,6 @@ _FUNCTIONAL = {
     "FixedMomentsBatchNorm2d",
     "LayerNorm2d",
     "PadChannels",
-    "ScaleOnlyBatchNorm1d",
-    "ScaleOnlyBatchNorm2d",
     "StochasticDepth",
 }
 
@@ -157,19 +156,17 @@ _FUNCTIONAL = {
 def _imports(
     classes: Iterable[ClassPlan], schemes: tuple[SchemePlan, ...], *, is_frozen: bool
 ) -> Iterator[str]:
-    called = set(_called(classes))
-    functional = any(name.startswith("F.") for name in called)
+    called = {*_called(classes), *(plan.template for plan in schemes)}
     if "OrderedDict" in called:
         yield "from collections import OrderedDict"
     if is_frozen:
         yield "from typing import Self"
     if "OrderedDict" in called or is_frozen:
         yield ""
-    if schemes or called & {"NCReLU", "Scale"} or any(name.startswith("torch.") for name in called):
+    if called & _TORCH or any(name.startswith("torch.") for name in called):
         yield "import torch"
     yield "from torch import Tensor, nn"
-    helpers = called | {plan.template for plan in schemes}
-    if functional or helpers & _FUNCTIONAL:
+    if called & _FUNCTIONAL or any(name.startswith("F.") for name in called):
         yield "from torch.nn import functional as F"
 
 
