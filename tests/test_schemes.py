@@ -5,6 +5,9 @@ Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 4, 5, 11 and 1
 """
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +16,9 @@ from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from archdsl.pipeline import compile_text
-from tests.generated import build, load
+from tests.generated import build, load, source_of
 
+ROOT = Path(__file__).parents[1]
 RATIOS = [  # in, out, groups
     (4, 4, 1),
     (8, 4, 1),
@@ -542,3 +546,48 @@ network n with share(conv3x3) {
             "last.shared_conv1.weight",
         ]
     )
+
+
+# ---------------------------------------------------------------- as text
+
+VARIANTS = {
+    **{scheme: f"conv3x3(8) with {scheme}" for scheme in (*FORMS, *BARE)},
+    "a third": "conv3x3(8) with binary(gain = 1 / 3)",
+    "mean": "conv1x1(4, bias = true, stride = 2) with binary(scale = mean)",
+    "numbers": "conv3x3(8) with dirac(a = 1 / 3, b = 1e-9, std = 2 / 3, eps = 1e-7)",
+    "two of a kind": "stem with dirac { conv3x3(8) conv1x1(8) with dirac(v2)\n }",
+    **{f"groups, {f}": f"conv3x3(8, groups = 2, dilation = 2) with {f}" for f in (*FORMS, *BARE)},
+    "scale": "bn with bn(scale)",
+    "fixed": "bn with bn(fixed)",
+    "ncrelu": "ncrelu",
+    "pad": "pad_channels(8)",
+    "shared": "stem with share(conv3x3), binary { conv3x3(4) conv3x3(4) }",
+    "shared, bias": "stem with share(conv), dirac { conv1x1(4, bias = true)\n"
+    " conv1x1(4, bias = true) }",
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A folder with the model.py of each variant."""
+    folder = tmp_path_factory.mktemp("variants")
+    for number, body in enumerate(VARIANTS.values()):
+        path = folder / "generated" / f"n{number}" / "model.py"
+        path.parent.mkdir(parents=True)
+        path.write_text(source_of(compile_text(f"network n {{\n input(4, 7, 6)\n {body}\n}}")))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ruff", "check", "--config", str(ROOT / "pyproject.toml"), "--no-cache"),
+        ("ruff", "format", "--check", "--config", str(ROOT / "pyproject.toml"), "--no-cache"),
+        ("pyright", "--pythonpath", sys.executable),
+    ],
+    ids=["ruff", "format", "pyright"],
+)
+def test_the_text_of_each_scheme_is_clean(written, command):
+    command = [sys.executable, "-m", *command, str(written)]
+    done = subprocess.run(command, cwd=written, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

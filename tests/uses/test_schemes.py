@@ -305,7 +305,7 @@ def _fresh():
     torch._dynamo.reset()
 
 
-@pytest.mark.parametrize("name", [*SHARING, *SLOW])
+@pytest.mark.parametrize("name", ONE)
 def test_there_is_one_graph_for_evaluation_and_one_for_training(network, x):
     counter = CompileCounter()
     compiled = torch.compile(network, fullgraph=True, backend=counter)
