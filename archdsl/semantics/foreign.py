@@ -75,8 +75,13 @@ _ADVICE = {
     **dict.fromkeys(("return", "yield", "forward", "pass"), "drop it: a body gives its last map"),
     **dict.fromkeys(("print", "assert", "summary"), "write `expect parameters == ..`"),
     **dict.fromkeys(
-        ("share", "shared", "freeze", "frozen", "trainable", "plain"),
+        ("share", "shared", "freeze", "frozen", "trainable", "plain", "dirac", "binary"),
         "write `with` before an annotation",
+    ),
+    **dict.fromkeys(("diracconv", "diracconv2d"), "write `conv3x3(..) with dirac`"),
+    **dict.fromkeys(
+        ("binaryconv", "binaryconv2d", "binconv", "binarizedconv", "signconv"),
+        "write `conv3x3(..) with binary`",
     ),
     **dict.fromkeys(
         ("attention", "multiheadattention", "lstm", "gru", "embedding", "transformer"),
