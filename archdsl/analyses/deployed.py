@@ -1,0 +1,390 @@
+"""The deployed network: what inference needs, and what of the trained network it is made of.
+
+    conv (dirac too), bn  ->  conv with bias          linear, bn  ->  linear with bias
+    dirac conv            ->  conv                    dropout     ->  nothing
+
+A batch normalization is folded where it directly follows a convolution, transposed convolution or
+linear layer with a weight of its own. One behind a shared weight stays, since its scale is another
+for each user, and so does one behind a binary convolution, whose weights are signs.
+
+Copies are not unfolded: cost grows with the different blocks of a network.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import TypeAlias, assert_never
+
+from archdsl.analyses.tensors import kept
+from archdsl.analyses.walk import Place, walk
+from archdsl.ir.layers import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    Dropout,
+    Layer,
+    Linear,
+    StochasticDepth,
+    Tensor,
+    tensors,
+)
+from archdsl.ir.network import (
+    Block,
+    Combine,
+    Form,
+    Item,
+    LayerNode,
+    Network,
+    Node,
+    Part,
+    Residual,
+    Shared,
+    Stage,
+)
+from archdsl.ir.rebuild import replace
+from archdsl.ir.schemes import Binary, BinaryScale
+from archdsl.record import Record
+
+COUNTER = "num_batches_tracked"  # of use in training only
+
+
+class Copies(Record):
+    """The indices of equal members of a stage: `first` to `first + count - 1`."""
+
+    first: int
+    count: int
+
+
+Path: TypeAlias = tuple[str | Copies, ...]  # a dotted name, over all copies
+
+
+class Origin(Record, kw_only=True):
+    """The trained layers that a deployed layer is made of; copies correspond in order."""
+
+    path: Path
+    layer: Layer  # as deployed; a binary convolution stays one
+    trained_path: Path
+    trained: Layer
+    norm_path: Path = ()
+    norm: BatchNorm | None = None  # folded into it
+
+
+class DeployedPart(Record, kw_only=True):
+    """A direct part of the network, or `shared`: what the network itself owns."""
+
+    name: str
+    kind: str
+    trained_bytes: int  # of its tensors, all of them float32 but for the counters
+    origins: tuple[Origin, ...]
+
+    @property
+    def elements(self) -> int:
+        """Weights, moments and biases that inference needs."""
+        return sum(_numel(origin, tensors_of(origin.layer)) for origin in self.origins)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of its tensors in the file."""
+        return sum(
+            num_copies(origin.path) * sum(file_bits(t) for t in file_tensors(origin.layer)) // 8
+            for origin in self.origins
+        )
+
+
+class Deployed(Record, kw_only=True):
+    """A deployed network and where it comes from."""
+
+    network: Network  # binary convolutions are still said to be binary
+    parts: tuple[DeployedPart, ...]
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """A record for each layer, as folded, that keeps tensors."""
+        return tuple(origin for part in self.parts for origin in part.origins)
+
+    @property
+    def trained_bytes(self) -> int:
+        """Bytes of the trained network's `state_dict`."""
+        return sum(part.trained_bytes for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the file but for its head, which names the tensors."""
+        return sum(part.bytes for part in self.parts)
+
+
+def deployed(network: Network) -> Deployed:
+    """Return the deployed form of a network."""
+    return _Deployment().network(network)
+
+
+# ---------------------------------------------------------------- paths
+
+
+def names(path: Path) -> Iterator[str]:
+    """Yield the name of every copy, in order."""
+    steps = [
+        [step] if isinstance(step, str) else map(str, range(step.first, step.first + step.count))
+        for step in path
+    ]
+    return (".".join(name) for name in product(*steps))
+
+
+def num_copies(path: Path) -> int:
+    """Return how many names a path stands for."""
+    return prod(step.count for step in path if isinstance(step, Copies))
+
+
+# ---------------------------------------------------------------- tensors of the file
+
+
+def tensors_of(layer: Layer) -> tuple[Tensor, ...]:
+    """Return what inference needs of a layer's `state_dict`."""
+    return tuple(tensor for tensor in tensors(layer) if tensor.name != COUNTER)
+
+
+def file_tensors(layer: Layer) -> tuple[Tensor, ...]:
+    """Return what the file holds of a deployed layer.
+
+    A binary convolution has `bits`, eight weights in a byte, and `scale` instead of its weight.
+    """
+    needed = tensors_of(layer)
+    if not is_binary(layer):
+        return needed
+    assert isinstance(layer, Conv)
+    assert isinstance(layer.scheme, Binary)
+    per_filter = layer.scheme.scale is BinaryScale.MEAN
+    return (
+        Tensor("bits", (-(-needed[0].numel // 8),), bits=8),
+        Tensor("scale", (layer.out_channels if per_filter else 1,)),
+        *needed[1:],
+    )
+
+
+def file_bits(tensor: Tensor) -> int:
+    """Return the bits that a tensor takes in the file."""
+    return tensor.numel * tensor.bits
+
+
+def is_binary(layer: Layer) -> bool:
+    """Whether the file has one bit for each weight."""
+    return isinstance(layer, Conv) and isinstance(layer.scheme, Binary)
+
+
+def _numel(origin: Origin, tensors: Iterable[Tensor]) -> int:
+    return num_copies(origin.path) * sum(tensor.numel for tensor in tensors)
+
+
+def _trained_bytes(places: Iterable[Place]) -> int:
+    return sum(
+        place.copies * tensor.numel * (8 if tensor.name == COUNTER else 4)
+        for place in places
+        for tensor in kept(place)
+    )
+
+
+# ---------------------------------------------------------------- what is left out
+
+
+def _is_idle(node: Node) -> bool:
+    """Whether a node is the identity at inference and can go."""
+    match node:
+        case LayerNode(layer=layer):
+            return isinstance(layer, Dropout | StochasticDepth)
+        case Part(kind="branch" | "shortcut"):
+            return False  # one of several ways
+        case Block(body=body) | Part(body=body):
+            return bool(body) and all(map(_is_idle, body))
+        case Stage(items=items):
+            return all(_is_idle(item.node) for item in items)
+        case Residual() | Combine():
+            return False
+        case _:
+            assert_never(node)
+
+
+def _needed(body: Sequence[Node]) -> Sequence[Node]:
+    """Return the members that stay; a body does not become empty."""
+    return [node for node in body if not _is_idle(node)] or body
+
+
+def _folds(node: Node, following: Node | None) -> bool:
+    """Whether the second node is a batch normalization that the first can take in."""
+    if not isinstance(node, LayerNode) or not isinstance(following, LayerNode):
+        return False
+    is_weighted = isinstance(node.layer, Conv | ConvTranspose | Linear)
+    has_own = node.shared is None and not is_binary(node.layer)
+    return is_weighted and has_own and isinstance(following.layer, BatchNorm)
+
+
+def _pairs(body: Sequence[Node]) -> Iterator[tuple[Node, LayerNode | None]]:
+    """Yield the members that stay, each with the batch normalization that it takes in."""
+    left = list(reversed(_needed(body)))
+    while left:
+        node = left.pop()
+        following = left[-1] if left else None
+        if _folds(node, following):
+            left.pop()
+            assert isinstance(following, LayerNode)
+            yield node, following
+        else:
+            yield node, None
+
+
+# ---------------------------------------------------------------- the pass
+
+
+class _At(Record):
+    """A module, as it was trained and as it is deployed."""
+
+    trained: Path = ()
+    path: Path = ()
+
+    def inside(self, trained: str | Copies, name: str | Copies) -> "_At":
+        """Return a member of the module."""
+        return _At((*self.trained, trained), (*self.path, name))
+
+    @property
+    def name(self) -> str:
+        """The deployed name in its module, of several copies the first one's."""
+        last = self.path[-1]
+        return last if isinstance(last, str) else str(last.first)
+
+
+class _Deployment:
+    """Builds the deployed network and notes where each layer comes from."""
+
+    def __init__(self) -> None:
+        self.origins: list[Origin] = []
+
+    def network(self, network: Network) -> Deployed:
+        """Return the network and its parts."""
+        parts: list[DeployedPart] = []
+        body: list[Node] = []
+        top = _At()
+        for node, norm in _pairs(network.body):
+            name = _name(node)
+            body.append(self._node(node, norm, top, top.inside(name, name)))
+            held = (node,) if norm is None else (node, norm)
+            parts.append(self._part(name, _kind(node), held))
+        owned = self._owned(network.owned, top)
+        if owned:
+            parts.append(self._part("shared", "shared", network.owned))
+        made = replace(network, body=tuple(body), owned=owned, recipe=None)
+        return Deployed(network=made, parts=tuple(parts))
+
+    def _part(self, name: str, kind: str, held: Iterable[Node | Shared]) -> DeployedPart:
+        """Return what was noted since the last part; `held` is all that this one was trained as."""
+        origins, self.origins = tuple(self.origins), []
+        tops = [Place(node, "", 1) for node in held]
+        size = _trained_bytes(place for top in tops for place in (top, *walk(top)))
+        return DeployedPart(name=name, kind=kind, trained_bytes=size, origins=origins)
+
+    def _body(self, body: Sequence[Node], at: _At, form: Form = Form.WRITTEN) -> tuple[Node, ...]:
+        """Return the members that stay; in an nn.Sequential without names they close ranks."""
+        by_index = form is Form.SEQUENTIAL and all(_name(node).isdigit() for node in body)
+        members: list[Node] = []
+        for i, (node, norm) in enumerate(_pairs(body)):
+            inner = at.inside(_name(node), str(i) if by_index else _name(node))
+            members.append(self._node(node, norm, at, inner))
+        return tuple(members)
+
+    def _node(self, node: Node, norm: LayerNode | None, parent: _At, at: _At) -> Node:
+        match node:
+            case LayerNode():
+                return self._layer(node, norm, parent, at)
+            case Block(body=body, owned=owned):
+                owned, body = self._owned(owned, at), self._body(body, at)
+                return replace(node, name=at.name, owned=owned, body=body, drop=None)
+            case Part():
+                return self._named(node, at)
+            case Stage():
+                return self._stage(node, at)
+            case Residual(preactivation=before, residual=after, shortcut=beside):
+                before, after = self._body(before, parent), self._body(after, parent)
+                way = None if beside is None else self._way(beside, parent)
+                return replace(node, preactivation=before, residual=after, shortcut=way)
+            case Combine(branches=branches):
+                ways = (self._way(branch, parent) for branch in branches)
+                return replace(node, branches=tuple(ways))
+            case _:
+                assert_never(node)
+
+    def _way(self, part: Part, parent: _At) -> Part:
+        """Return a branch or a shortcut: a member of the module that it stands in."""
+        return self._named(part, parent.inside(part.name, part.name))
+
+    def _named(self, part: Part, at: _At) -> Part:
+        owned, body = self._owned(part.owned, at), self._body(part.body, at, part.form)
+        return replace(part, name=at.name, owned=owned, body=body)
+
+    def _layer(self, node: LayerNode, norm: LayerNode | None, parent: _At, at: _At) -> LayerNode:
+        layer = _deployed_layer(node.layer, folded=norm is not None)
+        if node.shared is None and tensors(layer):
+            origin = Origin(path=at.path, layer=layer, trained_path=at.trained, trained=node.layer)
+            if norm is not None:
+                assert isinstance(norm.layer, BatchNorm), "nothing else is folded"
+                norm_path = (*parent.trained, norm.name)
+                origin = replace(origin, norm_path=norm_path, norm=norm.layer)
+            self.origins.append(origin)
+        written = tuple(w for w in node.written if w.field != "momentum")
+        return replace(node, name=at.name, layer=layer, written=written, frozen=False)
+
+    def _stage(self, stage: Stage, at: _At) -> Stage:
+        """Return the stage with its members counted anew."""
+        owned = self._owned(stage.owned, at)
+        inner = at.inside("blocks", "blocks") if stage.form is Form.WRITTEN else at
+        keeps_all = _is_idle(stage)
+        items: list[Item] = []
+        trained = index = 0
+        for item in stage.items:
+            if keeps_all or not _is_idle(item.node):
+                member = inner.inside(Copies(trained, item.count), Copies(index, item.count))
+                items.append(Item(self._node(item.node, None, inner, member), item.count))
+                index += item.count
+            trained += item.count
+        return replace(stage, name=at.name, owned=owned, items=tuple(items))
+
+    def _owned(self, owned: Sequence[Shared], at: _At) -> tuple[Shared, ...]:
+        return tuple(self._shared(weight, at.inside(weight.name, weight.name)) for weight in owned)
+
+    def _shared(self, weight: Shared, at: _At) -> Shared:
+        layer = _deployed_layer(weight.layer)
+        assert isinstance(layer, Conv | ConvTranspose | Linear), "nothing else is shared"
+        self.origins.append(
+            Origin(path=at.path, layer=layer, trained_path=at.trained, trained=weight.layer)
+        )
+        return replace(weight, layer=layer, frozen=False)
+
+
+def _deployed_layer(layer: Layer, *, folded: bool = False) -> Layer:
+    match layer:
+        case Conv(scheme=scheme, bias=bias):
+            scheme = scheme if isinstance(scheme, Binary) else None
+            return replace(layer, scheme=scheme, bias=bias or folded)
+        case ConvTranspose(bias=bias) | Linear(bias=bias):
+            return replace(layer, bias=bias or folded)
+        case BatchNorm():
+            return replace(layer, moments=True, momentum=0.1)  # of use in training only
+        case StochasticDepth():
+            return Dropout(p=0.0)  # in a body of nothing else
+        case _:
+            return layer
+
+
+def _name(node: Node) -> str:
+    return "" if isinstance(node, Residual) else node.name  # its members are its block's
+
+
+def _kind(node: Node) -> str:
+    match node:
+        case LayerNode(kind=kind) | Part(kind=kind) | Stage(kind=kind):
+            return kind
+        case Block(declaration=declaration):
+            return declaration
+        case Combine(operator=operator):
+            return operator.value
+        case Residual():
+            return "residual"
+        case _:
+            assert_never(node)
