@@ -4,6 +4,7 @@ Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 4, 5, 11 and 1
 2018 (arXiv:1802.08530), equation 1 and appendix B; Rastegari et al. 2016 (arXiv:1603.05279).
 """
 
+import importlib.util
 import math
 import subprocess
 import sys
@@ -546,6 +547,68 @@ network n with share(conv3x3) {
             "last.shared_conv1.weight",
         ]
     )
+
+
+# ---------------------------------------------------------------- weight decay
+
+TRAINED = """
+network n with {scheme} {{
+    input(1, 8, 8)
+    conv3x3(4, bias = true)
+    avgpool
+    linear(10)
+    train = quick
+}}
+train quick {{
+    data      = digits
+    batch     = 32
+    epochs    = 1
+    optimizer = sgd(lr = 0.1, weight_decay = 5e-4)
+    schedule  = cosine
+    decay     = {decay}
+}}
+"""
+
+
+class TakenError(Exception):
+    """The optimizer of a script has its parameters."""
+
+
+def decays(folder, monkeypatch, scheme, decay):
+    """Return how much each parameter decays by the script that is generated, by its name."""
+    files = compile_text(TRAINED.format(scheme=scheme, decay=decay)).files("n")
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    groups, models = [], []
+
+    def take(parameters, **options):
+        groups.extend(torch.optim.Adam(parameters, **options).param_groups)
+        raise TakenError
+
+    monkeypatch.setattr(torch.optim, "SGD", take)
+    for name in ("model", "train"):
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+    made = module.N
+    monkeypatch.setattr(module, "N", lambda: models.append(made()) or models[0])
+    config = module.Config(synthetic=True, device="cpu", out=str(folder / "out"))
+    with pytest.raises(TakenError):
+        module.main(config)
+    names = {parameter: name for name, parameter in models[0].named_parameters()}
+    return {names[p]: group["weight_decay"] for group in groups for p in group["params"]}
+
+
+@pytest.mark.parametrize("scheme", ["dirac", "dirac(v2)"])
+def test_a_and_b_decay_where_the_recipe_lets_all_parameters_decay(scheme, tmp_path, monkeypatch):
+    """As in version 1 (equation 6); the code of version 2 has none on a and b."""
+    names = [f"conv1.{each}" for each in ("weight", "bias", "a", "b")]
+    names += ["linear1.weight", "linear1.bias"]
+    found = decays(tmp_path, monkeypatch, scheme, "all")
+    assert found == dict.fromkeys(names, 5e-4)
+    found = decays(tmp_path, monkeypatch, scheme, "weights")
+    assert found == dict.fromkeys(names, 0.0) | {"conv1.weight": 5e-4, "linear1.weight": 5e-4}
 
 
 # ---------------------------------------------------------------- as text
