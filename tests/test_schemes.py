@@ -4,6 +4,7 @@ Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 4, 5, 11 and 1
 2018 (arXiv:1802.08530), equation 1 and appendix B; Rastegari et al. 2016 (arXiv:1603.05279).
 """
 
+import ast
 import importlib.util
 import math
 import subprocess
@@ -16,7 +17,7 @@ import torch
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
-from archdsl.pipeline import compile_text
+from archdsl.pipeline import compile_spec, compile_text
 from tests.generated import build, load, source_of
 
 ROOT = Path(__file__).parents[1]
@@ -654,3 +655,16 @@ def test_the_text_of_each_scheme_is_clean(written, command):
     command = [sys.executable, "-m", *command, str(written)]
     done = subprocess.run(command, cwd=written, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"), [("diracnet", "DiracConv2d"), ("onebit", "BinaryConv2d"), ("wrn", None)]
+)
+def test_a_file_has_the_one_class_that_it_needs_of_few_lines(spec, name):
+    tree = ast.parse(source_of(compile_spec(str(ROOT / f"specs/{spec}.arch"))))
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    found = [node for node in classes if any(ast.unparse(b) == "nn.Conv2d" for b in node.bases)]
+    assert [node.name for node in found] == ([name] if name else [])
+    for node in found:
+        assert node.end_lineno is not None
+        assert 15 <= node.end_lineno - node.lineno + 1 <= 30
