@@ -1,7 +1,9 @@
 """Whatever spec is drawn, the generated module is the network that the compiler says it is."""
 
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,35 @@ def test_drawn_specs_become_the_networks_they_say(spec):
 @given(specs())
 def test_thousands_of_drawn_specs_become_the_networks_they_say(spec):
     prove(spec)
+
+
+@pytest.mark.parametrize("scheme", ["dirac", "binary"])
+def test_a_scheme_around_a_drawn_network_is_legal_or_told_why_not(scheme):
+    """Most of the networks hold convolutions that cannot have it; nothing else is wrong then."""
+    codes = Counter()
+
+    @settings(STEADY, max_examples=50)
+    @given(specs())
+    def put(spec):
+        head = re.search(r"^network .*?(?P<with> with [^{]*)? \{$", spec.text, re.MULTILINE)
+        assume(head is not None and not re.search("dirac|binary|plain", head["with"] or ""))
+        assert head is not None
+        said = f", {scheme}" if head["with"] else f" with {scheme}"
+        place = head.end() - len(" {")
+        try:
+            compile_text(spec.text, arguments=spec.arguments)
+        except SpecError:
+            assume(False)
+        try:
+            compile_text(f"{spec.text[:place]}{said}{spec.text[place:]}", arguments=spec.arguments)
+            codes["legal"] += 1
+        except SpecError as error:
+            codes.update({d.code for d in error.diagnostics if d.code.startswith("E")})
+
+    put()
+    assert set(codes) <= {"legal", "E512", "E513"}
+    assert codes["legal"] >= 5
+    assert codes["E512"] >= 5
 
 
 def test_code_of_drawn_specs_is_clean_for_ruff(tmp_path):

@@ -213,6 +213,8 @@ class Elaboration(ABC):
         inner = here.scope.child()
         if not here.site.in_block and flow is not None:
             inner.values["in_channels"] = leaf(flow.channels.value, "in_channels")
+        elif not here.site.in_block and self.diagnostics.has_errors:
+            inner.unknown.add("in_channels")  # for a mistake before it
         return inner
 
     def arriving(self, here: Here, span: Span) -> Flow | None:
