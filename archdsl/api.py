@@ -18,7 +18,9 @@ from archdsl.report.table import Format, show
 from archdsl.report.tables import counts_table, heading, summary
 
 if TYPE_CHECKING:
-    from torch import nn
+    from pathlib import Path
+
+    from torch import Tensor, nn
 
 
 class CompiledNetwork:
@@ -87,6 +89,25 @@ class CompiledNetwork:
         module = _load(f"archdsl_{self.name}", self.files()["model.py"])
         network = getattr(module, self.compilation.class_name(self.name))
         return cast("nn.Module", network())
+
+    def deploy(
+        self,
+        checkpoint: "str | PathLike[str] | Mapping[str, Tensor]",
+        out: str | PathLike[str],
+        name: str | None = None,
+    ) -> "Path":
+        """Write `model.py` and `weights.safetensors` of the deployed network; return their folder.
+
+        `checkpoint` is a trained state or the path of one, as for `archdsl deploy`, and the folder
+        is `out/name`. Raises OSError, and DeployError where the state is not of this network.
+        """
+        from pathlib import Path
+
+        name = name or self.name
+        given = fspath(checkpoint) if isinstance(checkpoint, str | PathLike) else checkpoint
+        folder = Path(out) / name
+        self.compilation.deploy(name, folder, given)
+        return folder
 
 
 def compile(spec: str | PathLike[str], /, **arguments: Literal) -> CompiledNetwork:  # noqa: A001

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from archdsl.analyses.counts import Counts, Row, count
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
@@ -20,6 +21,13 @@ from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile, link_text, load
 from archdsl.syntax.parse import parse_expression
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from archdsl.analyses.deployed import Deployed
 
 _FRAMES = 20_000  # blocks nest to 100 and each level takes some ten Python frames
 
@@ -73,8 +81,65 @@ class Compilation:
         )
         return render_files(self.network, self.class_name(name), header)
 
-    def command(self, name: str) -> str:
-        """Return what to type to compile this network again."""
+    @cached_property
+    def deployed(self) -> "Deployed":
+        """The network as it is deployed."""
+        from archdsl.analyses.deployed import deployed
+
+        return deployed(self.network)
+
+    def deployed_files(
+        self,
+        name: str,
+        checkpoint: "str | Mapping[str, Tensor]",
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> dict[str, str | bytes]:
+        """Return `model.py` and `weights.safetensors` of the deployed network; import torch.
+
+        `checkpoint` is the path of a file or a state. Raises OSError, and DeployError where it is
+        not one of this network.
+        """
+        from archdsl.deploy.files import weights_file
+        from archdsl.emit.deployed import render_deployed
+        from archdsl.emit.docstrings import Header
+
+        weights = weights_file(self.network, self.deployed, checkpoint, progress)
+        counts = count(self.deployed.network).sums
+        header = Header(
+            command=self.command(name, "deploy", "CHECKPOINT", "--out DIR"),
+            arguments=tuple((n, written(value)) for n, value in self.network.arguments),
+            parameters=counts.total,
+            unshared=counts.unshared,
+        )
+        model = render_deployed(self.deployed, self.class_name(name), header)
+        return {"model.py": model, "weights.safetensors": weights}
+
+    def deploy(
+        self,
+        name: str,
+        folder: "Path",
+        checkpoint: "str | Mapping[str, Tensor]",
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> "tuple[Path, ...]":
+        """Write what `deployed_files` returns, both or neither; return the paths.
+
+        Raises OSError, and DeployError where a `model.py` is there that was not deployed.
+        """
+        from archdsl.deploy.errors import DeployError
+        from archdsl.emit.write import read, write_files
+
+        there = (read(folder / "model.py") or "").partition("\n")[0]
+        if there and " as deployed, compiled by archdsl" not in there:
+            message = f"{folder.as_posix()}/model.py is no deployed network; choose another folder"
+            raise DeployError(message)
+        found = self.deployed_files(name, checkpoint, progress)
+        files = {folder / file: content for file, content in found.items()}
+        progress("writing")
+        write_files(files)
+        return tuple(files)
+
+    def command(self, name: str, verb: str = "compile", *more: str) -> str:
+        """Return what to type to compile, or to deploy, this network again."""
         import shlex
 
         target = self.network.file
@@ -82,7 +147,7 @@ class Compilation:
             target = f"./{target}"  # no option
         if self.elaborated.networks > 1:
             target = f"{target}:{self.network.name}"
-        words = ["archdsl", "compile", target]
+        words = ["archdsl", verb, target, *(word for words in more for word in words.split())]
         for argument, value in self._changed():
             words += ["--set", f"{argument}={written(value)}"]
         if name != self.name:

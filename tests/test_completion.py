@@ -20,7 +20,7 @@ SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion explain fmt params",
+    ("",): "check compile completion deploy explain fmt params",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",

@@ -50,6 +50,21 @@ def _params(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.params)
 
 
+def _deploy(parser: argparse.ArgumentParser) -> None:
+    _add_spec(parser)
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="what train.py or torch.save wrote, or .safetensors",
+    )
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder to write in")
+    parser.add_argument(
+        "--name", type=_name, help="folder in DIR; default: the network and what is set"
+    )
+    _add_format(parser, "text", "json")
+    parser.set_defaults(run=commands.deploy)
+
+
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("specs", nargs="+", metavar="SPEC", help=_SPEC_HELP)
     _add_format(parser, "text", "json", "github", "sarif")
@@ -94,6 +109,10 @@ examples:
   archdsl params specs/resnet.arch --set depth=18
   archdsl params specs/resnet.arch --by layer --format csv
   archdsl params specs/resnet.arch --tensors --format json"""
+_DEPLOY_EXAMPLES = """\
+example:
+  archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed
+  writes deployed/digits/model.py and weights.safetensors"""
 _CHECK_EXAMPLES = """\
 examples:
   archdsl check specs/*.arch
@@ -117,6 +136,7 @@ examples:
 _COMMANDS = (  # name, summary, examples, what adds the arguments
     ("compile", "write model.py and train.py", _COMPILE_EXAMPLES, _compile),
     ("params", "print parameters and MACs", _PARAMS_EXAMPLES, _params),
+    ("deploy", "write the deployed network of a checkpoint", _DEPLOY_EXAMPLES, _deploy),
     ("check", "build every network that an expect is about", _CHECK_EXAMPLES, _check),
     ("fmt", "bring specs into canonical form", _FMT_EXAMPLES, _fmt),
     ("explain", "say what a diagnostic means", _EXPLAIN_EXAMPLES, _explain),

@@ -45,6 +45,17 @@ def compile_(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def deploy(arguments: argparse.Namespace) -> int:
+    """Write the deployed network of a checkpoint and print what its file holds."""
+    from archdsl.cli.deploying import deploy_checkpoint
+    from archdsl.deploy.errors import DeployError
+
+    try:
+        return deploy_checkpoint(_compilation(arguments), arguments)
+    except DeployError as error:
+        return fail(str(error), FAILED)
+
+
 def params(arguments: argparse.Namespace) -> int:
     """Print the table of a network."""
     compilation = _compilation(arguments)

@@ -39,17 +39,24 @@ from archdsl.ir.layers import Conv
 from archdsl.ir.network import LayerNode, Network, Shared
 
 
-def plan_model(network: Network, name: str, header: Header) -> ModulePlan:
-    """Return the plan of model.py; `name` is what the network's class is called."""
+def plan_model(
+    network: Network, name: str, header: Header, *, initialize: bool = True
+) -> ModulePlan:
+    """Return the plan of model.py; `name` is what the network's class is called.
+
+    Unless it is to `initialize`, convolutions begin as PyTorch has them: weights will be loaded.
+    """
     apart: set[Declaration] = set()
     while True:
         try:
-            return _plan(network, name, header, apart)
+            return _plan(network, name, header, apart, initialize=initialize)
         except NotOneClassError as error:
             apart.add(error.home)
 
 
-def _plan(network: Network, name: str, header: Header, apart: set[Declaration]) -> ModulePlan:
+def _plan(
+    network: Network, name: str, header: Header, apart: set[Declaration], *, initialize: bool
+) -> ModulePlan:
     root = units_of(network)
     offer(root)
     groups = classify(root, apart)
@@ -61,8 +68,9 @@ def _plan(network: Network, name: str, header: Header, apart: set[Declaration]) 
     shared = {s.id: s for group in groups for unit in group.units for s in unit.owned}
     frozen = frozen_modules(network)
     taken = frozenset(group.name for group in groups)
+    last = tuple(_last_steps(network, is_frozen=frozen is not None)) if initialize else ()
     plans = {
-        group.number: _class_plan(group, shared, taken, is_frozen=frozen is not None)
+        group.number: _class_plan(group, shared, taken, last, is_frozen=frozen is not None)
         for group in order
     }
     schemes = plan_schemes(network, plans.values())
@@ -81,20 +89,23 @@ def _plan(network: Network, name: str, header: Header, apart: set[Declaration]) 
 
 
 def _class_plan(
-    group: Group, shared: dict[int, Shared], taken: frozenset[str], *, is_frozen: bool
+    group: Group,
+    shared: dict[int, Shared],
+    taken: frozenset[str],
+    last: Iterable[Statement],
+    *,
+    is_frozen: bool,
 ) -> ClassPlan:
+    """Return the plan of a class; the network's `__init__` ends with the `last` steps."""
     resolved = resolve(group, shared, taken)
     unit = _fullest(group)
     flow = forward(unit, resolved, shared)
     is_network = isinstance(unit.node, Network)
-    last: Iterable[Statement] = ()
-    if isinstance(unit.node, Network):
-        last = _last_steps(unit.node, is_frozen=is_frozen)
     return ClassPlan(
         name=group.name,
         docstring=class_docstring(group, resolved),
         parameters=tuple(Parameter(p.name, p.annotation, p.default) for p in group.parameters),
-        init=(*resolved.init, *last),
+        init=(*resolved.init, *(last if is_network else ())),
         inputs=flow.inputs,
         forward=flow.statements,
         keeps_frozen=is_network and is_frozen,

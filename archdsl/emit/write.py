@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
-def write_files(files: Mapping[Path, str]) -> None:
-    """Write files whose text is not there yet; raise OSError before any is replaced.
+def write_files(files: Mapping[Path, str | bytes]) -> None:
+    """Write files whose content is not there yet; raise OSError before any is replaced.
 
-    Every new text is complete on disk, beside the file it becomes, before the first takes its
+    Every new content is complete on disk, beside the file it becomes, before the first takes its
     place: nobody ever reads half a file.
     """
     prepared: list[tuple[Path, Path]] = []
     try:
-        for path, text in files.items():
-            if read(path) != text:
-                prepared.append((_prepare(path, text), path))
+        for path, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            if not _holds(path, data):
+                prepared.append((_prepare(path, data), path))
         for ready, path in prepared:
             ready.replace(path)
     finally:
@@ -38,13 +39,17 @@ def read(path: Path) -> str | None:
         return None
 
 
-def _prepare(path: Path, text: str) -> Path:
+def _holds(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def _prepare(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     ready = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
+            file.write(data)
         ready.chmod(_mode(path))
     except BaseException:
         ready.unlink()

@@ -18,7 +18,7 @@ _archdsl() {
     done
 
     if (( COMP_CWORD == 1 )); then
-        words="compile params check fmt explain completion --help --version"
+        words="compile params deploy check fmt explain completion --help --version"
     elif [[ $command == params && $prev == --format ]]; then
         words="text json markdown latex csv"
     elif [[ $command == check && $prev == --format ]]; then
@@ -40,6 +40,7 @@ _archdsl() {
         case $command in
             compile) words="--set --out --name --check --format --help" ;;
             params) words="--set --by --tensors --format --help" ;;
+            deploy) words="--set --out --name --format --help" ;;
             check) words="--format --help" ;;
             fmt) words="--check --help" ;;
             completion) words="--arguments --help" ;;
@@ -50,6 +51,10 @@ _archdsl() {
         cur=$(printf %s "$cur" | tr ew EW)
     elif [[ $command == completion && $prev != --arguments ]]; then
         words="bash zsh fish"
+    elif [[ $command == deploy && -n $spec ]]; then
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -f -- "$cur"))
+        return
     else
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -d -- "$cur"; compgen -f -X '!*.arch' -- "$cur"))

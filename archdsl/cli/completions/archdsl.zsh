@@ -30,6 +30,14 @@ _archdsl() {
                 '--format=[how to print]:format:(text json markdown latex csv)' \
                 '1:spec:_archdsl_specs'
             ;;
+        deploy)
+            _arguments $help $set \
+                '--out=[folder to write in]:folder:_directories' \
+                '--name=[folder in it]:name:' \
+                '--format=[how to print]:format:(text json)' \
+                '1:spec:_archdsl_specs' \
+                '2:checkpoint:_files'
+            ;;
         check)
             _arguments $help \
                 '--format=[how to print]:format:(text json github sarif)' \
@@ -55,6 +63,7 @@ _archdsl_commands() {
     local -a commands=(
         'compile:write model.py and train.py'
         'params:print parameters and MACs'
+        'deploy:write the deployed network of a checkpoint'
         'check:build every network that an expect is about'
         'fmt:bring specs into canonical form'
         'explain:say what a diagnostic means'

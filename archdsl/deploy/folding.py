@@ -1,0 +1,152 @@
+"""The trained tensors -> those of the deployed file.
+
+Weights are folded in float64 and stored as they were trained. Signs are packed eight in a byte, the
+first in its highest bit, as numpy.packbits does it; each layer begins a byte.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, assert_never
+
+from archdsl.analyses.deployed import Deployed, Origin, file_tensors, is_binary, names
+from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Layer
+from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def deploy_state(
+    deployed: Deployed, state: "Mapping[str, Tensor]", progress: Callable[[str], None]
+) -> "dict[str, Tensor]":
+    """Return the tensors of the deployed file by name, from a state that has been checked."""
+    found: dict[str, Tensor] = {}
+    for origin in deployed.origins:
+        norms = names(origin.norm_path) if origin.norm is not None else None
+        for name, trained in zip(names(origin.path), names(origin.trained_path), strict=True):
+            progress(trained)
+            norm = "" if norms is None else next(norms)
+            for tensor, value in _layer(origin, state, trained, norm):
+                found[f"{name}.{tensor}"] = value.contiguous()
+    return found
+
+
+def _layer(
+    origin: Origin, state: "Mapping[str, Tensor]", trained: str, norm: str
+) -> "Iterator[tuple[str, Tensor]]":
+    """Yield the tensors of a copy of a layer, by their names in it."""
+    if is_binary(origin.layer):
+        yield from _packed(origin, state, trained)
+    elif origin.norm is None and not isinstance(_scheme(origin.trained), Dirac | BareDirac):
+        for tensor in file_tensors(origin.layer):
+            yield tensor.name, state[f"{trained}.{tensor.name}"]
+    else:
+        weight, bias = _effective(origin.trained, state, trained), state.get(f"{trained}.bias")
+        dtype = state[f"{trained}.weight"].dtype
+        bias = None if bias is None else bias.double()
+        if origin.norm is not None:
+            weight, bias = _folded(origin.trained, weight, bias, _affine(origin.norm, state, norm))
+        yield "weight", weight.to(dtype)
+        if bias is not None:
+            yield "bias", bias.to(dtype)
+
+
+def _scheme(layer: Layer) -> object:
+    return layer.scheme if isinstance(layer, Conv) else None
+
+
+# ---------------------------------------------------------------- batch normalization
+
+
+def _affine(norm: BatchNorm, state: "Mapping[str, Tensor]", name: str) -> "tuple[Tensor, Tensor]":
+    """Return what the normalization multiplies with and adds, for each channel."""
+    import torch
+
+    mean, var = state[f"{name}.running_mean"].double(), state[f"{name}.running_var"].double()
+    scale = torch.rsqrt(var + norm.eps)
+    if norm.affine:
+        scale = scale * state[f"{name}.weight"].double()
+    offset = -mean * scale
+    if norm.affine and norm.offset:
+        offset = offset + state[f"{name}.bias"].double()
+    return scale, offset
+
+
+def _folded(
+    layer: Layer, weight: "Tensor", bias: "Tensor | None", affine: "tuple[Tensor, Tensor]"
+) -> "tuple[Tensor, Tensor]":
+    scale, offset = affine
+    bias = offset if bias is None else bias * scale + offset
+    if isinstance(layer, ConvTranspose):  # [in_channels, out_channels / groups, height, width]
+        inputs, outputs, *kernel = weight.shape
+        grouped = weight.view(layer.groups, inputs // layer.groups, outputs, *kernel)
+        return (grouped * scale.view(layer.groups, 1, outputs, 1, 1)).view_as(weight), bias
+    return weight * scale.view(-1, *[1] * (weight.ndim - 1)), bias
+
+
+# ---------------------------------------------------------------- weight schemes
+
+
+def _effective(layer: Layer, state: "Mapping[str, Tensor]", name: str) -> "Tensor":
+    """Return the weight that a layer applies, in float64."""
+    weight = state[f"{name}.weight"].double()
+    if not isinstance(layer, Conv):
+        return weight
+    match layer.scheme:
+        case Dirac(eps=eps, delta=delta):
+            a, b = (state[f"{name}.{factor}"].double().view(-1, 1, 1, 1) for factor in "ab")
+            norm = weight.square().sum(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=eps)
+            return a * _delta(layer, delta, weight) + b * weight / norm
+        case BareDirac(delta=delta):
+            return _delta(layer, delta, weight) + weight
+        case Binary() | None:
+            return weight
+        case _:
+            assert_never(layer.scheme)
+
+
+def _delta(layer: Conv, delta: Delta, weight: "Tensor") -> "Tensor":
+    """Return the weight that passes the channels on, in each group."""
+    import torch
+
+    made = torch.zeros_like(weight)
+    outputs, inputs = layer.out_channels // layer.groups, layer.in_channels // layer.groups
+    n = min(outputs, inputs)
+    is_tiled = delta is Delta.TILED
+    y, x = layer.kernel_size[0] // 2, layer.kernel_size[1] // 2
+    for channel in range(layer.out_channels):
+        row = channel % outputs
+        if is_tiled:
+            made[channel, row % n :: n, y, x] = 1
+        elif row < n:
+            made[channel, row, y, x] = 1
+    return made
+
+
+def _packed(
+    origin: Origin, state: "Mapping[str, Tensor]", name: str
+) -> "Iterator[tuple[str, Tensor]]":
+    """Yield the signs of a binary convolution, its scale, and its bias if it has one."""
+    layer, weight = origin.layer, state[f"{name}.weight"]
+    assert isinstance(layer, Conv)
+    assert isinstance(layer.scheme, Binary)
+    yield "bits", pack(weight >= 0)
+    yield "scale", _scale(layer.scheme, weight)
+    if layer.bias:
+        yield "bias", state[f"{name}.bias"]
+
+
+def _scale(scheme: Binary, weight: "Tensor") -> "Tensor":
+    """Return what the signs are multiplied with, to the bit what training computes."""
+    if scheme.scale is BinaryScale.MEAN:
+        return weight.abs().mean(dim=(1, 2, 3))
+    return (scheme.gain / weight[0].numel()) ** 0.5 * weight.new_ones(1)
+
+
+def pack(signs: "Tensor") -> "Tensor":
+    """Return booleans as bits, eight in a byte, the last byte filled with zeros."""
+    import torch
+
+    bits = signs.flatten().to(torch.uint8)
+    bits = torch.cat((bits, bits.new_zeros(-len(bits) % 8))).view(-1, 8)
+    places = torch.arange(7, -1, -1, dtype=torch.uint8)
+    return (bits << places).sum(dim=1, dtype=torch.uint8)
