@@ -96,6 +96,12 @@ def _say(part: str, text: str) -> None:
         print(f"{part}: {text.rstrip()}", file=sys.stderr, flush=True)
 
 
+def _part(text: str) -> str:
+    if text not in PARTS:  # `choices` of argparse takes no empty list in Python 3.11
+        raise argparse.ArgumentTypeError(f"`{text}` is none of {', '.join(PARTS)}")
+    return text
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -110,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument(
-        "parts", nargs="*", choices=PARTS, metavar="PART", help="what to run; all unless named"
+        "parts", nargs="*", type=_part, metavar="PART", help="what to run; all unless named"
     )
     made.add_argument(
         "--rounds",

@@ -285,6 +285,16 @@ def test_wrong_usage_is_said(words, capsys):
     assert words[-1] in capsys.readouterr().err
 
 
+def test_all_parts_are_run_unless_some_are_named(capsys, monkeypatch):
+    def missing(_progress, **_):
+        raise Unavailable("not here")
+
+    for part in (counting, growth, parser, steps, schemes):
+        monkeypatch.setattr(part, "tables", missing)
+    assert command.main([]) == 1
+    assert capsys.readouterr().err.splitlines() == [f"{p}: not here" for p in command.PARTS]
+
+
 def test_help_needs_no_torch():
     code = "import sys, benchmarks.__main__ as m; print('torch' in sys.modules)"
     words = (PYTHON, "-c", code)

@@ -77,14 +77,18 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument(
-        "names", nargs="*", choices=EXPERIMENTS, metavar="NAME", help=", ".join(EXPERIMENTS)
-    )
+    made.add_argument("names", nargs="*", type=_name, metavar="NAME", help=", ".join(EXPERIMENTS))
     made.add_argument("--seeds", nargs="+", type=int, metavar="N", help="other seeds than 0, 1, ..")
     made.add_argument("--device", default="cpu", help="of the training (cpu)")
     made.add_argument("--quick", action="store_true", help="try the command")
     made.add_argument("--check", action="store_true", help="train nothing, compare the page")
     return made
+
+
+def _name(text: str) -> str:
+    if text not in EXPERIMENTS:  # `choices` of argparse takes no empty list in Python 3.11
+        raise argparse.ArgumentTypeError(f"`{text}` is none of {', '.join(EXPERIMENTS)}")
+    return text
 
 
 if __name__ == "__main__":

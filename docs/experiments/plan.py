@@ -15,11 +15,14 @@ class Network(NamedTuple):
     label: str
     spec: str  # file:network
     arguments: Mapping[str, Argument] = {}
+    epochs: int = 10
 
     @property
     def key(self) -> str:
-        """What names its runs in the results: `deep.arch:plain depth=100`."""
-        return " ".join((self.spec, *(f"{name}={value}" for name, value in self.arguments.items())))
+        """What names its runs in the results: `deep.arch:plain depth=100`, `.. epochs=40`."""
+        words = [f"{name}={value}" for name, value in self.arguments.items()]
+        words += [f"epochs={self.epochs}"] if self.epochs != 10 else []
+        return " ".join((self.spec, *words))
 
 
 class Experiment(NamedTuple):
@@ -38,6 +41,16 @@ _DEPTH = Experiment(
     tuple(
         Network(f"{kind}, {depth} layers", f"deep.arch:{network}", {"depth": depth})
         for depth in DEPTHS
+        for kind, network in (("plain", "plain"), ("Dirac", "dirac"))
+    ),
+    seeds=(0, 1, 2),
+)
+
+_LONGER = Experiment(
+    "longer",
+    tuple(
+        Network(f"{kind}, {epochs} epochs", f"deep.arch:{network}", {"depth": 10}, epochs)
+        for epochs in (10, 40)
         for kind, network in (("plain", "plain"), ("Dirac", "dirac"))
     ),
     seeds=(0, 1, 2),
@@ -74,7 +87,7 @@ _SHARING = Experiment(
     seeds=(0, 1, 2, 3, 4),
 )
 
-EXPERIMENTS = {e.name: e for e in (_DEPTH, _FORMS, _BITS, _SHARING)}
+EXPERIMENTS = {e.name: e for e in (_DEPTH, _LONGER, _FORMS, _BITS, _SHARING)}
 
 
 def runs(experiments: list[Experiment], seeds: list[int] | None) -> Iterator[tuple[Network, int]]:

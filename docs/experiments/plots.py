@@ -48,7 +48,8 @@ def _depth_figure(results: Results) -> Any:
     by_depth.minorticks_off()
     deepest.set(xlabel="epoch", ylabel=f"training loss, {DEPTHS[-1]} layers", ylim=(0, None))
     for axes in (by_depth, deepest):
-        axes.legend(frameon=False)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False)
     return figure
 
 

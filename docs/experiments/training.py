@@ -28,13 +28,14 @@ class Run(NamedTuple):
 def train(network: Network, seed: int, cache: Path, flags: tuple[str, ...] = ()) -> Run:
     """Train in a folder of `cache`, go on after a run that was interrupted, or read a whole one.
 
-    `flags` are more arguments of train.py. The folder is named after the generated files and the
+    `flags` are more arguments of train.py. The folder is named after the generated code and the
     arguments: what changes them starts a run of its own.
     """
     compiled = archdsl.compile(f"{FOLDER}/{network.spec}", **as_literals(network.arguments))
     files = compiled.files()
-    words = ("--seed", str(seed), *flags)
-    digest = crc32("\0".join((files["model.py"], files["train.py"], *words)).encode())
+    words = ("--epochs", str(network.epochs)) if network.epochs != 10 else ()
+    words = ("--seed", str(seed), *words, *flags)
+    digest = crc32("\0".join((*map(_code, files.values()), *words)).encode())
     folder = cache / f"{_file_name(network.key)}-seed{seed}-{digest:08x}"
     if not (folder / "whole").exists():
         _write(folder, files)
@@ -51,6 +52,11 @@ def train(network: Network, seed: int, cache: Path, flags: tuple[str, ...] = ())
         tuple(round(epoch["test_accuracy"], 4) for epoch in epochs),
         diverged=(folder / "whole").read_text(encoding="utf-8") != "",
     )
+
+
+def _code(text: str) -> str:
+    """Return a generated file without the docstring, which says where the spec lies."""
+    return text.split('"""', 2)[2]
 
 
 def _file_name(key: str) -> str:

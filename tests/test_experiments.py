@@ -1,0 +1,190 @@
+"""`python -m docs.experiments` works on a small budget; its page says what results.json holds."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import archdsl
+from docs.experiments import __main__ as command
+from docs.experiments import page, plan, results
+from docs.experiments.training import Run, train
+
+ROOT = Path(__file__).parents[1]
+SMALL = plan.Network("small", "onebit.arch:onebit", {"norm": "frozen", "n": 1, "width": 4})
+BRIEF = ("--device", "cpu", "--epochs", "2", "--limit", "128")
+
+
+def accuracies(network, seeds=(0, 1, 2)):
+    found = {run.seed: run.test_accuracy[-1] for run in results.load().of(network)}
+    return [found[seed] for seed in seeds]
+
+
+def losses(network):
+    return [run.train_loss[-1] for run in results.load().of(network)]
+
+
+def named(experiment, label):
+    (found,) = [n for n in plan.EXPERIMENTS[experiment].networks if n.label == label]
+    return found
+
+
+# ---------------------------------------------------------------- what is committed
+
+
+def test_the_page_has_the_tables_of_the_results():
+    assert command.main(["--check"]) == 0
+
+
+def test_a_page_out_of_date_is_told_apart(monkeypatch, tmp_path, capsys):
+    text = page.PAGE.read_text(encoding="utf-8")
+    old = tmp_path / "README.md"
+    old.write_text(re.sub(r"\d \|$", "x |", text, count=1, flags=re.MULTILINE), encoding="utf-8")
+    monkeypatch.setattr(page, "PAGE", old)
+    assert command.main(["--check"]) == 1
+    assert "is out of date: run `python -m docs.experiments`" in capsys.readouterr().err
+
+
+def test_every_run_is_there_and_whole():
+    found = results.load().runs
+    for network, seed in plan.runs(list(plan.EXPERIMENTS.values()), None):
+        run = found[network.key, seed]
+        assert len(run.train_loss) == len(run.test_accuracy)
+        assert len(run.train_loss) == network.epochs or run.diverged, network.key
+
+
+def test_the_results_are_of_the_networks_that_the_specs_declare():
+    networks = {n.key: n for e in plan.EXPERIMENTS.values() for n in e.networks}
+    counted = {run.network: run.parameters for run in results.load().runs.values()}
+    assert counted.keys() == networks.keys()
+    for key, network in networks.items():
+        arguments = plan.as_literals(network.arguments)
+        compiled = archdsl.compile(f"{plan.FOLDER}/{network.spec}", **arguments)
+        assert counted[key] == compiled.parameters.total, key
+
+
+def test_of_100_layers_plain_ones_fail_and_dirac_ones_learn():
+    # chance is 0.1, and ln 10 = 2.303 the loss of a guess
+    assert max(accuracies(named("depth", "plain, 100 layers"))) < 0.3
+    assert min(losses(named("depth", "plain, 100 layers"))) > 1.8
+    assert min(accuracies(named("depth", "Dirac, 100 layers"))) > 0.9
+
+
+def test_dirac_adds_two_numbers_to_a_layer():
+    plain, dirac = (
+        results.load().of(named("depth", f"{kind}, 100 layers"))[0] for kind in ("plain", "Dirac")
+    )
+    assert dirac.parameters == plain.parameters + 2 * 96
+
+
+def test_the_page_shows_the_plots_that_lie_beside_it():
+    shown = re.findall(r"!\[[^\]]+\]\((\S+)\)", page.PAGE.read_text(encoding="utf-8"))
+    assert shown == ["depth.svg", "comparisons.svg"]
+    for name in shown:
+        assert ET.parse(plan.FOLDER / name).getroot().tag.endswith("svg")
+
+
+def test_the_specs_are_canonical():
+    specs = sorted(map(str, plan.FOLDER.glob("*.arch")))
+    done = subprocess.run(
+        [sys.executable, "-m", "archdsl", "fmt", "--check", *specs], cwd=ROOT, check=False
+    )
+    assert (len(specs), done.returncode) == (4, 0)
+
+
+# ---------------------------------------------------------------- how it is made
+
+
+def test_a_network_is_trained_once(tmp_path):
+    first = train(SMALL, 0, tmp_path, BRIEF)
+    assert (first.network, first.seed) == ("onebit.arch:onebit norm=frozen n=1 width=4", 0)
+    assert (len(first.train_loss), len(first.test_accuracy)) == (2, 2)
+    assert first.train_loss[1] < first.train_loss[0]
+    (log,) = tmp_path.glob("*/log.jsonl")
+    written = log.stat().st_mtime_ns
+    assert train(SMALL, 0, tmp_path, BRIEF) == first
+    assert log.stat().st_mtime_ns == written
+    train(SMALL, 1, tmp_path, BRIEF)
+    assert len(list(tmp_path.glob("*/log.jsonl"))) == 2
+
+
+def test_a_run_that_was_cut_short_is_no_result(tmp_path):
+    whole = train(SMALL, 0, tmp_path / "whole", BRIEF)
+    part = tmp_path / "part"
+    train(SMALL, 0, part, BRIEF)
+    (folder,) = part.iterdir()
+    (folder / "whole").unlink()  # as if it had been killed
+    assert train(SMALL, 0, part, BRIEF) == whole
+
+
+def test_a_run_that_diverges_is_a_result(tmp_path):
+    run = train(SMALL, 0, tmp_path, (*BRIEF, "--lr", "1e38"))
+    assert run.diverged
+    assert train(SMALL, 0, tmp_path, (*BRIEF, "--lr", "1e38")) == run
+    assert "| 1, 1 diverged |  |  |  |  |" in _row(run)
+
+
+def test_other_errors_of_the_script_are_not_results(tmp_path):
+    with pytest.raises(SystemExit, match="exceeds the 1438 training images"):
+        train(SMALL, 0, tmp_path, (*BRIEF, "--limit", "0", "--batch", "2000"))
+
+
+def test_a_row_is_mean_and_standard_deviation_of_the_last_epochs():
+    runs = [Run(SMALL.key, seed, 1234, 80, (2.0, 1.0 + seed), (0.1, 0.9)) for seed in (0, 1, 2)]
+    # 1, 2, 3: mean 2, standard deviation of the sample 1
+    cells = "| 1,234 | 3 | 2.000 ± 1.000 | 90.0 ± 0.0 | 90.0 | 90.0 |"
+    assert _row(*runs) == f"| small {cells}"
+
+
+def _row(*runs):
+    experiment = plan.Experiment("e", (SMALL,), (0,))
+    found = results.Results({}, {(run.network, run.seed): run for run in runs})
+    return page.table(experiment, found).splitlines()[-1]
+
+
+def test_results_are_read_as_they_were_written(tmp_path):
+    found = results.load()
+    results.save(found, tmp_path / "results.json")
+    assert results.load(tmp_path / "results.json") == found
+    assert (tmp_path / "results.json").read_bytes() == results.FILE.read_bytes()
+
+
+def test_the_command_can_be_tried(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "CACHE", tmp_path)
+    assert command.main(["--quick", "sharing"]) == 0
+    printed = capsys.readouterr()
+    assert "[3/3] sharing.arch:unshared n=1, seed 0" in printed.err
+    assert re.search(r"^\| 1 block a stage \| 43,870 \| 1 \| \d", printed.out, re.MULTILINE)
+
+
+def test_all_experiments_are_made_unless_some_are_named(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "EXPERIMENTS", {"one": plan.Experiment("one", (), ())})
+    assert command.main(["--quick"]) == 0
+    assert capsys.readouterr().out.startswith("| network | parameters | runs |")
+
+
+def test_an_unknown_experiment_is_told(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["dept"])
+    assert "`dept` is none of depth, longer, forms, bits, sharing" in capsys.readouterr().err
+
+
+def test_help_needs_no_torch():
+    code = "import sys, docs.experiments.__main__ as m; print('torch' in sys.modules)"
+    words = (sys.executable, "-c", code)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_the_plots_are_the_results(tmp_path):
+    pytest.importorskip("matplotlib")
+    from docs.experiments import plots
+
+    plots.write(results.load(), tmp_path)
+    text = (tmp_path / "depth.svg").read_text(encoding="utf-8")
+    assert "test accuracy, %" in text
+    plots.write(results.Results({}, {}), tmp_path)  # and nothing, where there is none
+    assert (tmp_path / "depth.svg").read_text(encoding="utf-8") != text
