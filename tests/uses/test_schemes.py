@@ -322,7 +322,9 @@ def test_there_is_one_graph_for_evaluation_and_one_for_training(network, x):
 def test_inductor_gives_the_outputs_gradients_and_moments(network, x, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
     with inductor.patch({"compile_threads": 1, "aot_inductor.debug_compile": True}):
-        check_training(network, x)
+        # in float64: an offset passes through delta to a batch norm that takes it away again,
+        # so its gradient is nearly zero
+        check_training(network.double(), x.double())
 
 
 def exported(network, x):
