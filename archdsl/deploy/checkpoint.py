@@ -53,11 +53,14 @@ def _read_safetensors(path: str) -> "dict[str, Tensor]":
 
 def _read_pickled(path: str) -> object:
     import pickle
+    import warnings
 
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old formats: what cannot be read is said below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise DeployError(
             f"{path} is no checkpoint of tensors alone, and what else it holds is not run; "
@@ -67,9 +70,10 @@ def _read_pickled(path: str) -> object:
         raise DeployError(f"{path} is no checkpoint that torch.load can read") from None
 
 
-def _state_in(path: str, found: object) -> "dict[str, Tensor]":
+def _state_in(path: str, found: Any) -> "dict[str, Tensor]":
     inside = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    for state in (found, inside.get("model"), inside.get("state_dict")):
+    places: tuple[object, ...] = found, inside.get("model"), inside.get("state_dict")
+    for state in places:
         if _is_state(state):
             return cast("dict[str, Tensor]", state)
     raise DeployError(f"{path} has no `state_dict`, neither as it is nor as its `model`")
