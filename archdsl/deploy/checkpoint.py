@@ -5,7 +5,7 @@ A checkpoint comes from anywhere: nothing in it is run, and no tensor is larger 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from archdsl.analyses.deployed import COUNTER
 from archdsl.analyses.tensors import entries, num_tensors
@@ -70,10 +70,9 @@ def _read_pickled(path: str) -> object:
         raise DeployError(f"{path} is no checkpoint that torch.load can read") from None
 
 
-def _state_in(path: str, found: Any) -> "dict[str, Tensor]":
-    inside = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    places: tuple[object, ...] = found, inside.get("model"), inside.get("state_dict")
-    for state in places:
+def _state_in(path: str, found: object) -> "dict[str, Tensor]":
+    inside = cast("dict[str, object]", found) if isinstance(found, dict) else {}
+    for state in (inside, inside.get("model"), inside.get("state_dict")):
         if _is_state(state):
             return cast("dict[str, Tensor]", state)
     raise DeployError(f"{path} has no `state_dict`, neither as it is nor as its `model`")
