@@ -15,7 +15,7 @@ from archdsl.pipeline import Compilation, compile_spec
 from archdsl.report.document import Report, report, to_json
 from archdsl.report.literal import written
 from archdsl.report.table import Format, show
-from archdsl.report.tables import counts_table, heading, summary
+from archdsl.report.tables import counts_table, heading, sizes, summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,11 @@ class CompiledNetwork:
     def __str__(self) -> str:
         counts = self.compilation.counts
         table = show(counts_table(counts.parts, "part"), Format.TEXT)
-        return "\n".join((heading(self.compilation.network), table, summary(counts.sums)))
+        return "\n".join((heading(self.compilation.network), table, self._summary()))
+
+    def _summary(self) -> str:
+        compilation = self.compilation
+        return summary(compilation.counts.sums) + sizes(compilation.network)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Print the table where IPython has a terminal and no page."""
@@ -61,7 +65,7 @@ class CompiledNetwork:
 
         counts = self.compilation.counts
         table = show(counts_table(counts.parts, "part"), Format.HTML)
-        lines = (escape(line) for line in summary(counts.sums).splitlines())
+        lines = (escape(line) for line in self._summary().splitlines())
         title = escape(heading(self.compilation.network).strip())
         return (
             '<div class="tex2jax_ignore mathjax_ignore">\n'

@@ -204,11 +204,12 @@ def _refuse_too_many_tensors(compilation: "Compilation") -> None:
 
 def _print_text(compilation: "Compilation", by: str) -> None:
     from archdsl.report.table import Format, show
-    from archdsl.report.tables import ROWS, counts_table, heading, summary
+    from archdsl.report.tables import ROWS, counts_table, heading, sizes, summary
 
     network = compilation.network
     table = counts_table(ROWS[by](network), by)
-    pieces = (heading(network), show(table, Format.TEXT), summary(compilation.counts.sums))
+    said = summary(compilation.counts.sums) + sizes(network)
+    pieces = (heading(network), show(table, Format.TEXT), said)
     sys.stdout.write("\n".join(pieces))
 
 

@@ -12,6 +12,8 @@ from archdsl.analyses.counts import (
     rows_by_part,
 )
 from archdsl.analyses.tensors import Entry
+from archdsl.analyses.walk import root, walk
+from archdsl.ir.layers import Conv
 from archdsl.ir.network import Network
 from archdsl.report.literal import written
 from archdsl.report.table import Cell, Column, Table
@@ -84,6 +86,24 @@ def summary(sums: Sums) -> str:
     lines.append(f"{sums.conv_layers:,} convolutions with {sums.conv_tensors:,} weights")
     lines.append(f"{sums.macs:,} multiply-accumulates for one input")
     return "".join(f"{line}\n" for line in lines)
+
+
+def sizes(network: Network) -> str:
+    """Return what a network's tensors take, as trained and as `archdsl deploy` writes them.
+
+    Nothing where no weight scheme makes them two things.
+    """
+    layers = (getattr(place.node, "layer", None) for place in walk(root(network)))
+    if not any(isinstance(layer, Conv) and layer.scheme for layer in layers):
+        return ""
+    from archdsl.analyses.deployed import deployed
+
+    found = deployed(network)
+    size = found.bytes
+    return (
+        f"{found.trained_bytes:,} bytes as trained, {size:,} as deployed: "
+        f"{size / 10**6:,.3f} MB, {size / 2**20:,.3f} MiB\n"
+    )
 
 
 def _says_something(field: _Field, rows: tuple[Row, ...], sums: Sums) -> bool:
