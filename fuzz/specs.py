@@ -51,7 +51,7 @@ def main() -> None:
     """Fuzz until something fails or the time is up."""
     import atheris
 
-    with atheris.instrument_imports(include=["archdsl"]):
+    with atheris.instrument_imports(include=["archdsl"]):  # pyright: ignore[reportAttributeAccessIssue]
         import archdsl.emit.files
         import archdsl.pipeline
         import archdsl.syntax.format  # noqa: F401

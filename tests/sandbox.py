@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportArgumentType=false
 """Runs the command line in processes of their own, and measures them: time, memory, what they say.
 
 A server imports archdsl once and forks for every command, so that thousands of them take seconds

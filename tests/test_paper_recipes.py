@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false
 """How the specs of the papers are trained: what decays, by which rates, on which batches.
 
 Sources: Zagoruyko & Komodakis 2017 (DiracNets), section 2, equation 6, and their code; McDonnell

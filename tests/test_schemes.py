@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportArgumentType=false
 """Weight schemes against NumPy in float64, written from the papers' equations.
 
 Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 4, 5, 11 and 14. Binary: McDonnell

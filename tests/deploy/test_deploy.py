@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportArgumentType=false
 """Deployed networks give the trained ones' outputs, and their files are as small as they can be."""
 
 import importlib.util

@@ -95,7 +95,7 @@ def network(data="digits", frozen=False):
     )
 
 
-def recipe(data="digits", augment=(), **settings):
+def recipe(data: "str | Data" = "digits", augment=(), **settings):
     plain = {
         "name": "quick",
         "data": Data(name=data, augment=augment) if isinstance(data, str) else data,

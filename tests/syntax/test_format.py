@@ -102,7 +102,7 @@ def test_random_blanks_change_neither_tree_nor_comments(data):
         check(changed)
 
 
-RANDOM = settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+RANDOM = settings(deadline=None, max_examples=20, suppress_health_check=tuple(HealthCheck))  # pyright: ignore[reportArgumentType]
 
 
 @RANDOM
