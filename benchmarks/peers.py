@@ -17,7 +17,7 @@ from benchmarks.networks import SUBJECTS, Count, build
 
 def by_torchinfo(module: nn.Module, image: Tensor) -> Count:
     """Count with `summary`, which runs the network."""
-    from torchinfo import summary
+    from torchinfo import summary  # pyright: ignore[reportMissingImports]
 
     found = summary(module, input_data=image, device="cpu", verbose=0)
     str(found)  # the table
@@ -26,7 +26,7 @@ def by_torchinfo(module: nn.Module, image: Tensor) -> Count:
 
 def by_fvcore(module: nn.Module, image: Tensor) -> Count:
     """Count with `FlopCountAnalysis`, which traces the network; what it calls flops are MACs."""
-    from fvcore.nn import FlopCountAnalysis, flop_count_table, parameter_count
+    from fvcore.nn import FlopCountAnalysis, flop_count_table, parameter_count  # pyright: ignore[reportMissingImports]
 
     flops = FlopCountAnalysis(module, image)
     flops.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
