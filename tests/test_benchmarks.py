@@ -99,7 +99,7 @@ def test_a_process_is_measured_from_start_to_end():
     found = processes.cost(processes.Command((PYTHON, "-c", busy)))
     assert found.output.strip() == "done"
     assert found.cpu > bare.cpu > 0
-    assert found.peak - bare.peak >= 100 << 20
+    assert found.peak - bare.peak >= 99 << 20  # some of what is bare makes room
 
 
 def test_the_memory_of_whoever_measures_is_not_measured():
