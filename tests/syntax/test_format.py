@@ -219,13 +219,13 @@ network n {
     ),
     "settings and choices": (
         """\
-train t { data = if c == 99
+train t { data = if c == 100
     then cifar100 else cifar10
   batch = 128 epochs = 2 }
 """,
         """\
 train t {
-    data   = if c == 99
+    data   = if c == 100
              then cifar100
              else cifar10
     batch  = 128
