@@ -1,6 +1,7 @@
 """Networks built by hand: what the analyses are given, without a parser before them."""
 
 import pytest
+from hypothesis import settings
 
 from archdsl.ir.layers import BatchNorm, Conv, Flatten, Linear
 from archdsl.ir.network import (
@@ -17,6 +18,10 @@ from archdsl.ir.network import (
 )
 from archdsl.ir.numbers import literal
 from archdsl.source import SourceFile, Span
+
+# the same examples on every run, unless a test asks for others
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 NOWHERE = Span(SourceFile("test.arch", ""), 0, 0)
 IMAGE = FeatureMap(3, (8, 8))

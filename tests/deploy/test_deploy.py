@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from safetensors.torch import load_file, save_file
 
 import archdsl
@@ -21,6 +21,7 @@ from archdsl.analyses.deployed import deployed
 from archdsl.cli import main
 from archdsl.deploy.errors import DeployError
 from archdsl.deploy.folding import pack
+from archdsl.diagnostics import SpecError
 from archdsl.pipeline import compile_spec, compile_text
 from tests.generated import build, example, load, scattered
 from tests.strategies import specs
@@ -118,7 +119,11 @@ def test_folding_holds_for_networks_of_the_papers(spec, arguments, tmp_path):
 @settings(max_examples=15, deadline=None)
 @given(drawn=specs())
 def test_folding_holds_for_random_networks(drawn, tmp_path_factory):
-    compilation = compile_text(drawn.text, arguments=drawn.arguments)
+    try:
+        compilation = compile_text(drawn.text, arguments=drawn.arguments)
+    except SpecError:  # shared here and frozen there
+        assume(False)
+        return
     check_folding(compilation, tmp_path_factory.mktemp("drawn"))
 
 
