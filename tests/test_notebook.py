@@ -30,6 +30,9 @@ def shell(tmp_path, monkeypatch):
     """A shell without a history, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / ".ipython"))
+    monkeypatch.setitem(
+        sys.modules, "__main__", sys.modules["__main__"]
+    )  # the shell takes its place
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
     shell.run_line_magic("load_ext", "archdsl")
     yield shell
