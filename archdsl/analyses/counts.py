@@ -7,6 +7,8 @@ and copies are multiplied, never visited: a run of a million blocks costs what a
 from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
 
+from msgspec.structs import astuple
+
 from archdsl.analyses.macs import macs
 from archdsl.analyses.tensors import kept
 from archdsl.analyses.walk import Place, members, root, walk
@@ -92,24 +94,22 @@ def rows_by_layer(network: Network) -> tuple[Row, ...]:
 
 def add(sums: Iterable[Sums]) -> Sums:
     """Return the sums of sums."""
-    every = tuple(each for each in sums if each is not _NOTHING)
-    names = Sums.__struct_fields__
-    return Sums(**{name: sum(getattr(each, name) for each in every) for name in names})
+    every = [astuple(each) for each in sums if each is not _NOTHING]
+    totals = map(sum, zip(*every, strict=True))
+    return Sums(**dict(zip(Sums.__struct_fields__, totals, strict=True))) if every else _NOTHING
 
 
 def _down_to(place: Place, is_row: Callable[[Place], bool]) -> Iterator[Row]:
     """Yield rows for the topmost places below this one that are rows, in order."""
-    stack = [members(place)]
+    stack = [*members(place)][::-1]
     while stack:
-        below = next(stack[-1], None)
-        if below is None:
-            stack.pop()
-        elif _is_implied(below):
+        below = stack.pop()
+        if _is_implied(below):
             continue
-        elif isinstance(below.node, Shared) or is_row(below):
+        if isinstance(below.node, Shared) or is_row(below):
             yield _row(below)
         else:
-            stack.append(members(below))
+            stack += [*members(below)][::-1]
 
 
 def _is_leaf(place: Place) -> bool:
@@ -170,19 +170,26 @@ def _own(place: Place) -> Sums:
     node = place.node
     if not isinstance(node, LayerNode | Shared):
         return _NOTHING
-    parameters = [tensor for tensor in kept(place) if tensor.is_parameter]
-    held = place.copies * sum(tensor.numel for tensor in parameters)
+    held, buffers, deployed = 0, 0, 0
+    for tensor in kept(place):
+        if tensor.is_parameter:
+            held += tensor.numel
+            deployed += tensor.numel * tensor.bits
+        else:
+            buffers += tensor.numel
     is_conv = isinstance(node.layer, Conv | ConvTranspose)
-    has_weight = isinstance(node, Shared) or node.shared is None
+    is_use = isinstance(node, LayerNode)
+    has_weight = not is_use or node.shared is None
+    copies = place.copies
     return Sums(
-        learned=0 if node.frozen else held,
-        frozen=held if node.frozen else 0,
-        unshared=place.copies * _needed(node),
-        buffers=place.copies * sum(t.numel for t in kept(place) if not t.is_parameter),
-        conv_layers=place.copies * (is_conv and isinstance(node, LayerNode)),
-        conv_tensors=place.copies * (is_conv and has_weight),
-        macs=place.copies * macs(node) if isinstance(node, LayerNode) else 0,
-        deployed_bits=place.copies * sum(t.numel * t.bits for t in parameters),
+        learned=0 if node.frozen else copies * held,
+        frozen=copies * held if node.frozen else 0,
+        unshared=copies * (held if is_use and has_weight else _needed(node)),
+        buffers=copies * buffers,
+        conv_layers=copies * (is_conv and is_use),
+        conv_tensors=copies * (is_conv and has_weight),
+        macs=copies * macs(node) if is_use else 0,
+        deployed_bits=copies * deployed,
     )
 
 

@@ -5,6 +5,7 @@ stack instead of recursing.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TypeAlias, assert_never
 
 from archdsl.ir.network import (
@@ -20,6 +21,7 @@ from archdsl.ir.network import (
     Shared,
     Stage,
 )
+from archdsl.ir.rebuild import children
 from archdsl.record import Record
 
 Visited: TypeAlias = Network | Node | Shared
@@ -43,53 +45,56 @@ def walk(start: Place, *, unfold: bool = False) -> Iterator[Place]:
 
     Folded, a run of copies is one place; unfolded, each copy is a place of its own.
     """
-    stack = [members(start, unfold=unfold)]
+    stack = [iter(members(start, unfold=unfold))]
     while stack:
-        place = next(stack[-1], None)
-        if place is None:
-            stack.pop()
-        else:
+        for place in stack[-1]:
             yield place
-            stack.append(members(place, unfold=unfold))
+            if not isinstance(place.node, LayerNode | Shared):
+                stack.append(iter(members(place, unfold=unfold)))
+                break
+        else:
+            stack.pop()
 
 
-def members(place: Place, *, unfold: bool = False) -> Iterator[Place]:
-    """Yield what is directly below a place."""
+def members(place: Place, *, unfold: bool = False) -> Iterable[Place]:
+    """Return what is directly below a place; unfolded, a stage may have millions."""
     node = place.node
-    for shared in owned_by(node):
-        yield Place(shared, _join(place.name, shared.name), place.copies)
     match node:
-        case Network() | Block() | Part():
-            yield from _named(node.body, place)
-        case Residual(preactivation=first, residual=second, shortcut=shortcut):
-            yield from _named((*first, *second), place)
-            yield from _named((shortcut,) if shortcut else (), place)
-        case Combine(branches=branches):
-            yield from _named(branches, place)
-        case Stage():
-            yield from _indexed(node, place, unfold=unfold)
         case LayerNode() | Shared():
-            return
-        case _:
-            assert_never(node)
-
-
-def owned_by(node: Visited) -> tuple[Shared, ...]:
-    """Return the shared weights that a node registers."""
-    match node:
-        case Network() | Block() | Part() | Stage():
-            return node.owned
-        case LayerNode() | Residual() | Combine() | Shared():
             return ()
+        case Network() | Block() | Part():
+            return _named((*node.owned, *node.body), place)
+        case Stage():
+            return chain(_named(node.owned, place), _indexed(node, place, unfold=unfold))
+        case Residual() | Combine():
+            return _named(children(node), place)
         case _:
             assert_never(node)
 
 
-def _named(nodes: Iterable[Node], parent: Place) -> Iterator[Place]:
+def leaves(network: Network) -> Iterator[LayerNode | Shared]:
+    """Yield every layer and shared weight of the folded network, in the order of `walk`."""
+    stack: list[Node | Shared] = [*reversed(network.body), *reversed(network.owned)]
+    while stack:
+        node = stack.pop()
+        match node:
+            case LayerNode() | Shared():
+                yield node
+            case Block() | Part() | Stage():
+                stack += reversed((*node.owned, *children(node)))
+            case Residual() | Combine():
+                stack += reversed(children(node))
+            case _:
+                assert_never(node)
+
+
+def _named(nodes: Iterable[Node | Shared], parent: Place) -> list[Place]:
+    found: list[Place] = []
     for node in nodes:
         flattened = isinstance(node, Residual | Combine)
         name = parent.name if flattened else _join(parent.name, node.name)
-        yield Place(node, name, parent.copies)
+        found.append(Place(node, name, parent.copies))
+    return found
 
 
 def _indexed(stage: Stage, place: Place, *, unfold: bool) -> Iterator[Place]:

@@ -157,11 +157,12 @@ def _compiled_members(
 def _extra_members(compilation: "Compilation", arguments: argparse.Namespace) -> dict[str, object]:
     from archdsl.analyses.tensors import entries
     from archdsl.report.document import parts
-    from archdsl.report.tables import ROWS
+    from archdsl.report.tables import rows
 
     members: dict[str, object] = {}
     if arguments.by != "part":
-        members[f"{arguments.by}s"] = parts(ROWS[arguments.by](compilation.network))
+        found = rows(compilation.network, compilation.counts, arguments.by)
+        members[f"{arguments.by}s"] = parts(found)
     if arguments.tensors:
         members["tensors"] = tuple(entries(compilation.network))
     return members
@@ -204,10 +205,10 @@ def _refuse_too_many_tensors(compilation: "Compilation") -> None:
 
 def _print_text(compilation: "Compilation", by: str) -> None:
     from archdsl.report.table import Format, show
-    from archdsl.report.tables import ROWS, counts_table, heading, sizes, summary
+    from archdsl.report.tables import counts_table, heading, rows, sizes, summary
 
     network = compilation.network
-    table = counts_table(ROWS[by](network), by)
+    table = counts_table(rows(network, compilation.counts, by), by)
     said = summary(compilation.counts.sums) + sizes(network)
     pieces = (heading(network), show(table, Format.TEXT), said)
     sys.stdout.write("\n".join(pieces))
@@ -216,14 +217,14 @@ def _print_text(compilation: "Compilation", by: str) -> None:
 def _print_table(compilation: "Compilation", arguments: argparse.Namespace) -> None:
     from archdsl.analyses.tensors import entries
     from archdsl.report.table import Format, show
-    from archdsl.report.tables import ROWS, counts_table, tensors_table
+    from archdsl.report.tables import counts_table, rows, tensors_table
 
     network, chosen = compilation.network, Format(arguments.format)
     if arguments.tensors:
         table = tensors_table(entries(network))
     else:
-        rows = ROWS[arguments.by](network)
-        table = counts_table(rows, arguments.by, complete=chosen is Format.CSV)
+        found = rows(network, compilation.counts, arguments.by)
+        table = counts_table(found, arguments.by, complete=chosen is Format.CSV)
     sys.stdout.write(show(table, chosen))
 
 

@@ -14,7 +14,7 @@ from archdsl.cli.commands import FAILED, USAGE, UsageError, report_failure
 from archdsl.cli.terminal import abandon_broken_streams, fail, prepare_streams
 from archdsl.diagnostics import SpecError
 
-FEW_COLLECTIONS = 100_000  # objects between two: records are trees, a collection finds nothing
+FEW_COLLECTIONS = 1_000_000  # objects between two: records are trees, a collection finds nothing
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import assert_never
 
 from archdsl.emit.plan import Constant
@@ -76,7 +77,12 @@ def say(expr: Expr, names: Mapping[str, str], divide: str, binding: int = 0) -> 
 
 def result_of(text: str, names: Mapping[str, Constant | None]) -> Constant | None:
     """Return what Python makes of a printed expression, None for what is no number."""
-    return _result(ast.parse(text, mode="eval").body, names)
+    return _result(_parsed(text), names)
+
+
+@lru_cache(maxsize=64)  # an expression is asked for in every instance of a class
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
 
 def _result(node: ast.expr, names: Mapping[str, Constant | None]) -> Constant | None:

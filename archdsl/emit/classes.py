@@ -76,9 +76,11 @@ def classify(network: Unit, apart: Collection[Declaration] = ()) -> list[Group]:
     groups: list[Group] = []
     chains: dict[Key, Group] = {}
     for _, units in sorted(levels.items()):
-        linked = [unit for unit in units if unit.home not in apart and _may_link(unit)]
-        new = _chains(linked, chains)
-        new += _groups([unit for unit in units if unit not in linked])
+        linked: list[Unit] = []
+        others: list[Unit] = []
+        for unit in units:
+            (linked if unit.home not in apart and _may_link(unit) else others).append(unit)
+        new = [*_chains(linked, chains), *_groups(others)]
         for number, group in enumerate(new, len(groups)):
             group.number = number
         groups += new
@@ -111,7 +113,8 @@ def _chains(units: list[Unit], known: dict[Key, Group]) -> list[Group]:
 
 
 def _groups(units: list[Unit]) -> Iterator[Group]:
-    for alike in _alike(units):
+    lends = any(site.loan is not None for unit in units for site in direct_layers(unit.body))
+    for alike in _alike(units) if lends else ():
         _withdraw(alike)
     for alike in _alike(units):
         for instances in by_options(alike):

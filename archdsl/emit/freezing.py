@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from archdsl.analyses.walk import leaves
 from archdsl.emit.plan import Comprehension, Python, Sequence, Star, Text
 from archdsl.emit.python import string
 from archdsl.ir.layers import Dropout, StochasticDepth, tensors
@@ -32,6 +33,8 @@ class Frozen(Record):
 
 def frozen_modules(network: Network) -> Python | None:
     """Return a tuple of the names of all frozen modules, None if there are none."""
+    if not any(leaf.frozen for leaf in leaves(network)):
+        return None
     found = [f for member in _members(network) for f in _frozen(member)]
     return Sequence(tuple(_entry(f) for f in found), is_tuple=True) if found else None
 

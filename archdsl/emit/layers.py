@@ -40,7 +40,6 @@ from archdsl.ir.layers import (
 from archdsl.ir.network import LayerNode
 from archdsl.ir.numbers import Symbol
 from archdsl.ir.schemes import Scheme
-from archdsl.record import Record
 
 DROP_RATE = "drop rate"  # the symbol of the rate a block is given; no spec can name it
 
@@ -257,8 +256,10 @@ def _number(
 
 def _hole(node: LayerNode, field: str) -> Hole:
     value: Constant = getattr(node.layer, field)
-    exprs = next((w.exprs for w in node.written if w.field == field), ())
-    return Hole(value, exprs, hint=field)
+    for written in node.written:
+        if written.field == field:
+            return Hole(value, written.exprs, hint=field)
+    return Hole(value, (), hint=field)
 
 
 def _drop_rate(rate: float | None) -> Hole:
@@ -269,5 +270,7 @@ def _drop_rate(rate: float | None) -> Hole:
 def skeleton(layer: Layer) -> Hashable:
     """Return what of a layer is not a number: its type, flags and modes."""
     fields = msgspec.structs.astuple(layer)
-    kinds = (bool, str, Record)  # flags, modes, weight schemes
-    return type(layer), tuple(f for f in fields if f is None or isinstance(f, kinds))
+    return type(layer), tuple([f for f in fields if type(f) not in _NUMBERS])
+
+
+_NUMBERS = (int, float, tuple)  # the other fields are flags, modes, weight schemes and None

@@ -1,8 +1,7 @@
 """The network -> the plan of model.py."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
-from archdsl.analyses.walk import root, walk
 from archdsl.emit.class_names import name_classes, reading_order
 from archdsl.emit.classes import Group, classify
 from archdsl.emit.docstrings import Header, class_docstring, module_docstring
@@ -33,10 +32,9 @@ from archdsl.emit.plan import (
 from archdsl.emit.python import statement
 from archdsl.emit.recursion import NotOneClassError, settle_chain
 from archdsl.emit.resolve import resolve
-from archdsl.emit.schemes import named, plan_schemes, scheme_layers
+from archdsl.emit.schemes import Convolutions, convolutions_of, named, plan_schemes
 from archdsl.emit.units import Declaration, Unit
-from archdsl.ir.layers import Conv
-from archdsl.ir.network import LayerNode, Network, Shared
+from archdsl.ir.network import Network, Shared
 
 
 def plan_model(
@@ -68,18 +66,20 @@ def _plan(
     shared = {s.id: s for group in groups for unit in group.units for s in unit.owned}
     frozen = frozen_modules(network)
     taken = frozenset(group.name for group in groups)
-    last = tuple(_last_steps(network, is_frozen=frozen is not None)) if initialize else ()
+    convolutions = convolutions_of(network)
+    last = tuple(_last_steps(convolutions, is_frozen=frozen is not None)) if initialize else ()
     plans = {
         group.number: _class_plan(group, shared, taken, last, is_frozen=frozen is not None)
         for group in order
     }
-    schemes = plan_schemes(network, plans.values())
+    schemes = plan_schemes(convolutions, plans.values())
     classes = named(plans.values(), schemes)
+    called = frozenset(_called(classes))
     return ModulePlan(
         docstring=module_docstring(network, header),
-        imports=tuple(_imports(classes, schemes, is_frozen=frozen is not None)),
+        imports=tuple(_imports(called, schemes, is_frozen=frozen is not None)),
         frozen=None if frozen is None else statement(Assign("FROZEN", frozen), 0),
-        helpers=tuple(helper for helper in HELPERS if helper in set(_called(classes))),
+        helpers=tuple(helper for helper in HELPERS if helper in called),
         schemes=schemes,
         classes=classes,
     )
@@ -117,12 +117,12 @@ def _fullest(group: Group) -> Unit:
     return max(group.units, key=num_options)
 
 
-def _last_steps(network: Network, *, is_frozen: bool) -> Iterator[Statement]:
+def _last_steps(convolutions: Convolutions, *, is_frozen: bool) -> Iterator[Statement]:
     """Yield what the network's __init__ ends with: initialization, then freezing."""
-    if not scheme_layers(network):
+    if set(convolutions) <= {None}:
         yield Comment("He initialization of the convolutions; the rest keeps PyTorch's defaults")
         yield _kaiming("isinstance(module, nn.Conv2d)")
-    elif _has_plain(network):
+    elif None in convolutions:
         yield Comment("He initialization of the plain convolutions; the others have their own")
         yield _kaiming("type(module) is nn.Conv2d")
     if is_frozen:
@@ -130,12 +130,6 @@ def _last_steps(network: Network, *, is_frozen: bool) -> Iterator[Statement]:
 
 
 _FREEZE = "self.get_submodule(name).requires_grad_(requires_grad=False).eval()"
-
-
-def _has_plain(network: Network) -> bool:
-    nodes = (place.node for place in walk(root(network)))
-    layers = (node.layer for node in nodes if isinstance(node, LayerNode | Shared))
-    return any(isinstance(layer, Conv) and layer.scheme is None for layer in layers)
 
 
 def _kaiming(condition: str) -> Loop:
@@ -165,9 +159,9 @@ _FUNCTIONAL = {
 
 
 def _imports(
-    classes: Iterable[ClassPlan], schemes: tuple[SchemePlan, ...], *, is_frozen: bool
+    called: Collection[str], schemes: tuple[SchemePlan, ...], *, is_frozen: bool
 ) -> Iterator[str]:
-    called = {*_called(classes), *(plan.template for plan in schemes)}
+    called = {*called, *(plan.template for plan in schemes)}
     if "OrderedDict" in called:
         yield "from collections import OrderedDict"
     if is_frozen:

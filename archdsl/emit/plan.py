@@ -200,17 +200,17 @@ class ModulePlan(Record, kw_only=True):
 
 def children(node: Python) -> "tuple[Python, ...]":
     """Return the expressions directly inside an expression, in the order they are printed."""
-    match node:
-        case Call(arguments=items) | Sequence(items=items) | Operation(operands=items):
-            return items
+    match node:  # the most frequent first
+        case Text() | Hole():
+            return ()
         case Keyword(value=value) | Star(value=value):
             return (value,)
+        case Call(arguments=items) | Sequence(items=items) | Operation(operands=items):
+            return items
         case Comprehension(element=element, iterable=iterable):
             return element, iterable
         case Conditional(then=then, otherwise=otherwise):
             return then, otherwise
-        case Text() | Hole():
-            return ()
 
 
 def holes(node: Python) -> list[Hole]:

@@ -1,13 +1,13 @@
 """The classes of weight schemes: convolutions that compute the weight they apply."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar, assert_never
+from typing import TypeAlias, TypeVar, assert_never
 
-from archdsl.analyses.walk import root, walk
+from archdsl.analyses.walk import leaves
 from archdsl.emit.layers import scheme_key
 from archdsl.emit.plan import Call, ClassPlan, Evaluate, Keyword, Parameter, SchemePlan, Text
 from archdsl.ir.layers import Conv, Size
-from archdsl.ir.network import LayerNode, Network, Shared
+from archdsl.ir.network import Network
 from archdsl.ir.rebuild import replace
 from archdsl.ir.schemes import BareDirac, Binary, Dirac, Scheme
 from archdsl.record import Record
@@ -28,29 +28,32 @@ def scheme_class(scheme: Scheme) -> str:
             assert_never(scheme)
 
 
-def scheme_layers(network: Network) -> dict[Scheme, list[Conv]]:
-    """Return the layers of each scheme of the network, in the order of the layers."""
-    layers: dict[Scheme, list[Conv]] = {}
-    for place in walk(root(network)):
-        match place.node:
-            case LayerNode(layer=Conv(scheme=scheme) as layer) if scheme is not None:
-                layers.setdefault(scheme, []).append(layer)
-            case Shared(layer=Conv(scheme=scheme) as layer) if scheme is not None:
-                layers.setdefault(scheme, []).append(layer)
-            case _:
-                pass
-    return layers
+Convolutions: TypeAlias = dict[Scheme | None, list[Conv]]
 
 
-def plan_schemes(network: Network, classes: Iterable[ClassPlan]) -> tuple[SchemePlan, ...]:
-    """Return a class for each scheme of the network, with the parameters that `classes` give."""
+def convolutions_of(network: Network) -> Convolutions:
+    """Return the convolutions of each scheme and of none, in the order of the layers."""
+    found: Convolutions = {}
+    for leaf in leaves(network):
+        if isinstance(leaf.layer, Conv):
+            found.setdefault(leaf.layer.scheme, []).append(leaf.layer)
+    return found
+
+
+def plan_schemes(
+    convolutions: Convolutions, classes: Iterable[ClassPlan]
+) -> tuple[SchemePlan, ...]:
+    """Return a class for each scheme, with the parameters that `classes` give."""
     given: dict[str, set[str]] = {}
+    schemes = {scheme: layers for scheme, layers in convolutions.items() if scheme is not None}
+    if not schemes:
+        return ()
     for call in _calls(tuple(classes)):
         keywords = (a.name for a in call.arguments if isinstance(a, Keyword))
         given.setdefault(call.function, set()).update(keywords)
     names: dict[str, int] = {}
     plans: list[SchemePlan] = []
-    for scheme, layers in scheme_layers(network).items():
+    for scheme, layers in schemes.items():
         base = scheme_class(scheme)
         names[base] = names.get(base, 0) + 1
         name = base if names[base] == 1 else f"{base}{names[base]}"

@@ -58,19 +58,21 @@ class Number(Record):
 
 def normal(value: Value) -> Value:
     """Return an int where the value is one."""
-    if isinstance(value, Fraction) and value.denominator == 1:
-        return value.numerator
-    return value
+    if type(value) is int:  # as nearly all are; isinstance asks the abstract base of Fraction
+        return value
+    return value.numerator if value.denominator == 1 else value
 
 
 def literal(value: Value) -> Number:
     """Return a number that stands for itself."""
-    return Number(normal(value), Literal(normal(value)))
+    exact = normal(value)
+    return Number(exact, Literal(exact))
 
 
 def leaf(value: Value, text: str) -> Number:
     """Return a number that remembers only its source text."""
-    return Number(normal(value), Leaf(normal(value), text))
+    exact = normal(value)
+    return Number(exact, Leaf(exact, text))
 
 
 def arithmetic(operator: str, left: Value, right: Value) -> Value:

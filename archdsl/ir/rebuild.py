@@ -1,4 +1,4 @@
-"""Copies of network nodes with something changed."""
+"""The children of network nodes, and copies of nodes with something changed."""
 
 from collections.abc import Callable
 from typing import TypeVar, assert_never
@@ -24,6 +24,23 @@ NodeKind = TypeVar("NodeKind", bound=Node)
 def replace(record: Kind, **changes: object) -> Kind:
     """Return a copy with some fields changed."""
     return msgspec.structs.replace(record, **changes)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the direct children of a node in the order of registration."""
+    match node:
+        case LayerNode():
+            return ()
+        case Block(body=body) | Part(body=body):
+            return body
+        case Stage(items=items):
+            return tuple(item.node for item in items)
+        case Combine(branches=branches):
+            return branches
+        case Residual(preactivation=before, residual=nodes, shortcut=shortcut):
+            return (*before, *nodes, *(() if shortcut is None else (shortcut,)))
+        case _:
+            assert_never(node)
 
 
 def map_children(node: NodeKind, function: Callable[[Node], Node]) -> NodeKind:

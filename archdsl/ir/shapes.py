@@ -182,12 +182,14 @@ def _padded(layer: Pad, size: Size) -> Size:
     return height + layer.top + layer.bottom, width + layer.left + layer.right
 
 
-_SAME = (Fraction(1), Fraction(1))
+SAME = (Fraction(1), Fraction(1))
 
 
 def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
     """Return by what a layer divides a map's (height, width); 0 where only a size could tell."""
     match layer:
+        case Conv(stride=(1, 1)):
+            return SAME
         case Conv(stride=(vertical, horizontal)) | Pool(stride=(vertical, horizontal)):
             return Fraction(vertical), Fraction(horizontal)
         case ConvTranspose(stride=(vertical, horizontal)):
@@ -197,4 +199,4 @@ def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
         case AdaptivePool() | Flatten():
             return Fraction(0), Fraction(0)
         case _:
-            return _SAME
+            return SAME

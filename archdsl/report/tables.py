@@ -1,28 +1,15 @@
 """The tables that `archdsl params` prints."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from archdsl.analyses.counts import (
-    Row,
-    Sums,
-    add,
-    rows_by_block,
-    rows_by_layer,
-    rows_by_part,
-)
+from archdsl.analyses.counts import Counts, Row, Sums, add, rows_by_block, rows_by_layer
 from archdsl.analyses.tensors import Entry
-from archdsl.analyses.walk import root, walk
+from archdsl.analyses.walk import leaves
 from archdsl.ir.layers import Conv
 from archdsl.ir.network import Network
 from archdsl.report.literal import written
 from archdsl.report.table import Cell, Column, Table
-
-ROWS: Mapping[str, Callable[[Network], tuple[Row, ...]]] = {
-    "part": rows_by_part,
-    "block": rows_by_block,
-    "layer": rows_by_layer,
-}
 
 _Field: TypeAlias = tuple[str, Callable[[Row], Cell]]
 
@@ -37,6 +24,17 @@ _NUMBERS: tuple[_Field, ...] = (
     ("trained bits", lambda row: row.sums.trained_bits),
     ("deployed bits", lambda row: row.sums.deployed_bits),
 )
+
+
+def rows(network: Network, counts: Counts, by: str) -> tuple[Row, ...]:
+    """Return the rows of a network by "part", "block" or "layer"."""
+    match by:
+        case "block":
+            return rows_by_block(network)
+        case "layer":
+            return rows_by_layer(network)
+        case _:
+            return counts.parts
 
 
 def counts_table(rows: Iterable[Row], title: str, *, complete: bool = False) -> Table:
@@ -93,8 +91,7 @@ def sizes(network: Network) -> str:
 
     Nothing where no weight scheme makes them two things.
     """
-    layers = (getattr(place.node, "layer", None) for place in walk(root(network)))
-    if not any(isinstance(layer, Conv) and layer.scheme for layer in layers):
+    if not any(isinstance(leaf.layer, Conv) and leaf.layer.scheme for leaf in leaves(network)):
         return ""
     from archdsl.analyses.deployed import deployed
 

@@ -87,8 +87,13 @@ class Said(Record, kw_only=True):
     drop: SaidDrop | None = None
 
 
+NOTHING_SAID = Said()
+
+
 def read(annotations: Sequence[tree.Call], scope: Scope) -> Said:
     """Return what a `with` list says; raise SpecError."""
+    if not annotations:
+        return NOTHING_SAID
     bn: Bn | None = None
     scheme: SaidScheme | None = None
     frozen: bool | None = None

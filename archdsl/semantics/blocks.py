@@ -127,10 +127,10 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         scope=inner,
         role=Role.BLOCK,
         flow=flow.restarted(Number(flow.channels.value, Symbol("in_channels"))),
-        context=replace(inside, in_run=inside.drop is not None),
+        context=_in_run(inside),
         in_block=True,
     )
-    elaboration.calls.append(_called(instance, bound))
+    elaboration.calls.append(lambda: _called(instance, bound))
     elaboration.items(declaration.body.items, Here(site, inner))
     elaboration.calls.pop()
     if site.flow is None:
@@ -177,6 +177,12 @@ def _drop(context: Context) -> Drop | None:
 def _below(context: Context) -> Context:
     """Return the context inside a block: only the outermost block in reach has a drop rate."""
     return replace(context, drop=None, in_run=False) if context.in_run else context
+
+
+def _in_run(context: Context) -> Context:
+    """Return the context in which a drop rate, if there is one, is that of the block around it."""
+    in_run = context.drop is not None
+    return context if context.in_run is in_run else replace(context, in_run=in_run)
 
 
 def _bind(instance: Instance, inner: Scope) -> Bound:

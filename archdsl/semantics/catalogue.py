@@ -7,6 +7,7 @@ words.py, its line in emit/layers.py. The type checker names whatever `match` mu
 from collections.abc import Callable
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from math import gcd
 
 from archdsl.ir.layers import (
@@ -111,6 +112,7 @@ def bind_layer(call: tree.Call, scope: Scope) -> Use:
     return Use(word, *split, arguments, call.span)
 
 
+@lru_cache(maxsize=256)
 def layer_parameters(word: str) -> tuple[Parameter, ...]:
     """Return the parameters of a layer; one that says its window takes none."""
     split = split_word(word)
@@ -148,13 +150,18 @@ def _write(field: str, numbers: tuple[Number, ...] | Number) -> Written:
     if isinstance(numbers, Number):
         return Written(field, (numbers.expr,))
     exprs = tuple(n.expr for n in numbers)
-    return Written(field, exprs[:1] if len(set(exprs)) == 1 else exprs)
+    return Written(field, exprs[:1] if exprs.count(exprs[0]) == len(exprs) else exprs)
 
 
 def _kernel(use: Use) -> tuple[Number, ...]:
     if use.kernel is not None:
-        return literal(use.kernel[0]), literal(use.kernel[1])
+        return _literals(use.kernel)
     return (use.arguments.numbers("kernel") * 2)[:2]
+
+
+@lru_cache(maxsize=256)
+def _literals(kernel: tuple[int, int]) -> tuple[Number, ...]:
+    return tuple(map(literal, kernel))
 
 
 def _padding(
@@ -166,6 +173,7 @@ def _padding(
     return tuple(_half(k, d) for k, d in zip(kernel, (dilation * 2)[:2], strict=True))
 
 
+@lru_cache(maxsize=256)
 def _half(kernel: Number, dilation: Number) -> Number:
     half = combine("//", combine("-", kernel, literal(1)), literal(2))
     return half if dilation.value == 1 else combine("*", half, dilation)

@@ -232,7 +232,7 @@ def _arithmetic(node: tree.Binary, scope: Scope) -> Number:
 
 def check_size(value: Exact, span: Span) -> None:
     """Raise SpecError for a number beyond the limit, or a fraction as long."""
-    if abs(value) > MAX_INTEGER or Fraction(value).denominator > MAX_INTEGER:
+    if abs(value) > MAX_INTEGER or value.denominator > MAX_INTEGER:
         fail("E306", "numbers go up to 10^30", span)
 
 

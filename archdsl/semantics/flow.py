@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from archdsl.ir.network import FeatureMap
 from archdsl.ir.numbers import Number, show
+from archdsl.ir.shapes import SAME
 from archdsl.record import Record
 
 
@@ -17,7 +18,7 @@ class Flow(Record):
 
     channels: Number
     size: tuple[int, int] | None = None
-    reduction: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
+    reduction: tuple[Fraction, Fraction] = SAME
 
     @property
     def map(self) -> FeatureMap:
@@ -29,14 +30,11 @@ class Flow(Record):
         return Flow(self.channels if channels is None else channels, self.size)
 
 
-SAME = (Fraction(1), Fraction(1))  # nothing is divided
-
-
 def times(
     left: tuple[Fraction, Fraction], right: tuple[Fraction, Fraction]
 ) -> tuple[Fraction, Fraction]:
     """Return the product of two reductions."""
-    if right == SAME:  # as of most layers; multiplying fractions costs more than to look
+    if right is SAME:  # as of most layers
         return left
     return left[0] * right[0], left[1] * right[1]
 

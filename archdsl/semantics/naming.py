@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from archdsl.ir.layers import tensors
+from archdsl.ir.layers import Layer, tensors
 from archdsl.ir.network import (
     Block,
     Combine,
@@ -17,7 +17,7 @@ from archdsl.ir.network import (
     Shared,
     Stage,
 )
-from archdsl.ir.rebuild import map_children, replace
+from archdsl.ir.rebuild import children, map_children, replace
 
 
 def name_nodes(network: Network, totals: dict[int, int] | None = None) -> Network:
@@ -91,21 +91,6 @@ def borrowed(node: Node) -> frozenset[int]:
             return frozenset[int]().union(*map(borrowed, children(node)))
 
 
-def children(node: Node) -> tuple[Node, ...]:
-    """Return the direct children of a node in the order of registration."""
-    match node:
-        case LayerNode():
-            return ()
-        case Block(body=body) | Part(body=body):
-            return body
-        case Stage(items=items):
-            return tuple(item.node for item in items)
-        case Combine(branches=branches):
-            return branches
-        case Residual(preactivation=before, residual=nodes, shortcut=shortcut):
-            return (*before, *nodes, *(() if shortcut is None else (shortcut,)))
-
-
 # ---------------------------------------------------------------- members of a body
 
 
@@ -160,11 +145,9 @@ class _Namer:
     def __init__(self, members: Sequence[Node]) -> None:
         self.taken = {label for node in members if (label := _label(node)) is not None}
         self.counts: dict[str, int] = {}
-        self.kept: dict[
-            tuple[str, str], str
-        ] = {}  # (kind, configuration) of layers without tensors
+        self.kept: dict[tuple[str, Layer | None], str] = {}  # names of layers without tensors
         self.alone: dict[str, bool] = {}
-        configurations: dict[str, set[str]] = {}
+        configurations: dict[str, set[Layer | None]] = {}
         for node in members:
             configurations.setdefault(_kind(node), set()).add(_configuration(node))
         for kind, found in configurations.items():
@@ -221,8 +204,8 @@ class _Namer:
         return word if count == 1 else f"{word}{count}"
 
 
-def _configuration(node: Node) -> str:
-    return repr(node.layer) if isinstance(node, LayerNode) else ""
+def _configuration(node: Node) -> Layer | None:
+    return node.layer if isinstance(node, LayerNode) else None
 
 
 # ---------------------------------------------------------------- shared weights, drop rates

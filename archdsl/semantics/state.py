@@ -1,7 +1,7 @@
 """The state of an elaboration: sites, counters, and what annotations have said."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
@@ -17,7 +17,15 @@ from archdsl.ir.numbers import Number, leaf, literal
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_STEPS, STEP_WORK
 from archdsl.record import Record
-from archdsl.semantics.annotations import Context, DropScope, Said, Share, ShareScope, read
+from archdsl.semantics.annotations import (
+    NOTHING_SAID,
+    Context,
+    DropScope,
+    Said,
+    Share,
+    ShareScope,
+    read,
+)
 from archdsl.semantics.evaluate import fail, spend
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.schemes import SaidScheme
@@ -121,7 +129,7 @@ class Elaboration(ABC):
         self.identity = 0
         self.steps = 0  # layers, blocks and iterations so far
         self.depth = 0  # blocks inside one another
-        self.calls: list[Note] = []  # where the blocks around this place were called
+        self.calls: list[Callable[[], Note]] = []  # of the blocks around this place
         self.input_size: tuple[int, int] | None = None  # in place of what the spec says
         self.given_size: tuple[int, int] | None = None  # what the spec says, once it is known
         self.bodies = 0  # bodies inside one another, those of blocks too
@@ -145,6 +153,8 @@ class Elaboration(ABC):
 
     def inside(self, said: Said, context: Context, *, grows: bool = False) -> Context:
         """Return the context with what was said; where a drop rate `grows` it does so by block."""
+        if said is NOTHING_SAID:
+            return context
         shares = tuple(self._share(share, context) for share in reversed(said.shares))
         if said.scheme is not None and said.scheme.scheme is not None:
             self.schemes.setdefault(_place(said.scheme.span), (said.scheme.span, False))
@@ -276,7 +286,8 @@ class Elaboration(ABC):
         for found in error.diagnostics:
             traced = found
             if found.code in _OF_INSTANCES and self.calls:
-                traced = replace(found, notes=(*found.notes, *self.calls[-1:-3:-1]))
+                calls = (told() for told in self.calls[-1:-3:-1])
+                traced = replace(found, notes=(*found.notes, *calls))
             self.diagnostics.add(traced)
 
     def warn(self, code: str, message: str, span: Span, help_: str | None = None) -> None:

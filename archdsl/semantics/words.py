@@ -1,6 +1,7 @@
 """The words that name layers: a kind, and for kernels a suffix such as `3x3`."""
 
 import re
+from functools import lru_cache
 
 from archdsl.ir.layers import ActivationKind
 
@@ -36,6 +37,7 @@ WEIGHTLESS_WORDS = frozenset(
 _KERNEL = re.compile(r"(conv_transpose|conv|maxpool|avgpool)([1-9][0-9]{0,2})x([1-9][0-9]{0,2})")
 
 
+@lru_cache(maxsize=256)
 def split_word(word: str) -> tuple[str, tuple[int, int] | None] | None:
     """Return the kind a word names and its (height, width) suffix; None if it names no layer."""
     if word in PLAIN_WORDS or word in KERNEL_WORDS:
