@@ -101,8 +101,10 @@ def _chains(units: list[Unit], known: dict[Key, Group]) -> list[Group]:
     for unit in units:
         inner = nested_in(unit)
         assert inner is not None
-        base = inner.group.base or inner.group
-        key = base.number, unit_key(unit, base), options_of(unit)
+        base = inner.group
+        if base.base is not None and known.get(_link(unit, base.base)) is base:
+            base = base.base  # one more of the chain that its inner block is in
+        key = _link(unit, base)
         if key not in known:
             known[key] = Group([])
             known[key].base = base
@@ -110,6 +112,11 @@ def _chains(units: list[Unit], known: dict[Key, Group]) -> list[Group]:
         known[key].units.append(unit)
         unit.group = known[key]
     return new
+
+
+def _link(unit: Unit, base: Group) -> Key:
+    """Return what the blocks of a chain have in common."""
+    return base.number, unit_key(unit, base), options_of(unit)
 
 
 def _groups(units: list[Unit]) -> Iterator[Group]:
