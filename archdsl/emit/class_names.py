@@ -5,7 +5,7 @@ from collections import Counter
 from archdsl.emit.classes import Group
 from archdsl.emit.naming import Names
 from archdsl.emit.runs import item_lists
-from archdsl.emit.units import Unit, inner_units
+from archdsl.emit.units import Unit
 from archdsl.ir.names import class_name
 from archdsl.ir.network import Block, Network, Part, Stage
 
@@ -37,7 +37,7 @@ def name_classes(root: Unit, order: list[Group], name: str) -> None:
 
 def _count(unit: Unit, times: int, copies: Counter[int]) -> None:
     counts = {id(item.site): item.count for items in item_lists(unit) for item in items}
-    for inner in inner_units(unit):
+    for inner in unit.inner:
         number = times * counts.get(id(inner), 1)
         copies[inner.group.number] += number
         _count(inner, number, copies)
@@ -106,6 +106,6 @@ def _visit(group: Group, order: dict[int, Group], entered: set[int]) -> None:
         return
     entered.add(group.number)
     for user in group.units:
-        for inner in inner_units(user):
+        for inner in user.inner:
             _visit(inner.group, order, entered)
     order[group.number] = group

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from archdsl.emit.classes import Group
-from archdsl.emit.options import num_options
+from archdsl.emit.options import fullest
 from archdsl.emit.python import INDENT, WIDTH
 from archdsl.emit.units import Unit
 from archdsl.ir.layers import Conv, ConvTranspose, Linear
@@ -43,10 +43,9 @@ _NOUNS = {
 
 def description(group: Group) -> str:
     """Return what all instances of a class have in common, in a line without its full stop."""
-    most = max(map(num_options, group.units))
-    fullest = [unit for unit in group.units if num_options(unit) == most]
-    exact = [list(_description(unit.node, kernels=True)) for unit in fullest]
-    loose = list(_description(fullest[0].node, kernels=False))
+    full = fullest(group.units)
+    exact = [list(_description(unit.node, kernels=True)) for unit in full]
+    loose = list(_description(full[0].node, kernels=False))
     if any(len(words) != len(loose) for words in exact):
         exact = [loose]  # parts that differ in how many blocks they hold
     columns = zip(*exact, strict=True)
@@ -54,17 +53,17 @@ def description(group: Group) -> str:
         column[0] if len(set(column)) == 1 else general
         for column, general in zip(columns, loose, strict=True)
     ]
-    text = "".join(words) + _where(group, fullest)
+    text = "".join(words) + _where(group, full)
     text = text[:1].upper() + text[1:]
     return textwrap.shorten(text, MOST, placeholder=" ..")
 
 
-def _where(group: Group, fullest: list[Unit]) -> str:
+def _where(group: Group, full: list[Unit]) -> str:
     """Return which instances add their input, if that is all they do and some do not."""
-    match fullest[0].node.body if not isinstance(fullest[0].node, Stage) else ():
-        case (Combine(branches=(_, _)),) if len(fullest) < len(group.units):
+    match full[0].node.body if not isinstance(full[0].node, Stage) else ():
+        case (Combine(branches=(_, _)),) if len(full) < len(group.units):
             stays = [unit for unit in group.units if unit.node.input == unit.node.output]
-            return " where the shape stays" if stays == fullest else " where `adds` is set"
+            return " where the shape stays" if stays == full else " where `adds` is set"
         case _:
             return ""
 

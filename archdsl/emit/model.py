@@ -10,7 +10,7 @@ from archdsl.emit.freezing import frozen_modules
 from archdsl.emit.naming import HELPERS
 from archdsl.emit.occurrences import units_of
 from archdsl.emit.offers import offer
-from archdsl.emit.options import num_options
+from archdsl.emit.options import fullest
 from archdsl.emit.plan import (
     Assign,
     Call,
@@ -33,7 +33,7 @@ from archdsl.emit.python import statement
 from archdsl.emit.recursion import NotOneClassError, settle_chain
 from archdsl.emit.resolve import resolve
 from archdsl.emit.schemes import Convolutions, convolutions_of, named, plan_schemes
-from archdsl.emit.units import Declaration, Unit
+from archdsl.emit.units import Declaration
 from archdsl.ir.network import Network, Shared
 
 
@@ -98,7 +98,7 @@ def _class_plan(
 ) -> ClassPlan:
     """Return the plan of a class; the network's `__init__` ends with the `last` steps."""
     resolved = resolve(group, shared, taken)
-    unit = _fullest(group)
+    unit = fullest(group.units)[0]
     flow = forward(unit, resolved, shared)
     is_network = isinstance(unit.node, Network)
     return ClassPlan(
@@ -110,11 +110,6 @@ def _class_plan(
         forward=flow.statements,
         keeps_frozen=is_network and is_frozen,
     )
-
-
-def _fullest(group: Group) -> Unit:
-    """Return a unit that has all that any instance has."""
-    return max(group.units, key=num_options)
 
 
 def _last_steps(convolutions: Convolutions, *, is_frozen: bool) -> Iterator[Statement]:

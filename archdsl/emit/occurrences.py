@@ -39,8 +39,8 @@ def units_of(network: Network) -> Unit:
 
 def _finished(unit: Unit) -> Unit:
     """Set what follows from what stands in the unit."""
-    inner = list(inner_units(unit))
-    unit.height = 1 + max((child.height for child in inner), default=-1)
+    unit.inner = tuple(inner_units(unit))
+    unit.height = 1 + max((child.height for child in unit.inner), default=-1)
     return unit
 
 

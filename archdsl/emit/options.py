@@ -45,10 +45,17 @@ def _optional(sites: Iterable[Site]) -> Iterator[OptionalSite]:
             yield site
 
 
-def num_options(unit: Unit) -> int:
-    """Return how many options a unit has."""
-    options = options_of(unit)
-    return len(options) - options.count(None)
+def fullest(units: list[Unit]) -> list[Unit]:
+    """Return the units of a class that have the most options: all that any of them has."""
+    numbers = [sum(map(_has_option, optional_sites(unit))) for unit in units]
+    most = max(numbers)
+    return [unit for unit, number in zip(units, numbers, strict=True) if number == most]
+
+
+def _has_option(site: OptionalSite) -> bool:
+    if isinstance(site, ResidualSite):
+        return site.shortcut is not None
+    return None in site.branches
 
 
 def by_options(units: list[Unit]) -> list[list[Unit]]:
@@ -79,15 +86,13 @@ def options_of(unit: Unit) -> tuple[_Option | None, ...]:
 
 def _option(site: OptionalSite, tokens: Tokens) -> _Option | None:
     match site:
-        case ResidualSite(shortcut=None):
+        case _ if not _has_option(site):
             return None
         case ResidualSite(shortcut=shortcut):
             assert shortcut is not None
             borrows = isinstance(shortcut, Unit) and bool(shortcut.needs)
             return _Option(site_key(shortcut, tokens), needed=borrows)
         case CombineSite(branches=branches):
-            if None not in branches:
-                return None
             drops = (last_drop(branch, site) for branch in branches)
             return _Option(
                 (branches.index(None), *(drop and skeleton(drop.node.layer) for drop in drops))

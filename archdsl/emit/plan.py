@@ -215,17 +215,17 @@ def children(node: Python) -> "tuple[Python, ...]":
 
 def holes(node: Python) -> list[Hole]:
     """Return the holes of an expression, in the order they are printed."""
-    found: list[Hole] = []
+    found = [node] if isinstance(node, Hole) else []
     _collect(node, found)
     return found
 
 
 def _collect(node: Python, found: list[Hole]) -> None:
-    if isinstance(node, Hole):
-        found.append(node)
-        return
     for child in children(node):
-        _collect(child, found)
+        if isinstance(child, Hole):
+            found.append(child)
+        elif not isinstance(child, Text):
+            _collect(child, found)
 
 
 def calls(node: Python) -> Iterator[str]:

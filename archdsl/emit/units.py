@@ -126,6 +126,7 @@ class Unit:
         self.added: dict[str, Expr] = {}  # how arguments that the spec does not have are written
         self.drop: Drop | None = None  # of a block, if a branch of it is dropped
         self.needs: tuple[int, ...] = ()  # ids of the shared weights handed to its forward
+        self.inner: tuple[Unit, ...] = ()  # directly inside it, in the order of the walk
         self.height = 0
 
     @property
@@ -152,19 +153,19 @@ Site: TypeAlias = LayerSite | PartSite | StageSite | ResidualSite | CombineSite 
 
 def below(unit: Unit) -> Iterator[Unit]:
     """Yield every unit inside a unit and the unit itself, inner ones first."""
-    for child in inner_units(unit):
+    for child in unit.inner:
         yield from below(child)
     yield unit
 
 
 def inner_units(unit: Unit) -> Iterator[Unit]:
-    """Yield the units directly inside a unit, in the order of the walk."""
+    """Yield the units directly inside a unit, in the order of the walk: once, for its `inner`."""
     yield from _units_in(members(unit))
 
 
 def nested_in(unit: Unit) -> Unit | None:
     """Return the block of the same declaration in a block, if there is exactly one."""
-    inner = [child for child in inner_units(unit) if child.home == unit.home]
+    inner = [child for child in unit.inner if child.home == unit.home]
     if len(inner) != 1 or not isinstance(unit.node, Block) or not isinstance(inner[0].node, Block):
         return None
     return inner[0]

@@ -22,32 +22,45 @@ from archdsl.ir.rebuild import children, map_children, replace
 
 def name_nodes(network: Network, totals: dict[int, int] | None = None) -> Network:
     """Return the network with all names and forms decided; `totals` are blocks by drop scope."""
-    body = tuple(_inside(node) for node in network.body)
-    network = replace(network, body=_written(body))
-    network = replace(network, owned=_named_weights(network.owned, network.body))
-    body = tuple(_name_weights(node) for node in network.body)
-    return replace(network, body=tuple(_with_totals(node, totals or {}) for node in body))
+    body = _written(tuple(map(_inside, network.body)))
+    owned = _named_weights(network.owned, body)
+    if totals:
+        body = tuple(_with_totals(node, totals) for node in body)
+    return replace(network, body=body, owned=owned)
 
 
 def _inside(node: Node) -> Node:
     """Return the node with everything inside it named and its form decided."""
-    node = map_children(node, _inside)
     match node:
-        case Block(body=body):
-            return replace(node, body=_written(body))
-        case Part(body=body):
+        case LayerNode():
+            return node
+        case Residual() | Combine():
+            return map_children(node, _inside)
+        case Block():
+            return _with_weights(node, body=_written(tuple(map(_inside, node.body))))
+        case Part():
+            body = tuple(map(_inside, node.body))
             written = bool(node.owned or borrowed(node)) or any(
                 isinstance(child, Combine | Residual) for child in body
             )
             form = Form.WRITTEN if written else Form.SEQUENTIAL
-            return replace(node, form=form, body=_written(body) if written else _sequential(body))
-        case Stage(items=items) if any(_borrows_itself(item.node) for item in items):
-            return _as_part(node)
-        case Stage(items=items):
+            return _with_weights(
+                node, form=form, body=_written(body) if written else _sequential(body)
+            )
+        case Stage():
+            node = map_children(node, _inside)
+            if any(_borrows_itself(item.node) for item in node.items):
+                return _with_weights(_as_part(node))
             form = Form.WRITTEN if node.owned or borrowed(node) else Form.SEQUENTIAL
-            return replace(node, form=form, items=tuple(_indexed(items)))
-        case LayerNode() | Residual() | Combine():
-            return node
+            return _with_weights(node, form=form, items=tuple(_indexed(node.items)))
+
+
+def _with_weights(node: Block | Part | Stage, **changes: object) -> Node:
+    """Return the node with these changes, and then the weights that it owns named."""
+    node = replace(node, **changes)
+    if not node.owned:
+        return node
+    return replace(node, owned=_named_weights(node.owned, children(node)))
 
 
 def _borrows_itself(node: Node) -> bool:
@@ -145,13 +158,9 @@ class _Namer:
     def __init__(self, members: Sequence[Node]) -> None:
         self.taken = {label for node in members if (label := _label(node)) is not None}
         self.counts: dict[str, int] = {}
-        self.kept: dict[tuple[str, Layer | None], str] = {}  # names of layers without tensors
-        self.alone: dict[str, bool] = {}
-        configurations: dict[str, set[Layer | None]] = {}
-        for node in members:
-            configurations.setdefault(_kind(node), set()).add(_configuration(node))
-        for kind, found in configurations.items():
-            self.alone[kind] = len(found) == 1
+        self.kept: dict[tuple[str, Layer], str] = {}  # names of layers without tensors
+        self.alone: dict[str, bool] = {}  # by kind
+        self.members = members
 
     def named(self, node: Node) -> Node:
         """Return the node with its name, and those of its members that are its body's own."""
@@ -191,12 +200,20 @@ class _Namer:
 
     def _shared_name(self, node: LayerNode) -> str:
         """Return the name that all layers of this configuration have: they keep nothing."""
-        key = (node.kind, _configuration(node))
+        key = node.kind, node.layer
         if key not in self.kept:
-            plain = self.alone[node.kind] and node.kind not in self.taken
+            plain = self._is_alone(node.kind) and node.kind not in self.taken
             self.kept[key] = node.kind if plain else self._number(node.kind)
             self.taken.add(self.kept[key])
         return self.kept[key]
+
+    def _is_alone(self, kind: str) -> bool:
+        """Say whether all members of this kind are the same layer."""
+        if kind not in self.alone:
+            alike = [node for node in self.members if _kind(node) == kind]
+            layers = {node.layer if isinstance(node, LayerNode) else None for node in alike}
+            self.alone[kind] = len(layers) == 1
+        return self.alone[kind]
 
     def _plain(self, kind: str, word: str) -> str:
         self.counts[f"{kind} {word}"] = self.counts.get(f"{kind} {word}", 0) + 1
@@ -204,18 +221,7 @@ class _Namer:
         return word if count == 1 else f"{word}{count}"
 
 
-def _configuration(node: Node) -> Layer | None:
-    return node.layer if isinstance(node, LayerNode) else None
-
-
 # ---------------------------------------------------------------- shared weights, drop rates
-
-
-def _name_weights(node: Node) -> Node:
-    node = map_children(node, _name_weights)
-    if isinstance(node, Block | Part | Stage) and node.owned:
-        return replace(node, owned=_named_weights(node.owned, children(node)))
-    return node
 
 
 def _named_weights(owned: Sequence[Shared], nodes: Sequence[Node]) -> tuple[Shared, ...]:
@@ -242,8 +248,6 @@ def _user(node: Node, key: int) -> LayerNode | None:
 
 def _with_totals(node: Node, totals: dict[int, int]) -> Node:
     """Return the node with the number of blocks of its drop scope known."""
-    if not totals:
-        return node
     node = map_children(node, lambda child: _with_totals(child, totals))
     if isinstance(node, Block) and node.drop is not None:
         drop = Drop(node.drop.rate, node.drop.first, totals[-node.drop.total])
