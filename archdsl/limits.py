@@ -10,6 +10,7 @@ MAX_WRITTEN_LAYERS = 2_000  # outside of blocks, in generated code
 MAX_DEPTH = 500  # bodies inside one another, those of blocks that are called among them
 MAX_WORK = 600_000  # values, items and declarations looked at to build a spec's networks
 STEP_WORK = 20  # of a layer, a block or an iteration
+MAX_LAYOUT = 300_000  # words that `fmt` looks at to break lines, each time that it does
 MAX_INTEGER = 10**30
 MAX_DIGITS = 40  # of a number as written
 MAX_EXPONENT = 30  # of a number as written, either sign

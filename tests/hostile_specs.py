@@ -68,6 +68,20 @@ SPECS = {
             ("dots", "", ".a", "a"),
         )
     },
+    **{
+        f"nested {name} in a long file": network(
+            "let a = " + nested(before, after, 99, inside),
+            *(f"let b{i} = {i} + 1" for i in range(2_500)),
+        )
+        for name, before, after, inside in (
+            ("choices", "if false then 1 else ", "", "1"),
+            ("sums in brackets", "(1 + ", ")", "1"),
+        )
+    },
+    "annotations in a row": network(
+        "stem with " + ", ".join(["share(conv3x3)"] * 3_500) + " { relu }"
+    ),
+    "numbers in a row": network("let a = [" + ", ".join(map(str, range(9_500))) + "]"),
     "else if": body("    if false { relu } else\n", "if true { relu }\n}\n"),
     "opened only": "{" * SIZE,
     "opened only, round": "network n { let a = " + "(" * SIZE,

@@ -4,10 +4,14 @@ docs/language.md says what the form is, docs/decisions/0007-format.md why.
 """
 
 from itertools import accumulate, pairwise
+from typing import NoReturn
 
-from archdsl.source import SourceFile
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.limits import MAX_LAYOUT
+from archdsl.source import SourceFile, Span
 from archdsl.syntax.breaks import Breaks
 from archdsl.syntax.columns import Column, columns
+from archdsl.syntax.lexer import Token
 from archdsl.syntax.marks import Kind, Marks
 from archdsl.syntax.parse import parse
 
@@ -17,16 +21,29 @@ _BEFORE_COMMENT = 2
 
 
 def format_spec(source: SourceFile) -> str:
-    """Return the text in canonical form, with the same tree; raise SpecError as `parse` does."""
+    """Return the text in canonical form, with the same tree.
+
+    Raises SpecError as `parse` does, and where lines would have to be broken again and again.
+    """
     parse(source)
     marks = Marks(source)
     breaks = Breaks(marks)
     breaks.add(_too_wide(marks, breaks))
-    page = _Page(marks, breaks)
+    page, laid_out = _Page(marks, breaks), len(marks.tokens)
     while places := page.wanted_breaks():
+        laid_out += len(marks.tokens)
+        if laid_out > MAX_LAYOUT:
+            _refuse(source, marks.tokens[min(places)])
         breaks.add(places)
         page = _Page(marks, breaks)
     return page.text()
+
+
+def _refuse(source: SourceFile, token: Token) -> NoReturn:
+    message = "breaking this into lines takes too many steps: it is too long, or nested too deep"
+    span = Span(source, token.start, token.end)
+    help_ = "give parts of it a name with `let`, or divide the file"
+    raise SpecError([Diagnostic(code="E106", message=message, span=span, help=help_)])
 
 
 class _Page:
@@ -151,17 +168,22 @@ class _Page:
         marks, inner = self.marks, line[1:]
         around = marks.inside[line.start]
         level = [i for i in inner if marks.inside[i] == around]
-        choices = [(t, e) for _, t, e in marks.conditionals if t in level and e in level]
         return (
             self._fill(line, [i for i in level if i in marks.starts])
             or {i + 1 for i in level if marks.bodies.get(i) and i not in self.breaks.broken}
             or {i for i in level if i in marks.stage_withs}
-            or set(choices[-1] if choices else ())
+            or self._outermost_choice(level)
             or self._widest(line, Kind.LIST)
             or self._fill(line, [i for i in level if i in marks.after_commas])
             or self._fill(line, self._weakest(level))
             or self._widest(line, Kind.PLAIN)
         )
+
+    def _outermost_choice(self, level: list[int]) -> set[int]:
+        """Return the `then` and `else` of the outermost conditional that is whole here."""
+        here, choices = set(level), self.marks.choices
+        whole = [(*choices[i], i) for i in level if i in choices and choices[i][1] in here]
+        return set(max(whole)[1:]) if whole else set()
 
     def _weakest(self, level: list[int]) -> list[int]:
         strengths = {i: self.marks.operators[i] for i in level if i in self.marks.operators}

@@ -73,6 +73,9 @@ class Marks:
         self.after_commas: set[int] = set()  # in `with`, `import` and `require`
         self.operators: dict[int, int] = {}  # with the binding strength
         self._read()
+        self.choices = {  # by `then`: a rank that grows outward and onward, and its `else`
+            then: (rank, else_) for rank, (_, then, else_) in enumerate(self.conditionals)
+        }
         self.follows = frozenset(self.following.values())
         self.bracket_at = {bracket.open: bracket for bracket in self.brackets}
         self.closes = frozenset(bracket.close for bracket in self.brackets)

@@ -356,3 +356,15 @@ def test_what_does_not_parse_is_reported_as_ever():
     with pytest.raises(SpecError) as raised:
         form("network n { conv3x3(16 }")
     assert raised.value.diagnostics[0].code == "E112"
+
+
+def test_what_takes_too_many_breaks_is_refused_and_named():
+    nested = "if false then 1 else " * 99 + "1"
+    many = "".join(f"    let b{i} = {i} + 1\n" for i in range(2_500))
+    with pytest.raises(SpecError) as error:
+        form(f"network n {{\n    input(3)\n    let a = {nested}\n{many}}}\n")
+    (found,) = error.value.diagnostics
+    assert found.code == "E106"
+    assert found.span is not None
+    assert found.span.source.text[found.span.start : found.span.end] in ("then", "else")
+    assert form(f"network n {{\n    input(3)\n    let a = {nested}\n}}\n").count("else") == 99
