@@ -255,8 +255,8 @@ def _compile(
     return compilation
 
 
-def _literal(name: str, text: str) -> tree.Expression:
-    return parse_expression(SourceFile(f"--set {name}", text))
+def _literal(name: str, text: str) -> tree.Argument:
+    return tree.Argument(None, parse_expression(SourceFile(f"--set {name}", text)))
 
 
 def _chosen(file: SpecFile, network: str | None) -> tree.Network:
@@ -297,7 +297,7 @@ def _check_network(
 
     name = declaration.name.text
     expects = [item for item in declaration.body.items if isinstance(item, tree.Expect)]
-    cases: dict[str, tuple[dict[str, tree.Expression], list[tree.Expect]]] = {}
+    cases: dict[str, tuple[dict[str, tree.Argument], list[tree.Expect]]] = {}
     wanted: list[tree.Expect | None] = list(expects)
     if all(p.default is not None for p in declaration.parameters):
         wanted.insert(0, None)  # the network at its defaults, with no expectation

@@ -39,7 +39,7 @@ class Elaborated(Record):
 def elaborate(
     file: SpecFile,
     declaration: tree.Network,
-    arguments: Mapping[str, tree.Expression],
+    arguments: Mapping[str, tree.Argument],
     *,
     fold: bool = True,
     sizes: bool = True,
@@ -63,7 +63,7 @@ def _with_sizes(
     given: tuple[int, int],
     file: SpecFile,
     declaration: tree.Network,
-    arguments: Mapping[str, tree.Expression],
+    arguments: Mapping[str, tree.Argument],
 ) -> SpecError:
     from archdsl.limits import MAX_WORK
     from archdsl.semantics.sizes import ATTEMPT_WORK, with_sizes
@@ -86,7 +86,7 @@ def _with_sizes(
 def _elaborate(
     file: SpecFile,
     declaration: tree.Network,
-    arguments: Mapping[str, tree.Expression],
+    arguments: Mapping[str, tree.Argument],
     bodies: Bodies,
 ) -> Elaborated:
     check_declarations(file, bodies.diagnostics)
@@ -127,25 +127,27 @@ def _elaborate(
 
 
 def bind_network(
-    declaration: tree.Network, arguments: Mapping[str, tree.Expression], scope: Scope
+    declaration: tree.Network, arguments: Mapping[str, tree.Argument], scope: Scope
 ) -> tuple[dict[str, Literal], dict[str, Literal]]:
     """Define the network's parameters; return their values, and their defaults beside these values.
 
     A default may be a formula over the parameters before it.
     """
     names = [p.name.text for p in declaration.parameters]
-    for name, value in arguments.items():
+    for name, argument in arguments.items():
         if name not in names:
             message = f"network `{declaration.name.text}` has no parameter `{name}`"
             note = Note("its parameters are declared here", declaration.name.span)
-            fail("E310", message, value.span, did_you_mean(name, names), (note,))
+            span = argument.name.span if argument.name else argument.value.span
+            fail("E310", message, span, did_you_mean(name, names), (note,))
     given: dict[str, Literal] = {}
     defaults: dict[str, Literal] = {}
     for parameter in declaration.parameters:
         name = parameter.name
         _check_parameter(name, scope)
         default = None if parameter.default is None else evaluate(parameter.default, scope)
-        value = _given(arguments[name.text], default, scope) if name.text in arguments else default
+        given_here = arguments.get(name.text)
+        value = default if given_here is None else _given(given_here.value, default, scope)
         if value is None:
             message = f"the network needs `{name.text}`: give it a default, or a value with --set"
             fail("E312", message, name.span)

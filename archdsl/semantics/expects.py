@@ -94,13 +94,13 @@ def _children(node: tree.Expression) -> tuple[tree.Expression, ...]:
             assert_never(node)
 
 
-def about(expect: tree.Expect) -> dict[str, tree.Expression]:
+def about(expect: tree.Expect) -> dict[str, tree.Argument]:
     """Return the arguments of the network that an `expect` is about; raise SpecError."""
     found = tuple(atoms(expect))
     if not found:
         _no_quantity(expect.condition)
     given = [_arguments(atom) for atom in found]
-    texts = [{name: value.span.text for name, value in each.items()} for each in given]
+    texts = [{name: argument.value.span.text for name, argument in each.items()} for each in given]
     for atom, text in zip(found, texts, strict=True):
         if text != texts[0]:
             message = "an `expect` is about one network; these arguments are another's"
@@ -137,13 +137,13 @@ def _names(node: tree.Expression) -> Iterator[tree.Name]:
         yield from _names(child)
 
 
-def _arguments(atom: Atom) -> dict[str, tree.Expression]:
-    named: dict[str, tree.Expression] = {}
+def _arguments(atom: Atom) -> dict[str, tree.Argument]:
+    named: dict[str, tree.Argument] = {}
     for argument in atom.arguments:
         if argument.name is None:
             help_ = f"write `{atom.quantity}(name = {argument.value.span.text})`"
             fail("E311", "arguments of a quantity are named", argument.value.span, help_)
-        named[argument.name.text] = argument.value
+        named[argument.name.text] = argument
     return named
 
 
