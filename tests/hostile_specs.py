@@ -137,6 +137,8 @@ SPECS = {
     "2700 residual blocks in a loop": HEAD
     + "    for i in range(2700) { b(8 * i + 8) }\n}\nblock b(w) {\n    residual { bn conv3x3(w)"
     " relu conv3x3(w) }\n    shortcut { conv1x1(w) }\n    relu\n}\n",
+    "run of 10000 growing blocks of a layer": HEAD
+    + "    stage s = 10000 * b(8)\n}\nblock b(w) { conv3x3(in_channels + w) }\n",
     "run of 7000 growing blocks": HEAD
     + "    stage s = 7000 * b(8)\n}\nblock b(w) { conv3x3(in_channels + w) relu }\n",
     "image of 0": "network n {\n    input(3, 0, 0)\n    conv3x3(8)\n}\n",

@@ -47,6 +47,8 @@ def _optional(sites: Iterable[Site]) -> Iterator[OptionalSite]:
 
 def fullest(units: list[Unit]) -> list[Unit]:
     """Return the units of a class that have the most options: all that any of them has."""
+    if not optional_sites(units[0]):  # nor in any other: they have one skeleton
+        return units
     numbers = [sum(map(_has_option, optional_sites(unit))) for unit in units]
     most = max(numbers)
     return [unit for unit, number in zip(units, numbers, strict=True) if number == most]
@@ -60,6 +62,8 @@ def _has_option(site: OptionalSite) -> bool:
 
 def by_options(units: list[Unit]) -> list[list[Unit]]:
     """Split units of one skeleton into classes: one unit of each has every option of the class."""
+    if not optional_sites(units[0]):
+        return [units]
     found: dict[tuple[_Option | None, ...], list[Unit]] = {}
     for unit in units:
         found.setdefault(options_of(unit), []).append(unit)

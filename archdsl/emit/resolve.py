@@ -107,7 +107,9 @@ class _Resolution:
         ]
         init = self._init(assigned, conditions)
         loans, constants = self._loans(borrowed, filled[end:])
-        init = self._with_output_local([*init, *constants])
+        outputs = self._outputs()
+        output = self._expression_of(outputs)
+        init = self._with_output_local([*init, *constants], output)
         self._settle()
         return Resolved(
             tuple(init),
@@ -115,8 +117,8 @@ class _Resolution:
             tuple(self._sums()),
             tuple(loans),
             {argument.name: argument.values for argument in self.scope.arguments},
-            self._outputs(),
-            self._expression_of(self._outputs()),
+            outputs,
+            output,
         )
 
     def _sums(self) -> Iterator[str]:
@@ -180,12 +182,14 @@ class _Resolution:
             elif not name and any(attribute.value is not None for attribute in column):
                 yield from _assigned(column, value, when)
 
-    def _with_output_local(self, init: list[Statement]) -> list[Statement]:
-        """Put locals first, and with them the output channels if they are a product used often."""
+    def _with_output_local(self, init: list[Statement], text: str | None) -> list[Statement]:
+        """Put locals first, and with them the output channels if they are a product used often.
+
+        They are written as `text`.
+        """
         local: list[Statement] = [
             self.scope.locals[s] for s in self.group.first.values if s in self.scope.locals
         ]
-        text = self._expression_of(self._outputs())
         if text is None or " " not in text or not isinstance(self.group.first.node, Block):
             return [*local, *init]
         replaced = [replace_text(s, text, OUT) for s in init]

@@ -151,6 +151,11 @@ def loss_of(output: Tensor) -> Tensor:
     return (output * direction).sum(1).square().mean()
 
 
+def optimizer_of(module: nn.Module) -> torch.optim.Optimizer:
+    """Return an optimizer whose steps are as long for a loss of any size."""
+    return torch.optim.Adam(module.parameters(), lr=1e-3)
+
+
 def gradients(module: nn.Module) -> dict[str, Tensor]:
     """Return the gradients by name; every parameter has one."""
     return {name: found(p.grad) for name, p in module.named_parameters()}

@@ -19,6 +19,7 @@ from tests.uses.networks import (
     gradients,
     images,
     loss_of,
+    optimizer_of,
 )
 from tests.uses.workers import checkpoint_stages, data_parallel, fully_sharded, stages
 
@@ -88,7 +89,7 @@ def test_ddp_in_training_mode_has_the_mean_gradient_of_the_halves(network, name,
 )
 def test_fsdp_takes_the_steps_of_one_process(network, name, facts, paths, tmp_path, unit):
     run(fully_sharded, tmp_path, str(paths[name]), batch_of(name), unit)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    optimizer = optimizer_of(network)
     for _ in range(2):
         optimizer.zero_grad()
         on_the_whole_batch(network, name)

@@ -16,7 +16,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
-from tests.uses.networks import build, gradients, loss_of, network_class
+from tests.uses.networks import build, gradients, loss_of, network_class, optimizer_of
 
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
@@ -110,7 +110,7 @@ def fully_sharded(rank: int, folder: str, path: str, batch: Tensor, unit: str) -
     state = build(make).double().state_dict() if rank == 0 else {}
     options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
     set_model_state_dict(network, state, options=options)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    optimizer = optimizer_of(network)
     for _ in range(2):
         optimizer.zero_grad()
         loss_of(network(part_of(batch, rank))).backward()
