@@ -1,5 +1,7 @@
 """Networks built by hand: what the analyses are given, without a parser before them."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -22,6 +24,8 @@ from archdsl.source import SourceFile, Span
 # the same examples on every run, unless a test asks for others
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+# A shell that runs the tests in its background has them, and what they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOWHERE = Span(SourceFile("test.arch", ""), 0, 0)
 IMAGE = FeatureMap(3, (8, 8))

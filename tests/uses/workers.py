@@ -72,6 +72,12 @@ def join(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
 
 
+def leave() -> None:
+    """Part from the other process when neither waits for anything of this one."""
+    dist.barrier()
+    dist.destroy_process_group()
+
+
 def part_of(batch: Tensor, rank: int) -> Tensor:
     return batch.chunk(2)[rank]
 
@@ -89,7 +95,7 @@ def data_parallel(
     if rank == 0:
         found = {name.replace("stage.", ""): g for name, g in gradients(network).items()}
         torch.save(found, f"{folder}/gradients.pt")
-    dist.destroy_process_group()
+    leave()
 
 
 def fully_sharded(rank: int, folder: str, path: str, batch: Tensor, unit: str) -> None:
@@ -121,4 +127,4 @@ def fully_sharded(rank: int, folder: str, path: str, batch: Tensor, unit: str) -
     torch.save((held, count), f"{folder}/held{rank}.pt")
     if rank == 0:
         torch.save(after, f"{folder}/after.pt")
-    dist.destroy_process_group()
+    leave()
