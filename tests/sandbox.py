@@ -31,11 +31,6 @@ class Outcome(NamedTuple):
     megabytes: float  # of memory at its height
     limit: float = SECONDS  # more of them are a fault
 
-    @property
-    def is_slow(self):
-        """Whether it took longer than it may."""
-        return self.seconds + START > self.limit
-
     def faults(self):
         """Return what is wrong with how the command ended, whatever it was given."""
         found = []
@@ -43,7 +38,7 @@ class Outcome(NamedTuple):
             found.append(f"status {self.status}")
         if "Traceback" in self.err or "Error:" in self.err.split("error[")[0]:
             found.append("traceback")
-        if self.is_slow:
+        if self.seconds + START > self.limit:
             found.append(f"{self.seconds:.1f} s")
         if self.megabytes > MEGABYTES:
             found.append(f"{self.megabytes:.0f} MB")

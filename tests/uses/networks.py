@@ -151,9 +151,9 @@ def loss_of(output: Tensor) -> Tensor:
     return (output * direction).sum(1).square().mean()
 
 
-def optimizer_of(module: nn.Module) -> torch.optim.Optimizer:
-    """Return an optimizer whose steps are as long for a loss of any size."""
-    return torch.optim.Adam(module.parameters(), lr=1e-3)
+def step_size(gradients: dict[str, Tensor]) -> float:
+    """Return a learning rate whose first step moves the weights by 0.001 at most."""
+    return 1e-3 / max(float(gradient.abs().max()) for gradient in gradients.values())
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

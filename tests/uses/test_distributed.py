@@ -19,7 +19,7 @@ from tests.uses.networks import (
     gradients,
     images,
     loss_of,
-    optimizer_of,
+    step_size,
 )
 from tests.uses.workers import checkpoint_stages, data_parallel, fully_sharded, stages
 
@@ -88,8 +88,9 @@ def test_ddp_in_training_mode_has_the_mean_gradient_of_the_halves(network, name,
     ("name", "unit"), _choose(FACTS, ("stage", "block"), {("share_wrn22", "stage")})
 )
 def test_fsdp_takes_the_steps_of_one_process(network, name, facts, paths, tmp_path, unit):
-    run(fully_sharded, tmp_path, str(paths[name]), batch_of(name), unit)
-    optimizer = optimizer_of(network)
+    lr = step_size(on_the_whole_batch(network, name))
+    run(fully_sharded, tmp_path, str(paths[name]), batch_of(name), unit, lr)
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=0.9)
     for _ in range(2):
         optimizer.zero_grad()
         on_the_whole_batch(network, name)

@@ -25,7 +25,7 @@ from tests.uses.networks import (
     gradients,
     loss_of,
     network_class,
-    optimizer_of,
+    step_size,
 )
 from tests.uses.test_compile import check_training
 from tests.uses.test_distributed import run
@@ -413,8 +413,9 @@ def test_ddp_has_the_gradients_of_the_whole_batch(network, name, paths, tmp_path
 )
 def test_fsdp_takes_the_steps_of_one_process(network, name, facts, paths, tmp_path, unit):
     network = network.double()
-    run(fully_sharded, tmp_path, str(paths[name]), batch(), unit)
-    optimizer = optimizer_of(network)
+    lr = step_size(on_the_whole_batch(network))
+    run(fully_sharded, tmp_path, str(paths[name]), batch(), unit, lr)
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=0.9)
     for _ in range(2):
         optimizer.zero_grad()
         on_the_whole_batch(network)

@@ -16,7 +16,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
-from tests.uses.networks import build, gradients, loss_of, network_class, optimizer_of
+from tests.uses.networks import build, gradients, loss_of, network_class
 
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
@@ -98,7 +98,7 @@ def data_parallel(
     leave()
 
 
-def fully_sharded(rank: int, folder: str, path: str, batch: Tensor, unit: str) -> None:
+def fully_sharded(rank: int, folder: str, path: str, batch: Tensor, unit: str, lr: float) -> None:
     """A step under FSDP2 from weights that only the first process had; it saves the new ones."""
     join(rank, folder)
     mesh = init_device_mesh("cpu", (2,))
@@ -116,7 +116,7 @@ def fully_sharded(rank: int, folder: str, path: str, batch: Tensor, unit: str) -
     state = build(make).double().state_dict() if rank == 0 else {}
     options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
     set_model_state_dict(network, state, options=options)
-    optimizer = optimizer_of(network)
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=0.9)
     for _ in range(2):
         optimizer.zero_grad()
         loss_of(network(part_of(batch, rank))).backward()
