@@ -1,7 +1,13 @@
 """Network: what a spec means, with every number known and repetition still folded.
 
-    Network.body, Part.body, Block.body  ->  tuple of Node
-    Node = LayerNode | Block | Residual | Combine | Part | Stage
+    Network, Block, Part  ->  body: tuple of Step          Stage  ->  items: tuple of Item
+    Step  =  a Node, the maps that it takes and gives, where it stands, when it is there
+    Node  =  LayerNode | Block | Part | Stage | Join
+
+What flows in a body are *maps*, by name: MAIN is what the body is given and, at its end, what it
+gives. Layers in a row take MAIN and give MAIN; a branch takes MAIN and gives a map of its own; a
+Join takes what branches gave and gives MAIN. The name of a map is the same in every instance of a
+declaration, whether all of its steps are there or not.
 
 An *owner* (Network, Stage, Block, Part) may hold shared weights in `owned`; a LayerNode that uses
 one has its id in `shared` and no weight of its own.
@@ -12,10 +18,22 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from archdsl.ir.layers import Layer, Weighted
-from archdsl.ir.numbers import Expr, Number
+from archdsl.ir.numbers import Expr, Number, Test, Truth, Value
 from archdsl.ir.recipe import Recipe
 from archdsl.record import Record
 from archdsl.source import Span
+
+Site: TypeAlias = tuple[int, ...]
+"""Where a step stands in the text of its declaration: offsets of items and turns of loops.
+
+Sites of one body sort in the order of registration, and the same place of the text has the same
+site in every instance of the declaration.
+"""
+
+Map: TypeAlias = tuple[int, ...]
+"""The name of a map within a body: derived from the site of whoever gives it."""
+
+MAIN: Map = ()
 
 
 class FeatureMap(Record):
@@ -61,6 +79,18 @@ class Shared(Record, kw_only=True):
     span: Span
 
 
+class Candidate(Record):
+    """While a network is elaborated: the key of the weight that a layer would share."""
+
+    key: int
+
+
+class SharedWeight(Record):
+    """The id of the Shared whose weight a layer uses."""
+
+    id: int
+
+
 class LayerNode(Record, kw_only=True):
     """A layer in its place."""
 
@@ -71,25 +101,38 @@ class LayerNode(Record, kw_only=True):
     input: FeatureMap
     output: FeatureMap
     written: tuple[Written, ...] = ()
-    shared: int | None = None  # id of the Shared whose weight it uses
+    shared: Candidate | SharedWeight | None = None
     frozen: bool = False
     implied: bool = False  # a flatten that the spec leaves unsaid
     span: Span
 
 
 class Drop(Record):
-    """Stochastic depth of a run: copy i of the block has rate * (first + i) / total."""
+    """Stochastic depth of a block: copy i has the rate of place `first + i` in a DropRun."""
+
+    run: int  # index in the network's `drop_runs`
+    first: int  # from 1
+
+
+class DropRun(Record):
+    """Blocks whose stochastic depth grows: the one at place i, from 1, has rate * i / total."""
 
     rate: Fraction
-    first: int  # from 1
     total: int
 
 
 class Let(Record):
-    """A number named by `let` at the top level of a block's body."""
+    """A number named by `let` at the top level of the body of a block or a network."""
 
     name: str
     number: Number
+
+
+class Require(Record):
+    """`require test, "message"` in a block or a network; it holds here."""
+
+    test: Test
+    message: str
 
 
 class Block(Record, kw_only=True):
@@ -105,9 +148,11 @@ class Block(Record, kw_only=True):
     name: str = ""
     in_channels: Number
     stride: Number
-    arguments: tuple[tuple[str, Number], ...]  # numeric ones, in the order of the declaration
+    arguments: tuple[tuple[str, Number | Truth], ...]  # numbers and flags, as declared in order
+    defaults: tuple[tuple[str, Value | bool], ...] = ()  # of those, where a literal is declared
     lets: tuple[Let, ...]
-    body: "tuple[Node, ...]"
+    requires: tuple[Require, ...] = ()
+    body: "tuple[Step, ...]"
     input: FeatureMap
     output: FeatureMap
     out_channels: Number  # over the names of whoever uses the block
@@ -122,7 +167,7 @@ class Part(Record, kw_only=True):
     kind: str  # "stem", "branch", "shortcut"
     label: str | None
     name: str = ""
-    body: "tuple[Node, ...]"  # empty: the identity
+    body: "tuple[Step, ...]"
     form: Form = Form.SEQUENTIAL
     input: FeatureMap
     output: FeatureMap
@@ -130,46 +175,31 @@ class Part(Record, kw_only=True):
     span: Span
 
 
-class Residual(Record, kw_only=True):
-    """preactivation, residual and shortcut of a block; the first two name members of the block.
-
-    Where the block changes the shape, the preactivation feeds both branches and `shortcut` is
-    there; else the preactivation belongs to the residual branch and the shortcut is the identity.
-    """
-
-    preactivation: "tuple[Node, ...]"
-    residual: "tuple[Node, ...]"
-    shortcut: Part | None
-    changes_shape: bool
-    input: FeatureMap
-    output: FeatureMap
-    span: Span
-
-
 class Operator(StrEnum):
-    """How branches come together."""
+    """How maps come together."""
 
     SUM = "sum"
     CONCAT = "concat"
     PRODUCT = "product"
 
 
-class Combine(Record, kw_only=True):
-    """Branches side by side; one alone is that branch, where a condition left its identity out."""
+class Join(Record, kw_only=True):
+    """The maps that its step takes become one; a single one stays as it is."""
 
     operator: Operator
     name: str = ""  # for tables; no module
-    branches: tuple[Part, ...]
-    input: FeatureMap
+    input: FeatureMap  # of what branched
     output: FeatureMap
     span: Span
 
 
-class Item(Record):
+class Item(Record, kw_only=True):
     """A member of a stage, `count` times in a row; each copy has its own weights."""
 
     node: "Node"
     count: int = 1
+    site: Site
+    when: tuple[Test, ...] = ()
 
 
 class Stage(Record, kw_only=True):
@@ -179,6 +209,7 @@ class Stage(Record, kw_only=True):
     label: str | None
     name: str = ""
     items: tuple[Item, ...]
+    repeats: Number | None = None  # of `n * block(..)`, or turns of the `for`: how many there are
     form: Form = Form.SEQUENTIAL  # WRITTEN: members are in `self.blocks`
     stride: int = 1
     input: FeatureMap
@@ -187,7 +218,18 @@ class Stage(Record, kw_only=True):
     span: Span
 
 
-Node: TypeAlias = LayerNode | Block | Part | Residual | Combine | Stage
+Node: TypeAlias = LayerNode | Block | Part | Stage | Join
+
+
+class Step(Record, kw_only=True):
+    """What is done in a body: a node, from the maps that it takes to those that it gives."""
+
+    node: Node
+    takes: tuple[Map, ...] = (MAIN,)
+    gives: tuple[Map, ...] = (MAIN,)
+    site: Site
+    when: tuple[Test, ...] = ()  # the `if`s around it, outermost first; all of them hold here
+
 
 Literal: TypeAlias = "bool | int | float | str | list[Literal] | dict[str, Literal] | None"
 
@@ -199,9 +241,13 @@ class Network(Record, kw_only=True):
     file: str  # the spec's path, as given
     arguments: tuple[tuple[str, Literal], ...]
     defaults: tuple[tuple[str, Literal], ...]
+    values: tuple[tuple[str, Value | bool], ...] = ()  # of the numbers and flags, exact
+    lets: tuple[Let, ...] = ()
+    requires: tuple[Require, ...] = ()
     input: FeatureMap
     output: FeatureMap
-    body: tuple[Node, ...]
+    body: tuple[Step, ...]
     owned: tuple[Shared, ...] = ()
+    drop_runs: tuple[DropRun, ...] = ()
     recipe: Recipe | None = None
     span: Span

@@ -1,7 +1,8 @@
-"""Numbers that remember how they were written.
+"""Numbers and truths that remember how they were written.
 
 A number is a value plus an expression over the names of the declaration it stands in: `4 * width`
-in a block, `64 * k` in a network. Diagnostics quote the expression, generated code repeats it.
+in a block, `64 * k` in a network. Diagnostics quote the expression, generated code repeats it. A
+truth is the same for `stride == 1`: a flag plus the test that it came from.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,14 +35,87 @@ class Operation(Record):
     size: int = 3  # numbers and operators in it: doubling a sum must not double the work for ever
 
 
+class Apply(Record):
+    """A function of numbers: `round_to(32 * width, 8)`, `ceil(2 * depth)`, `max(1, k)`."""
+
+    function: str  # floor, ceil, round, round_to, abs, min, max or sum
+    arguments: "tuple[Expr, ...]"
+    size: int = 2
+
+
+class Choice(Record):
+    """`if test then chosen else otherwise`."""
+
+    test: "Test"
+    chosen: "Expr"
+    otherwise: "Expr"
+    size: int = 4
+
+
 class Leaf(Record):
-    """A value whose making is not kept: a lookup, a condition, a rounding, an image size."""
+    """A value whose making is not kept: a lookup, the variable of a loop, an image size.
+
+    `names` are the symbols that it hangs on: where one of them has another value, so may this.
+    """
 
     value: Value
     text: str  # how the spec says it
+    names: frozenset[str] = frozenset()
 
 
-Expr: TypeAlias = Literal | Symbol | Operation | Leaf
+Expr: TypeAlias = Literal | Symbol | Operation | Apply | Choice | Leaf
+
+
+class Compare(Record):
+    """`left operator right` with one of `== != < <= > >=`."""
+
+    operator: str
+    left: Expr
+    right: Expr
+
+
+class Not(Record):
+    """`not test`."""
+
+    test: "Test"
+
+
+class Both(Record):
+    """`left and right`."""
+
+    left: "Test"
+    right: "Test"
+
+
+class Either(Record):
+    """`left or right`."""
+
+    left: "Test"
+    right: "Test"
+
+
+class Flag(Record):
+    """A parameter that is true or false."""
+
+    name: str
+
+
+class Known(Record):
+    """A truth whose making is not kept: `norm == "frozen"`, an item of a list. `names` as above."""
+
+    value: bool
+    text: str
+    names: frozenset[str] = frozenset()
+
+
+Test: TypeAlias = Compare | Not | Both | Either | Flag | Known
+
+
+class Truth(Record):
+    """True or false, and the test that said so."""
+
+    value: bool
+    test: Test
 
 
 class Number(Record):
