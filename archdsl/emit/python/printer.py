@@ -1,8 +1,8 @@
-"""Plan values -> Python text that already fits 100 columns, laid out as `ruff format` does."""
+"""Nodes -> Python text that already fits 100 columns, laid out as `ruff format` does."""
 
 from typing import assert_never
 
-from archdsl.emit.plan import (
+from archdsl.emit.python.nodes import (
     Assign,
     Call,
     Comment,
@@ -10,7 +10,6 @@ from archdsl.emit.plan import (
     Conditional,
     Constant,
     Evaluate,
-    Hole,
     If,
     Keyword,
     Loop,
@@ -70,8 +69,6 @@ def flat(node: Python) -> str:
             return f"{flat(then)} if {condition} else {flat(otherwise)}"
         case Operation(operator, operands):
             return f" {operator} ".join(flat(operand) for operand in operands)
-        case Hole():
-            raise AssertionError(f"{node} was never filled")
         case _:
             assert_never(node)
 
@@ -169,8 +166,9 @@ def statement(node: Statement, indent: int) -> str:
         case Loop(target, iterable, body):
             head = f"for {target} in "
             return _suite(head + layout(iterable, indent, indent + len(head), 1), body, indent)
-        case If(condition, body):
-            return _suite(f"if {condition}", body, indent)
+        case If(condition, body, otherwise):
+            text = _suite(f"if {condition}", body, indent)
+            return f"{text}\n{_suite('else', otherwise, indent)}" if otherwise else text
         case Evaluate(value):
             return margin + layout(value, indent, indent)
         case Comment(text):

@@ -1,0 +1,416 @@
+"""Rows -> the statements of a `forward`, grouped as one would write them by hand."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import assert_never
+
+from archdsl.emit.body.rows import (
+    CallRow,
+    JoinRow,
+    LayerRow,
+    Operand,
+    PartRow,
+    Row,
+    StageRow,
+)
+from archdsl.emit.body.uses import Borrowed, Uses
+from archdsl.emit.classes.instances import Place
+from archdsl.emit.python.names import Names
+from archdsl.emit.python.nodes import (
+    Assign,
+    Call,
+    Conditional,
+    If,
+    Keyword,
+    Operation,
+    Python,
+    Return,
+    Statement,
+    Text,
+)
+from archdsl.emit.python.nodes import Sequence as Items
+from archdsl.emit.python.printer import INDENT, WIDTH, flat
+from archdsl.ir.layers import (
+    AdaptivePool,
+    ChannelSplit,
+    Conv,
+    ConvTranspose,
+    Flatten,
+    Layer,
+    Linear,
+    Pad,
+    PixelShuffle,
+    Pool,
+    Upsample,
+)
+from archdsl.ir.network import MAIN, Map, Operator, Part
+from archdsl.ir.numbers import Test, negated
+from archdsl.ir.rebuild import replace
+
+BODY = 2 * INDENT  # the indentation of a method's statements
+_ROOM = WIDTH - BODY - len("return ")
+DEEPEST = 4  # so many calls inside each other are read at a glance
+_OPERATORS = {Operator.SUM: "+", Operator.PRODUCT: "*"}
+_BEGINNERS = (Conv, ConvTranspose, Linear, Pool, AdaptivePool, Pad, Upsample, PixelShuffle)
+
+
+class _Value:
+    """What flows under the name of a map: an expression, or the variable that holds it."""
+
+    def __init__(self, value: Python, name: str | None = None) -> None:
+        self.value = value
+        self.name = name  # of the variable that it is assigned to; None: a new one
+        self.place: Place = ()  # of the row that made it
+        self.is_closed = False  # it comes from a part or block: the next call begins a line
+        self.was_pad = False
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the value is a variable."""
+        return isinstance(self.value, Text)
+
+    def copy(self) -> "_Value":
+        """Return the same value, which may then become another one."""
+        other = _Value(self.value, self.name)
+        other.place, other.is_closed, other.was_pad = self.place, self.is_closed, self.was_pad
+        return other
+
+
+class Flow:
+    """Writes the statements of a forward; `shapes` are comments by the places of rows."""
+
+    def __init__(self, uses: Uses, names: Names, shapes: Mapping[Place, str]) -> None:
+        self.uses = uses
+        self.names = names
+        self.shapes = shapes
+        self.shape = ""  # the last that was said
+        self.statements: list[Statement] = []
+        self.env: dict[Map, _Value] = {MAIN: _Value(Text("x"), "x")}
+
+    def body(self, rows: Sequence[Row]) -> tuple[Statement, ...]:
+        """Return the statements of a body."""
+        self._rows(_in_order(rows), ())
+        return (*self.statements, Return(self.env[MAIN].value))
+
+    def _rows(self, rows: Sequence[Row], after: Sequence[Row]) -> None:
+        """Write rows; `after` are those that follow them in the body."""
+        index = 0
+        while index < len(rows):
+            end = index + 1
+            when = rows[index].stand.when
+            if when:
+                while end < len(rows) and rows[end].stand.when[:1] in _sides(when[0]):
+                    end += 1
+                self._choice(when[0], rows[index:end], (*rows[end:], *after))
+            else:
+                self._row(rows[index], (*rows[end:], *after))
+            index = end
+
+    # ------------------------------------------------------------ conditions
+
+    def _choice(self, test: Test, rows: Sequence[Row], after: Sequence[Row]) -> None:
+        """Write rows that stand under a test or under its opposite."""
+        given = dict.fromkeys(row.stand.gives for row in rows)
+        for row in rows:
+            for map_ in _maps(row):
+                if map_ in self.env:
+                    self._assign(self.env[map_])
+        for map_ in given:
+            self._enter(map_, rows)
+        outer, env = self.statements, self.env
+        names = {map_: env[map_].name for map_ in given}
+        bodies: list[tuple[Statement, ...]] = []
+        for side in (test, negated(test)):
+            self.statements, self.env = [], {map_: value.copy() for map_, value in env.items()}
+            self._rows([_below(row) for row in rows if row.stand.when[0] == side], after)
+            for map_, name in names.items():
+                self._assign_to(map_, name)
+            bodies.append(tuple(self.statements))
+        self.statements, self.env = outer, env
+        for map_ in given:
+            env[map_].place = next(r.stand.place for r in reversed(rows) if r.stand.gives == map_)
+        self._write_choice(test, rows[0], *bodies)
+
+    def _enter(self, map_: Map, rows: Sequence[Row]) -> None:
+        """Make a map that some rows under a test give a variable before it."""
+        if map_ in self.env:
+            return
+        source = next(m for row in rows if row.stand.gives == map_ for m in _maps(row) if m != map_)
+        self.env[map_] = _Value(self.env[source].value, self.names.unique("out"))
+        self._assign_to(map_, self.env[map_].name)
+
+    def _assign_to(self, map_: Map, name: str | None) -> None:
+        value = self.env[map_]
+        assert name is not None
+        if value.value != Text(name):
+            self.statements.append(Assign(name, value.value))
+            self.env[map_] = _Value(Text(name), name)
+
+    def _write_choice(
+        self, test: Test, row: Row, then: tuple[Statement, ...], other: tuple[Statement, ...]
+    ) -> None:
+        if then == other:
+            self.statements += then
+            return
+        if not then:
+            test, then, other = negated(test), other, ()
+        flag = self.uses.flag(test, f"has_{_name(row)}")
+        before = self.statements[-1] if self.statements else None
+        match then, other, before:
+            case (Assign(target, a),), (Assign(same, b),), Assign(alias) if (
+                target == same == alias and not _names_it(target, a, b)
+            ):
+                self.statements[-1] = Assign(target, Conditional(a, flag, b))
+            case (Assign(target, a),), (Assign(same, b),), _ if target == same:
+                self.statements.append(Assign(target, Conditional(a, flag, b)))
+            case (Assign(target, a),), (), Assign(alias, b) if (
+                target == alias and not _names_it(target, a)
+            ):
+                self.statements[-1] = Assign(target, Conditional(a, flag, b))
+            case _:
+                self.statements.append(If(flag, then, other))
+
+    # ------------------------------------------------------------ rows
+
+    def _row(self, row: Row, after: Sequence[Row]) -> None:
+        match row:
+            case LayerRow():
+                self._layer(row, after)
+            case PartRow(name=name) | StageRow(name=name):
+                self._module(name, (), row, after)
+            case CallRow(name=name):
+                self._module(name, self.uses.handed_to(row), row, after)
+            case JoinRow():
+                self._join(row)
+            case _:
+                assert_never(row)
+
+    def _taken(self, row: Row, after: Sequence[Row]) -> _Value:
+        """Return the value that a row takes; one that is read again later is in a variable."""
+        maps = _maps(row)
+        if len(maps) > 1:  # the first row of a branch in some instances only
+            self._enter(row.stand.gives, (row,))
+            return self.env[row.stand.gives]
+        (map_,) = maps
+        if map_ not in self.env:
+            self._enter(map_, (row,))
+        if map_ != row.stand.gives and _is_read(map_, after):
+            self._assign(self.env[map_])
+        return self.env[map_]
+
+    def _give(self, row: Row, taken: _Value, value: Python, after: Sequence[Row]) -> _Value:
+        """Enter what a row gives, under the variable of what it took unless that is read again."""
+        map_ = row.stand.gives
+        known = self.env.get(map_)
+        if known is not None:
+            given = _Value(value, known.name)
+        else:
+            lives = any(v is taken and _is_read(m, after) for m, v in self.env.items())
+            given = _Value(value, None if lives else taken.name)
+        given.place = row.stand.place
+        self.env[map_] = given
+        return given
+
+    def _layer(self, row: LayerRow, after: Sequence[Row]) -> None:
+        layer = next(node.layer for node in row.column if node is not None)
+        taken = self._taken(row, after)
+        begins = isinstance(layer, _BEGINNERS) and not (taken.was_pad and not taken.is_assigned)
+        if begins or (taken.is_closed and not isinstance(layer, Flatten)):
+            self._assign(taken)
+        call = self._apply(row, layer, taken)
+        if len(flat(call)) > _ROOM or _depth(call) > DEEPEST:
+            self._assign(taken)
+            call = self._apply(row, layer, taken)
+        self._give(row, taken, call, after).was_pad = isinstance(layer, Pad)
+
+    def _apply(self, row: LayerRow, layer: Layer, taken: _Value) -> Python:
+        match layer:
+            case Flatten():
+                return Call("torch.flatten", (taken.value, Text("1")))
+            case ChannelSplit():
+                self._assign(taken)
+                parts, part = (flat(number) for number in self.uses.split(row))
+                return Operation("", (Text(f"{flat(taken.value)}.chunk({parts}, dim=1)[{part}]"),))
+            case _:
+                borrowed = self.uses.borrowed(row)
+                return self._by_module(row, taken) if borrowed is None else self._by_weight(
+                    borrowed, layer, taken
+                )
+
+    def _by_module(self, row: LayerRow, taken: _Value) -> Python:
+        return Call(f"self.{row.name}", (taken.value,))
+
+    def _by_weight(self, borrowed: Borrowed, layer: Layer, taken: _Value) -> Python:
+        source = self._source(borrowed)
+        if borrowed.function is None:
+            return Call(source, (taken.value,))
+        weight = tuple(_weight(source, layer, hands=borrowed.hands))
+        return Call(borrowed.function, (taken.value, *weight, *borrowed.keywords))
+
+    def _source(self, borrowed: Borrowed) -> str:
+        """Return what holds the weight: chosen first, where some have one of their own."""
+        if not borrowed.own:
+            return borrowed.source
+        name = self.uses.chosen.get(borrowed.own)
+        if name is None:
+            name = self.names.unique(borrowed.own)
+            self.uses.chosen[borrowed.own] = name
+            own = borrowed.effective(f"self.{borrowed.own}")
+            choice = Conditional(own, f"{borrowed.source} is None", Text(borrowed.source))
+            self.statements.insert(0, Assign(name, choice))
+        return name
+
+    def _module(
+        self, name: str, handed: tuple[Python, ...], row: Row, after: Sequence[Row]
+    ) -> None:
+        taken = self._taken(row, after)
+        self._assign(taken)
+        call = Call(f"self.{name}", (taken.value, *handed))
+        if is_shortcut(row) and self.uses.is_sometimes(row) and taken is not self.env[MAIN]:
+            # the identity is what came before the preactivation
+            kept = self.env[MAIN].value
+            choice = Conditional(kept, f"self.{name} is None", call)
+            shortcut = self.names.unique("shortcut")
+            self.statements.append(Assign(shortcut, choice))
+            self.env[row.stand.gives] = _Value(Text(shortcut), shortcut)
+            return
+        self._give(row, taken, call, after).is_closed = True
+
+    # ------------------------------------------------------------ joins
+
+    def _join(self, row: JoinRow) -> None:
+        operator = next(node.operator for node in row.column if node is not None)
+        values = [self._operand(operand) for operand in row.operands]
+        known = self.env.get(row.stand.gives)
+        if any(operand.when for operand in row.operands):
+            value = self._joined_sometimes(operator, values, row)
+        else:
+            value = self._joined(operator, values)
+        joined = _Value(value, None if known is None else known.name)
+        joined.is_closed = isinstance(value, Conditional)
+        joined.place = row.stand.place
+        self.env[row.stand.gives] = joined
+
+    def _operand(self, operand: Operand) -> Python:
+        """Return a map of a join; beside a shortcut that some lack stands what it is then."""
+        maps = dict.fromkeys(map_ for map_ in operand.maps if map_ is not None)
+        map_ = next((m for m in maps if m != MAIN), MAIN)
+        return self.env[map_].value
+
+    def _joined_sometimes(
+        self, operator: Operator, values: Sequence[Python], row: JoinRow
+    ) -> Python:
+        """Join what is always there, and the rest where a test says so."""
+        test = next(operand.when[-1] for operand in row.operands if operand.when)
+        pairs = list(zip(values, row.operands, strict=True))
+        always = [value for value, operand in pairs if not operand.when]
+        name = self.names.unique("out")
+        self.statements.append(Assign(name, self._joined(operator, always)))
+        if len(always) == 1:
+            values = [value if operand.when else Text(name) for value, operand in pairs]
+        else:
+            values = [Text(name), *(value for value, operand in pairs if operand.when)]
+        flag = self.uses.flag(test, "adds" if operator is Operator.SUM else f"has_{operator}")
+        return Conditional(self._joined(operator, values), flag, Text(name))
+
+    def _joined(self, operator: Operator, values: Sequence[Python]) -> Python:
+        """Return values as one, in steps where they do not fit a line."""
+        if len(values) == 1:
+            return values[0]
+        if operator is Operator.CONCAT:
+            return Call("torch.cat", (Items(tuple(values)), Keyword("dim", Text("1"))))
+        sign = _OPERATORS[operator]
+        whole = Operation(sign, tuple(values))
+        if len(flat(whole)) <= _ROOM - len("self.relu()"):
+            return whole
+        name = self.names.unique("out")
+        self.statements.append(Assign(name, values[0]))
+        for value in values[1:-1]:
+            self.statements.append(Assign(name, Operation(sign, (Text(name), value))))
+        return Operation(sign, (Text(name), values[-1]))
+
+    # ------------------------------------------------------------ variables
+
+    def _assign(self, value: _Value) -> None:
+        """Assign what flows to its variable, if it is not in one."""
+        if value.is_assigned:
+            return
+        name = value.name or self.names.unique("out")
+        comment = self.shapes.get(value.place, "")
+        self.statements.append(Assign(name, value.value, comment if comment != self.shape else ""))
+        self.shape = comment or self.shape
+        value.value, value.name, value.is_closed = Text(name), name, False
+
+
+def _in_order(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return rows as they run: a shortcut that takes a preactivation before what changes that."""
+    ordered: list[Row] = []
+    for row in rows:
+        place = len(ordered)
+        if is_shortcut(row):
+            (taken,) = dict.fromkeys(_maps(row))
+            if taken != MAIN:
+                firsts = (n for n, r in enumerate(ordered) if taken in _maps(r) and r.stand.gives != taken)
+                place = next(firsts, place)
+        ordered.insert(place, row)
+    return tuple(ordered)
+
+
+def is_shortcut(row: Row) -> bool:
+    """Whether a row is a shortcut, which instances have where they change the shape."""
+    match row:
+        case PartRow(column=column):
+            return any(part is not None and part.kind == "shortcut" for part in column)
+        case CallRow(column=column):
+            nodes = (instance.node for instance in column if instance is not None)
+            return any(isinstance(node, Part) and node.kind == "shortcut" for node in nodes)
+        case LayerRow() | StageRow() | JoinRow():
+            return False
+
+
+def _sides(test: Test) -> tuple[tuple[Test, ...], ...]:
+    return (test,), (negated(test),)
+
+
+def _below(row: Row) -> Row:
+    """Return the row as it stands under its first test."""
+    return replace(row, stand=replace(row.stand, when=row.stand.when[1:]))
+
+
+def _maps(row: Row) -> list[Map]:
+    """Return the maps that a row takes in some instance."""
+    return list(dict.fromkeys(map_ for takes in row.stand.takes for map_ in takes or ()))
+
+
+def _is_read(map_: Map, rows: Sequence[Row]) -> bool:
+    """Whether rows read a map before another one gives it anew; the body gives MAIN."""
+    for row in rows:
+        if map_ in _maps(row):
+            return True
+        if row.stand.gives == map_ and not row.stand.when:
+            return False
+    return map_ == MAIN
+
+
+def _name(row: Row) -> str:
+    return row.stand.gives and "branch" if isinstance(row, JoinRow) else row.name
+
+
+def _names_it(name: str, *values: Python) -> bool:
+    pattern = re.compile(rf"\b{name}\b")
+    return any(pattern.search(flat(value)) for value in values)
+
+
+def _depth(node: Python) -> int:
+    """Return how many calls stand inside each other, along first arguments."""
+    return 1 + _depth(node.arguments[0]) if isinstance(node, Call) else 0
+
+
+def _weight(source: str, layer: Layer, *, hands: bool) -> Iterator[Python]:
+    has_bias = isinstance(layer, Conv | ConvTranspose | Linear) and layer.bias
+    if hands:
+        yield Text(f"*{source}" if has_bias else source)
+        return
+    yield Text(f"{source}.weight")
+    if has_bias:
+        yield Text(f"{source}.bias")

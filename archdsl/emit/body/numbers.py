@@ -1,0 +1,351 @@
+"""The numbers of a class: for each place of its text an expression that is right in all instances.
+
+In this order: what the spec wrote, if Python's arithmetic gives the right value in each instance;
+the number itself, if it is the same in all; a parameter that has these values; a new parameter, or
+in a network, whose parameters are the spec's, a word about which members it is wrong in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import TypeAlias
+
+from archdsl.emit.body.arithmetic import Plain, Words, plain, run, run_test
+from archdsl.emit.python.names import Names
+from archdsl.emit.python.nodes import Assign, Python, Text
+from archdsl.emit.python.printer import constant
+from archdsl.ir.numbers import (
+    Apply,
+    Choice,
+    Compare,
+    Both,
+    Either,
+    Expr,
+    Flag,
+    Known,
+    Leaf,
+    Literal,
+    Not,
+    Operation,
+    Symbol,
+    Test,
+    Value,
+    symbols,
+)
+from archdsl.record import Record
+
+LONGEST = 60  # a longer expression is not repeated in generated code
+Values: TypeAlias = Mapping[str, Value | bool]
+
+
+class Written(Record):
+    """A number in one instance: its value, and how it was written over the names there."""
+
+    value: Value | float
+    expr: Expr | None = None
+
+
+Slot: TypeAlias = Sequence[Written | None]  # one for each instance; None where it has none
+
+
+class Added(Record):
+    """A parameter that the spec does not have: a value for each instance."""
+
+    name: str
+    values: tuple[Plain, ...]
+
+
+class Scope:
+    """What the text of one class may name, and which of it it does name.
+
+    `values` are the symbols' in each instance, `lets` how some of them are written, `fixed` the
+    symbols that are no parameters because the text hangs on them in another way than computing.
+    """
+
+    def __init__(
+        self,
+        values: Sequence[Values],
+        lets: Sequence[Mapping[str, Expr]],
+        fixed: frozenset[str],
+        names: Names,
+        *,
+        adds: bool,
+    ) -> None:
+        self._values = values
+        self._plain = [{name: plain(v) for name, v in each.items()} for each in values]
+        self._names = names
+        self._adds = adds
+        self._lets = _common(lets)
+        common = [name for name in values[0] if all(name in each for each in values)]
+        self._open = frozenset(name for name in common if name not in fixed) - set().union(*lets)
+        self._common = frozenset(common)
+        self._known: dict[Expr, Expr | None] = {}
+        self._printed: dict[str, str] = {}
+        self._locals: list[Assign] = []
+        self._floats: set[str] = set()
+        self.used: list[str] = []  # symbols that are parameters
+        self.added: list[Added] = []
+        self.unsaid: set[int] = set()  # instances in which some number is wrong
+
+    # ------------------------------------------------------------ numbers
+
+    def number(self, slot: Slot, hint: str) -> Python:
+        """Return a number as an expression that is right in every instance."""
+        return Text(self._written(slot) or self._uniform(slot) or self._other(slot, hint))
+
+    def text(self, slot: Slot) -> str | None:
+        """Return a number as an expression, if it has one without a new parameter."""
+        return self._written(slot) or self._uniform(slot) or self._equal(slot)
+
+    def _written(self, slot: Slot) -> str | None:
+        exprs = dict.fromkeys(each.expr for each in slot if each is not None)
+        for expr in exprs:
+            known = None if expr is None else self._simple(expr)
+            if known is None or isinstance(known, Literal):
+                continue
+            text = self._said(known, slot)
+            if text is not None:
+                return text
+        return None
+
+    def _said(self, expr: Expr, slot: Slot) -> str | None:
+        """Return the text of an expression if it is right in every instance that has the number."""
+        rounds = self._rounds(expr, slot)
+        for values, each in zip(self._plain, slot, strict=True):
+            if each is not None and not _is(each.value, _result(expr, values), rounds=rounds):
+                return None
+        if len(self._words(symbols(expr), use=False).say(expr)) > LONGEST:
+            return None
+        text = self._words(symbols(expr)).say(expr)
+        return f"round({text})" if rounds else text
+
+    def _rounds(self, expr: Expr, slot: Slot) -> bool:
+        """Whether an expression is a float where a whole number is needed."""
+        whole = all(isinstance(each.value, int) for each in slot if each is not None)
+        return whole and self._words(symbols(expr), use=False).is_float(expr)
+
+    def _uniform(self, slot: Slot) -> str | None:
+        texts = {constant(_number(each.value)) for each in slot if each is not None}
+        return texts.pop() if len(texts) == 1 else None
+
+    def _other(self, slot: Slot, hint: str) -> str:
+        found = self._equal(slot)
+        if found is not None:
+            return found
+        values = tuple(None if each is None else _number(each.value) for each in slot)
+        first = next(value for value in values if value is not None)
+        if not self._adds:
+            self.unsaid |= {i for i, v in enumerate(values) if v is not None and v != values[0]}
+            return constant(first)
+        return self.add(hint, tuple(first if value is None else value for value in values))
+
+    def _equal(self, slot: Slot) -> str | None:
+        """Return a symbol, or a new parameter, that has the values of a slot."""
+        for added in self.added:
+            if _agree(slot, added.values):
+                return added.name
+        for name in (*self.used, *sorted(self._open - set(self.used))):
+            if _agree(slot, [values[name] for values in self._plain]):
+                return self._use(name)
+        return None
+
+    def add(self, hint: str, values: tuple[Plain, ...]) -> str:
+        """Return the name of a new parameter with these values."""
+        for added in self.added:
+            if added.values == values and type(added.values[0]) is type(values[0]):
+                return added.name
+        wish = f"{hint}2" if hint in self._common else hint  # the symbol may be used yet
+        name = self._names.unique(wish)
+        self.added.append(Added(name, values))
+        return name
+
+    # ------------------------------------------------------------ tests
+
+    def test(self, test: Test) -> str:
+        """Return a test as Python; what it names is used from now on."""
+        simple = self.simple_test(test)
+        assert not isinstance(simple, bool), "a test that is known is none"
+        return self._words(_names(simple)).test(simple)
+
+    def truths(self, test: Test) -> tuple[bool, ...] | None:
+        """Return what a test gives in each instance, None where Python could not say."""
+        try:
+            return tuple(run_test(test, values) for values in self._plain)
+        except (ArithmeticError, KeyError):
+            return None
+
+    def simple_test(self, test: Test) -> Test | bool:
+        """Return a test over parameters and lets, or what it always is."""
+        match test:
+            case Compare(operator, left, right):
+                one, two = self._simple(left), self._simple(right)
+                if one is None or two is None or not (symbols(one) | symbols(two)):
+                    return self._always(test)
+                return Compare(operator, one, two)
+            case Not(inner):
+                found = self.simple_test(inner)
+                return not found if isinstance(found, bool) else Not(found)
+            case Both(left, right):
+                return _both(self.simple_test(left), self.simple_test(right))
+            case Either(left, right):
+                found = _both(self.simple_test(Not(left)), self.simple_test(Not(right)))
+                if isinstance(found, bool):
+                    return not found
+                one, two = self.simple_test(left), self.simple_test(right)
+                if isinstance(one, bool) or isinstance(two, bool):
+                    return two if isinstance(one, bool) else one
+                return Either(one, two)
+            case Flag(name):
+                return test if name in self._open else self._always(test)
+            case Known(value):
+                return value
+
+    def _always(self, test: Test) -> bool:
+        truths = self.truths(test)
+        assert truths is not None
+        return truths[0]
+
+    # ------------------------------------------------------------ symbols
+
+    def _simple(self, expr: Expr) -> Expr | None:
+        """Return an expression over parameters and lets; None where its symbols are not known."""
+        if expr not in self._known:
+            self._known[expr] = self._simplified(expr)
+        return self._known[expr]
+
+    def _simplified(self, expr: Expr) -> Expr | None:
+        match expr:
+            case Literal():
+                return expr
+            case Leaf(value):
+                return Literal(value)
+            case Symbol(name):
+                return self._symbol(name)
+            case Operation(operator, left, right):
+                one, two = self._simple(left), self._simple(right)
+                found = None if one is None or two is None else Operation(operator, one, two)
+            case Apply(function, arguments):
+                inner = [self._simple(argument) for argument in arguments]
+                known = tuple(each for each in inner if each is not None)
+                found = Apply(function, known) if len(known) == len(inner) else None
+            case Choice(test, chosen, otherwise):
+                when = self.simple_test(test)
+                if isinstance(when, bool):
+                    return self._simple(chosen if when else otherwise)
+                one, two = self._simple(chosen), self._simple(otherwise)
+                found = None if one is None or two is None else Choice(when, one, two)
+        return found if found is None or symbols(found) else _folded(found)
+
+    def _symbol(self, name: str) -> Expr | None:
+        if name in self._open:
+            return Symbol(name)
+        if name in self._lets:
+            inner = self._simple(self._lets[name])
+            if inner is not None:
+                return Symbol(name) if symbols(inner) else inner
+        held = {values.get(name) for values in self._values}
+        value = held.pop() if len(held) == 1 else None
+        return None if value is None else Literal(value)
+
+    def _words(self, names: Iterable[str], *, use: bool = True) -> Words:
+        known = {n: self._use(n) if use else self._printed.get(n, n) for n in sorted(names)}
+        floats = frozenset(n for n in known if any(type(v.get(n)) is float for v in self._plain))
+        return Words(known, floats)
+
+    def _use(self, symbol: str) -> str:
+        """Return what the class calls a symbol of the spec; it is a parameter or a local then."""
+        if symbol in self._printed:
+            return self._printed[symbol]
+        if symbol in self._open:
+            self.used.append(symbol)
+            self._printed[symbol] = self._names.unique(symbol)
+            return self._printed[symbol]
+        inner = self._simple(self._lets[symbol])
+        assert inner is not None
+        words = self._words(symbols(inner))
+        text = words.say(inner)
+        if words.is_float(inner) and all(isinstance(v[symbol], int) for v in self._plain):
+            text = f"round({text})"
+        self._printed[symbol] = self._names.unique(symbol)
+        self._locals.append(Assign(self._printed[symbol], Text(text)))
+        return self._printed[symbol]
+
+    @property
+    def locals(self) -> tuple[Assign, ...]:
+        """The lets that are used, each after those that it names."""
+        return tuple(self._locals)
+
+    def values_of(self, symbol: str) -> tuple[Plain, ...]:
+        """Return the values of a symbol in all instances."""
+        return tuple(values[symbol] for values in self._plain)
+
+    def name_of(self, symbol: str) -> str:
+        """Return what the class calls a symbol that it uses."""
+        return self._printed[symbol]
+
+
+def _common(lets: Sequence[Mapping[str, Expr]]) -> dict[str, Expr]:
+    """Return the lets that are written alike in all instances."""
+    first, *others = lets
+    return {n: e for n, e in first.items() if all(each.get(n) == e for each in others)}
+
+
+def _number(value: Value | float) -> Plain:
+    return float(value) if isinstance(value, Fraction) else value
+
+
+def _result(expr: Expr, values: Mapping[str, Plain]) -> Plain | None:
+    try:
+        return run(expr, values)
+    except (ArithmeticError, KeyError):
+        return None
+
+
+def _is(value: Value | float, result: Plain | None, *, rounds: bool) -> bool:
+    """Whether Python's result is a number."""
+    if result is None:
+        return False
+    if rounds:
+        return round(result) == value and abs(result - value) < _NEAR
+    return result == _number(value)
+
+
+_NEAR = 1e-6  # a float that should be whole is not further from it
+
+
+def _agree(slot: Slot, values: Sequence[Plain]) -> bool:
+    return all(
+        each is None or (type(_number(each.value)) is type(value) and each.value == value)
+        for each, value in zip(slot, values, strict=True)
+    )
+
+
+def _folded(expr: Expr) -> Expr | None:
+    """Return an expression of numbers alone as one number."""
+    from archdsl.ir.numbers import evaluate, normal
+
+    try:
+        return Literal(normal(evaluate(expr, {})))
+    except ArithmeticError:
+        return None
+
+
+def _both(left: Test | bool, right: Test | bool) -> Test | bool:
+    if isinstance(left, bool):
+        return right if left else False
+    if isinstance(right, bool):
+        return left if right else False
+    return Both(left, right)
+
+
+def _names(test: Test) -> frozenset[str]:
+    match test:
+        case Compare(_, left, right):
+            return symbols(left) | symbols(right)
+        case Not(inner):
+            return _names(inner)
+        case Both(left, right) | Either(left, right):
+            return _names(left) | _names(right)
+        case Flag(name):
+            return frozenset((name,))
+        case Known():
+            return frozenset()

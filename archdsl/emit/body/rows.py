@@ -1,0 +1,313 @@
+"""The text of a class: what stands in its instances, brought together by its place.
+
+This is the one traversal in which instances meet. What follows sees rows: a step, with its node in
+each instance that has it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias, TypeVar, assert_never
+
+from archdsl.emit.body.numbers import Scope
+from archdsl.emit.classes.instances import Instance, Place
+from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, GroupNorm, Linear
+from archdsl.ir.network import (
+    MAIN,
+    Block,
+    Form,
+    Item,
+    Join,
+    LayerNode,
+    Map,
+    Node,
+    Part,
+    Stage,
+    Step,
+)
+from archdsl.ir.numbers import Test
+from archdsl.record import Record
+
+Found = TypeVar("Found")
+Column: TypeAlias = tuple[Found | None, ...]  # one for each instance of the class
+
+
+class Stand(Record, kw_only=True):
+    """Where a row stands and when it is there: all that rows have in common."""
+
+    place: Place
+    when: tuple[Test, ...] = ()  # what tells the instances that have it from the others
+    takes: Column[tuple[Map, ...]] = ()
+    gives: Map = MAIN
+
+
+class LayerRow(Record):
+    """A layer; it may work in place if its input is fresh in all instances."""
+
+    stand: Stand
+    column: Column[LayerNode]
+    name: str
+    inplace: bool
+
+
+class CallRow(Record):
+    """An instance of another class."""
+
+    stand: Stand
+    column: Column[Instance]
+    name: str
+
+
+class PartRow(Record):
+    """An nn.Sequential of what its rows make."""
+
+    stand: Stand
+    column: Column[Part]
+    name: str
+    rows: "tuple[Row, ...]"
+
+
+class StageRow(Record):
+    """An nn.Sequential of blocks: those of a run, or rows."""
+
+    stand: Stand
+    column: Column[Stage]
+    name: str
+    members: "Members"
+
+
+class JoinRow(Record):
+    """Maps that become one. `operands` are all that any instance has, in order."""
+
+    stand: Stand
+    column: Column[Join]
+    operands: "tuple[Operand, ...]"
+
+
+class Operand(Record):
+    """A map in a join, by its name in each instance, and what tells which have it."""
+
+    maps: Column[Map]
+    when: tuple[Test, ...] = ()
+
+
+Row: TypeAlias = LayerRow | CallRow | PartRow | StageRow | JoinRow
+
+
+class Run(Record):
+    """Blocks in a row of one class, in each instance: (the block, how often, its index)."""
+
+    lists: tuple[tuple[tuple[Instance, Item], ...], ...]
+
+
+Members: TypeAlias = "tuple[Run, ...] | tuple[Row, ...]"
+
+
+class Texts(Record):
+    """What is brought together: instances of one class and what they may name."""
+
+    instances: tuple[Instance, ...]
+    scope: Scope
+
+
+def rows_of(texts: Texts) -> tuple[Row, ...]:
+    """Return the rows of a class that is a body."""
+    bodies = [() if isinstance(i.node, Stage) else i.node.body for i in texts.instances]
+    return _rows(bodies, (), texts, by_name=True)
+
+
+def members_of(texts: Texts, number: dict[int, int]) -> Members:
+    """Return the members of a class that is a stage."""
+    stages = [i.node if isinstance(i.node, Stage) else None for i in texts.instances]
+    return _members(stages, (), texts, number)
+
+
+def _rows(
+    bodies: Sequence[Sequence[Step] | None], place: Place, texts: Texts, *, by_name: bool
+) -> tuple[Row, ...]:
+    by_site = [{step.site: step for step in body or ()} for body in bodies]
+    sites = sorted(set().union(*by_site))
+    fresh = [_fresh(body or ()) for body in bodies]
+    rows = [
+        _row(
+            tuple(steps.get(site) for steps in by_site),
+            tuple(None if b is None else site in f for b, f in zip(bodies, fresh, strict=True)),
+            (*place, site),
+            texts,
+        )
+        for site in sites
+    ]
+    return tuple(_one_for_each_name(rows) if by_name else rows)
+
+
+def _row(
+    steps: Column[Step], fresh: Sequence[bool | None], place: Place, texts: Texts
+) -> Row:
+    there = [step for step in steps if step is not None]
+    stand = Stand(
+        place=place,
+        when=_telling(there[0].when, steps, texts),
+        takes=tuple(None if step is None else step.takes for step in steps),
+        gives=there[0].gives[0],
+    )
+    nodes = tuple(None if step is None else step.node for step in steps)
+    match there[0].node:
+        case LayerNode():
+            column = only(nodes, LayerNode)
+            inplace = all(f for f, n in zip(fresh, nodes, strict=True) if n is not None)
+            return LayerRow(stand, column, _own_name(column), inplace)
+        case Join():
+            return _join(stand, only(nodes, Join), steps, texts)
+        case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
+            return CallRow(stand, _instances(nodes, place, texts), there[0].node.name)
+        case Part(name=name):
+            parts = only(nodes, Part)
+            bodies = [None if part is None else part.body for part in parts]
+            return PartRow(stand, parts, name, _rows(bodies, place, texts, by_name=False))
+        case Stage(name=name):
+            stages = only(nodes, Stage)
+            return StageRow(stand, stages, name, _members(stages, place, texts, None))
+        case _:
+            assert_never(there[0].node)
+
+
+def only(nodes: Sequence[Node | None], kind: type[Found]) -> Column[Found]:
+    """Return a column of nodes that are of one kind."""
+    return tuple(node if isinstance(node, kind) else None for node in nodes)
+
+
+def _own_name(column: Column[LayerNode]) -> str:
+    """Return the attribute of those that have a weight of their own."""
+    return next(
+        (n.name for n in column if n is not None and n.shared is None),
+        next(n.name for n in column if n is not None),
+    )
+
+
+def _instances(nodes: Sequence[Node | None], place: Place, texts: Texts) -> Column[Instance]:
+    return tuple(
+        None if node is None else instance.inner[place]
+        for node, instance in zip(nodes, texts.instances, strict=True)
+    )
+
+
+def _telling(
+    when: tuple[Test, ...], column: Sequence[object | None], texts: Texts
+) -> tuple[Test, ...]:
+    """Return those tests that not every instance answers alike."""
+    found: list[Test] = []
+    for test in when:
+        truths = texts.scope.truths(test)
+        if truths is not None and len(set(truths)) > 1:
+            found.append(test)
+    return tuple(found)
+
+
+# ---------------------------------------------------------------- joins
+
+
+def _join(stand: Stand, column: Column[Join], steps: Column[Step], texts: Texts) -> JoinRow:
+    """Return a join: where an instance lacks an operand, the others are those of the fullest."""
+    lists = [None if step is None else step.takes for step in steps]
+    fullest = max((takes for takes in lists if takes is not None), key=len)
+    tests = next(
+        node.when
+        for node, takes in zip(column, lists, strict=True)
+        if node is not None and takes is fullest
+    )
+    aligned = [None if takes is None else _aligned(takes, fullest) for takes in lists]
+    operands = tuple(
+        Operand(
+            tuple(None if maps is None else maps[index] for maps in aligned),
+            _telling(tests[index] if tests else (), column, texts),
+        )
+        for index in range(len(fullest))
+    )
+    return JoinRow(stand, column, operands)
+
+
+def _aligned(takes: tuple[Map, ...], fullest: tuple[Map, ...]) -> tuple[Map | None, ...]:
+    """Return the maps of a join beside those of the fullest one, None where it has none."""
+    if len(takes) == len(fullest):
+        return takes
+    left = list(takes)
+    found: list[Map | None] = []
+    for place in fullest:
+        found.append(left.pop(0) if left and left[0] == place else None)
+    return tuple(found)
+
+
+# ---------------------------------------------------------------- stages
+
+
+def _members(
+    stages: Column[Stage], place: Place, texts: Texts, number: dict[int, int] | None
+) -> Members:
+    first = next(stage for stage in stages if stage is not None)
+    if first.repeats is None:
+        return _items(stages, place, texts)
+    lists = [
+        () if stage is None else tuple((i.inner[*place, item.site], item) for item in stage.items)
+        for stage, i in zip(stages, texts.instances, strict=True)
+    ]
+    return (Run(tuple(lists)),)
+
+
+def _items(stages: Column[Stage], place: Place, texts: Texts) -> tuple[Row, ...]:
+    """Return the members of a stage that is written out."""
+    bodies = [None if s is None else [_step(item) for item in s.items] for s in stages]
+    return _rows(bodies, place, texts, by_name=False)
+
+
+def _step(item: Item) -> Step:
+    return Step(node=item.node, site=item.site, when=item.when)
+
+
+# ---------------------------------------------------------------- in place
+
+
+def _fresh(body: Sequence[Step]) -> set[object]:
+    """Return the sites of steps whose input is fresh.
+
+    Nobody else reads it, and what made it does not need it for its gradient. The input of a body
+    is somebody else's.
+    """
+    found: set[object] = set()
+    for index, step in enumerate(body):
+        if len(step.takes) != 1:
+            continue
+        (taken,) = step.takes
+        maker = next((i for i in range(index - 1, -1, -1) if taken in body[i].gives), None)
+        if maker is None or not _makes_fresh(body[maker]):
+            continue
+        if _reads_alone(body, index, taken, maker):
+            found.add(step.site)
+    return found
+
+
+def _reads_alone(body: Sequence[Step], index: int, taken: Map, maker: int) -> bool:
+    """Whether nobody but one step reads what another one made."""
+    for i, step in enumerate(body[maker + 1 :], maker + 1):
+        if taken in step.takes and i != index:
+            return False
+        if taken in step.gives:
+            return i >= index
+    return taken != MAIN  # else it is what the body gives
+
+
+def _makes_fresh(step: Step) -> bool:
+    match step.node:
+        case LayerNode(layer=layer):
+            return isinstance(layer, Conv | ConvTranspose | Linear | BatchNorm | GroupNorm)
+        case Join():
+            return len(step.takes) > 1
+        case Block() | Part() | Stage():
+            return False
+
+
+def _one_for_each_name(rows: Sequence[Row]) -> Iterator[Row]:
+    """Yield the rows; layers of one name are one module, in place only if each of them may be."""
+    unsafe = {row.name for row in rows if isinstance(row, LayerRow) and not row.inplace}
+    for row in rows:
+        if isinstance(row, LayerRow) and row.name in unsafe:
+            yield LayerRow(row.stand, row.column, row.name, inplace=False)
+        else:
+            yield row

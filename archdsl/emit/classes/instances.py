@@ -1,0 +1,236 @@
+"""The members of a family -> the instances of classes in them.
+
+An *instance* is a place in a network whose node generated code gives a class of its own: the
+network, every block, and the parts and stages that need a `forward`. All else stands in their text.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias, assert_never
+
+from archdsl.ir.network import (
+    Block,
+    DropRun,
+    Form,
+    Item,
+    Join,
+    LayerNode,
+    Network,
+    Node,
+    Part,
+    Site,
+    Stage,
+    Step,
+)
+from archdsl.ir.numbers import Expr, Literal, Number, Operation, Symbol, Truth, Value
+from archdsl.record import Record
+
+Owner: TypeAlias = Network | Block | Part | Stage
+Place: TypeAlias = tuple[Site, ...]  # from the body of an instance to a step in it
+Values: TypeAlias = Mapping[str, Value | bool]
+
+NETWORK = 0  # the number of the first member's network
+
+
+class Origin(Record):
+    """What instances of one class have in common: whose text they are."""
+
+    kind: str  # "network", "block", "run", "part" or "stage"
+    file: str
+    declaration: str
+    place: Place = ()  # of a part or a stage in its declaration
+
+
+class Instance(Record, kw_only=True):
+    """An occurrence of a node that has a class.
+
+    `values` are the numbers that its text may name: in a block, and in the parts and stages that
+    are written inside it, the block's symbols; in a run of blocks those of the first.
+    """
+
+    number: int  # inner instances have smaller ones
+    member: int  # of the family
+    origin: Origin
+    node: Owner
+    values: Values
+    lets: Mapping[str, Expr]
+    inner: Mapping[Place, "Instance"]
+    drop_runs: tuple[DropRun, ...]
+    depth: int  # instances of the same origin inside one another, itself included
+
+
+def instances(networks: Sequence[Network]) -> tuple[Instance, ...]:
+    """Return all instances, inner ones first and the networks themselves last of each member."""
+    collector = _Collector()
+    for member, network in enumerate(networks):
+        collector.network(network, member)
+    return tuple(collector.found)
+
+
+def is_run(stage: Stage) -> bool:
+    """Whether a stage is `n * block(..)`: its text is its block's."""
+    return stage.kind == "stage" and stage.repeats is not None
+
+
+class _Text(Record):
+    """The declaration whose text is read."""
+
+    file: str
+    name: str
+    values: Values
+    lets: Mapping[str, Expr]
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.found: list[Instance] = []
+        self.member = 0
+        self.drop_runs: tuple[DropRun, ...] = ()
+
+    def network(self, network: Network, member: int) -> None:
+        self.member, self.drop_runs = member, network.drop_runs
+        values = dict(network.values) | {let.name: let.number.value for let in network.lets}
+        lets = {let.name: let.number.expr for let in network.lets}
+        text = _Text(network.file, network.name, values, lets)
+        self._add(network, Origin("network", network.file, network.name), text, ())
+
+    def _add(self, node: Owner, origin: Origin, text: _Text, place: Place) -> Instance:
+        inner = {
+            below: self._inner(child, text, (*place, *below)) for below, child in owners(node)
+        }
+        depth = 1 + max((i.depth for i in inner.values() if i.origin == origin), default=0)
+        instance = Instance(
+            number=len(self.found),
+            member=self.member,
+            origin=origin,
+            node=node,
+            values=text.values,
+            lets=text.lets,
+            inner=inner,
+            drop_runs=self.drop_runs,
+            depth=depth,
+        )
+        self.found.append(instance)
+        return instance
+
+    def _inner(self, node: Block | Part | Stage, text: _Text, place: Place) -> Instance:
+        match node:
+            case Block(file=file, declaration=name):
+                return self._add(node, Origin("block", file, name), _text_of(node), ())
+            case Stage(items=(Item(node=Block() as first), *_)) if is_run(node):
+                origin = Origin("run", first.file, first.declaration)
+                return self._add(node, origin, _run_text(node, first), ())
+            case Part() | Stage():
+                kind = "part" if isinstance(node, Part) else "stage"
+                origin = Origin(kind, text.file, text.name, place)
+                return self._add(node, origin, text, place)
+
+
+def _text_of(block: Block) -> _Text:
+    values = _arguments(block) | {let.name: let.number.value for let in block.lets}
+    lets = {let.name: let.number.expr for let in block.lets}
+    return _Text(block.file, block.declaration, values, lets)
+
+
+def _arguments(block: Block) -> dict[str, Value | bool]:
+    return {
+        "in_channels": block.in_channels.value,
+        **{name: number.value for name, number in block.arguments},
+        "stride": block.stride.value,
+    }
+
+
+def _run_text(stage: Stage, first: Block) -> _Text:
+    assert stage.repeats is not None
+    values = _arguments(first)
+    return _Text(
+        first.file, first.declaration, {**values, num_blocks(values): stage.repeats.value}, {}
+    )
+
+
+def num_blocks(values: Values) -> str:
+    """Return the symbol for how many blocks a run has."""
+    name = "num_blocks"
+    while name in values:
+        name += "_"
+    return name
+
+
+def owners(node: Owner) -> Iterator[tuple[Place, Block | Part | Stage]]:
+    """Yield the nodes with classes of their own in the text of an instance, by their places."""
+    if isinstance(node, Stage):
+        for item in node.items:
+            yield from _owners(item.node, (item.site,))
+    else:
+        yield from _owners_in(node.body, ())
+
+
+def _owners_in(body: Iterable[Step], place: Place) -> Iterator[tuple[Place, Block | Part | Stage]]:
+    for step in body:
+        yield from _owners(step.node, (*place, step.site))
+
+
+def _owners(node: Node, place: Place) -> Iterator[tuple[Place, Block | Part | Stage]]:
+    match node:
+        case LayerNode() | Join():
+            pass
+        case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
+            yield place, node
+        case Part(body=body):
+            yield from _owners_in(body, place)
+        case Stage(items=items):
+            for item in items:
+                yield from _owners(item.node, (*place, item.site))
+        case _:
+            assert_never(node)
+
+
+# ---------------------------------------------------------------- what an instance is given
+
+
+def given(owner: Instance, child: Instance, place: Place) -> dict[str, Number | Truth]:
+    """Return what a class is constructed with, over the symbols of the text it stands in."""
+    match child.node:
+        case Block() as block if owner.origin.kind == "run":
+            return _in_run(block, is_first=place[-1] == (0,))
+        case Block() as block:
+            return _call(block)
+        case Stage(items=(Item(node=Block() as first), *_), repeats=Number() as repeats) as stage if (
+            is_run(stage)
+        ):
+            call = _call(first)
+            return {**call, num_blocks(call): repeats}
+        case _:
+            return {n: _same(n, value) for n, value in child.values.items() if n not in child.lets}
+
+
+def _call(block: Block) -> dict[str, Number | Truth]:
+    return {"in_channels": block.in_channels, **dict(block.arguments), "stride": block.stride}
+
+
+def _in_run(block: Block, *, is_first: bool) -> dict[str, Number | Truth]:
+    """Return what a block of a run is given: the run is constructed with the first one's numbers."""
+    same: dict[str, Number | Truth] = {
+        name: _same(name, number.value) for name, number in block.arguments
+    }
+    entering = Symbol("in_channels") if is_first else block.makes.expr
+    stride = Symbol("stride") if is_first or block.stride.value != 1 else Literal(1)
+    return {
+        "in_channels": Number(block.in_channels.value, entering),
+        **same,
+        "stride": Number(block.stride.value, stride),
+    }
+
+
+def _same(name: str, value: Value | bool) -> Number | Truth:
+    from archdsl.ir.numbers import Flag
+
+    if isinstance(value, bool):
+        return Truth(value, Flag(name))
+    return Number(value, Symbol(name))
+
+
+def minus(number: Number, count: int) -> Number:
+    """Return a number less a few."""
+    if count == 0 or not isinstance(number.value, int):
+        return number
+    return Number(number.value - count, Operation("-", number.expr, Literal(count)))

@@ -1,0 +1,226 @@
+"""Instances -> classes: those of one origin are one class, unless they differ in more than numbers.
+
+Two instances agree if what stands in both of them is of one kind (a layer of the same type and
+flags, a block of the same class), and if what stands in only one of them stands under an `if` that
+is false in the other.
+"""
+
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TypeAlias, assert_never
+
+from archdsl.emit.body.arithmetic import plain, run_test
+from archdsl.emit.body.layers import skeleton
+from archdsl.emit.classes.instances import Instance, Origin, Place
+from archdsl.ir.network import Block, Form, Join, LayerNode, Node, Part, SharedWeight, Stage, Step
+from archdsl.ir.numbers import Test
+from archdsl.record import Record
+
+
+class Kind(Record):
+    """A class: what is constructed by it, in all members of the family."""
+
+    number: int
+    instances: tuple[Instance, ...]
+
+    @property
+    def first(self) -> Instance:
+        """The instance that stands first."""
+        return self.instances[0]
+
+
+class Classes(Record):
+    """The classes of a family, each after those that it constructs but for itself."""
+
+    kinds: tuple[Kind, ...]
+    by_instance: Mapping[int, int]  # numbers of instances and of kinds
+
+    def of(self, instance: Instance) -> Kind:
+        """Return the class of an instance."""
+        return self.kinds[self.by_instance[instance.number]]
+
+
+class _Fact(Record):
+    what: Hashable
+    when: tuple[Test, ...]
+    is_shortcut: bool = False  # it is there where the shape changes
+
+
+_Facts: TypeAlias = Mapping[Hashable, _Fact]
+
+
+def classify(instances: Sequence[Instance], apart: Collection[Origin] = ()) -> Classes:
+    """Return the classes; instances `apart` that hold one another are never of one."""
+    groups = _gather(instances, apart)
+    while True:
+        number = {i.number: n for n, group in enumerate(groups) for i in group}
+        split = [part for group in groups for part in _split(group, number)]
+        if len(split) == len(groups):
+            return _ordered(groups)
+        groups = split
+
+
+def _gather(instances: Sequence[Instance], apart: Collection[Origin]) -> list[list[Instance]]:
+    found: dict[Hashable, list[Instance]] = {}
+    for instance in instances:
+        what = _alone(instance) if instance.origin in apart else None
+        found.setdefault((instance.origin, what), []).append(instance)
+    return list(found.values())
+
+
+def _alone(instance: Instance) -> Hashable:
+    """Return what instances that are kept apart must have in common: who shares with whom."""
+    first: dict[int, int] = {}
+    found: list[Hashable] = []
+    waiting: list[object] = [instance.node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, LayerNode):
+            weight = node.shared
+            found.append(
+                first.setdefault(weight.id, len(first)) if isinstance(weight, SharedWeight) else None
+            )
+        waiting += (step.node for step in reversed(getattr(node, "body", ())))
+        waiting += (item.node for item in reversed(getattr(node, "items", ())))
+    return instance.depth, tuple(found)
+
+
+def _split(group: list[Instance], number: Mapping[int, int]) -> Iterator[list[Instance]]:
+    if len(group) == 1:
+        yield group
+        return
+    parts: list[tuple[dict[Hashable, _Fact], list[Instance]]] = []
+    for instance in group:
+        facts = dict(_facts(instance, number))
+        for known, members in parts:
+            if _agree(known, members, facts, instance):
+                known.update(facts)
+                members.append(instance)
+                break
+        else:
+            parts.append((facts, [instance]))
+    yield from (members for _, members in parts)
+
+
+def _agree(known: _Facts, members: list[Instance], facts: _Facts, instance: Instance) -> bool:
+    for place, fact in facts.items():
+        if place in known:
+            if known[place].what != fact.what:
+                return False
+        elif not all(_is_left_out(fact, member) for member in members):
+            return False
+    return all(
+        _is_left_out(fact, instance) for place, fact in known.items() if place not in facts
+    )
+
+
+def _is_left_out(fact: _Fact, instance: Instance) -> bool:
+    """Whether the tests of an instance say that it lacks what another one has."""
+    if fact.is_shortcut:
+        return True
+    values = {name: plain(value) for name, value in instance.values.items()}
+    try:
+        return not all(run_test(test, values) for test in fact.when)
+    except (ArithmeticError, KeyError):
+        return False
+
+
+# ---------------------------------------------------------------- what stands where
+
+
+def _facts(instance: Instance, number: Mapping[int, int]) -> Iterator[tuple[Hashable, _Fact]]:
+    node = instance.node
+    yield "owned", _Fact(tuple((s.name, skeleton(s.layer)) for s in node.owned), ())
+    if isinstance(node, Stage):
+        yield from _of_items(node, instance, (), number)
+    else:
+        yield from _of_body(node.body, instance, (), number)
+
+
+def _of_body(
+    body: Sequence[Step], instance: Instance, place: Place, number: Mapping[int, int]
+) -> Iterator[tuple[Hashable, _Fact]]:
+    for step in body:
+        here = (*place, step.site)
+        what = _what(step.node, instance, here, number)
+        is_shortcut = isinstance(step.node, Part) and step.node.kind == "shortcut"
+        yield here, _Fact((what, step.gives), step.when, is_shortcut)
+        yield from _inside(step.node, instance, here, number)
+
+
+def _inside(
+    node: Node, instance: Instance, here: Place, number: Mapping[int, int]
+) -> Iterator[tuple[Hashable, _Fact]]:
+    match node:
+        case Part(form=Form.SEQUENTIAL, body=body):
+            yield from _of_body(body, instance, here, number)
+        case Stage(form=Form.SEQUENTIAL):
+            yield from _of_items(node, instance, here, number)
+        case LayerNode() | Join() | Block() | Part() | Stage():
+            pass
+        case _:
+            assert_never(node)
+
+
+def _of_items(
+    stage: Stage, instance: Instance, place: Place, number: Mapping[int, int]
+) -> Iterator[tuple[Hashable, _Fact]]:
+    if stage.repeats is not None:
+        classes = [number[instance.inner[*place, item.site].number] for item in stage.items]
+        yield (*place, "run"), _Fact(tuple(each for each, _ in groupby(classes)), ())
+        return
+    for item in stage.items:
+        here = (*place, item.site)
+        yield here, _Fact(_what(item.node, instance, here, number), item.when)
+        yield from _inside(item.node, instance, here, number)
+
+
+def _what(node: Node, instance: Instance, here: Place, number: Mapping[int, int]) -> Hashable:
+    """Return what of a node is not a number."""
+    match node:
+        case LayerNode(layer=layer, implied=implied):
+            name = _name(node.name) if node.shared is None else None
+            return skeleton(layer), name, implied
+        case Join(operator=operator):
+            return operator
+        case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
+            return number[instance.inner[here].number], _name(node.name)
+        case Part() | Stage():
+            return type(node).__name__, _name(node.name)
+        case _:
+            assert_never(node)
+
+
+def _name(name: str) -> str | None:
+    """Return a name, None for an index: members of a Sequential are counted as they come."""
+    return None if name.isdigit() else name
+
+
+# ---------------------------------------------------------------- order
+
+
+def _ordered(groups: list[list[Instance]]) -> Classes:
+    """Return the classes in the order of a file: each after those that it uses."""
+    number = {i.number: n for n, group in enumerate(groups) for i in group}
+    order: dict[int, None] = {}
+    root = next(n for n, group in enumerate(groups) if group[0].origin.kind == "network")
+    _visit(root, groups, number, order, set())
+    place = {old: new for new, old in enumerate(order)}
+    kinds = tuple(Kind(new, tuple(groups[old])) for old, new in place.items())
+    return Classes(kinds, {i.number: kind.number for kind in kinds for i in kind.instances})
+
+
+def _visit(
+    group: int,
+    groups: list[list[Instance]],
+    number: Mapping[int, int],
+    order: dict[int, None],
+    entered: set[int],
+) -> None:
+    if group in entered:
+        return
+    entered.add(group)
+    for instance in groups[group]:
+        for inner in instance.inner.values():
+            _visit(number[inner.number], groups, number, order, entered)
+    order[group] = None

@@ -1,0 +1,189 @@
+"""Which shared weights a class owns, and which its `forward` is handed.
+
+Layers of a class use one weight where they do so in an instance, whichever weight that is there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from archdsl.emit.classes.instances import Instance, Origin, Place
+from archdsl.emit.classes.kinds import Classes, Kind
+from archdsl.ir.network import Form, LayerNode, Node, Part, Shared, SharedWeight, Stage, Step
+from archdsl.record import Record
+
+Use: TypeAlias = tuple[Place, int]  # a layer (0), or what a class is handed there, from 0
+
+
+class Owned(Record):
+    """A weight that the class itself registers, by its place in `owned`."""
+
+    index: int
+
+
+class Handed(Record):
+    """A weight that `forward` is given, by its place among them."""
+
+    index: int
+
+
+Source: TypeAlias = Owned | Handed
+
+
+class Weights(Record):
+    """The shared weights of a class."""
+
+    sources: Mapping[Use, Source]
+    handed: tuple[Shared, ...]  # as their owners register them; one for each parameter of forward
+    ids: Mapping[int, tuple[int | None, ...]]  # by instance; None: it uses none
+
+    def always(self, index: int) -> bool:
+        """Whether every instance is handed a weight."""
+        return all(ids[index] is not None for ids in self.ids.values())
+
+
+NOTHING = Weights({}, (), {})
+
+
+def weights_of(
+    classes: Classes, shared: Sequence[Mapping[int, Shared]]
+) -> Mapping[int, Weights] | Origin:
+    """Return the weights by class; `shared` are the owners' records, by id, of each member.
+
+    Where instances of one origin do not agree on them, return the origin.
+    """
+    found: dict[int, Weights] = {}
+    for kind in classes.kinds:
+        weights = _weights(kind, classes, found, shared)
+        if weights is None:
+            return kind.first.origin
+        found[kind.number] = weights
+    return found
+
+
+def _weights(
+    kind: Kind,
+    classes: Classes,
+    known: Mapping[int, Weights],
+    shared: Sequence[Mapping[int, Shared]],
+) -> Weights | None:
+    uses = {i.number: dict(_uses(i, classes, known)) for i in kind.instances}
+    if not any(uses.values()):
+        empty: tuple[int | None, ...] = ()
+        return Weights({}, (), {i.number: empty for i in kind.instances})
+    if any(classes.of(j) is kind for i in kind.instances for j in i.inner.values()):
+        return None  # what it hands itself would have to be known first
+    sources: dict[Use, Source] = {}
+    columns: list[tuple[int | None, ...]] = []
+    for group in _together(list(uses.values())):
+        column = tuple(_only(uses[i.number], group) for i in kind.instances)
+        if _TWO in column:
+            return None
+        owned = {_index(i, w) for i, w in zip(kind.instances, column, strict=True) if w is not None}
+        if len(owned) > 1:
+            return None
+        (index,) = owned
+        source: Source = Handed(len(columns)) if index is None else Owned(index)
+        if index is None:
+            columns.append(column)
+        sources |= dict.fromkeys(group, source)
+    handed = tuple(_record(column, kind, shared) for column in columns)
+    ids = {i.number: tuple(c[n] for c in columns) for n, i in enumerate(kind.instances)}
+    return Weights(sources, handed, ids)
+
+
+_TWO = -1  # no id: an instance has two weights where another has one
+
+
+def _only(uses: Mapping[Use, int], group: Sequence[Use]) -> int | None:
+    found = {uses[use] for use in group if use in uses}
+    if len(found) > 1:
+        return _TWO
+    return found.pop() if found else None
+
+
+def _index(instance: Instance, weight: int) -> int | None:
+    """Return the place of a weight among those that an instance owns."""
+    return next((n for n, s in enumerate(instance.node.owned) if s.id == weight), None)
+
+
+def _record(
+    column: Sequence[int | None], kind: Kind, shared: Sequence[Mapping[int, Shared]]
+) -> Shared:
+    found = (
+        shared[instance.member][weight]
+        for instance, weight in zip(kind.instances, column, strict=True)
+        if weight is not None
+    )
+    return next(found)
+
+
+def _together(uses: Sequence[Mapping[Use, int]]) -> list[list[Use]]:
+    """Return the uses that are one weight in some instance, in groups, in order of first use."""
+    every = sorted({use for each in uses for use in each})
+    group = {use: {use} for use in every}
+    for each in uses:
+        first: dict[int, Use] = {}
+        for use, weight in each.items():
+            other = first.setdefault(weight, use)
+            if group[use] is not group[other]:
+                group[other] |= group[use]
+                for member in group[use]:
+                    group[member] = group[other]
+    return [sorted(group[use]) for use in every if min(group[use]) == use]
+
+
+def _uses(
+    instance: Instance, classes: Classes, known: Mapping[int, Weights]
+) -> Iterator[tuple[Use, int]]:
+    """Yield the shared weights that an instance uses, and those that it hands down."""
+    node = instance.node
+    if isinstance(node, Stage):
+        for item in node.items:
+            yield from _in(item.node, instance, (item.site,), classes, known)
+    else:
+        yield from _in_body(node.body, instance, (), classes, known)
+
+
+def _in_body(
+    body: Sequence[Step],
+    instance: Instance,
+    place: Place,
+    classes: Classes,
+    known: Mapping[int, Weights],
+) -> Iterator[tuple[Use, int]]:
+    for step in body:
+        yield from _in(step.node, instance, (*place, step.site), classes, known)
+
+
+def _in(
+    node: Node, instance: Instance, place: Place, classes: Classes, known: Mapping[int, Weights]
+) -> Iterator[tuple[Use, int]]:
+    if place in instance.inner:
+        inner = instance.inner[place]
+        weights = known.get(classes.of(inner).number, NOTHING)
+        for index, weight in enumerate(weights.ids.get(inner.number, ())):
+            if weight is not None:
+                yield (place, index), weight
+        return
+    match node:
+        case LayerNode(shared=SharedWeight(weight)):
+            yield (place, 0), weight
+        case Part(form=Form.SEQUENTIAL, body=body):
+            yield from _in_body(body, instance, place, classes, known)
+        case Stage(form=Form.SEQUENTIAL, items=items):
+            for item in items:
+                yield from _in(item.node, instance, (*place, item.site), classes, known)
+        case _:
+            pass
+
+
+def shared_by_id(node: Node | object) -> dict[int, Shared]:
+    """Return the records of all weights owned in a node, by id."""
+    found: dict[int, Shared] = {}
+    waiting: list[object] = [node]
+    while waiting:
+        each = waiting.pop()
+        found |= {s.id: s for s in getattr(each, "owned", ())}
+        waiting += (step.node for step in getattr(each, "body", ()))
+        waiting += (item.node for item in getattr(each, "items", ()))
+    return found
