@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.analyses.tensors import entries, kept
 from archdsl.analyses.walk import root, walk
-from archdsl.ir.network import Combine, LayerNode, Shared
+from archdsl.ir.network import Join, LayerNode, Shared
 from archdsl.pipeline import compile_text
 from tests.interpreter import Interpreter
 
@@ -109,7 +109,8 @@ def check_parts(calls, compilation):
     A layer may be written as a function (a flatten, a borrowed weight), and branches at the top are
     no module: such calls are not seen.
     """
-    parts = [node for node in compilation.network.body if not isinstance(node, Combine)]
+    nodes = [step.node for step in compilation.network.body]
+    parts = [node for node in nodes if not isinstance(node, Join)]
     seen = {name for name, _ in calls}
     announced = [(node.name, node.output.shape) for node in parts if node.name in seen]
     names = {node.name for node in parts}

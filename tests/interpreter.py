@@ -13,13 +13,14 @@ import torch.nn.functional as F  # noqa: N812
 from archdsl.ir import layers as ir
 from archdsl.ir import schemes
 from archdsl.ir.network import (
+    MAIN,
     Block,
-    Combine,
     Form,
+    Join,
     LayerNode,
     Network,
     Part,
-    Residual,
+    SharedWeight,
     Stage,
 )
 
@@ -34,48 +35,45 @@ class Interpreter:
 
     def __call__(self, x):
         held = self._owned(self.network, "", {})
-        for node in self.network.body:
-            x = self._direct(node, x, held)
-        return x
+        return self._body(self.network.body, "", x, held, self._note)
 
-    def _direct(self, node, x, held):
-        match node:
-            case Residual() | Combine():
-                return self._apply(node, "", x, held)
-            case _:
-                x = self._apply(node, node.name, x, held)
-                if not (isinstance(node, LayerNode) and node.implied):
-                    self.calls.append((node.name, tuple(x.shape[1:])))
-                return x
+    def _note(self, node, output):
+        if not isinstance(node, Join) and not (isinstance(node, LayerNode) and node.implied):
+            self.calls.append((node.name, tuple(output.shape[1:])))
 
     def _owned(self, owner: Network | Stage | Block | Part, name, held):
         """Return where the shared weights are, below this owner."""
         return held | {s.id: _join(name, s.name) for s in owner.owned}
 
+    def _body(self, body, name, x, held, note=lambda _node, _output: None):
+        """Apply the steps of a body to the maps that they take."""
+        maps = {MAIN: x}
+        for step in body:
+            node, taken = step.node, [maps[each] for each in step.takes]
+            if isinstance(node, Join):
+                output = _together(node.operator, taken)
+            else:
+                (given,) = taken
+                output = self._apply(node, _join(name, node.name), given, held)
+            note(node, output)
+            (gives,) = step.gives
+            maps[gives] = output
+        return maps[MAIN]
+
     def _apply(self, node, name, x, held):
         """Apply the node of this name to x."""
         match node:
+            case LayerNode(shared=SharedWeight(id=identity)):
+                return self._layer(node.layer, held[identity], x)
             case LayerNode():
-                where = name if node.shared is None else held[node.shared]
-                return self._layer(node.layer, where, x)
+                return self._layer(node.layer, name, x)
             case Block(body=body) | Part(body=body):
                 held = self._owned(node, name, held)
                 return self._body(body, name, x, held)
             case Stage():
                 return self._stage(node, name, x, held)
-            case Residual():
-                return self._residual(node, name, x, held)
-            case Combine(branches=branches):
-                found = [self._apply(b, _join(name, b.name), x, held) for b in branches]
-                return _together(node.operator, found)
             case _:
                 assert_never(node)
-
-    def _body(self, body, name, x, held):
-        for node in body:
-            inner = name if isinstance(node, Residual | Combine) else _join(name, node.name)
-            x = self._apply(node, inner, x, held)
-        return x
 
     def _stage(self, stage, name, x, held):
         held = self._owned(stage, name, held)
@@ -86,14 +84,6 @@ class Interpreter:
                 x = self._apply(item.node, _join(prefix, str(index)), x, held)
                 index += 1
         return x
-
-    def _residual(self, node, name, x, held):
-        entered = self._body(node.preactivation, name, x, held)
-        out = self._body(node.residual, name, entered, held)
-        if not node.changes_shape:
-            return out + x
-        start = entered if node.preactivation else x
-        return out + self._apply(node.shortcut, _join(name, node.shortcut.name), start, held)
 
     def _layer(self, layer, name, x):
         match layer:

@@ -13,7 +13,7 @@ from archdsl.analyses.macs import macs
 from archdsl.analyses.tensors import kept
 from archdsl.analyses.walk import Place, members, root, walk
 from archdsl.ir.layers import Conv, ConvTranspose, tensors
-from archdsl.ir.network import Block, Combine, LayerNode, Network, Part, Residual, Shared, Stage
+from archdsl.ir.network import Block, Join, LayerNode, Network, Node, Part, Shared, Stage
 from archdsl.record import Record
 
 
@@ -135,15 +135,13 @@ def _row(place: Place) -> Row:
     return Row(place.name, _kind(node), output, place.copies, _num_blocks(place), sums)
 
 
-def _kind(node: LayerNode | Block | Part | Residual | Combine | Stage | Shared) -> str:
+def _kind(node: Node | Shared) -> str:
     match node:
         case LayerNode(kind=kind) | Part(kind=kind) | Stage(kind=kind):
             return kind
         case Block(declaration=declaration):
             return declaration
-        case Residual():
-            return "residual"
-        case Combine(operator=operator):
+        case Join(operator=operator):
             return operator.value
         case Shared():
             return "shared"

@@ -30,16 +30,17 @@ from archdsl.ir.layers import (
 )
 from archdsl.ir.network import (
     Block,
-    Combine,
     Form,
     Item,
+    Join,
     LayerNode,
+    Map,
     Network,
     Node,
     Part,
-    Residual,
     Shared,
     Stage,
+    Step,
 )
 from archdsl.ir.rebuild import replace
 from archdsl.ir.schemes import Binary, BinaryScale
@@ -194,41 +195,62 @@ def _is_idle(node: Node) -> bool:
         case Part(kind="branch" | "shortcut"):
             return False  # one of several ways
         case Block(body=body) | Part(body=body):
-            return bool(body) and all(map(_is_idle, body))
+            return bool(body) and all(_is_idle(step.node) for step in body)
         case Stage(items=items):
             return all(_is_idle(item.node) for item in items)
-        case Residual() | Combine():
+        case Join():
             return False
         case _:
             assert_never(node)
 
 
-def _needed(body: Sequence[Node]) -> Sequence[Node]:
-    """Return the members that stay; a body does not become empty."""
-    return [node for node in body if not _is_idle(node)] or body
+def _needed(body: Sequence[Step]) -> Sequence[Step]:
+    """Return the steps that stay; a body does not become empty.
+
+    Where a step that goes made one map of another, those that took the one take the other.
+    """
+    if all(_is_idle(step.node) for step in body):
+        return body
+    found: list[Step] = []
+    instead: dict[Map, Map] = {}
+    for step in body:
+        takes = tuple(instead.get(taken, taken) for taken in step.takes)
+        if _is_idle(step.node):
+            instead[step.gives[0]] = takes[0]
+            continue
+        found.append(step if takes == step.takes else replace(step, takes=takes))
+        for given in step.gives:
+            instead.pop(given, None)
+    return found
 
 
-def _folds(node: Node, following: Node | None) -> bool:
-    """Whether the second node is a batch normalization that the first can take in."""
-    if not isinstance(node, LayerNode) or not isinstance(following, LayerNode):
+def _folds(step: Step, following: Step | None) -> bool:
+    """Whether the second step is a batch normalization that the first can take in.
+
+    One that gives another map than it takes does not: the map before it may be taken elsewhere.
+    """
+    node = step.node
+    if following is None or not step.gives == following.takes == following.gives:
+        return False
+    if not isinstance(node, LayerNode) or not isinstance(following.node, LayerNode):
         return False
     is_weighted = isinstance(node.layer, Conv | ConvTranspose | Linear)
     has_own = node.shared is None and not is_binary(node.layer)
-    return is_weighted and has_own and isinstance(following.layer, BatchNorm)
+    return is_weighted and has_own and isinstance(following.node.layer, BatchNorm)
 
 
-def _pairs(body: Sequence[Node]) -> Iterator[tuple[Node, LayerNode | None]]:
-    """Yield the members that stay, each with the batch normalization that it takes in."""
+def _pairs(body: Sequence[Step]) -> Iterator[tuple[Step, LayerNode | None]]:
+    """Yield the steps that stay, each with the batch normalization that it takes in."""
     left = list(reversed(_needed(body)))
     while left:
-        node = left.pop()
+        step = left.pop()
         following = left[-1] if left else None
-        if _folds(node, following):
-            left.pop()
-            assert isinstance(following, LayerNode)
-            yield node, following
+        if _folds(step, following):
+            norm = left.pop().node
+            assert isinstance(norm, LayerNode)
+            yield step, norm
         else:
-            yield node, None
+            yield step, None
 
 
 # ---------------------------------------------------------------- the pass
@@ -260,17 +282,18 @@ class _Deployment:
     def network(self, network: Network) -> Deployed:
         """Return the network and its parts."""
         parts: list[DeployedPart] = []
-        body: list[Node] = []
+        body: list[Step] = []
         top = _At()
-        for node, norm in _pairs(network.body):
-            name = _name(node)
-            body.append(self._node(node, norm, top, top.inside(name, name)))
+        for step, norm in _pairs(network.body):
+            node, name = step.node, step.node.name
+            made = self._node(node, norm, top, top.inside(name, name))
+            body.append(replace(step, node=made))
             held = (node,) if norm is None else (node, norm)
             parts.append(self._part(name, _kind(node), held))
         owned = self._owned(network.owned, top)
         if owned:
             parts.append(self._part("shared", "shared", network.owned))
-        made = replace(network, body=tuple(body), owned=owned, recipe=None)
+        made = replace(network, body=tuple(body), owned=owned, drop_runs=(), recipe=None)
         return Deployed(network=made, parts=tuple(parts))
 
     def _part(self, name: str, kind: str, held: Iterable[Node | Shared]) -> DeployedPart:
@@ -280,14 +303,16 @@ class _Deployment:
         size = _trained_bytes(place for top in tops for place in (top, *walk(top)))
         return DeployedPart(name=name, kind=kind, trained_bytes=size, origins=origins)
 
-    def _body(self, body: Sequence[Node], at: _At, form: Form = Form.WRITTEN) -> tuple[Node, ...]:
-        """Return the members that stay; in an nn.Sequential without names they close ranks."""
-        by_index = form is Form.SEQUENTIAL and all(_name(node).isdigit() for node in body)
-        members: list[Node] = []
-        for i, (node, norm) in enumerate(_pairs(body)):
-            inner = at.inside(_name(node), str(i) if by_index else _name(node))
-            members.append(self._node(node, norm, at, inner))
-        return tuple(members)
+    def _body(self, body: Sequence[Step], at: _At, form: Form = Form.WRITTEN) -> tuple[Step, ...]:
+        """Return the steps that stay; in an nn.Sequential without names they close ranks."""
+        names = [step.node.name for step in body]
+        by_index = form is Form.SEQUENTIAL and all(name.isdigit() for name in names)
+        steps: list[Step] = []
+        for i, (step, norm) in enumerate(_pairs(body)):
+            name = step.node.name
+            inner = at.inside(name, str(i) if by_index else name)
+            steps.append(replace(step, node=self._node(step.node, norm, at, inner)))
+        return tuple(steps)
 
     def _node(self, node: Node, norm: LayerNode | None, parent: _At, at: _At) -> Node:
         match node:
@@ -296,27 +321,15 @@ class _Deployment:
             case Block(body=body, owned=owned):
                 owned, body = self._owned(owned, at), self._body(body, at)
                 return replace(node, name=at.name, owned=owned, body=body, drop=None)
-            case Part():
-                return self._named(node, at)
+            case Part(body=body, owned=owned, form=form):
+                owned, body = self._owned(owned, at), self._body(body, at, form)
+                return replace(node, name=at.name, owned=owned, body=body)
             case Stage():
                 return self._stage(node, at)
-            case Residual(preactivation=before, residual=after, shortcut=beside):
-                before, after = self._body(before, parent), self._body(after, parent)
-                way = None if beside is None else self._way(beside, parent)
-                return replace(node, preactivation=before, residual=after, shortcut=way)
-            case Combine(branches=branches):
-                ways = (self._way(branch, parent) for branch in branches)
-                return replace(node, branches=tuple(ways))
+            case Join():
+                return node
             case _:
                 assert_never(node)
-
-    def _way(self, part: Part, parent: _At) -> Part:
-        """Return a branch or a shortcut: a member of the module that it stands in."""
-        return self._named(part, parent.inside(part.name, part.name))
-
-    def _named(self, part: Part, at: _At) -> Part:
-        owned, body = self._owned(part.owned, at), self._body(part.body, at, part.form)
-        return replace(part, name=at.name, owned=owned, body=body)
 
     def _layer(self, node: LayerNode, norm: LayerNode | None, parent: _At, at: _At) -> LayerNode:
         layer = _deployed_layer(node.layer, folded=norm is not None)
@@ -340,7 +353,7 @@ class _Deployment:
         for item in stage.items:
             if keeps_all or not _is_idle(item.node):
                 member = inner.inside(Copies(trained, item.count), Copies(index, item.count))
-                items.append(Item(self._node(item.node, None, inner, member), item.count))
+                items.append(replace(item, node=self._node(item.node, None, inner, member)))
                 index += item.count
             trained += item.count
         return replace(stage, name=at.name, owned=owned, items=tuple(items))
@@ -372,19 +385,13 @@ def _deployed_layer(layer: Layer, *, folded: bool = False) -> Layer:
             return layer
 
 
-def _name(node: Node) -> str:
-    return "" if isinstance(node, Residual) else node.name  # its members are its block's
-
-
 def _kind(node: Node) -> str:
     match node:
         case LayerNode(kind=kind) | Part(kind=kind) | Stage(kind=kind):
             return kind
         case Block(declaration=declaration):
             return declaration
-        case Combine(operator=operator):
+        case Join(operator=operator):
             return operator.value
-        case Residual():
-            return "residual"
         case _:
             assert_never(node)

@@ -10,14 +10,13 @@ from typing import TypeAlias, assert_never
 
 from archdsl.ir.network import (
     Block,
-    Combine,
     Form,
     Item,
+    Join,
     LayerNode,
     Network,
     Node,
     Part,
-    Residual,
     Shared,
     Stage,
 )
@@ -31,7 +30,7 @@ class Place(Record):
     """The network, a node of it or a shared weight, where it is."""
 
     node: Visited
-    name: str  # "conv2.0.conv1"; of a Residual and a Combine, which are no modules, their parent's
+    name: str  # "conv2.0.conv1"
     copies: int  # in the whole network; the folded walk names them all: "conv2.1-3.conv1"
 
 
@@ -49,7 +48,7 @@ def walk(start: Place, *, unfold: bool = False) -> Iterator[Place]:
     while stack:
         for place in stack[-1]:
             yield place
-            if not isinstance(place.node, LayerNode | Shared):
+            if not isinstance(place.node, LayerNode | Join | Shared):
                 stack.append(iter(members(place, unfold=unfold)))
                 break
         else:
@@ -60,21 +59,20 @@ def members(place: Place, *, unfold: bool = False) -> Iterable[Place]:
     """Return what is directly below a place; unfolded, a stage may have millions."""
     node = place.node
     match node:
-        case LayerNode() | Shared():
+        case LayerNode() | Join() | Shared():
             return ()
         case Network() | Block() | Part():
-            return _named((*node.owned, *node.body), place)
+            return _named((*node.owned, *(step.node for step in node.body)), place)
         case Stage():
             return chain(_named(node.owned, place), _indexed(node, place, unfold=unfold))
-        case Residual() | Combine():
-            return _named(children(node), place)
         case _:
             assert_never(node)
 
 
 def leaves(network: Network) -> Iterator[LayerNode | Shared]:
     """Yield every layer and shared weight of the folded network, in the order of `walk`."""
-    stack: list[Node | Shared] = [*reversed(network.body), *reversed(network.owned)]
+    nodes = (step.node for step in reversed(network.body))
+    stack: list[Node | Shared] = [*nodes, *reversed(network.owned)]
     while stack:
         node = stack.pop()
         match node:
@@ -82,19 +80,14 @@ def leaves(network: Network) -> Iterator[LayerNode | Shared]:
                 yield node
             case Block() | Part() | Stage():
                 stack += reversed((*node.owned, *children(node)))
-            case Residual() | Combine():
-                stack += reversed(children(node))
+            case Join():
+                pass
             case _:
                 assert_never(node)
 
 
 def _named(nodes: Iterable[Node | Shared], parent: Place) -> list[Place]:
-    found: list[Place] = []
-    for node in nodes:
-        flattened = isinstance(node, Residual | Combine)
-        name = parent.name if flattened else _join(parent.name, node.name)
-        found.append(Place(node, name, parent.copies))
-    return found
+    return [Place(node, _join(parent.name, node.name), parent.copies) for node in nodes]
 
 
 def _indexed(stage: Stage, place: Place, *, unfold: bool) -> Iterator[Place]:

@@ -5,7 +5,7 @@ in a block, `64 * k` in a network. Diagnostics quote the expression, generated c
 truth is the same for `stride == 1`: a flag plus the test that it came from.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias, assert_never
 
@@ -27,7 +27,7 @@ class Symbol(Record):
 
 
 class Operation(Record):
-    """`left operator right` with one of `+ - * / //`."""
+    """`left operator right` with one of `+ - * / // %`."""
 
     operator: str
     left: "Expr"
@@ -143,10 +143,10 @@ def literal(value: Value) -> Number:
     return Number(exact, Literal(exact))
 
 
-def leaf(value: Value, text: str) -> Number:
-    """Return a number that remembers only its source text."""
+def leaf(value: Value, text: str, names: frozenset[str] = frozenset()) -> Number:
+    """Return a number that remembers only its source text, and what it hangs on."""
     exact = normal(value)
-    return Number(exact, Leaf(exact, text))
+    return Number(exact, Leaf(exact, text, names))
 
 
 def arithmetic(operator: str, left: Value, right: Value) -> Value:
@@ -168,6 +168,40 @@ def arithmetic(operator: str, left: Value, right: Value) -> Value:
             raise AssertionError(f"no arithmetic for {operator}")
 
 
+def apply(function: str, values: Sequence[Value]) -> Value:
+    """Return a function of exact numbers; raise ArithmeticError where there is none."""
+    match function:
+        case "floor":
+            return values[0].__floor__()
+        case "ceil":
+            return values[0].__ceil__()
+        case "round":
+            return (values[0] + Fraction(1, 2)).__floor__()
+        case "round_to":
+            return _round_to(*values)
+        case "abs":
+            return normal(abs(values[0]))
+        case "min":
+            return normal(min(values))
+        case "max":
+            return normal(max(values))
+        case "sum":
+            return normal(sum(values))
+        case _:
+            raise AssertionError(f"no function {function}")
+
+
+def _round_to(number: Value, step: Value) -> Value:
+    """Round to a multiple as MobileNet does: to the nearest, never below nine tenths."""
+    if not isinstance(step, int) or step < 1:
+        raise ArithmeticError
+    rounded = max(step, int(number + Fraction(step, 2)) // step * step)
+    return rounded if rounded >= Fraction(9, 10) * number else rounded + step
+
+
+# ---------------------------------------------------------------- making
+
+
 _MAX_SIZE = 200  # of an expression that anybody reads
 
 
@@ -180,17 +214,77 @@ def combine(operator: str, left: Number, right: Number) -> Number:
     if isinstance(left.expr, Literal) and isinstance(right.expr, Literal):
         return literal(value)
     size = 1 + _size(left.expr) + _size(right.expr)
-    if operator == "%" or size > _MAX_SIZE:
-        return leaf(value, show_value(value))
+    if size > _MAX_SIZE:
+        return leaf(value, show_value(value), symbols(left.expr) | symbols(right.expr))
     return Number(value, Operation(operator, left.expr, right.expr, size))
 
 
+def applied(function: str, arguments: Sequence[Number], text: str) -> Number:
+    """Return a function of numbers, or a leaf where that grows too large or is all literals.
+
+    Raises ArithmeticError.
+    """
+    value = apply(function, [n.value for n in arguments])
+    exprs = tuple(n.expr for n in arguments)
+    if all(isinstance(expr, Literal) for expr in exprs):
+        return leaf(value, text)
+    size = 1 + sum(map(_size, exprs))
+    if size > _MAX_SIZE:
+        return leaf(value, text, _union(map(symbols, exprs)))
+    return Number(value, Apply(function, exprs, size))
+
+
+def choice(test: "Test", chosen: Expr, otherwise: Expr) -> Expr | None:
+    """Return `if test then chosen else otherwise`, None where that grows too large."""
+    size = 1 + _test_size(test) + _size(chosen) + _size(otherwise)
+    return Choice(test, chosen, otherwise, size) if size <= _MAX_SIZE else None
+
+
+def short(test: "Test") -> bool:
+    """Say whether a test is small enough to be kept."""
+    return _test_size(test) <= _MAX_SIZE
+
+
 def _size(expr: Expr) -> int:
-    return expr.size if isinstance(expr, Operation) else 1
+    return expr.size if isinstance(expr, Operation | Apply | Choice) else 1
 
 
-def evaluate(expr: Expr, values: Mapping[str, Value]) -> Value:
-    """Return the value of an expression where its symbols have these values."""
+def _test_size(test: Test) -> int:
+    match test:
+        case Compare(_, left, right):
+            return 1 + _size(left) + _size(right)
+        case Not(inner):
+            return 1 + _test_size(inner)
+        case Both(left, right) | Either(left, right):
+            return 1 + _test_size(left) + _test_size(right)
+        case Flag() | Known():
+            return 1
+        case _:
+            assert_never(test)
+
+
+_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+def negated(test: Test) -> Test:
+    """Return the test that holds where this one does not."""
+    match test:
+        case Compare(operator, left, right):
+            return Compare(_NEGATED[operator], left, right)
+        case Not(inner):
+            return inner
+        case _:
+            return Not(test)
+
+
+# ---------------------------------------------------------------- values
+
+
+def evaluate(expr: Expr, values: Mapping[str, Value | bool]) -> Value:
+    """Return the value of an expression where its symbols have these values.
+
+    Raises ArithmeticError where it has none.
+    """
     match expr:
         case Literal(value) | Leaf(value):
             return value
@@ -198,38 +292,168 @@ def evaluate(expr: Expr, values: Mapping[str, Value]) -> Value:
             return values[name]
         case Operation(operator, left, right):
             return arithmetic(operator, evaluate(left, values), evaluate(right, values))
+        case Apply(function, arguments):
+            return apply(function, [evaluate(each, values) for each in arguments])
+        case Choice(test, chosen, otherwise):
+            return evaluate(chosen if holds(test, values) else otherwise, values)
         case _:
             assert_never(expr)
 
 
-def substitute(expr: Expr, replace: Callable[[str], Expr]) -> Expr:
+def holds(test: Test, values: Mapping[str, Value | bool]) -> bool:
+    """Say whether a test holds where its symbols have these values; raise as `evaluate` does."""
+    match test:
+        case Compare(operator, left, right):
+            return compare(operator, evaluate(left, values), evaluate(right, values))
+        case Not(inner):
+            return not holds(inner, values)
+        case Both(left, right):
+            return holds(left, values) and holds(right, values)
+        case Either(left, right):
+            return holds(left, values) or holds(right, values)
+        case Flag(name):
+            return bool(values[name])
+        case Known(value):
+            return value
+        case _:
+            assert_never(test)
+
+
+def compare(operator: str, left: Value, right: Value) -> bool:
+    """Say whether `left operator right` holds."""
+    match operator:
+        case "==":
+            return left == right
+        case "!=":
+            return left != right
+        case "<":
+            return left < right
+        case "<=":
+            return left <= right
+        case ">":
+            return left > right
+        case ">=":
+            return left >= right
+        case _:
+            raise AssertionError(f"no comparison for {operator}")
+
+
+# ---------------------------------------------------------------- symbols
+
+
+Replace: TypeAlias = Callable[[str], Expr | Test]
+"""What stands for a symbol: an expression for a number, a test for a flag."""
+
+
+def substitute(expr: Expr, replace: Replace) -> Expr:
     """Return the expression with each symbol replaced; raise OverflowError if it gets too large."""
     match expr:
-        case Literal() | Leaf():
+        case Literal():
             return expr
+        case Leaf(value, text, names):
+            return Leaf(value, text, _renamed(names, replace)) if names else expr
         case Symbol(name):
-            return replace(name)
+            found = replace(name)
+            assert isinstance(found, _EXPRS), name
+            return found
         case Operation(operator, left, right):
             left, right = substitute(left, replace), substitute(right, replace)
-            size = 1 + _size(left) + _size(right)
-            if size > _MAX_SIZE:
-                raise OverflowError
+            size = _checked(1 + _size(left) + _size(right))
             return Operation(operator, left, right, size)
+        case Apply(function, arguments):
+            exprs = tuple(substitute(each, replace) for each in arguments)
+            return Apply(function, exprs, _checked(1 + sum(map(_size, exprs))))
+        case Choice(test, chosen, otherwise):
+            test = substitute_test(test, replace)
+            chosen, otherwise = substitute(chosen, replace), substitute(otherwise, replace)
+            size = _checked(1 + _test_size(test) + _size(chosen) + _size(otherwise))
+            return Choice(test, chosen, otherwise, size)
         case _:
             assert_never(expr)
+
+
+def substitute_test(test: Test, replace: Replace) -> Test:
+    """Return the test with each symbol replaced; raise OverflowError if it gets too large."""
+    made = _substituted(test, replace)
+    _checked(_test_size(made))
+    return made
+
+
+def _substituted(test: Test, replace: Replace) -> Test:
+    match test:
+        case Compare(operator, left, right):
+            return Compare(operator, substitute(left, replace), substitute(right, replace))
+        case Not(inner):
+            return negated(substitute_test(inner, replace))
+        case Both(left, right):
+            return Both(substitute_test(left, replace), substitute_test(right, replace))
+        case Either(left, right):
+            return Either(substitute_test(left, replace), substitute_test(right, replace))
+        case Flag(name):
+            found = replace(name)
+            assert not isinstance(found, _EXPRS), name
+            return found
+        case Known(value, text, names):
+            return Known(value, text, _renamed(names, replace)) if names else test
+        case _:
+            assert_never(test)
+
+
+_EXPRS = (Literal, Symbol, Operation, Apply, Choice, Leaf)
+
+
+def _checked(size: int) -> int:
+    if size > _MAX_SIZE:
+        raise OverflowError
+    return size
+
+
+def _renamed(names: frozenset[str], replace: Replace) -> frozenset[str]:
+    found = map(replace, sorted(names))
+    return _union(symbols(f) if isinstance(f, _EXPRS) else test_symbols(f) for f in found)
+
+
+def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset[str]().union(*sets)
 
 
 def symbols(expr: Expr) -> frozenset[str]:
-    """Return the names an expression uses."""
+    """Return the names that an expression uses, or hangs on."""
     match expr:
-        case Literal() | Leaf():
+        case Literal():
             return frozenset()
+        case Leaf(names=names):
+            return names
         case Symbol(name):
             return frozenset((name,))
         case Operation(_, left, right):
             return symbols(left) | symbols(right)
+        case Apply(_, arguments):
+            return _union(map(symbols, arguments))
+        case Choice(test, chosen, otherwise):
+            return test_symbols(test) | symbols(chosen) | symbols(otherwise)
         case _:
             assert_never(expr)
+
+
+def test_symbols(test: Test) -> frozenset[str]:
+    """Return the names that a test uses, or hangs on."""
+    match test:
+        case Compare(_, left, right):
+            return symbols(left) | symbols(right)
+        case Not(inner):
+            return test_symbols(inner)
+        case Both(left, right) | Either(left, right):
+            return test_symbols(left) | test_symbols(right)
+        case Flag(name):
+            return frozenset((name,))
+        case Known(names=names):
+            return names
+        case _:
+            assert_never(test)
+
+
+# ---------------------------------------------------------------- text
 
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2}
@@ -252,8 +476,37 @@ def _show(expr: Expr, binding: int) -> str:
             own = _PRECEDENCE[operator]
             text = f"{_show(left, own)} {operator} {_show(right, own + 1)}"
             return f"({text})" if own < binding else text
+        case Apply(function, arguments):
+            return f"{function}({', '.join(map(show, arguments))})"
+        case Choice(test, chosen, otherwise):
+            text = f"if {show_test(test)} then {show(chosen)} else {show(otherwise)}"
+            return f"({text})" if binding else text
         case _:
             assert_never(expr)
+
+
+def show_test(test: Test) -> str:
+    """Return the test as the language writes it, with no parentheses it does not need."""
+    return _show_test(test, 0)
+
+
+def _show_test(test: Test, binding: int) -> str:
+    match test:
+        case Either(left, right):
+            own, text = 1, f"{_show_test(left, 1)} or {_show_test(right, 2)}"
+        case Both(left, right):
+            own, text = 2, f"{_show_test(left, 2)} and {_show_test(right, 3)}"
+        case Not(inner):
+            own, text = 3, f"not {_show_test(inner, 3)}"
+        case Compare(operator, left, right):
+            own, text = 4, f"{_show(left, 1)} {operator} {_show(right, 1)}"
+        case Flag(name):
+            return name
+        case Known(_, text):
+            own = 5 if text.isidentifier() else 0
+        case _:
+            assert_never(test)
+    return f"({text})" if own < binding else text
 
 
 def show_value(value: Value) -> str:

@@ -1,20 +1,11 @@
 """The children of network nodes, and copies of nodes with something changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar, assert_never
 
 import msgspec
 
-from archdsl.ir.network import (
-    Block,
-    Combine,
-    Item,
-    LayerNode,
-    Node,
-    Part,
-    Residual,
-    Stage,
-)
+from archdsl.ir.network import Block, Item, Join, LayerNode, Node, Part, Stage, Step
 from archdsl.record import Record
 
 Kind = TypeVar("Kind", bound=Record)
@@ -29,16 +20,12 @@ def replace(record: Kind, **changes: object) -> Kind:
 def children(node: Node) -> tuple[Node, ...]:
     """Return the direct children of a node in the order of registration."""
     match node:
-        case LayerNode():
+        case LayerNode() | Join():
             return ()
         case Block(body=body) | Part(body=body):
-            return body
+            return tuple(step.node for step in body)
         case Stage(items=items):
             return tuple(item.node for item in items)
-        case Combine(branches=branches):
-            return branches
-        case Residual(preactivation=before, residual=nodes, shortcut=shortcut):
-            return (*before, *nodes, *(() if shortcut is None else (shortcut,)))
         case _:
             assert_never(node)
 
@@ -46,18 +33,21 @@ def children(node: Node) -> tuple[Node, ...]:
 def map_children(node: NodeKind, function: Callable[[Node], Node]) -> NodeKind:
     """Return the node with each direct child replaced, in the order of registration."""
     match node:
-        case LayerNode():
+        case LayerNode() | Join():
             return node
         case Block(body=body) | Part(body=body):
-            return replace(node, body=tuple(map(function, body)))
+            return replace(node, body=map_steps(body, function))
         case Stage(items=items):
-            return replace(node, items=tuple(Item(function(i.node), i.count) for i in items))
-        case Combine(branches=branches):
-            return replace(node, branches=tuple(map(function, branches)))
-        case Residual(preactivation=before, residual=nodes, shortcut=shortcut):
-            before = tuple(map(function, before))
-            nodes = tuple(map(function, nodes))
-            beside = None if shortcut is None else function(shortcut)
-            return replace(node, preactivation=before, residual=nodes, shortcut=beside)
+            return replace(node, items=map_items(items, function))
         case _:
             assert_never(node)
+
+
+def map_steps(body: Iterable[Step], function: Callable[[Node], Node]) -> tuple[Step, ...]:
+    """Return the steps with each node replaced."""
+    return tuple(replace(step, node=function(step.node)) for step in body)
+
+
+def map_items(items: Iterable[Item], function: Callable[[Node], Node]) -> tuple[Item, ...]:
+    """Return the members of a stage with each node replaced."""
+    return tuple(replace(item, node=function(item.node)) for item in items)

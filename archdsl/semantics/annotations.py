@@ -54,6 +54,7 @@ class DropScope:
         self.identity = identity
         self.grows = grows
         self.blocks = 0
+        self.run = 0  # its place among the runs, if it has blocks
         self.reached = False  # a branch is dropped
 
 

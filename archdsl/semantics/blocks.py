@@ -1,19 +1,27 @@
 """Elaborates an instance of a block, and carries its numbers out to whoever uses it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from archdsl.diagnostics import Diagnostic, Note
 from archdsl.ir.network import Block, Drop, Let
 from archdsl.ir.numbers import (
     Expr,
-    Leaf,
+    Flag,
+    Known,
     Number,
     Symbol,
+    Test,
+    Truth,
     leaf,
     literal,
+    normal,
     show_value,
     substitute,
+    substitute_test,
+    symbols,
+    test_symbols,
 )
+from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_NESTING
 from archdsl.record import Record
@@ -22,8 +30,8 @@ from archdsl.semantics.calls import gives_stride, stride_argument, without_strid
 from archdsl.semantics.evaluate import evaluate, fail, integer_of
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.signature import place
-from archdsl.semantics.state import Elaboration, Here, Role, Site
-from archdsl.semantics.values import BlockValue, Scope
+from archdsl.semantics.state import Elaboration, Here, Role, Draft
+from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -47,40 +55,58 @@ class Instance(Record, kw_only=True):
 
 
 class Bound(Record):
-    """A block's numbers over the names of whoever uses it."""
+    """A block's numbers and flags over the names of whoever uses it."""
 
     in_channels: Number
     stride: Number
-    arguments: Mapping[str, Number]
+    arguments: Mapping[str, Number | Truth]
 
     def outward(self, number: Number, lets: Sequence[Let] = ()) -> Number:
         """Return a number of the block over the names of whoever uses the block."""
-        known = {name: argument.expr for name, argument in self.arguments.items()}
-        known |= {"in_channels": self.in_channels.expr, "stride": self.stride.expr}
-
-        def replaced(name: str) -> Expr:
-            return known.get(name) or Leaf(number.value, name)
-
+        known = self._known()
         try:
             for let in lets:
-                known[let.name] = substitute(let.number.expr, replaced)
-            return Number(number.value, substitute(number.expr, replaced))
+                known[let.name] = substitute(let.number.expr, known.__getitem__)
+            return Number(number.value, substitute(number.expr, known.__getitem__))
         except OverflowError:  # nobody reads it at that length
-            return leaf(number.value, show_value(number.value))
+            return leaf(number.value, show_value(number.value), self._names())
+
+    def outward_truth(self, truth: Truth) -> Truth:
+        """Return a truth of the block over the names of whoever uses the block."""
+        try:
+            return Truth(truth.value, substitute_test(truth.test, self._known().__getitem__))
+        except OverflowError:
+            text = "true" if truth.value else "false"
+            return Truth(truth.value, Known(truth.value, text, self._names()))
+
+    def _known(self) -> dict[str, Expr | Test]:
+        known: dict[str, Expr | Test] = {
+            "in_channels": self.in_channels.expr,
+            "stride": self.stride.expr,
+        }
+        for name, given in self.arguments.items():
+            known[name] = given.expr if isinstance(given, Number) else given.test
+        return known
+
+    def _names(self) -> frozenset[str]:
+        """Return all that the block's numbers and flags hang on."""
+        given = (self.in_channels, self.stride, *self.arguments.values())
+        found = (symbols(g.expr) if isinstance(g, Number) else test_symbols(g.test) for g in given)
+        return frozenset[str]().union(*found)
 
 
 def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, here: Here) -> None:
     """Add a block that stands alone in a body; in a stage the first one takes its stride."""
     said = read(item.annotations, here.scope)
     flow = elaboration.arriving(here, item.span)
-    here.site.flow = None
+    here.draft.flow = None
     if flow is None:
         return
-    context = elaboration.inside(said, here.site.context)
-    stage, stride, span = here.site.stride, None, None
+    context = elaboration.inside(said, here.draft.context)
+    stage, stride, span = here.draft.stride, None, None
     if stage is not None and not gives_stride(item.call):
         span = None if stage.taken else stage.span
-        stride = literal(stage.take())
+        stride = stage.take()
     instance = Instance(
         value=value,
         call=item.call,
@@ -91,9 +117,9 @@ def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, h
         stride_span=span,
         label=item.label,
     )
-    block, here.site.flow = build_block(elaboration, instance)
+    block, here.draft.flow = build_block(elaboration, instance)
     if block is not None:
-        here.site.nodes.append(block)
+        here.add(block, item.span)
 
 
 def build_block(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, Flow | None]:
@@ -119,11 +145,11 @@ def _check_depth(depth: int, instance: Instance) -> None:
 def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, Flow | None]:
     declaration, flow, context = instance.declaration, instance.flow, instance.context
     inner = Scope(instance.value.file)
-    bound = _bind(instance, inner)
-    drop = _drop(context)
+    bound = _bind(elaboration, instance, inner)
+    drop = _drop(elaboration, context)
     own = read(declaration.annotations, inner)
     inside = elaboration.inside(own, _below(context))
-    site = Site(
+    draft = Draft(
         scope=inner,
         role=Role.BLOCK,
         flow=flow.restarted(Number(flow.channels.value, Symbol("in_channels"))),
@@ -131,12 +157,12 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         in_block=True,
     )
     elaboration.calls.append(lambda: _called(instance, bound))
-    elaboration.items(declaration.body.items, Here(site, inner))
+    elaboration.items(declaration.body.items, Here(draft, inner))
     elaboration.calls.pop()
-    if site.flow is None:
+    if draft.flow is None:
         return None, None
     _check_stride(elaboration, instance, bound.stride, inner)
-    out = bound.outward(site.flow.channels, site.lets)
+    out = bound.outward(draft.flow.channels, draft.lets)
     block = Block(
         declaration=declaration.name.text,
         file=instance.value.file.name,
@@ -144,20 +170,23 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         in_channels=bound.in_channels,
         stride=bound.stride,
         arguments=tuple(bound.arguments.items()),
-        lets=tuple(site.lets),
-        body=tuple(site.nodes),
+        defaults=tuple(_defaults(declaration, bound)),
+        lets=tuple(draft.lets),
+        requires=tuple(draft.requires),
+        body=tuple(draft.steps),
         input=flow.map,
-        output=site.flow.map,
+        output=draft.flow.map,
         out_channels=out,
         drop=drop if own.drop is None else None,
         span=instance.call.span,
     )
-    return block, Flow(out, site.flow.size, times(flow.reduction, site.flow.reduction))
+    return block, Flow(out, draft.flow.size, times(flow.reduction, draft.flow.reduction))
 
 
 def _called(instance: Instance, bound: Bound) -> Note:
     """Return where a block is called and with what, for the mistakes inside it."""
-    given = [f"`{name}` is {number}" for name, number in [*bound.arguments.items()][:4]]
+    numbers = [(n, given) for n, given in bound.arguments.items() if isinstance(given, Number)]
+    given = [f"`{name}` is {number}" for name, number in numbers[:4]]
     if bound.stride.value != 1:
         given.append(f"`stride` is {bound.stride}")
     name = instance.declaration.name.text
@@ -165,13 +194,16 @@ def _called(instance: Instance, bound: Bound) -> Note:
     return Note(words, instance.call.span)
 
 
-def _drop(context: Context) -> Drop | None:
+def _drop(elaboration: Elaboration, context: Context) -> Drop | None:
     """Enter the block in the run whose rates grow with its blocks; return its place there."""
     scope = context.drop
     if scope is None or not scope.grows or context.in_run:
         return None
+    if not scope.blocks:
+        scope.run = len(elaboration.drop_runs)
+        elaboration.drop_runs.append(scope)
     scope.blocks += 1
-    return Drop(scope.rate, scope.blocks, -scope.identity)
+    return Drop(scope.run, scope.blocks)
 
 
 def _below(context: Context) -> Context:
@@ -185,7 +217,7 @@ def _in_run(context: Context) -> Context:
     return context if context.in_run is in_run else replace(context, in_run=in_run)
 
 
-def _bind(instance: Instance, inner: Scope) -> Bound:
+def _bind(elaboration: Elaboration, instance: Instance, inner: Scope) -> Bound:
     """Define a block's names in `inner`; return its numbers over the names around it."""
     declaration, scope, flow = instance.declaration, instance.scope, instance.flow
     what = f"block `{declaration.name.text}`"
@@ -197,7 +229,7 @@ def _bind(instance: Instance, inner: Scope) -> Bound:
         stride = integer_of(explicit, scope, "`stride`", 1)
     inner.values["in_channels"] = Number(flow.channels.value, Symbol("in_channels"))
     inner.values["stride"] = Number(stride.value, Symbol("stride"))
-    arguments: dict[str, Number] = {}
+    arguments: dict[str, Number | Truth] = {}
     bound = Bound(flow.channels, stride, arguments)
     for parameter in declaration.parameters:
         name = parameter.name
@@ -208,16 +240,45 @@ def _bind(instance: Instance, inner: Scope) -> Bound:
         if name.text in placed:
             given = evaluate(placed[name.text], scope)
         elif parameter.default is not None:
-            given = evaluate(parameter.default, inner)
-            given = bound.outward(given) if isinstance(given, Number) else given
+            given = _outward(evaluate(parameter.default, inner), bound)
         else:
             note = Note("declared here", name.span)
             fail("E312", f"{what} needs `{name.text}`", instance.call.span, notes=(note,))
-        if isinstance(given, Number):
-            arguments[name.text] = given
-            given = Number(given.value, Symbol(name.text))
-        inner.define(name, given)
+        match given:
+            case Number(value=value):
+                arguments[name.text] = given
+                inner.define(name, Number(value, Symbol(name.text)))
+            case Truth(value=value):
+                arguments[name.text] = given
+                inner.define(name, Truth(value, Flag(name.text)))
+            case ListValue() | DictValue():
+                inner.define(name, elaboration.opaque(given))
+            case _:
+                inner.define(name, given)
     return bound
+
+
+def _outward(value: Value, bound: Bound) -> Value:
+    match value:
+        case Number():
+            return bound.outward(value)
+        case Truth():
+            return bound.outward_truth(value)
+        case _:
+            return value
+
+
+def _defaults(declaration: tree.Block, bound: Bound) -> Iterator[tuple[str, Exact | bool]]:
+    """Yield the defaults that are literals, of parameters that are numbers and flags here."""
+    for parameter in declaration.parameters:
+        name = parameter.name.text
+        match parameter.default:
+            case tree.NumberLiteral(value=value) if name in bound.arguments:
+                yield name, normal(value)
+            case tree.BooleanLiteral(value=value) if name in bound.arguments:
+                yield name, value
+            case _:
+                pass
 
 
 def _check_stride(

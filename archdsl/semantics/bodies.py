@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NoReturn
+from typing import NoReturn, assert_never
 
 from archdsl.diagnostics import Note, SpecError
-from archdsl.ir.network import Let, Operator
-from archdsl.ir.numbers import Number, Symbol
+from archdsl.ir.network import Let, Operator, Require
+from archdsl.ir.numbers import Number, Symbol, Truth, negated, symbols, test_symbols
 from archdsl.limits import MAX_DEPTH, MAX_WORK
 from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
-from archdsl.semantics.evaluate import evaluate, fail, integer_of, show, spend, truth_of
+from archdsl.semantics.dependence import hangs_on
+from archdsl.semantics.evaluate import evaluate, fail, integer_of, show, spend, truth
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.residuals import add_residual
@@ -32,7 +33,7 @@ class Bodies(Elaboration):
     """Elaborates the bodies of one network."""
 
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
-        """Elaborate items into a site; a mistake in one does not hide those of others."""
+        """Elaborate items into a draft; a mistake in one does not hide those of others."""
         if self.bodies >= MAX_DEPTH and items:
             self.stopped = True
             fail("E410", f"bodies are nested deeper than {MAX_DEPTH}", items[0].span)
@@ -47,7 +48,7 @@ class Bodies(Elaboration):
                 self._group(group, here)
             except SpecError as error:
                 self.report(error)
-                here.site.flow = None
+                here.draft.flow = None
                 self.stopped |= self.diagnostics.full or here.scope.file.work.done > MAX_WORK
         self.bodies -= 1
 
@@ -64,41 +65,48 @@ class Bodies(Elaboration):
             case tree.Let():
                 _let(item, here)
             case tree.Require(condition=condition, message=message):
-                if not truth_of(condition, here.scope):
+                found = truth(condition, here.scope)
+                said = message.value or "the requirement is not met"
+                if not found.value:
                     self.stopped = True  # whatever follows was written for other arguments
-                    said = message.value or "the requirement is not met"
                     fail("E316", said, condition.span, notes=_values(condition, here.scope))
+                if _is_top(here) and test_symbols(found.test):
+                    here.draft.requires.append(Require(found.test, said))
             case tree.Expect():
                 _only_in_network(here, "expect", item.span)
-                here.site.expects.append(item)
+                here.draft.expects.append(item)
             case tree.UseRecipe(recipe=recipe):
                 _only_in_network(here, "train =", item.span)
-                if here.site.recipe is not None:
-                    note = Note("the first is here", here.site.recipe.span)
+                if here.draft.recipe is not None:
+                    note = Note("the first is here", here.draft.recipe.span)
                     fail("E412", "a second `train =`", item.span, notes=(note,))
-                here.site.recipe = recipe
+                here.draft.recipe = recipe
             case tree.Element():
                 self._element(item, here)
-            case tree.NamedBody(label=label, annotations=annotations, body=body):
+            case tree.NamedBody(label=label, body=body):
                 _check_named(label, here)
-                self.check_label(label, here.site)
-                self._part(("part", label), annotations, body, here)
+                self.check_label(label, here.draft)
+                self._part(("part", label), item, body, here)
             case tree.Stage():
                 add_stage(self, item, here)
             case tree.Loop():
                 add_loop(self, item, here)
             case tree.Condition(condition=condition, body=body, otherwise=otherwise):
-                chosen = body if truth_of(condition, here.scope) else otherwise
+                found = truth(condition, here.scope)
+                chosen = body if found.value else otherwise
                 if chosen is not None:
-                    inner = self.inner_scope(here, here.site.flow)
-                    self.items(chosen.items, Here(here.site, inner))
+                    inner = self.inner_scope(here, here.draft.flow)
+                    when = found.test if found.value else negated(found.test)
+                    self.items(chosen.items, here.deeper(inner, item.span, when=(when,)))
+            case _:
+                assert_never(item)
 
     def _element(self, item: tree.Element, here: Here) -> None:
         word = item.call.name.text
         callee = self.callee(item.call.name, here.scope)
         if item.label is not None and word not in RESIDUAL_WORDS:
             _check_named(item.label, here)
-            self.check_label(item.label, here.site)
+            self.check_label(item.label, here.draft)
         if callee is None and word in CONSTRUCTS:
             self._construct(word, item, here)
             return
@@ -109,7 +117,7 @@ class Bodies(Elaboration):
                 message = f"`{word}` is {value}, not a layer or a block"
                 fail("E302", message, item.call.name.span)
             unknown_layer(item.call, (*callable_, *here.scope.file.blocks))
-        if here.site.role is Role.COMBINE:
+        if here.draft.role is Role.COMBINE:
             help_ = f"write `branch {{ {item.call.span.text} }}`"
             fail("E405", "what comes together stands in branches", item.call.span, help_)
         if item.body is not None:
@@ -124,10 +132,10 @@ class Bodies(Elaboration):
 
     def _construct(self, word: str, item: tree.Element, here: Here) -> None:
         if word == "input":
-            _input(item, here, self.input_size)
+            self.pixels = _input(item, here, self.input_size)
             self._doubt_input(item, here)
             return
-        if here.site.role is Role.COMBINE:
+        if here.draft.role is Role.COMBINE:
             if word not in ("branch", "identity"):
                 message = f"`{word}` cannot stand beside branches"
                 help_ = f"write `branch {{ {word} {{ .. }} }}`"
@@ -144,13 +152,13 @@ class Bodies(Elaboration):
         if item.call.arguments:
             fail("E311", f"`{word}` takes no arguments", item.call.span)
         if word in PART_WORDS:
-            self._part((word, item.label), item.annotations, item.body, here)
+            self._part((word, item.label), item, item.body, here)
         else:
             add_combine(self, Operator(word), item, here)
 
     def _doubt_input(self, item: tree.Element, here: Here) -> None:
         """Warn of `input(224, 224, 3)`: other libraries have the channels last."""
-        channels, *size = here.site.input.shape if here.site.input else (0,)
+        channels, *size = here.draft.input.shape if here.draft.input else (0,)
         if len(size) == 2 and channels == size[0] > 16 and size[1] <= 4:
             message = f"this is an image of {size[0]} x {size[1]} pixels with {channels} channels"
             order = ", ".join(a.value.span.text for a in item.call.arguments or ())
@@ -161,19 +169,19 @@ class Bodies(Elaboration):
     def _part(
         self,
         named: tuple[str, tree.Name | None],
-        annotations: Sequence[tree.Call],
+        item: tree.Element | tree.NamedBody,
         body: tree.Body,
         here: Here,
     ) -> None:
         """Add a stem, a head or a body with a name."""
-        if here.site.role is Role.COMBINE:
+        if here.draft.role is Role.COMBINE:
             fail("E405", "what comes together stands in branches", body.span)
         flow = self.arriving(here, body.span)
-        here.site.flow = None
-        context = self.apply(annotations, here.scope, here.site.context)
-        part, here.site.flow = self.part(named, body, flow, context, here)
+        here.draft.flow = None
+        context = self.apply(item.annotations, here.scope, here.draft.context)
+        part, here.draft.flow = self.part(named, body, flow, context, here)
         if part is not None:
-            here.site.nodes.append(part)
+            here.add(part, item.span)
 
 
 def _is_residual(item: tree.Item) -> bool:
@@ -181,13 +189,19 @@ def _is_residual(item: tree.Item) -> bool:
 
 
 def _check_named(label: tree.Name, here: Here) -> None:
-    if here.site.role is Role.STAGE:
+    if here.draft.role is Role.STAGE:
         help_ = "drop the name, or write a named body `{ .. }` instead of a stage"
         fail("E319", "members of a stage go by index and have no names", label.span, help_)
 
 
+def _is_top(here: Here) -> bool:
+    """Say whether this is the body of a declaration, not one inside it."""
+    is_body = here.draft.role in (Role.NETWORK, Role.BLOCK)
+    return is_body and here.scope is here.draft.scope
+
+
 def _only_in_network(here: Here, what: str, span: Span) -> None:
-    if here.site.role is not Role.NETWORK or here.scope is not here.site.scope:
+    if here.draft.role is not Role.NETWORK or here.scope is not here.draft.scope:
         fail("E404", f"`{what}` stands only in the body of a network", span)
 
 
@@ -203,10 +217,11 @@ def _let(item: tree.Let, here: Here) -> None:
     except SpecError:
         scope.unknown.add(name.text)
         raise
-    if isinstance(value, Number) and scope is here.site.scope:
-        here.site.lets.append(Let(name.text, value))
+    if isinstance(value, Number) and _is_top(here):
+        here.draft.lets.append(Let(name.text, value))
         value = Number(value.value, Symbol(name.text))
-    scope.define(name, value)
+    is_made = isinstance(value, Number | Truth)
+    scope.define(name, value, frozenset() if is_made else hangs_on(item.value, scope))
 
 
 def _values(condition: tree.Expression, scope: Scope) -> tuple[Note, ...]:
@@ -241,10 +256,13 @@ def held_value(names: Mapping[str, Value], word: str) -> str | None:
     return None if value is None else type_name(value)
 
 
-def _input(item: tree.Element, here: Here, other: tuple[int, int] | None) -> None:
-    """Begin the network; `other` is a size to try in place of the one that is written."""
-    site = here.site
-    if site.role is not Role.NETWORK or site.input is not None:
+def _input(item: tree.Element, here: Here, other: tuple[int, int] | None) -> frozenset[str]:
+    """Begin the network; return what the size of its input hangs on.
+
+    `other` is a size to try in place of the one that is written.
+    """
+    draft = here.draft
+    if draft.role is not Role.NETWORK or draft.input is not None:
         fail("E409", "`input` stands once, at the start of a network", item.span)
     arguments = item.call.arguments or ()
     is_list = len(arguments) == 1 and isinstance(arguments[0].value, tree.ListLiteral)
@@ -256,5 +274,6 @@ def _input(item: tree.Element, here: Here, other: tuple[int, int] | None) -> Non
         fail("E311", "`input` takes channels, height and width", item.call.span, help_)
     sizes = [integer_of(a.value, here.scope, "a size of the input", 1) for a in arguments]
     size = (int(sizes[1].value), int(sizes[2].value)) if len(sizes) > 1 else None
-    site.flow = Flow(sizes[0], other if size is not None and other is not None else size)
-    site.input = site.flow.map
+    draft.flow = Flow(sizes[0], other if size is not None and other is not None else size)
+    draft.input = draft.flow.map
+    return frozenset[str]().union(*(symbols(n.expr) for n in sizes[1:]))

@@ -3,14 +3,14 @@
 from typing import NoReturn
 
 from archdsl.diagnostics import Note
-from archdsl.ir.network import Combine, Operator, Part
-from archdsl.ir.numbers import combine, literal
+from archdsl.ir.network import Join, Map, Operator, Step
+from archdsl.ir.numbers import Test, combine, literal
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.evaluate import fail
 from archdsl.semantics.flow import Flow, listed, times, told, way_out
-from archdsl.semantics.residuals import dropped
-from archdsl.semantics.state import Elaboration, Here, Role, Site
+from archdsl.semantics.residuals import depth
+from archdsl.semantics.state import LAST, Branch, Draft, Elaboration, Here, Role
 from archdsl.syntax import tree
 
 
@@ -20,50 +20,80 @@ def add_combine(
     """Add branches side by side."""
     span, body = item.call.span, item.body
     assert body is not None
-    if here.site.role is Role.STAGE:
+    if here.draft.role is Role.STAGE:
         fail("E414", f"a stage holds blocks and layers; put `{operator}` in a block", span)
     if item.label is not None:
         fail("E318", f"`{operator}` has no name; its branches may", item.label.span)
     flow = elaboration.arriving(here, item.span)
-    here.site.flow = None
+    here.draft.flow = None
     if flow is None:
         return
-    context = elaboration.apply(item.annotations, here.scope, here.site.context)
-    inside = elaboration.inside_site(Role.COMBINE, flow.restarted(), context, here)
-    inside.labels = here.site.labels
-    elaboration.items(body.items, Here(inside, inside.scope))
+    context = elaboration.apply(item.annotations, here.scope, here.draft.context)
+    inside = elaboration.inside_draft(Role.COMBINE, flow.restarted(), context, here)
+    inside.labels = here.draft.labels
+    elaboration.items(body.items, Here(inside, inside.scope, here.site(item.span)))
     if inside.flow is None:
         return
     if not inside.branches:
         fail("E415", f"`{operator}` has no branches", span)
     after = _together(operator, inside, item)
-    branches = _with_drops(operator, tuple(inside.branches), context)
-    if any(branch.body for branch in branches) or len(branches) > 1:
-        combine = Combine(
-            operator=operator, branches=branches, input=flow.map, output=after.map, span=span
+    branches = _with_drops(operator, inside.branches, context)
+    if any(branch.part.body for branch in branches) or len(branches) > 1:
+        join = Join(operator=operator, input=flow.map, output=after.map, span=span)
+        _add(join, branches, item, here)
+    here.draft.flow = Flow(after.channels, after.size, times(flow.reduction, after.reduction))
+
+
+def _add(join: Join, branches: list[Branch], item: tree.Element, here: Here) -> None:
+    """Add the branches and what joins them; an identity is no step."""
+    draft = here.draft
+    joined: list[Map] = []
+    for branch in branches:
+        if not branch.part.body:
+            joined.append(draft.current)
+            continue
+        joined.append(branch.site)
+        step = Step(
+            node=branch.part,
+            takes=(draft.current,),
+            gives=(branch.site,),
+            site=branch.site,
+            when=(*here.when, *branch.when),
         )
-        here.site.nodes.append(combine)
-    here.site.flow = Flow(after.channels, after.size, times(flow.reduction, after.reduction))
+        draft.steps.append(step)
+    step = Step(
+        node=join,
+        takes=tuple(joined),
+        gives=(draft.given,),
+        site=(*here.site(item.span), LAST),
+        when=here.when,
+    )
+    draft.steps.append(step)
+    draft.current = draft.given
 
 
-def _with_drops(
-    operator: Operator, branches: tuple[Part, ...], context: Context
-) -> tuple[Part, ...]:
+def _with_drops(operator: Operator, branches: list[Branch], context: Context) -> list[Branch]:
     """Return the branches; beside an identity the others have the stochastic depth, if any."""
-    if operator is not Operator.SUM or all(branch.body for branch in branches):
+    identity = next((branch for branch in branches if not branch.part.body), None)
+    if operator is not Operator.SUM or identity is None:
         return branches
-    return tuple(_with_drop(each, context) if each.body else each for each in branches)
+    return [_with_drop(b, context, identity.when) if b.part.body else b for b in branches]
 
 
-def _with_drop(branch: Part, context: Context) -> Part:
-    flow = Flow(literal(branch.output.channels), branch.output.size)
-    return replace(branch, body=dropped(branch.body, flow, context, branch.span))
+def _with_drop(branch: Branch, context: Context, when: tuple[Test, ...]) -> Branch:
+    part = branch.part
+    flow = Flow(literal(part.output.channels), part.output.size)
+    drop = depth(flow, context, part.span)
+    if drop is None:
+        return branch
+    body = (*part.body, Step(node=drop, site=(LAST,), when=when))
+    return replace(branch, part=replace(part, body=body))
 
 
 def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: Here) -> None:
     """Add a branch, or the identity, to those of a `sum`, `concat` or `product`."""
-    site = here.site
-    flow = site.start
+    draft = here.draft
+    flow = draft.start
     assert flow is not None
     elaboration.count_step(here.scope, item.span)
     if word == "identity":
@@ -74,18 +104,18 @@ def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: He
         fail("E408", "`branch` needs a body `{ .. }`", item.call.span)
     else:
         body = item.body
-    context = elaboration.apply(item.annotations, here.scope, site.context)
+    context = elaboration.apply(item.annotations, here.scope, draft.context)
     part, after = elaboration.part(("branch", item.label), body, flow, context, here)
     if part is None or after is None:
-        site.flow = None
+        draft.flow = None
         return
-    site.branches.append(part)
-    site.flows.append((after, item.call.span))
+    draft.branches.append(Branch(part, here.site(item.span), here.when))
+    draft.flows.append((after, item.call.span))
 
 
-def _together(operator: Operator, site: Site, item: tree.Element) -> Flow:
+def _together(operator: Operator, draft: Draft, item: tree.Element) -> Flow:
     """Return what branches give together; raise SpecError where they do not fit."""
-    flows = [flow for flow, _ in site.flows]
+    flows = [flow for flow, _ in draft.flows]
     total = flows[0]
     for other in flows[1:]:
         match operator:
@@ -97,15 +127,15 @@ def _together(operator: Operator, site: Site, item: tree.Element) -> Flow:
             case Operator.PRODUCT if _broadcasts(total, other):
                 total = other if total.size == (1, 1) else total
             case _:
-                _mismatch(operator, site, item)
+                _mismatch(operator, draft, item)
     return total
 
 
-def _mismatch(operator: Operator, site: Site, item: tree.Element) -> NoReturn:
+def _mismatch(operator: Operator, draft: Draft, item: tree.Element) -> NoReturn:
     verb = {"sum": "add", "concat": "concatenate", "product": "multiply"}[operator]
-    flows = [flow for flow, _ in site.flows]
+    flows = [flow for flow, _ in draft.flows]
     maps = listed([str(flow.map) for flow in flows])
-    notes = tuple(Note(f"this branch gives {told(flow)}", span) for flow, span in site.flows)
+    notes = tuple(Note(f"this branch gives {told(flow)}", span) for flow, span in draft.flows)
     help_ = way_out(flows, equal_channels=operator is not Operator.CONCAT)
     fail("E402", f"{maps} do not {verb}", item.call.span, help_, notes)
 

@@ -42,7 +42,7 @@ from archdsl.ir.layers import (
     UpsampleMode,
 )
 from archdsl.ir.network import Written
-from archdsl.ir.numbers import Number, arithmetic, combine, literal
+from archdsl.ir.numbers import Number, arithmetic, combine, leaf, literal
 from archdsl.record import Record
 from archdsl.semantics.evaluate import fail
 from archdsl.semantics.flow import Flow
@@ -76,6 +76,7 @@ class Facts(Record):
 
     bn: Bn = Bn.LEARNED
     scheme: SaidScheme | None = None
+    pixels: frozenset[str] = frozenset()  # what the size of the input hangs on
 
 
 class Built(Record):
@@ -413,12 +414,13 @@ def _stochastic_depth(use: Use, _: Flow, __: Facts) -> Built:
     return Built(StochasticDepth(p=float(rate.value)), (_write("p", rate),))
 
 
-def _flatten(_: Use, flow: Flow, __: Facts) -> Built:
+def _flatten(_: Use, flow: Flow, facts: Facts) -> Built:
     height, width = flow.size or (1, 1)
     pixels = height * width
     if pixels == 1:
         return Built(Flatten())
-    return Built(Flatten(), channels=combine("*", flow.channels, literal(pixels)))
+    known = leaf(pixels, "pixels", facts.pixels)
+    return Built(Flatten(), channels=combine("*", flow.channels, known))
 
 
 def _pad(use: Use, _: Flow, __: Facts) -> Built:

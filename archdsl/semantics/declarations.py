@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import assert_never
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.names import class_name
@@ -97,8 +98,18 @@ def _check_calls(
                 names.add(name.text)
             case tree.Loop(names=loop_names):
                 names |= {name.text for name in loop_names}
-            case _:
+            case (
+                tree.Require()
+                | tree.Expect()
+                | tree.UseRecipe()
+                | tree.Element()
+                | tree.NamedBody()
+                | tree.Stage()
+                | tree.Condition()
+            ):
                 pass
+            case _:
+                assert_never(item)
     for item in items:
         _keep(diagnostics, partial(check_words, _annotations(item)))
         call = _call(item)
@@ -122,8 +133,17 @@ def _items(body: tree.Body) -> Iterator[tree.Item]:
                 yield from _items(inner)
                 if otherwise is not None:
                     yield from _items(otherwise)
-            case _:
+            case (
+                tree.Element()
+                | tree.Stage()
+                | tree.Let()
+                | tree.Require()
+                | tree.Expect()
+                | tree.UseRecipe()
+            ):
                 pass
+            case _:
+                assert_never(item)
 
 
 def _keep(diagnostics: Diagnostics, check: Callable[[], None]) -> None:
@@ -137,8 +157,17 @@ def _annotations(item: tree.Item) -> tuple[tree.Call, ...]:
     match item:
         case tree.Element() | tree.Stage() | tree.NamedBody():
             return item.annotations
-        case _:
+        case (
+            tree.Let()
+            | tree.Require()
+            | tree.Expect()
+            | tree.UseRecipe()
+            | tree.Loop()
+            | tree.Condition()
+        ):
             return ()
+        case _:
+            assert_never(item)
 
 
 def _member(item: tree.Item) -> tree.Name | None:
@@ -146,16 +175,37 @@ def _member(item: tree.Item) -> tree.Name | None:
     match item:
         case tree.Stage(name=name) | tree.NamedBody(label=name):
             return name
-        case _:
+        case (
+            tree.Let()
+            | tree.Require()
+            | tree.Expect()
+            | tree.UseRecipe()
+            | tree.Element()
+            | tree.Loop()
+            | tree.Condition()
+        ):
             return None
+        case _:
+            assert_never(item)
 
 
 def _call(item: tree.Item) -> tree.Call | None:
     match item:
         case tree.Element(call=call) | tree.Stage(content=tree.Repeat(call=call)):
             return call
-        case _:
+        case (
+            tree.Let()
+            | tree.Require()
+            | tree.Expect()
+            | tree.UseRecipe()
+            | tree.Stage()
+            | tree.NamedBody()
+            | tree.Loop()
+            | tree.Condition()
+        ):
             return None
+        case _:
+            assert_never(item)
 
 
 def _check_call(

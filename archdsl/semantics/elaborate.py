@@ -1,22 +1,24 @@
 """Tree to network: names resolved, annotations applied, repeats folded, shapes inferred."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.network import Literal, Network
-from archdsl.ir.numbers import Number, Symbol
+from archdsl.ir.numbers import Flag, Number, Symbol, Truth
+from archdsl.ir.numbers import Value as Exact
 from archdsl.limits import STEP_WORK
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.bodies import IMPLIED, Bodies
 from archdsl.semantics.declarations import check_declarations, warn_unused
+from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.evaluate import evaluate, fail, spend
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
 from archdsl.semantics.recipes import build_recipe, check_fit
 from archdsl.semantics.sharing import resolve_sharing
-from archdsl.semantics.state import Here, Role, Site
+from archdsl.semantics.state import LAST, Draft, Here, Role
 from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
@@ -94,36 +96,39 @@ def _elaborate(
     spend(_NETWORK_WORK, scope, declaration.name.span)
     given, defaults = bind_network(declaration, arguments, scope)
     context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
-    site = Site(scope=scope, role=Role.NETWORK, flow=None, context=context)
-    bodies.items(declaration.body.items, Here(site, scope))
-    bodies.given_size = None if site.input is None else site.input.size
+    draft = Draft(scope=scope, role=Role.NETWORK, flow=None, context=context)
+    bodies.items(declaration.body.items, Here(draft, scope))
+    bodies.given_size = None if draft.input is None else draft.input.size
     bodies.close()
     warn_unused(file, bodies.diagnostics)
-    if site.input is None and not bodies.diagnostics.has_errors:
+    if draft.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
-    recipe = _recipe(site, scope, bodies.diagnostics)
+    recipe = _recipe(draft, scope, bodies.diagnostics)
     bodies.diagnostics.raise_if_errors()
-    assert site.input is not None
-    assert site.flow is not None
-    _end_on_vector(site, declaration.name.span)
+    assert draft.input is not None
+    assert draft.flow is not None
+    _end_on_vector(draft, declaration.name.span)
     network = Network(
         name=declaration.name.text,
         file=file.name,
         arguments=tuple(given.items()),
         defaults=tuple(defaults.items()),
-        input=site.input,
-        output=site.flow.map,
-        body=tuple(site.nodes),
+        input=draft.input,
+        output=draft.flow.map,
+        values=tuple(_values(declaration, scope)),
+        lets=tuple(draft.lets),
+        requires=tuple(draft.requires),
+        body=tuple(draft.steps),
+        drop_runs=bodies.runs(),
         recipe=recipe,
         span=declaration.name.span,
     )
-    if recipe is not None and site.recipe is not None:
-        check_fit(recipe, network.input, network.output, site.recipe.span, bodies.diagnostics)
-    totals = {identity: scope.blocks for identity, scope in bodies.drops.items()}
-    network = name_nodes(resolve_sharing(network, bodies), totals)
+    if recipe is not None and draft.recipe is not None:
+        check_fit(recipe, network.input, network.output, draft.recipe.span, bodies.diagnostics)
+    network = name_nodes(resolve_sharing(network, bodies))
     bodies.diagnostics.raise_if_errors()
     warnings = tuple(bodies.diagnostics.found)
-    return Elaborated(network, tuple(site.expects), scope, warnings, len(file.networks))
+    return Elaborated(network, tuple(draft.expects), scope, warnings, len(file.networks))
 
 
 def bind_network(
@@ -154,8 +159,21 @@ def bind_network(
         if default is not None:
             defaults[name.text] = _shown(default, parameter)
         given[name.text] = _shown(value, parameter)
-        scope.define(name, _named(name.text, value))
+        hanging = NOTHING
+        if given_here is None and parameter.default is not None:
+            hanging = hangs_on(parameter.default, scope)
+        scope.define(name, _named(name.text, value), hanging)
     return given, defaults
+
+
+def _values(declaration: tree.Network, scope: Scope) -> Iterator[tuple[str, Exact | bool]]:
+    """Yield the arguments that are numbers or flags."""
+    for parameter in declaration.parameters:
+        match scope.values[parameter.name.text]:
+            case Number(value=value) | Truth(value=value):
+                yield parameter.name.text, value
+            case _:
+                pass
 
 
 def _given(node: tree.Expression, default: Value | None, scope: Scope) -> Value:
@@ -186,14 +204,22 @@ def _check_parameter(name: tree.Name, scope: Scope) -> None:
 
 
 def _named(name: str, value: Value) -> Value:
-    return Number(value.value, Symbol(name)) if isinstance(value, Number) else value
+    match value:
+        case Number(value=exact):
+            return Number(exact, Symbol(name))
+        case Truth(value=truth):
+            return Truth(truth, Flag(name))
+        case _:
+            return value
 
 
 def plain(value: Value) -> Literal:
     """Return a value as JSON has it; blocks and layers by name."""
     match value:
-        case bool() | str():
+        case str():
             return value
+        case Truth(value=truth):
+            return truth
         case Number(value=exact):
             return exact if isinstance(exact, int) else float(exact)
         case ListValue(items=items):
@@ -217,10 +243,10 @@ def _no_input(declaration: tree.Network, diagnostics: Diagnostics) -> None:
     )
 
 
-def _recipe(site: Site, scope: Scope, diagnostics: Diagnostics):  # noqa: ANN202 - Recipe | None
-    if site.recipe is None:
+def _recipe(draft: Draft, scope: Scope, diagnostics: Diagnostics):  # noqa: ANN202 - Recipe | None
+    if draft.recipe is None:
         return None
-    name = site.recipe.name
+    name = draft.recipe.name
     recipes = scope.file.recipes
     if name.text not in recipes:
         message = f"there is no recipe `{name.text}`"
@@ -229,17 +255,17 @@ def _recipe(site: Site, scope: Scope, diagnostics: Diagnostics):  # noqa: ANN202
         return None
     declaration, file = recipes[name.text]
     try:
-        return build_recipe(declaration, site.recipe, scope, Scope(file), diagnostics)
+        return build_recipe(declaration, draft.recipe, scope, Scope(file), diagnostics)
     except SpecError as error:
         for diagnostic in error.diagnostics:
             diagnostics.add(diagnostic)
         return None
 
 
-def _end_on_vector(site: Site, span: Span) -> None:
+def _end_on_vector(draft: Draft, span: Span) -> None:
     """Make an output [C, 1, 1] be returned as [C]."""
-    assert site.flow is not None
-    if site.flow.size != (1, 1):
+    assert draft.flow is not None
+    if draft.flow.size != (1, 1):
         return
-    site.nodes.append(implied_flatten(site.flow.map, span))
-    site.flow = Flow(site.flow.channels, None, site.flow.reduction)
+    draft.add(implied_flatten(draft.flow.map, span), (LAST,), ())
+    draft.flow = Flow(draft.flow.channels, None, draft.flow.reduction)

@@ -1,21 +1,36 @@
 """Evaluates expressions: exact, bounded, with no loop but `range` and lists."""
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import NoReturn, assert_never
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.numbers import (
+    Both,
+    Compare,
+    Either,
+    Known,
     Leaf,
     Literal,
     Number,
+    Test,
+    Truth,
+    applied,
+    choice,
     combine,
+    compare,
     leaf,
     literal,
+    negated,
+    short,
     show_value,
+    symbols,
+    test_symbols,
 )
+from archdsl.ir.numbers import show as show_expr
 from archdsl.ir.numbers import Value as Exact
 from archdsl.limits import MAX_INTEGER, MAX_VALUES, MAX_WORK
+from archdsl.record import Record
+from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.values import (
     BlockValue,
     DictValue,
@@ -61,7 +76,7 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
         case tree.StringLiteral(value=text):
             return text
         case tree.BooleanLiteral(value=truth):
-            return truth
+            return Truth(truth, Known(truth, "true" if truth else "false"))
         case tree.Variable(name=name):
             return _variable(name, node, scope)
         case tree.Call():
@@ -70,8 +85,8 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
             return _unary(node, scope)
         case tree.Binary():
             return _binary(node, scope)
-        case tree.Conditional(condition=condition, chosen=chosen, otherwise=otherwise):
-            return evaluate(chosen if truth_of(condition, scope) else otherwise, scope)
+        case tree.Conditional():
+            return _conditional(node, scope)
         case tree.Index():
             return _index(node, scope)
         case tree.Member(name=name):
@@ -89,9 +104,14 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
 
 
 def truth_of(node: tree.Expression, scope: Scope) -> bool:
-    """Return the value of a condition."""
+    """Return whether a condition holds."""
+    return truth(node, scope).value
+
+
+def truth(node: tree.Expression, scope: Scope) -> Truth:
+    """Return the value of a condition, and the test that it is."""
     value = evaluate(node, scope)
-    if not isinstance(value, bool):
+    if not isinstance(value, Truth):
         fail("E302", f"a condition is true or false, not {type_name(value)}", node.span)
     return value
 
@@ -171,7 +191,8 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
 
 def _unary(node: tree.Unary, scope: Scope) -> Value:
     if node.operator == "not":
-        return not truth_of(node.operand, scope)
+        found = truth(node.operand, scope)
+        return Truth(not found.value, negated(found.test))
     number = number_of(node.operand, scope)
     if node.operator == "+":
         return number
@@ -182,40 +203,88 @@ def _unary(node: tree.Unary, scope: Scope) -> Value:
 
 def _binary(node: tree.Binary, scope: Scope) -> Value:
     match node.operator:
-        case "and":
-            return truth_of(node.left, scope) and truth_of(node.right, scope)
-        case "or":
-            return truth_of(node.left, scope) or truth_of(node.right, scope)
-        case "==":
+        case "and" | "or":
+            return _junction(node, scope)
+        case "==" | "!=":
             return _equal(node, scope)
-        case "!=":
-            return not _equal(node, scope)
         case "<" | "<=" | ">" | ">=":
             return _compare(node, scope)
         case _:
             return _arithmetic(node, scope)
 
 
-def _equal(node: tree.Binary, scope: Scope) -> bool:
+def _junction(node: tree.Binary, scope: Scope) -> Truth:
+    """Return `left and right` or `left or right`; the right one may stay unlooked at."""
+    left = truth(node.left, scope)
+    is_or = node.operator == "or"
+    decided = left.value is is_or
+    right = truth(node.right, scope) if not decided else None
+    value = left.value if right is None else right.value
+    if not test_symbols(left.test):
+        return left if right is None else right
+    other = right or _aside(node.right, scope)
+    if not isinstance(other, Truth):
+        return _known(value, node, hangs_on(node, scope))
+    if not test_symbols(other.test):  # `x and true` is x, `x and false` is false
+        return left if other.value is not is_or else _known(value, node, NOTHING)
+    test = (Either if is_or else Both)(left.test, other.test)
+    names = test_symbols(left.test) | test_symbols(other.test)
+    return Truth(value, test) if short(test) else _known(value, node, names)
+
+
+def _known(value: bool, node: tree.Expression, names: frozenset[str]) -> Truth:
+    return Truth(value, Known(value, node.span.text, names))
+
+
+def _aside(node: tree.Expression, scope: Scope) -> Value | None:
+    """Return what an expression would be that is not chosen, None where it makes no sense."""
+    try:
+        return evaluate(node, scope.beside())
+    except SpecError:
+        return None
+
+
+def _conditional(node: tree.Conditional, scope: Scope) -> Value:
+    test = truth(node.condition, scope)
+    ways = (node.chosen, node.otherwise) if test.value else (node.otherwise, node.chosen)
+    value = evaluate(ways[0], scope)
+    if not isinstance(value, Number | Truth) or not test_symbols(test.test):
+        return value
+    if isinstance(value, Truth):
+        return _known(value.value, node, hangs_on(node, scope))
+    other = _aside(ways[1], scope)
+    expr = None
+    if isinstance(other, Number):
+        exprs = (value.expr, other.expr) if test.value else (other.expr, value.expr)
+        expr = choice(test.test, *exprs)
+    return Number(
+        value.value, expr or Leaf(value.value, show_expr(value.expr), hangs_on(node, scope))
+    )
+
+
+def _equal(node: tree.Binary, scope: Scope) -> Truth:
     left, right = evaluate(node.left, scope), evaluate(node.right, scope)
     if type(left) is not type(right):
         what = f"{type_name(left)} and {type_name(right)}"
         fail("E302", f"{what} are never equal", node.span)
     spend(items_in(left), scope, node.span)
-    return same(left, right)
+    if isinstance(left, Number) and isinstance(right, Number):
+        return _compared(node, left, right)
+    return _known(same(left, right) is (node.operator == "=="), node, hangs_on(node, scope))
 
 
-def _compare(node: tree.Binary, scope: Scope) -> bool:
-    left, right = number_of(node.left, scope).value, number_of(node.right, scope).value
-    match node.operator:
-        case "<":
-            return left < right
-        case "<=":
-            return left <= right
-        case ">":
-            return left > right
-        case _:
-            return left >= right
+def _compare(node: tree.Binary, scope: Scope) -> Truth:
+    left = number_of(node.left, scope)
+    return _compared(node, left, number_of(node.right, scope))
+
+
+def _compared(node: tree.Binary, left: Number, right: Number) -> Truth:
+    value = compare(node.operator, left.value, right.value)
+    names = symbols(left.expr) | symbols(right.expr)
+    test: Test = Compare(node.operator, left.expr, right.expr)
+    if not names or not short(test):
+        return _known(value, node, names)
+    return Truth(value, test)
 
 
 def _arithmetic(node: tree.Binary, scope: Scope) -> Number:
@@ -226,7 +295,7 @@ def _arithmetic(node: tree.Binary, scope: Scope) -> Number:
         fail("E305", f"{left} is divided by zero", node.right.span)
     check_size(number.value, node.span)
     if isinstance(number.expr, Leaf):
-        return leaf(number.value, node.span.text)
+        return leaf(number.value, node.span.text, number.expr.names)
     return number
 
 
@@ -248,9 +317,18 @@ def _index(node: tree.Index, scope: Scope) -> Value:
                 _no_key(key, pairs, node.key.span)
         case _:
             fail("E302", f"{type_name(container)} has no `[..]`", node.container.span)
-    if isinstance(found, Number):
-        return leaf(found.value, node.span.text)
-    return found
+    return unmade(found, node.span.text, hangs_on(node, scope))
+
+
+def unmade(value: Value, text: str, names: frozenset[str]) -> Value:
+    """Return a value that came out of a list or a table."""
+    match value:
+        case Number(value=exact):
+            return leaf(exact, text, names)
+        case Truth(value=found):
+            return Truth(found, Known(found, text, names))
+        case _:
+            return value
 
 
 def _position(key: Value, length: int, span: Span) -> int:
@@ -273,8 +351,8 @@ _SHOWN = 20  # keys of a table, in a message
 def show(value: Value) -> str:
     """Return a value as the language writes it."""
     match value:
-        case bool():
-            return "true" if value else "false"
+        case Truth(value=truth):
+            return "true" if truth else "false"
         case str():
             return f'"{value}"'
         case Number(value=exact):
@@ -302,7 +380,7 @@ def _call(node: tree.Call, scope: Scope) -> Value:
             fail("E308", f"`{name}` takes no named arguments", named[0].value.span)
         values = [evaluate(a.value, scope) for a in arguments]
         spend(sum(map(items_in, values)), scope, node.span)
-        return _spent(_FUNCTIONS[name](node, values), scope, node.span)
+        return _spent(_FUNCTIONS[name](_Use(node, values, scope)), scope, node.span)
     if is_layer_word(name):
         return LayerValue(node, scope)
     from archdsl.semantics.foreign import function_help
@@ -316,68 +394,82 @@ def _spent(value: Value, scope: Scope, span: Span) -> Value:
     return value
 
 
-def _numbers(node: tree.Call, values: Sequence[Value], least: int, most: int) -> list[Number]:
-    """Return the arguments of a function on numbers; a single list stands for its items."""
-    if len(values) == 1 and isinstance(values[0], ListValue) and most > 1:
-        values = values[0].items
-    if not least <= len(values) <= most:
-        count = str(least) if least == most else f"at least {least}"
-        counted = f"{count} argument{'s' if least > 1 else ''}"
-        fail("E308", f"`{node.name.text}` takes {counted}, not {len(values)}", node.span)
-    numbers = [v for v in values if isinstance(v, Number)]
-    if len(numbers) != len(values):
-        fail("E302", f"`{node.name.text}` takes numbers", node.span)
-    return numbers
+class _Use(Record):
+    """A call of a function, with its arguments evaluated."""
+
+    node: tree.Call
+    values: Sequence[Value]
+    scope: Scope
+
+    def names(self) -> frozenset[str]:
+        """Return what the call hangs on."""
+        return hangs_on(self.node, self.scope)
+
+    def numbers(self, least: int, most: int) -> list[Number]:
+        """Return the arguments of a function on numbers; a list alone stands for its items."""
+        name, span, values = self.node.name.text, self.node.span, self.values
+        if len(values) == 1 and isinstance(values[0], ListValue) and most > 1:
+            values = values[0].items
+        if not least <= len(values) <= most:
+            count = str(least) if least == most else f"at least {least}"
+            counted = f"{count} argument{'s' if least > 1 else ''}"
+            fail("E308", f"`{name}` takes {counted}, not {len(values)}", span)
+        numbers = [v for v in values if isinstance(v, Number)]
+        if len(numbers) != len(values):
+            fail("E302", f"`{name}` takes numbers", span)
+        return numbers
+
+    def made(self, numbers: Sequence[Number]) -> Number:
+        """Return the function of these numbers; of a list that is not written here, no making."""
+        text = self.node.span.text
+        number = applied(self.node.name.text, numbers, text)
+        check_size(number.value, self.node.span)
+        arguments = [a.value for a in self.node.arguments or ()]
+        is_list = isinstance(self.values[0], ListValue)
+        if is_list and not isinstance(arguments[0], tree.ListLiteral):
+            return leaf(number.value, text, self.names())
+        return number
 
 
-def _range(node: tree.Call, values: Sequence[Value]) -> Value:
-    numbers = [n.value for n in _numbers(node, values, 1, 3)]
+def _range(use: _Use) -> Value:
+    numbers, span = [n.value for n in use.numbers(1, 3)], use.node.span
     if not all(isinstance(n, int) for n in numbers) or (len(numbers) > 2 and numbers[2] == 0):
-        fail("E303", "`range` takes integers: `range(stop)`, `range(start, stop, step)`", node.span)
+        fail("E303", "`range` takes integers: `range(stop)`, `range(start, stop, step)`", span)
     found = range(*(int(n) for n in numbers))
     if found[MAX_VALUES:]:  # `len` takes no numbers beyond 2^63
-        fail("E309", f"a loop runs at most {MAX_VALUES:,} times", node.span)
+        fail("E309", f"a loop runs at most {MAX_VALUES:,} times", span)
     return ListValue(tuple(literal(n) for n in found))
 
 
-def _len(node: tree.Call, values: Sequence[Value]) -> Value:
-    match values:
+def _len(use: _Use) -> Value:
+    match use.values:
         case [ListValue(items=items)] | [DictValue(items=items)]:
-            return leaf(len(items), node.span.text)
+            return leaf(len(items), use.node.span.text, use.names())
         case _:
-            fail("E302", "`len` takes one list or table", node.span)
+            fail("E302", "`len` takes one list or table", use.node.span)
 
 
-def _round_to(node: tree.Call, values: Sequence[Value]) -> Value:
-    """Round to a multiple as MobileNet does: to the nearest, never below nine tenths."""
-    number, step = (n.value for n in _numbers(node, values, 2, 2))
+def _round_to(use: _Use) -> Value:
+    numbers = use.numbers(2, 2)
+    step = numbers[1].value
     if not isinstance(step, int) or step < 1:
-        fail("E303", "`round_to(x, step)` takes a positive integer as step", node.span)
-    rounded = max(step, int(number + Fraction(step, 2)) // step * step)
-    if rounded < Fraction(9, 10) * number:
-        rounded += step
-    return leaf(rounded, node.span.text)
+        fail("E303", "`round_to(x, step)` takes a positive integer as step", use.node.span)
+    return use.made(numbers)
 
 
-def _on_numbers(function: Callable[[list[Exact]], Exact], most: int):  # noqa: ANN202
-    def apply(node: tree.Call, values: Sequence[Value]) -> Value:
-        value = function([n.value for n in _numbers(node, values, 1, most)])
-        check_size(value, node.span)
-        return leaf(value, node.span.text)
+def _of_one(use: _Use) -> Value:
+    return use.made(use.numbers(1, 1))
 
-    return apply
+
+def _of_several(use: _Use) -> Value:
+    return use.made(use.numbers(1, MAX_VALUES))
 
 
 FUNCTION_WORDS = ("range", "len", "round", "round_to", "min", "max", "sum", "abs", "floor", "ceil")
-_FUNCTIONS: dict[str, Callable[[tree.Call, Sequence[Value]], Value]] = {
+_FUNCTIONS: dict[str, Callable[[_Use], Value]] = {
     "range": _range,
     "len": _len,
     "round_to": _round_to,
-    "min": _on_numbers(min, MAX_VALUES),
-    "max": _on_numbers(max, MAX_VALUES),
-    "sum": _on_numbers(sum, MAX_VALUES),
-    "abs": _on_numbers(lambda n: abs(n[0]), 1),
-    "round": _on_numbers(lambda n: (n[0] + Fraction(1, 2)).__floor__(), 1),
-    "floor": _on_numbers(lambda n: n[0].__floor__(), 1),
-    "ceil": _on_numbers(lambda n: n[0].__ceil__(), 1),
+    **dict.fromkeys(("min", "max", "sum"), _of_several),
+    **dict.fromkeys(("abs", "round", "floor", "ceil"), _of_one),
 }

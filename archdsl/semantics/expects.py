@@ -5,11 +5,12 @@ An `expect` is about the network with the arguments it names; the others are at 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import NoReturn, TypeAlias, assert_never
+from typing import NoReturn, TypeAlias
 
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.numbers import Number
 from archdsl.record import Record
+from archdsl.semantics.dependence import parts_of
 from archdsl.semantics.evaluate import evaluate, fail, truth_of
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
@@ -66,32 +67,8 @@ def _atoms(node: tree.Expression) -> Iterator[Atom]:
     if atom is not None:
         yield atom
         return
-    for child in _children(node):
+    for child in parts_of(node):
         yield from _atoms(child)
-
-
-def _children(node: tree.Expression) -> tuple[tree.Expression, ...]:
-    match node:
-        case tree.Binary(left=left, right=right):
-            return left, right
-        case tree.Unary(operand=operand):
-            return (operand,)
-        case tree.Conditional(condition=condition, chosen=chosen, otherwise=otherwise):
-            return condition, chosen, otherwise
-        case tree.Index(container=container, key=key):
-            return container, key
-        case tree.ListLiteral(items=items):
-            return items
-        case tree.Call(arguments=arguments):
-            return tuple(a.value for a in arguments or ())
-        case tree.DictLiteral(items=items):
-            return tuple(each for pair in items for each in pair)
-        case tree.Member(owner=owner):
-            return (owner,)
-        case tree.NumberLiteral() | tree.StringLiteral() | tree.BooleanLiteral() | tree.Variable():
-            return ()
-        case _:
-            assert_never(node)
 
 
 def about(expect: tree.Expect) -> dict[str, tree.Argument]:
@@ -133,7 +110,7 @@ def _names(node: tree.Expression) -> Iterator[tree.Name]:
             yield name
         case _:
             pass
-    for child in _children(node):
+    for child in parts_of(node):
         yield from _names(child)
 
 

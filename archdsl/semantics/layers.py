@@ -2,7 +2,7 @@
 
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv, ConvTranspose, Flatten, Layer, Linear, Pool
-from archdsl.ir.network import FeatureMap, LayerNode
+from archdsl.ir.network import Candidate, FeatureMap, LayerNode
 from archdsl.ir.rebuild import replace
 from archdsl.ir.shapes import ShapeError, output_map, reduction
 from archdsl.semantics.annotations import Context, Said, matches, read
@@ -31,7 +31,10 @@ def add_layer_value(
             message = f"`{item.call.name.text}` has its arguments already"
             fail("E311", message, item.call.span)
         call, scope = _called(item.call, call.name), here.scope
-    _add(elaboration, bind_layer(call, scope), item, here)
+    use = bind_layer(call, scope)
+    if scope.root is not here.scope.root:  # it comes from another declaration
+        use = replace(use, arguments=use.arguments.opaque())
+    _add(elaboration, use, item, here)
 
 
 def _called(call: tree.Call, name: tree.Name) -> tree.Call:
@@ -46,33 +49,33 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
     if flow is None:
         return
     _check_annotations(said, use, item)
-    context = elaboration.inside(said, here.site.context)
+    context = elaboration.inside(said, here.draft.context)
     if use.kind == "linear" and flow.size is not None:
         flow = _flattened(flow, here, item.span)
-    built = build_layer(use, flow, Facts(context.bn, context.scheme))
+    pixels = frozenset[str]() if here.draft.in_block else elaboration.pixels
+    built = build_layer(use, flow, Facts(context.bn, context.scheme, pixels))
     if isinstance(built.layer, Conv) and built.layer.scheme and context.scheme:
         elaboration.reach_scheme(context.scheme)
     output = _output(built, use, flow)
     _doubt_stride(elaboration, use, built.layer)
     label = item.label.text if item.label else None
-    here.site.nodes.append(
-        LayerNode(
-            kind=use.kind,
-            label=label,
-            layer=built.layer,
-            input=flow.map,
-            output=output,
-            written=built.written,
-            shared=_share_key(elaboration, built.layer, label, context),
-            frozen=context.frozen,
-            span=item.call.span,
-        )
+    node = LayerNode(
+        kind=use.kind,
+        label=label,
+        layer=built.layer,
+        input=flow.map,
+        output=output,
+        written=built.written,
+        shared=_share_key(elaboration, built.layer, label, context),
+        frozen=context.frozen,
+        span=item.call.span,
     )
+    here.add(node, item.span)
     channels = built.channels or flow.channels
     passed = flow.reduction
     if flow.size is not None:
         passed = times(passed, reduction(built.layer))
-    here.site.flow = Flow(channels, output.size, passed)
+    here.draft.flow = Flow(channels, output.size, passed)
 
 
 def _doubt_stride(elaboration: Elaboration, use: Use, layer: Layer) -> None:
@@ -120,7 +123,8 @@ def _flattened(flow: Flow, here: Here, span: Span) -> Flow:
         help_ = "put `avgpool` or `flatten` before it"
         fail("E331", f"`linear` takes a vector, not the map {flow.map}", span, help_)
     after = Flow(flow.channels, None, flow.reduction)
-    here.site.nodes.append(implied_flatten(flow.map, span))
+    before = (*here.way, span.start - 1)  # nothing written stands there
+    here.draft.add(implied_flatten(flow.map, span), before, here.when)
     return after
 
 
@@ -139,7 +143,7 @@ def implied_flatten(given: FeatureMap, span: Span) -> LayerNode:
 
 def _share_key(
     elaboration: Elaboration, layer: Layer, label: str | None, context: Context
-) -> int | None:
+) -> Candidate | None:
     """Return the key of the weight that a layer shares, if the innermost `share` takes it."""
     if not isinstance(layer, Conv | ConvTranspose | Linear):
         return None
@@ -155,7 +159,7 @@ def _share_key(
         keys = elaboration.share_keys
         key = keys.setdefault((scope.identity, geometry), len(keys) + 1)
         elaboration.share_scopes[key] = scope
-        return key
+        return Candidate(key)
     return None
 
 

@@ -1,48 +1,44 @@
 """Gives every member its name: the written one, else its kind and number, else its index."""
 
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from archdsl.ir.layers import Layer, tensors
 from archdsl.ir.network import (
     Block,
-    Combine,
-    Drop,
     Form,
     Item,
+    Join,
     LayerNode,
     Network,
     Node,
     Part,
-    Residual,
     Shared,
+    SharedWeight,
     Stage,
+    Step,
 )
-from archdsl.ir.rebuild import children, map_children, replace
+from archdsl.ir.rebuild import children, map_children, map_steps, replace
 
 
-def name_nodes(network: Network, totals: dict[int, int] | None = None) -> Network:
-    """Return the network with all names and forms decided; `totals` are blocks by drop scope."""
-    body = _written(tuple(map(_inside, network.body)))
-    owned = _named_weights(network.owned, body)
-    if totals:
-        body = tuple(_with_totals(node, totals) for node in body)
+def name_nodes(network: Network) -> Network:
+    """Return the network with all names and forms decided."""
+    body = _written(map_steps(network.body, _inside))
+    owned = _named_weights(network.owned, [step.node for step in body])
     return replace(network, body=body, owned=owned)
 
 
 def _inside(node: Node) -> Node:
     """Return the node with everything inside it named and its form decided."""
     match node:
-        case LayerNode():
+        case LayerNode() | Join():
             return node
-        case Residual() | Combine():
-            return map_children(node, _inside)
         case Block():
-            return _with_weights(node, body=_written(tuple(map(_inside, node.body))))
+            return _with_weights(node, body=_written(map_steps(node.body, _inside)))
         case Part():
-            body = tuple(map(_inside, node.body))
-            written = bool(node.owned or borrowed(node)) or any(
-                isinstance(child, Combine | Residual) for child in body
-            )
+            body = map_steps(node.body, _inside)
+            joins = any(isinstance(step.node, Join) for step in body)
+            written = joins or bool(node.owned or borrowed(node))
             form = Form.WRITTEN if written else Form.SEQUENTIAL
             return _with_weights(
                 node, form=form, body=_written(body) if written else _sequential(body)
@@ -53,6 +49,8 @@ def _inside(node: Node) -> Node:
                 return _with_weights(_as_part(node))
             form = Form.WRITTEN if node.owned or borrowed(node) else Form.SEQUENTIAL
             return _with_weights(node, form=form, items=tuple(_indexed(node.items)))
+        case _:
+            assert_never(node)
 
 
 def _with_weights(node: Block | Part | Stage, **changes: object) -> Node:
@@ -72,10 +70,11 @@ def _as_part(stage: Stage) -> Part:
 
     A layer that borrows its weight has no module, so members of a list could not go by index.
     """
+    steps = (Step(node=item.node, site=item.site, when=item.when) for item in stage.items)
     return Part(
         kind=stage.kind,
         label=stage.label,
-        body=_written(tuple(item.node for item in stage.items)),
+        body=_written(tuple(steps)),
         form=Form.WRITTEN,
         input=stage.input,
         output=stage.output,
@@ -88,56 +87,47 @@ def _indexed(items: Sequence[Item]) -> Iterator[Item]:
     """Yield the members of a stage named by index, the first of a folded run by its own."""
     index = 0
     for item in items:
-        yield Item(replace(item.node, name=str(index)), item.count)
+        yield replace(item, node=replace(item.node, name=str(index)))
         index += item.count
 
 
 def borrowed(node: Node) -> frozenset[int]:
     """Return the ids of the weights that a node uses and does not own."""
     match node:
-        case LayerNode():
-            return frozenset() if node.shared is None else frozenset((node.shared,))
+        case LayerNode(shared=SharedWeight(id=identity)):
+            return frozenset((identity,))
+        case LayerNode() | Join():
+            return frozenset()
         case Block(owned=owned) | Part(owned=owned) | Stage(owned=owned):
             inner = frozenset[int]().union(*map(borrowed, children(node)))
             return inner - {shared.id for shared in owned}
-        case Residual() | Combine():
-            return frozenset[int]().union(*map(borrowed, children(node)))
+        case _:
+            assert_never(node)
 
 
 # ---------------------------------------------------------------- members of a body
 
 
-def _sequential(body: Sequence[Node]) -> tuple[Node, ...]:
+def _sequential(body: Sequence[Step]) -> tuple[Step, ...]:
     """Name the members of an nn.Sequential: by index, or uniquely if any has a written name."""
-    if all(_label(node) is None for node in body):
-        return tuple(replace(node, name=str(i)) for i, node in enumerate(body))
+    if all(_label(step.node) is None for step in body):
+        return tuple(_renamed(step, str(i)) for i, step in enumerate(body))
     namer = _Namer(body)
-    return tuple(replace(node, name=namer.unique(node)) for node in body)
+    return tuple(_renamed(step, namer.unique(step.node)) for step in body)
 
 
-def _written(body: Sequence[Node]) -> tuple[Node, ...]:
-    """Name the members of a class; those of a residual and of branches are its own."""
-    members = tuple(_members(body))
-    namer = _Namer(members)
-    return tuple(namer.named(node) for node in body)
+def _written(body: Sequence[Step]) -> tuple[Step, ...]:
+    """Name the members of a class."""
+    namer = _Namer(body)
+    return tuple(_renamed(step, namer.name(step.node)) for step in body)
 
 
-def _members(body: Sequence[Node]) -> Iterator[Node]:
-    for node in body:
-        if isinstance(node, Residual):
-            yield from _members(node.preactivation)
-            yield from _members(node.residual)
-            if node.shortcut is not None:
-                yield node.shortcut
-        elif isinstance(node, Combine):
-            yield node
-            yield from node.branches
-        else:
-            yield node
+def _renamed(step: Step, name: str) -> Step:
+    return replace(step, node=replace(step.node, name=name))
 
 
 def _label(node: Node) -> str | None:
-    return None if isinstance(node, Residual | Combine) else node.label
+    return None if isinstance(node, Join) else node.label
 
 
 def _kind(node: Node) -> str:
@@ -146,39 +136,33 @@ def _kind(node: Node) -> str:
             return kind
         case Block(declaration=declaration):
             return declaration
-        case Combine(operator=operator):
+        case Join(operator=operator):
             return str(operator)
-        case Residual():
-            return "residual"
+        case _:
+            assert_never(node)
 
 
 class _Namer:
     """Names for the members of one body."""
 
-    def __init__(self, members: Sequence[Node]) -> None:
+    def __init__(self, body: Sequence[Step]) -> None:
+        members = [step.node for step in body]
         self.taken = {label for node in members if (label := _label(node)) is not None}
         self.counts: dict[str, int] = {}
+        self.joins: dict[str, int] = {}  # by operator
         self.kept: dict[tuple[str, Layer], str] = {}  # names of layers without tensors
         self.alone: dict[str, bool] = {}  # by kind
         self.members = members
 
-    def named(self, node: Node) -> Node:
-        """Return the node with its name, and those of its members that are its body's own."""
+    def name(self, node: Node) -> str:
+        """Return the name of a member of a class."""
         match node:
-            case Residual(preactivation=before, residual=nodes, shortcut=shortcut):
-                before = tuple(map(self.named, before))
-                nodes = tuple(map(self.named, nodes))
-                beside = None if shortcut is None else self.named(shortcut)
-                return replace(node, preactivation=before, residual=nodes, shortcut=beside)
-            case Combine(branches=branches):
-                name = self._plain("combine", str(node.operator))
-                return replace(node, name=name, branches=tuple(map(self.named, branches)))
-            case Part(kind="branch", body=()):
-                return replace(node, name="identity")  # no module
+            case Join(operator=operator):
+                return self._join_name(str(operator))
             case LayerNode(layer=layer, label=None) if not tensors(layer):
-                return replace(node, name=self._shared_name(node))
+                return self._shared_name(node)
             case _:
-                return replace(node, name=self.unique(node))
+                return self.unique(node)
 
     def unique(self, node: Node) -> str:
         """Return a name that no other member has."""
@@ -215,13 +199,12 @@ class _Namer:
             self.alone[kind] = len(layers) == 1
         return self.alone[kind]
 
-    def _plain(self, kind: str, word: str) -> str:
-        self.counts[f"{kind} {word}"] = self.counts.get(f"{kind} {word}", 0) + 1
-        count = self.counts[f"{kind} {word}"]
-        return word if count == 1 else f"{word}{count}"
+    def _join_name(self, word: str) -> str:
+        self.joins[word] = self.joins.get(word, 0) + 1
+        return word if self.joins[word] == 1 else f"{word}{self.joins[word]}"
 
 
-# ---------------------------------------------------------------- shared weights, drop rates
+# ---------------------------------------------------------------- shared weights
 
 
 def _named_weights(owned: Sequence[Shared], nodes: Sequence[Node]) -> tuple[Shared, ...]:
@@ -239,17 +222,8 @@ def _named_weights(owned: Sequence[Shared], nodes: Sequence[Node]) -> tuple[Shar
 
 def _user(node: Node, key: int) -> LayerNode | None:
     if isinstance(node, LayerNode):
-        return node if node.shared == key else None
+        return node if node.shared == SharedWeight(key) else None
     for child in children(node):
         if (found := _user(child, key)) is not None:
             return found
     return None
-
-
-def _with_totals(node: Node, totals: dict[int, int]) -> Node:
-    """Return the node with the number of blocks of its drop scope known."""
-    node = map_children(node, lambda child: _with_totals(child, totals))
-    if isinstance(node, Block) and node.drop is not None:
-        drop = Drop(node.drop.rate, node.drop.first, totals[-node.drop.total])
-        return replace(node, drop=drop)
-    return node

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import NoReturn, TypeVar
 
 from archdsl.ir.datasets import DATA_SETS
-from archdsl.ir.numbers import Number
+from archdsl.ir.numbers import Number, Truth
 from archdsl.ir.recipe import (
     AdamW,
     Augmentation,
@@ -247,9 +247,9 @@ def _number(node: tree.Expression, scope: Scope, what: str) -> Number:
 
 def _flag(node: tree.Expression, scope: Scope, what: str) -> bool:
     value = evaluate(node, scope)
-    if not isinstance(value, bool):
+    if not isinstance(value, Truth):
         fail("E606", f"{what} is true or false, not {type_name(value)}", node.span)
-    return value
+    return value.value
 
 
 def read_integer(

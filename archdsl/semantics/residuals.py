@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import StochasticDepth
-from archdsl.ir.network import LayerNode, Node, Part, Residual
+from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Site, Step
 from archdsl.ir.numbers import show
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.evaluate import fail
 from archdsl.semantics.flow import Flow, times, told, way_out
-from archdsl.semantics.state import Elaboration, Here, Role
+from archdsl.semantics.state import LAST, Elaboration, Here, Role
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -18,13 +18,15 @@ def add_residual(elaboration: Elaboration, elements: Sequence[tree.Element], her
     """Add a residual and what stands beside it; a mistake in either leaves nothing flowing."""
     group = _by_word(elements, here)
     flow = elaboration.arriving(here, elements[0].span)
-    here.site.flow = None
+    here.draft.flow = None
     if flow is None:
         return
-    before, entered = _nodes(elaboration, group.get("preactivation"), flow.restarted(), here)
+    ways = _Ways(elaboration, here, here.site(elements[0].span))
+    entered, start_map = ways.row(group.get("preactivation"), flow.restarted(), 0)
     if entered is None:
         return
-    nodes, after = _nodes(elaboration, group["residual"], entered, here)
+    residual, span = group["residual"], group["residual"].span
+    after, after_map = ways.row(residual, entered, 1, start_map)
     if after is None:
         return
     changes = after.reduction != (1, 1) or after.channels.value != flow.channels.value
@@ -37,18 +39,60 @@ def add_residual(elaboration: Elaboration, elements: Sequence[tree.Element], her
         return
     if beside.map != after.map:
         _unequal(after, beside, group)
-    here.site.nodes.append(
-        Residual(
-            preactivation=before,
-            residual=dropped(nodes, after, here.site.context, group["residual"].span),
-            shortcut=shortcut,
-            changes_shape=changes,
-            input=flow.map,
-            output=after.map,
-            span=group["residual"].span,
-        )
-    )
-    here.site.flow = Flow(after.channels, after.size, times(flow.reduction, after.reduction))
+    drop = depth(after, here.draft.context, span)
+    if drop is not None:
+        after_map = ways.add(drop, (*ways.site, 1, LAST), after_map, (*ways.site, 1))
+    beside_map = here.draft.current
+    if shortcut is not None:
+        way = (*ways.site, 2)
+        beside_map = ways.add(shortcut, way, start_map, way)
+    join = Join(operator=Operator.SUM, input=flow.map, output=after.map, span=span)
+    ways.join(join, (after_map, beside_map))
+    here.draft.flow = Flow(after.channels, after.size, times(flow.reduction, after.reduction))
+
+
+class _Ways:
+    """The steps of a residual group, before they are its block's."""
+
+    def __init__(self, elaboration: Elaboration, here: Here, site: Site) -> None:
+        self.elaboration = elaboration
+        self.here = here
+        self.site = site
+        self.steps: list[Step] = []
+
+    def row(
+        self, element: tree.Element | None, flow: Flow, place: int, start: Map | None = None
+    ) -> tuple[Flow | None, Map]:
+        """Elaborate a preactivation or a residual; with a written name it is one part."""
+        elaboration, here = self.elaboration, self.here
+        taken = here.draft.current if start is None else start
+        if element is None:
+            return flow, taken
+        assert element.body is not None
+        given = (*self.site, place)
+        context = elaboration.apply(element.annotations, here.scope, here.draft.context)
+        if element.label is not None:
+            part, after = _part(elaboration, element, flow, here)
+            return after, taken if part is None else self.add(part, given, taken, given)
+        inside = elaboration.inside_draft(Role.PART, flow, context, here, (taken, given))
+        inside.labels = here.draft.labels
+        elaboration.items(element.body.items, Here(inside, inside.scope, given, here.when))
+        self.steps += inside.steps
+        return inside.flow, inside.current
+
+    def add(self, node: LayerNode | Part, site: Site, taken: Map, given: Map) -> Map:
+        """Add a step; return the map that it gives."""
+        when = self.here.when
+        self.steps.append(Step(node=node, takes=(taken,), gives=(given,), site=site, when=when))
+        return given
+
+    def join(self, join: Join, takes: tuple[Map, Map]) -> None:
+        """Give the block all steps, and the one that joins their maps."""
+        draft, when = self.here.draft, self.here.when
+        site = (*self.site, 3)
+        last = Step(node=join, takes=takes, gives=(draft.given,), site=site, when=when)
+        draft.steps += [*self.steps, last]
+        draft.current = draft.given
 
 
 def _by_word(elements: Sequence[tree.Element], here: Here) -> dict[str, tree.Element]:
@@ -56,7 +100,7 @@ def _by_word(elements: Sequence[tree.Element], here: Here) -> dict[str, tree.Ele
     group: dict[str, tree.Element] = {}
     for element in elements:
         word, span = element.call.name.text, element.call.span
-        if here.site.role is not Role.BLOCK:
+        if here.draft.role is not Role.BLOCK:
             help_ = "declare a `block` with it, or write `sum { branch { .. } identity }`"
             fail("E411", f"`{word}` stands in a block", span, help_)
         if element.body is None:
@@ -73,30 +117,13 @@ def _by_word(elements: Sequence[tree.Element], here: Here) -> dict[str, tree.Ele
     return group
 
 
-def _nodes(
-    elaboration: Elaboration, element: tree.Element | None, flow: Flow, here: Here
-) -> tuple[tuple[Node, ...], Flow | None]:
-    """Elaborate a preactivation or residual; with a written name it is one part."""
-    if element is None:
-        return (), flow
-    assert element.body is not None
-    context = elaboration.apply(element.annotations, here.scope, here.site.context)
-    if element.label is not None:
-        part, after = _part(elaboration, element, flow, here)
-        return ((part,) if part else ()), after
-    inside = elaboration.inside_site(Role.PART, flow, context, here)
-    inside.labels = here.site.labels
-    elaboration.items(element.body.items, Here(inside, inside.scope))
-    return tuple(inside.nodes), inside.flow
-
-
 def _part(
     elaboration: Elaboration, element: tree.Element, flow: Flow, here: Here
 ) -> tuple[Part | None, Flow | None]:
     assert element.body is not None
     if element.label is not None:
-        elaboration.check_label(element.label, here.site)
-    context = elaboration.apply(element.annotations, here.scope, here.site.context)
+        elaboration.check_label(element.label, here.draft)
+    context = elaboration.apply(element.annotations, here.scope, here.draft.context)
     named = (element.call.name.text, element.label)
     return elaboration.part(named, element.body, flow, context, here)
 
@@ -112,7 +139,7 @@ def _shortcut(
     element = group.get("shortcut")
     if element is None:
         message = f"the block turns {start.map} into {after.map} and has no `shortcut`"
-        strided = after.reduction != (1, 1) or "stride" in here.site.scope.used
+        strided = after.reduction != (1, 1) or "stride" in here.draft.scope.used
         stride = ", stride = stride" if strided else ""
         width = show(after.channels.expr)
         help_ = f"add `shortcut {{ conv1x1({width}{stride}) }}`"
@@ -131,17 +158,17 @@ def _unequal(after: Flow, beside: Flow, group: Mapping[str, tree.Element]) -> No
     fail("E402", message, span, way_out((after, beside)), tuple(notes))
 
 
-def dropped(nodes: tuple[Node, ...], flow: Flow, context: Context, span: Span) -> tuple[Node, ...]:
-    """Return a residual branch with its stochastic depth, if it has one.
+def depth(flow: Flow, context: Context, span: Span) -> LayerNode | None:
+    """Return the stochastic depth at the end of a residual branch, if it has one.
 
     Rates that grow from block to block are the blocks' own: a branch in no block has none.
     """
     scope = context.drop
     if scope is None or (scope.grows and not context.in_run):
-        return nodes
+        return None
     scope.reached = True
     rate = None if scope.grows else float(scope.rate)
-    node = LayerNode(
+    return LayerNode(
         kind="stochastic_depth",
         label=None,
         layer=StochasticDepth(p=rate),
@@ -149,4 +176,3 @@ def dropped(nodes: tuple[Node, ...], flow: Flow, context: Context, span: Span) -
         output=flow.map,
         span=span,
     )
-    return (*nodes, node)

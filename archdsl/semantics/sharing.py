@@ -1,38 +1,42 @@
 """Decides who owns each shared weight: the smallest part that contains all its uses."""
 
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import Note
 from archdsl.ir.network import (
     Block,
-    Combine,
+    Candidate,
+    Join,
     LayerNode,
     Network,
     Node,
     Part,
-    Residual,
     Shared,
+    SharedWeight,
+    Site,
     Stage,
+    Step,
 )
-from archdsl.ir.rebuild import map_children, replace
+from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.semantics.bodies import Bodies
 from archdsl.semantics.evaluate import fail
 from archdsl.source import Span
 
-Owner: TypeAlias = "Network | Stage | Block | Part"
+Path: TypeAlias = tuple[Site, ...]
+"""Which node it is: the sites on the way from the network, one for each body."""
 
 
 class _Frame(Record):
     """A step on the way from the network to a layer: into an owner, or into a member of a run."""
 
-    owner: int | None  # number of the owner in order of visit
+    owner: Path | None
     count: int = 1
 
 
 class _Use(Record):
     node: LayerNode
-    owners: tuple[int, ...]  # who may own the weight, outermost first
+    owners: tuple[Path, ...]  # who may own the weight, outermost first
     copies: int
     calls: tuple[Span, ...]  # of the blocks that it is in, outermost first
 
@@ -42,8 +46,8 @@ def resolve_sharing(network: Network, bodies: Bodies) -> Network:
     if not bodies.shares:
         return network
     uses = _Collector(bodies)
-    uses.visit(network, ())
-    shared: dict[int, tuple[int, Shared]] = {}
+    uses.visit(network, (), ())
+    shared: dict[int, tuple[Path, Shared]] = {}
     for key, found in uses.found.items():
         total = sum(use.copies for use in found)
         if total > 1:
@@ -58,8 +62,10 @@ def _is_owner(node: Node | Network) -> bool:
             return True
         case Part(kind=kind):
             return kind not in ("branch", "shortcut", "residual", "preactivation")
-        case _:
+        case LayerNode() | Join():
             return False
+        case _:
+            assert_never(node)
 
 
 class _Collector:
@@ -68,39 +74,39 @@ class _Collector:
     def __init__(self, bodies: Bodies) -> None:
         self.bodies = bodies
         self.found: dict[int, list[_Use]] = {}
-        self.owners = 0
 
     def visit(
-        self, node: Node | Network, path: tuple[_Frame, ...], calls: tuple[Span, ...] = ()
+        self,
+        node: Node | Network,
+        path: Path,
+        frames: tuple[_Frame, ...],
+        calls: tuple[Span, ...] = (),
     ) -> None:
-        if isinstance(node, Block):
-            calls = (*calls, node.span)
         if _is_owner(node):
-            path = (*path, _Frame(self.owners))
-            self.owners += 1
+            frames = (*frames, _Frame(path))
         match node:
-            case LayerNode(shared=key):
-                if key is not None:
-                    self._use(node, key, path, calls)
+            case LayerNode(shared=Candidate(key=key)):
+                self._use(node, key, frames, calls)
+            case LayerNode() | Join():
+                pass
             case Stage(items=items):
                 for item in items:
-                    self.visit(item.node, (*path, _Frame(None, item.count)), calls)
-            case Residual(preactivation=before, residual=nodes, shortcut=shortcut):
-                for child in (*before, *nodes, *((shortcut,) if shortcut else ())):
-                    self.visit(child, path, calls)
-            case (
-                Combine(branches=nodes) | Network(body=nodes) | Block(body=nodes) | Part(body=nodes)
-            ):
-                for child in nodes:
-                    self.visit(child, path, calls)
+                    inner = (*frames, _Frame(None, item.count))
+                    self.visit(item.node, (*path, item.site), inner, calls)
+            case Network(body=body) | Block(body=body) | Part(body=body):
+                calls = (*calls, node.span) if isinstance(node, Block) else calls
+                for step in body:
+                    self.visit(step.node, (*path, step.site), frames, calls)
+            case _:
+                assert_never(node)
 
     def _use(
-        self, node: LayerNode, key: int, path: tuple[_Frame, ...], calls: tuple[Span, ...]
+        self, node: LayerNode, key: int, frames: tuple[_Frame, ...], calls: tuple[Span, ...]
     ) -> None:
         """Enter a use: no owner below a run's repeated member, unless the scope is in there too."""
         level, copies = 0, 1
-        owners: list[int] = []
-        for frame in path:
+        owners: list[Path] = []
+        for frame in frames:
             if frame.owner is not None:
                 if copies == 1:
                     owners.append(frame.owner)
@@ -111,7 +117,7 @@ class _Collector:
         self.found.setdefault(key, []).append(_Use(node, tuple(owners), copies, calls))
 
 
-def _common(uses: list[_Use]) -> int:
+def _common(uses: list[_Use]) -> Path:
     """Return the innermost owner that all uses have in common."""
     common = uses[0].owners
     for use in uses[1:]:
@@ -149,7 +155,7 @@ def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
     return (use.node.span,)
 
 
-def _warn_unshared(shared: dict[int, tuple[int, Shared]], bodies: Bodies) -> None:
+def _warn_unshared(shared: dict[int, tuple[Path, Shared]], bodies: Bodies) -> None:
     useful = {bodies.share_scopes[key].annotation.span.start for key in shared}
     for scope in bodies.shares:
         span = scope.annotation.span
@@ -161,31 +167,33 @@ def _warn_unshared(shared: dict[int, tuple[int, Shared]], bodies: Bodies) -> Non
 class _Rebuilder:
     """Writes the owners' weights and the users' ids into the network."""
 
-    def __init__(self, shared: dict[int, tuple[int, Shared]]) -> None:
+    def __init__(self, shared: dict[int, tuple[Path, Shared]]) -> None:
         self.shared = shared
-        self.by_owner: dict[int, list[Shared]] = {}
+        self.by_owner: dict[Path, list[Shared]] = {}
         for owner, weight in shared.values():
             self.by_owner.setdefault(owner, []).append(weight)
-        self.owners = 0
 
     def network(self, network: Network) -> Network:
-        owned = self._owned()
-        return replace(network, owned=owned, body=tuple(map(self.node, network.body)))
+        return replace(network, owned=self._owned(()), body=self._body(network.body, ()))
 
-    def _owned(self) -> tuple[Shared, ...]:
-        owned = tuple(self.by_owner.get(self.owners, ()))
-        self.owners += 1
-        return owned
+    def _owned(self, path: Path) -> tuple[Shared, ...]:
+        return tuple(self.by_owner.get(path, ()))
 
-    def node(self, node: Node) -> Node:
+    def _body(self, body: tuple[Step, ...], path: Path) -> tuple[Step, ...]:
+        return tuple(replace(s, node=self._node(s.node, (*path, s.site))) for s in body)
+
+    def _node(self, node: Node, path: Path) -> Node:
         match node:
-            case LayerNode(shared=key):
-                return replace(node, shared=key if key in self.shared else None)
-            case Stage() | Block():
-                owned = self._owned()
-                return replace(map_children(node, self.node), owned=owned)
-            case Part():
-                owned = self._owned() if _is_owner(node) else ()
-                return replace(map_children(node, self.node), owned=owned)
-            case Residual() | Combine():
-                return map_children(node, self.node)
+            case LayerNode(shared=Candidate(key=key)):
+                return replace(node, shared=SharedWeight(key) if key in self.shared else None)
+            case LayerNode() | Join():
+                return node
+            case Stage(items=items):
+                items = tuple(
+                    replace(i, node=self._node(i.node, (*path, i.site))) for i in items
+                )
+                return replace(node, owned=self._owned(path), items=items)
+            case Block(body=body) | Part(body=body):
+                return replace(node, owned=self._owned(path), body=self._body(body, path))
+            case _:
+                assert_never(node)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
 from archdsl.diagnostics import Note
-from archdsl.ir.numbers import Number, literal
+from archdsl.ir.numbers import Number, Truth, literal
 from archdsl.record import Record
 from archdsl.semantics.evaluate import check_integer, evaluate, fail
-from archdsl.semantics.values import ListValue, Scope, Value, type_name
+from archdsl.semantics.values import ListValue, Scope, Value, opaque_number, type_name
 from archdsl.source import Span
 from archdsl.suggest import closest
 from archdsl.syntax import tree
@@ -52,6 +52,14 @@ class Arguments:
         self._values = values
         self._places = places
         self.span = span
+
+    def opaque(self) -> "Arguments":
+        """Return the arguments as another declaration sees them."""
+        values = {
+            name: tuple(opaque_number(n) for n in value) if isinstance(value, tuple) else value
+            for name, value in self._values.items()
+        }
+        return Arguments(values, self.span, self._places)
 
     def place(self, name: str) -> Span:
         """Return where an argument is given; the call where it is not."""
@@ -159,8 +167,8 @@ def _convert(
     what = f"`{parameter.name}`"
     match parameter.kind:
         case Kind.FLAG:
-            if isinstance(value, bool):
-                return value
+            if isinstance(value, Truth):
+                return value.value
             help_ = f"write `{parameter.name} = true`"
             if isinstance(value, Number):
                 help_ = "what a layer is given is known: write only what it gives"

@@ -1,15 +1,18 @@
 """Elaborates stages, repeats and loops; equal blocks in a row are folded."""
 
+from typing import assert_never
+
 from archdsl.ir.network import Block, FeatureMap, Item, Stage
-from archdsl.ir.numbers import Number, leaf, literal
+from archdsl.ir.numbers import Number, combine, leaf, literal
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.annotations import Context, read
 from archdsl.semantics.blocks import Instance, build_block
 from archdsl.semantics.calls import gives_stride
-from archdsl.semantics.evaluate import check_size, evaluate, fail, integer_of
+from archdsl.semantics.dependence import hangs_on
+from archdsl.semantics.evaluate import check_size, evaluate, fail, integer_of, unmade
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.signature import place
-from archdsl.semantics.state import Elaboration, Here, Role, Site, StageStride
+from archdsl.semantics.state import Elaboration, Here, Role, Draft, StageStride
 from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value, type_name
 from archdsl.semantics.words import is_layer_word
 from archdsl.source import Span
@@ -19,34 +22,37 @@ from archdsl.syntax import tree
 
 def add_stage(elaboration: Elaboration, item: tree.Stage, here: Here) -> None:
     """Add a stage: repeats of a block, or members written out."""
-    site = here.site
-    if site.role in (Role.COMBINE, Role.STAGE):
+    draft = here.draft
+    if draft.role in (Role.COMBINE, Role.STAGE):
         fail("E414", "a stage stands in a network, a block or a part", item.name.span)
-    elaboration.check_label(item.name, site)
+    elaboration.check_label(item.name, draft)
     stride = _stage_stride(item, here.scope)
     said = read(item.annotations, here.scope)
     flow = elaboration.arriving(here, item.span)
-    site.flow = None
+    draft.flow = None
     if flow is None:
         if isinstance(item.content, tree.Repeat):
             _block_value(elaboration, item.content, here.scope)
             _repeats(item.content, here.scope)
         return
-    context = elaboration.inside(said, site.context, grows=True)
+    context = elaboration.inside(said, draft.context, grows=True)
     context = replace(context, level=context.level + 1)
+    repeats: Number | None = None
     match item.content:
         case tree.Repeat() as repeat:
             run = _Run(elaboration, repeat, here.scope, context, stride)
-            items, site.flow = run.elaborate(flow)
+            items, draft.flow = run.elaborate(flow)
+            repeats = run.repeats
         case tree.Body() as body:
-            inside = elaboration.inside_site(Role.STAGE, flow, context, here)
+            inside = elaboration.inside_draft(Role.STAGE, flow, context, here)
             items = _members(elaboration, body, inside, stride)
-            site.flow = inside.flow
-    if site.flow is None:
+            draft.flow = inside.flow
+    if draft.flow is None:
         return
     if not items:
         fail("E416", f"stage `{item.name.text}` is empty", item.name.span)
-    site.nodes.append(_stage("stage", item.name, items, (flow.map, site.flow.map), stride))
+    stage = _stage("stage", item.name, items, (flow.map, draft.flow.map), stride)
+    here.add(replace(stage, repeats=repeats), item.span)
 
 
 def _stage(
@@ -76,18 +82,22 @@ def _stage_stride(item: tree.Stage, scope: Scope) -> StageStride:
 
 
 def _members(
-    elaboration: Elaboration, body: tree.Body, inside: Site, stride: StageStride
+    elaboration: Elaboration, body: tree.Body, inside: Draft, stride: StageStride
 ) -> tuple[Item, ...]:
     """Elaborate a stage that is written out; its first block takes the stride."""
     inside.stride = stride
-    inside.scope.values["stride"] = literal(stride.number.value)
+    inside.scope.values["stride"] = stride.number
     stride.scope = inside.scope
     elaboration.items(body.items, Here(inside, inside.scope))
     if inside.flow is not None and not stride.taken:
         message = f"nothing in the stage uses the stride {stride.number}"
         help_ = "write `stride = stride` in a layer of it, or in a block that it begins with"
         fail("E510", message, stride.span, help_)
-    return tuple(Item(node) for node in inside.nodes)
+    return _items(inside)
+
+
+def _items(inside: Draft) -> tuple[Item, ...]:
+    return tuple(Item(node=s.node, site=s.site, when=s.when) for s in inside.steps)
 
 
 # ---------------------------------------------------------------- repeats
@@ -109,7 +119,8 @@ class _Run:
         self.scope = scope
         self.context = context
         self.stride = stride
-        self.count = _repeats(repeat, scope)
+        self.repeats = _repeats(repeat, scope)
+        self.count = int(self.repeats.value)
         # A `from` makes the blocks before it differ from those after it.
         self.settles = max((s.annotation.start for s in context.shares), default=1)
 
@@ -123,13 +134,13 @@ class _Run:
             if block is None or current is None:
                 return (), None
             copies = self._copies(block, done)
-            items.append(Item(block, copies))
+            items.append(Item(node=block, count=copies, site=(done,)))
             done += copies
         return tuple(items), current
 
     def _block(self, value: BlockValue, flow: Flow, done: int) -> tuple[Block | None, Flow | None]:
         first = done == 0
-        stride = literal(self.stride.number.value if first else 1)
+        stride = self.stride.number if first else literal(1)
         instance = Instance(
             value=value,
             call=self.repeat.call,
@@ -153,14 +164,17 @@ class _Run:
         return copies
 
 
-def _repeats(repeat: tree.Repeat, scope: Scope) -> int:
+def _repeats(repeat: tree.Repeat, scope: Scope) -> Number:
+    """Return how many blocks a stage has."""
     first, last = repeat.factors[:1], repeat.factors[-1:]
     span = first[0].span.to(last[0].span) if first else repeat.span
-    count = 1
-    for factor in repeat.factors:
-        count *= int(integer_of(factor, scope, "a number of blocks").value)
-        check_size(count, span)
-    if count < 1:
+    count: Number | None = None
+    for node in repeat.factors:
+        factor = integer_of(node, scope, "a number of blocks")
+        count = factor if count is None else combine("*", count, factor)
+        check_size(count.value, span)
+    count = count or literal(1)
+    if count.value < 1:
         fail("E303", "a stage has at least 1 block, not 0", span)
     return count
 
@@ -184,38 +198,40 @@ def _block_value(elaboration: Elaboration, repeat: tree.Repeat, scope: Scope) ->
 
 def add_loop(elaboration: Elaboration, item: tree.Loop, here: Here) -> None:
     """Add what a loop gives: its items one after another, or a run of blocks by index."""
-    site = here.site
+    draft = here.draft
     values = _sequence(item, here.scope)
     if not _is_run(elaboration, item, here):
         _iterate(elaboration, item, values, here)
         return
-    context = replace(site.context, level=site.context.level + 1)
-    run = Site(
+    context = replace(draft.context, level=draft.context.level + 1)
+    run = Draft(
         scope=here.scope,
         role=Role.STAGE,
-        flow=site.flow,
+        flow=draft.flow,
         context=context,
-        in_block=site.in_block,
+        in_block=draft.in_block,
     )
     _iterate(elaboration, item, values, Here(run, here.scope))
-    given, site.flow = site.flow, run.flow
-    if given is not None and run.flow is not None and run.nodes:
-        site.nodes.append(_run_of(run, given.map, run.flow.map, item.span))
+    given, draft.flow = draft.flow, run.flow
+    if given is not None and run.flow is not None and run.steps:
+        stage = _run_of(run, given.map, run.flow.map, item.span)
+        here.add(replace(stage, repeats=_turns(item, len(values), here.scope)), item.span)
 
 
 def _iterate(
     elaboration: Elaboration, item: tree.Loop, values: tuple[Value, ...], here: Here
 ) -> None:
-    context = here.site.context
+    context = here.draft.context
+    hanging = hangs_on(item.sequence, here.scope)
     for i, value in enumerate(values):
         if elaboration.stopped:
             break
         elaboration.count_step(here.scope, item.span)
-        here.site.context = replace(context, index=i + 1)
-        inner = elaboration.inner_scope(here, here.site.flow)
-        _define(item, inner, i, value)
-        elaboration.items(item.body.items, Here(here.site, inner))
-    here.site.context = context
+        here.draft.context = replace(context, index=i + 1)
+        inner = elaboration.inner_scope(here, here.draft.flow)
+        _define(item, inner, i, value, hanging)
+        elaboration.items(item.body.items, here.deeper(inner, item.span, i))
+    here.draft.context = context
 
 
 def _sequence(item: tree.Loop, scope: Scope) -> tuple[Value, ...]:
@@ -231,18 +247,33 @@ def _sequence(item: tree.Loop, scope: Scope) -> tuple[Value, ...]:
             fail("E302", f"a loop goes over a list, not {type_name(sequence)}", span, help_)
 
 
-def _define(item: tree.Loop, scope: Scope, index: int, value: Value) -> None:
+def _define(
+    item: tree.Loop, scope: Scope, index: int, value: Value, hanging: frozenset[str]
+) -> None:
     name = item.names[-1]
-    scope.define(name, leaf(value.value, name.text) if isinstance(value, Number) else value)
+    scope.define(name, unmade(value, name.text, hanging), hanging)
     if len(item.names) > 1:
-        scope.define(item.names[0], leaf(index, item.names[0].text))
+        scope.define(item.names[0], leaf(index, item.names[0].text, hanging))
+
+
+def _turns(item: tree.Loop, turns: int, scope: Scope) -> Number:
+    """Return how often a loop runs."""
+    match item.sequence:
+        case tree.Call(name=tree.Name(text="range"), arguments=(tree.Argument(value=node),)):
+            number = evaluate(node, scope)
+            if isinstance(number, Number):
+                return number
+        case _:
+            pass
+    names = hangs_on(item.sequence, scope)
+    return leaf(turns, str(turns), names) if names else literal(turns)
 
 
 def _is_run(elaboration: Elaboration, item: tree.Loop, here: Here) -> bool:
     """Say whether each iteration is one unnamed block: they then go by index."""
-    if here.site.role in (Role.STAGE, Role.COMBINE):
+    if here.draft.role in (Role.STAGE, Role.COMBINE):
         return False
-    elements = [i for i in item.body.items if not isinstance(i, tree.Let | tree.Require)]
+    elements = [inner for inner in item.body.items if _does(inner)]
     match elements:
         case [tree.Element(label=None, body=None, call=call)]:
             return isinstance(elaboration.callee(call.name, here.scope), BlockValue)
@@ -250,10 +281,28 @@ def _is_run(elaboration: Elaboration, item: tree.Loop, here: Here) -> bool:
             return False
 
 
-def _run_of(run: Site, given: FeatureMap, after: FeatureMap, span: Span) -> Stage:
-    first = run.nodes[0]
+def _does(item: tree.Item) -> bool:
+    """Say whether an item is more than a definition or a check."""
+    match item:
+        case tree.Let() | tree.Require():
+            return False
+        case (
+            tree.Expect()
+            | tree.UseRecipe()
+            | tree.Element()
+            | tree.NamedBody()
+            | tree.Stage()
+            | tree.Loop()
+            | tree.Condition()
+        ):
+            return True
+        case _:
+            assert_never(item)
+
+
+def _run_of(run: Draft, given: FeatureMap, after: FeatureMap, span: Span) -> Stage:
+    first = run.steps[0].node
     assert isinstance(first, Block)
-    items = tuple(Item(node) for node in run.nodes)
     return Stage(
-        kind=first.declaration, label=None, items=items, input=given, output=after, span=span
+        kind=first.declaration, label=None, items=_items(run), input=given, output=after, span=span
     )

@@ -8,12 +8,18 @@ from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecErr
 from archdsl.ir.layers import Layer
 from archdsl.ir.names import is_usable_attribute, usable, why_unusable
 from archdsl.ir.network import (
+    MAIN,
+    DropRun,
     FeatureMap,
     Let,
+    Map,
     Node,
     Part,
+    Require,
+    Site,
+    Step,
 )
-from archdsl.ir.numbers import Number, leaf, literal
+from archdsl.ir.numbers import Number, Test, leaf, literal, symbols
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_STEPS, STEP_WORK
 from archdsl.record import Record
@@ -34,6 +40,7 @@ from archdsl.semantics.values import (
     LayerValue,
     Scope,
     Value,
+    opaque,
 )
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
@@ -41,6 +48,9 @@ from archdsl.syntax import tree
 
 # Mistakes that one instance of a block may make and another not.
 _OF_INSTANCES = ("E303", "E305", "E307", "E316", "E321", "E322", "E330", "E331", "E401", "E402")
+
+
+LAST = 2**62  # in a site: after everything that is written
 
 
 class Role(Enum):
@@ -67,20 +77,23 @@ class StageStride:
         """Whether a block has it, or a layer has read `stride`."""
         return self._taken or (self.scope is not None and "stride" in self.scope.used)
 
-    def take(self) -> int:
+    def take(self) -> Number:
         """Return the stride of the next block: the stage's own, once, then 1."""
-        given = 1 if self.taken else int(self.number.value)
+        given = literal(1) if self.taken else self.number
         self._taken = True
         if self.scope is not None:
             self.scope.values["stride"] = literal(1)
         return given
 
 
-class Site:
+class Draft:
     """A body being elaborated: what it has become so far, and what flows at its end.
 
     `flow` is None before `input`, and after a mistake: what follows is then checked only for
     mistakes that need no map.
+
+    `current` names the map that the next step takes, `given` the one that it gives: they differ
+    where a body stands beside another one and nothing of it is there yet.
     """
 
     def __init__(
@@ -92,6 +105,7 @@ class Site:
         context: Context,
         in_block: bool = False,
         stride: StageStride | None = None,
+        maps: tuple[Map, Map] = (MAIN, MAIN),
     ) -> None:
         self.scope = scope
         self.role = role
@@ -100,21 +114,51 @@ class Site:
         self.context = context
         self.in_block = in_block
         self.stride = stride
-        self.nodes: list[Node] = []
+        self.current, self.given = maps
+        self.steps: list[Step] = []
         self.lets: list[Let] = []
-        self.branches: list[Part] = []
+        self.requires: list[Require] = []
+        self.branches: list[Branch] = []
         self.flows: list[tuple[Flow, Span]] = []  # of the branches
         self.labels: dict[str, Span] = {}
         self.input: FeatureMap | None = None
         self.expects: list[tree.Expect] = []
         self.recipe: tree.Call | None = None
 
+    def add(self, node: Node, site: Site, when: tuple[Test, ...]) -> None:
+        """Add a step to those in a row."""
+        takes, gives = (self.current,), (self.given,)
+        self.steps.append(Step(node=node, takes=takes, gives=gives, site=site, when=when))
+        self.current = self.given
+
+
+class Branch(Record):
+    """A branch of a `sum`, `concat` or `product`; the identity has no body."""
+
+    part: Part
+    site: Site
+    when: tuple[Test, ...]
+
 
 class Here(Record):
-    """Where an item stands: in a site, with the names it sees."""
+    """Where an item stands: in a draft, with the names it sees, and on what way from its body."""
 
-    site: Site
+    draft: Draft
     scope: Scope
+    way: Site = ()
+    when: tuple[Test, ...] = ()
+
+    def site(self, span: Span) -> Site:
+        """Return the site of an item."""
+        return (*self.way, span.start)
+
+    def add(self, node: Node, span: Span) -> None:
+        """Add a step for an item."""
+        self.draft.add(node, (*self.way, span.start), self.when)
+
+    def deeper(self, scope: Scope, span: Span, *turn: int, when: tuple[Test, ...] = ()) -> "Here":
+        """Return the place inside an item of the same draft."""
+        return Here(self.draft, scope, (*self.way, span.start, *turn), (*self.when, *when))
 
 
 class Elaboration(ABC):
@@ -138,6 +182,9 @@ class Elaboration(ABC):
         self.share_keys: dict[tuple[int, Layer], int] = {}
         self.share_scopes: dict[int, ShareScope] = {}  # by key
         self.drops: dict[int, DropScope] = {}
+        self.drop_runs: list[DropScope] = []  # those with blocks whose rates grow
+        self.pixels = frozenset[str]()  # what the size of the input hangs on
+        self._opaque: dict[int, tuple[Value, Value]] = {}
         self.schemes: dict[tuple[str, int], tuple[Span, bool]] = {}  # whether a layer has it
 
     def apply(
@@ -221,40 +268,50 @@ class Elaboration(ABC):
     def inner_scope(self, here: Here, flow: Flow | None) -> Scope:
         """Return a scope inside; in a network `in_channels` is what the innermost body is given."""
         inner = here.scope.child()
-        if not here.site.in_block and flow is not None:
-            inner.values["in_channels"] = leaf(flow.channels.value, "in_channels")
-        elif not here.site.in_block and self.diagnostics.has_errors:
+        if not here.draft.in_block and flow is not None:
+            channels = flow.channels
+            names = symbols(channels.expr)
+            inner.values["in_channels"] = leaf(channels.value, "in_channels", names)
+        elif not here.draft.in_block and self.diagnostics.has_errors:
             inner.unknown.add("in_channels")  # for a mistake before it
         return inner
 
     def arriving(self, here: Here, span: Span) -> Flow | None:
         """Return what flows in, or None after a mistake; complain where nothing does yet."""
-        site = here.site
-        waiting = site.flow is None and site.role is Role.NETWORK and site.input is None
+        draft = here.draft
+        waiting = draft.flow is None and draft.role is Role.NETWORK and draft.input is None
         if waiting and not self.diagnostics.has_errors:
             help_ = "begin the network with `input(3, 32, 32)`: channels, height, width"
             fail("E403", "nothing flows in here yet", span, help_)
-        return site.flow
+        return draft.flow
 
-    def check_label(self, label: tree.Name, site: Site) -> None:
+    def check_label(self, label: tree.Name, draft: Draft) -> None:
         """Enter a written name; raise SpecError where it is taken or no member can have it."""
         if not is_usable_attribute(label.text):
             why = why_unusable(label.text)
             message = f"`{label.text}` cannot name a member of a PyTorch module: it is {why}"
             fail("E317", message, label.span, f"write `{usable(label.text)}` or another name")
-        if label.text in site.labels:
-            note = Note("named first here", site.labels[label.text])
+        if label.text in draft.labels:
+            note = Note("named first here", draft.labels[label.text])
             fail("E202", f"two members are named `{label.text}`", label.span, notes=(note,))
-        site.labels[label.text] = label.span
+        draft.labels[label.text] = label.span
 
-    def inside_site(self, role: Role, flow: Flow | None, context: Context, here: Here) -> Site:
-        """Return the site of a body that stands here."""
-        return Site(
+    def inside_draft(
+        self,
+        role: Role,
+        flow: Flow | None,
+        context: Context,
+        here: Here,
+        maps: tuple[Map, Map] = (MAIN, MAIN),
+    ) -> Draft:
+        """Return the draft of a body that stands here."""
+        return Draft(
             scope=self.inner_scope(here, flow),
             role=role,
             flow=flow,
             context=context,
-            in_block=here.site.in_block,
+            in_block=here.draft.in_block,
+            maps=maps,
         )
 
     def part(
@@ -267,19 +324,31 @@ class Elaboration(ABC):
     ) -> tuple[Part | None, Flow | None]:
         """Elaborate the body of a part, a branch or a shortcut; `named` is its kind and label."""
         kind, label = named
-        inside = self.inside_site(Role.PART, flow, context, here)
+        inside = self.inside_draft(Role.PART, flow, context, here)
         self.items(body.items, Here(inside, inside.scope))
         if flow is None or inside.flow is None:
             return None, None
         part = Part(
             kind=kind,
             label=label.text if label else None,
-            body=tuple(inside.nodes),
+            body=tuple(inside.steps),
             input=flow.map,
             output=inside.flow.map,
             span=body.span,
         )
         return part, inside.flow
+
+    def opaque(self, value: Value) -> Value:
+        """Return a value as another declaration sees it; a list is copied only once."""
+        known = self._opaque.get(id(value))
+        if known is None:
+            known = self._opaque[id(value)] = value, opaque(value)  # it keeps the id taken
+            self._opaque[id(known[1])] = known[1], known[1]
+        return known[1]
+
+    def runs(self) -> tuple[DropRun, ...]:
+        """Return the runs of blocks whose drop rates grow, now that they are all there."""
+        return tuple(DropRun(scope.rate, scope.blocks) for scope in self.drop_runs)
 
     def report(self, error: SpecError) -> None:
         """Keep the diagnostics of an error; what depends on a block's arguments shows them."""
@@ -308,7 +377,7 @@ class Elaboration(ABC):
 
     @abstractmethod
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
-        """Elaborate items into a site; a mistake in one does not hide those of others."""
+        """Elaborate items into a draft; a mistake in one does not hide those of others."""
 
 
 def _place(span: Span) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from archdsl.diagnostics import SpecError
-from archdsl.ir.numbers import Number
+from archdsl.ir.numbers import Known, Leaf, Literal, Number, Truth, show, show_test
 from archdsl.record import Record
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -48,13 +48,13 @@ def items_in(value: "Value") -> int:
             return 1
 
 
-Value: TypeAlias = Number | bool | str | ListValue | DictValue | BlockValue | LayerValue
+Value: TypeAlias = Number | Truth | str | ListValue | DictValue | BlockValue | LayerValue
 
 
 def type_name(value: Value) -> str:
     """Return what a person calls this value."""
     match value:
-        case bool():
+        case Truth():
             return "true or false"
         case str():
             return "a string"
@@ -75,10 +75,34 @@ def same(left: Value, right: Value) -> bool:
     match left, right:
         case (Number(value=a), Number(value=b)):
             return a == b
+        case (Truth(value=a), Truth(value=b)):
+            return a is b
         case (ListValue(items=a), ListValue(items=b)):
             return len(a) == len(b) and all(map(same, a, b))
         case _:
             return type(left) is type(right) and left == right
+
+
+def opaque(value: Value) -> Value:
+    """Return a value as another declaration sees it: its numbers say nothing of their making."""
+    match value:
+        case Number():
+            return opaque_number(value)
+        case Truth(value=truth, test=test):
+            return Truth(truth, Known(truth, show_test(test)))
+        case ListValue(items=items):
+            return ListValue(tuple(map(opaque, items)))
+        case DictValue(items=pairs):
+            return DictValue(tuple((opaque(key), opaque(held)) for key, held in pairs))
+        case _:
+            return value
+
+
+def opaque_number(number: Number) -> Number:
+    """Return a number as another declaration sees it."""
+    if isinstance(number.expr, Literal):
+        return number
+    return Number(number.value, Leaf(number.value, show(number.expr)))
 
 
 class Scope:
@@ -89,6 +113,8 @@ class Scope:
         self.parent = parent
         self.values: dict[str, Value] = {}
         self.spans: dict[str, Span] = {}
+        self.hanging: dict[str, frozenset[str]] = {}  # what values other than numbers hang on
+        self.aside = False  # to look at what is not chosen uses nothing
         self.used: set[str] = set()
         self.unknown: set[str] = set()  # named by a `let` that has a mistake
 
@@ -96,10 +122,20 @@ class Scope:
         """Return a scope inside this one."""
         return Scope(self.file, self)
 
-    def define(self, name: tree.Name, value: Value) -> None:
-        """Give a name its value here."""
+    def beside(self) -> "Scope":
+        """Return a scope with the same names, whose use is no use of them."""
+        scope = self.child()
+        scope.aside = True
+        return scope
+
+    def define(
+        self, name: tree.Name, value: Value, hanging: frozenset[str] = frozenset()
+    ) -> None:
+        """Give a name its value here; `hanging` is what it hangs on."""
         self.values[name.text] = value
         self.spans[name.text] = name.span
+        if hanging:
+            self.hanging[name.text] = hanging
 
     def find(self, name: str) -> Value | None:
         """Return the value of a name, and remember that it was asked for.
@@ -107,14 +143,32 @@ class Scope:
         Raises SpecError without a diagnostic where a mistake elsewhere left the value unknown.
         """
         scope: Scope | None = self
+        aside = False
         while scope is not None:
             if name in scope.unknown:
                 raise SpecError(())
+            aside = aside or scope.aside
             if name in scope.values:
-                scope.used.add(name)
+                if not aside:
+                    scope.used.add(name)
                 return scope.values[name]
             scope = scope.parent
         return None
+
+    def holder(self, name: str) -> "Scope | None":
+        """Return the scope that gives a name its value."""
+        scope: Scope | None = self
+        while scope is not None and name not in scope.values:
+            scope = scope.parent
+        return scope
+
+    @property
+    def root(self) -> "Scope":
+        """The scope of the declaration."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
 
     def names(self) -> Mapping[str, Value]:
         """Return all visible variables."""
