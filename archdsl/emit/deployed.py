@@ -1,40 +1,28 @@
 """model.py of a deployed network: plain PyTorch, and a function that loads its file of weights."""
 
 from archdsl.analyses.deployed import Deployed, is_binary
-from archdsl.emit.docstrings import Header, module_docstring
 from archdsl.emit.model import plan_model
-from archdsl.emit.plan import ModulePlan
-from archdsl.emit.python import signature, statement
-from archdsl.emit.render import environment
+from archdsl.emit.prose.docstrings import Header, module_docstring
+from archdsl.emit.render import render_model
+from archdsl.ir.family import Family
 from archdsl.ir.layers import Conv, Layer
 from archdsl.ir.network import LayerNode, Network, Node, Shared
 from archdsl.ir.rebuild import map_children, replace
-
-LOADS = "from safetensors.torch import load_file"
 
 
 def render_deployed(deployed: Deployed, class_name: str, header: Header) -> str:
     """Return the text of model.py; `header.command` is the one that deploys."""
     network = _plain(deployed.network)
-    plan = plan_model(network, class_name, header, initialize=False)
-    plan = replace(plan, docstring=_docstring(network, header), imports=_imports(plan))
+    plan = plan_model(Family(network), class_name, header, initialize=False).plan
+    plan = replace(plan, docstring=_docstring(network, header))
     packs = any(is_binary(origin.layer) for origin in deployed.origins)
-    template = environment().get_template("deployed.py.jinja")
     name = plan.classes[-1].name
-    return template.render(
-        plan=plan, statement=statement, signature=signature, name=name, packs=packs
-    )
+    return render_model(plan, "deployed.py.jinja", name=name, packs=packs)
 
 
 def _docstring(network: Network, header: Header) -> tuple[str, ...]:
     first, *rest = module_docstring(network, header)
     return first.replace(", compiled by archdsl", " as deployed, compiled by archdsl", 1), *rest
-
-
-def _imports(plan: ModulePlan) -> tuple[str, ...]:
-    before = [line for line in plan.imports if not line.startswith(("import torch", "from torch"))]
-    after = [line for line in plan.imports if line.startswith("from torch")]
-    return (*before, "import torch", LOADS, *after)
 
 
 # ---------------------------------------------------------------- without schemes

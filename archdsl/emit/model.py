@@ -1,189 +1,163 @@
-"""The network -> the plan of model.py."""
+"""A family -> the plan of model.py."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeAlias
 
-from archdsl.emit.class_names import name_classes, reading_order
-from archdsl.emit.classes import Group, classify
-from archdsl.emit.docstrings import Header, class_docstring, module_docstring
-from archdsl.emit.forward import forward
-from archdsl.emit.freezing import frozen_modules
-from archdsl.emit.naming import HELPERS
-from archdsl.emit.occurrences import units_of
-from archdsl.emit.offers import offer
-from archdsl.emit.options import fullest
-from archdsl.emit.plan import (
-    Assign,
-    Call,
-    ClassPlan,
-    Comment,
-    Evaluate,
-    If,
-    Keyword,
-    Loop,
-    ModulePlan,
-    Parameter,
-    Python,
-    Return,
-    SchemePlan,
-    Statement,
-    Text,
-    calls,
-)
-from archdsl.emit.python import statement
-from archdsl.emit.recursion import NotOneClassError, settle_chain
-from archdsl.emit.resolve import resolve
-from archdsl.emit.schemes import Convolutions, convolutions_of, named, plan_schemes
-from archdsl.emit.units import Declaration
-from archdsl.ir.network import Network, Shared
+from archdsl.analyses.freezing import frozen_modules
+from archdsl.analyses.walk import leaves
+from archdsl.emit.body.build import Around, Built, build
+from archdsl.emit.body.construction import Callees
+from archdsl.emit.body.schemes import plan_schemes, scheme_names
+from archdsl.emit.body.signature import Signature
+from archdsl.emit.classes.instances import Origin, instances
+from archdsl.emit.classes.kinds import Classes, classify
+from archdsl.emit.classes.names import class_names
+from archdsl.emit.classes.weights import Weights, shared_by_id, weights_of
+from archdsl.emit.ending import ending, frozen_names
+from archdsl.emit.prose.docstrings import Header, module_docstring
+from archdsl.emit.python.nodes import Assign, ModulePlan, Statement
+from archdsl.emit.python.printer import statement
+from archdsl.ir.family import Family
+from archdsl.ir.network import Network
+from archdsl.ir.rebuild import replace
+from archdsl.record import Record
 
 
-def plan_model(
-    network: Network, name: str, header: Header, *, initialize: bool = True
-) -> ModulePlan:
+class Model(Record):
+    """The plan of model.py, and the arguments that the network's class takes."""
+
+    plan: ModulePlan
+    open: tuple[str, ...]
+
+
+def plan_model(family: Family, name: str, header: Header, *, initialize: bool = True) -> Model:
     """Return the plan of model.py; `name` is what the network's class is called.
 
     Unless it is to `initialize`, convolutions begin as PyTorch has them: weights will be loaded.
     """
-    apart: set[Declaration] = set()
     while True:
-        try:
-            return _plan(network, name, header, apart, initialize=initialize)
-        except NotOneClassError as error:
-            apart.add(error.home)
+        match _planned(family, name, initialize=initialize):
+            case frozenset() as wrong:  # arguments that are decided when the network is compiled
+                family = family.without(wrong)
+            case tuple() as classes:
+                return _model(family, classes, header, initialize=initialize)
 
 
-def _plan(
-    network: Network, name: str, header: Header, apart: set[Declaration], *, initialize: bool
-) -> ModulePlan:
-    root = units_of(network)
-    offer(root)
-    groups = classify(root, apart)
-    for group in groups:
-        if group.base is not None:
-            settle_chain(group)
-    order = reading_order(root)
-    name_classes(root, order, name)
-    shared = {s.id: s for group in groups for unit in group.units for s in unit.owned}
-    frozen = frozen_modules(network)
-    taken = frozenset(group.name for group in groups)
-    convolutions = convolutions_of(network)
-    last = tuple(_last_steps(convolutions, is_frozen=frozen is not None)) if initialize else ()
-    plans = {
-        group.number: _class_plan(group, shared, taken, last, is_frozen=frozen is not None)
-        for group in order
+Wrong: TypeAlias = frozenset[str]
+
+
+def _planned(family: Family, name: str, *, initialize: bool) -> tuple[Built, ...] | Wrong:
+    """Return the classes, or the arguments for whose other values they would be wrong."""
+    frozen = {repr(frozen_modules(network)) for network in family.networks}
+    if len(frozen) > 1:
+        return _blamed(family, frozenset(range(1, 1 + len(family.others))))
+    found = _classes(family)
+    last = tuple(ending(family.network, initialize=initialize))
+    built = _built(family, name, *found, last)
+    root = built[-1]
+    odd = {
+        kind.number: instance.member
+        for kind in found[0].kinds
+        for instance in kind.instances
+        if instance.origin.kind == "network"
+        if kind.number != found[0].of(_root(found[0])).number
     }
-    schemes = plan_schemes(convolutions, plans.values())
-    classes = named(plans.values(), schemes)
-    called = frozenset(_called(classes))
-    return ModulePlan(
+    wrong = frozenset(odd.values()) | root.unsaid
+    return _blamed(family, wrong) if wrong else built
+
+
+def _root(classes: Classes):  # noqa: ANN202
+    return next(
+        i for kind in classes.kinds for i in kind.instances
+        if i.origin.kind == "network" and i.member == 0
+    )
+
+
+def _blamed(family: Family, members: frozenset[int]) -> Wrong:
+    """Return the arguments that differ in members; of several at once those no other one clears."""
+    changed = [family.others[member - 1].changed for member in sorted(members)]
+    alone = frozenset[str]().union(*(names for names in changed if len(names) == 1))
+    return alone or frozenset[str]().union(*changed)
+
+
+def _classes(family: Family) -> tuple[Classes, Mapping[int, Weights]]:
+    """Return the classes of a family, and the shared weights of each."""
+    every = instances(family.networks)
+    shared = [shared_by_id(network) for network in family.networks]
+    apart: set[Origin] = set()
+    while True:
+        classes = classify(every, apart)
+        match weights_of(classes, shared):
+            case Origin() as origin:
+                assert origin not in apart, "instances that are kept apart agree"
+                apart.add(origin)
+            case weights:
+                return classes, weights
+
+
+def _built(
+    family: Family,
+    name: str,
+    classes: Classes,
+    weights: Mapping[int, Weights],
+    last: tuple[Statement, ...],
+) -> tuple[Built, ...]:
+    names = class_names(classes, name)
+    schemes = scheme_names(family.network)
+    inner = {i.number: weights[k.number] for k in classes.kinds for i in k.instances}
+    open_ = family.changed
+    fixed = frozenset(n for n, _ in family.network.values if n not in open_)
+    signatures: dict[int, Signature] = {}
+    while True:
+        before = dict(signatures)
+        built: list[Built] = []
+        for kind in classes.kinds:
+            callees = Callees(
+                {i.number: names[k.number] for k in classes.kinds for i in k.instances},
+                {
+                    i.number: signatures.get(k.number, Signature())
+                    for k in classes.kinds
+                    for i in k.instances
+                },
+                schemes,
+            )
+            around = Around(
+                callees=callees,
+                names=names,
+                taken=frozenset(names.values()),
+                weights=weights,
+                inner=inner,
+                fixed=fixed,
+            )
+            built.append(build(kind, around, last))
+            signatures[kind.number] = built[-1].signature
+        if signatures == before or not _is_recursive(classes):
+            return tuple(built)
+
+
+def _is_recursive(classes: Classes) -> bool:
+    """Whether a class constructs one that stands behind it in the file, or itself."""
+    return any(
+        classes.of(inner).number >= kind.number
+        for kind in classes.kinds
+        for instance in kind.instances
+        for inner in instance.inner.values()
+    )
+
+
+def _model(
+    family: Family, built: tuple[Built, ...], header: Header, *, initialize: bool
+) -> Model:
+    network = family.network
+    frozen = frozen_names(network)
+    plans = tuple(each.plan for each in built)
+    root = replace(plans[-1], keeps_frozen=frozen is not None)
+    opened = tuple(p.symbol for p in built[-1].signature.parameters if p.symbol is not None)
+    header = replace(header, open=opened)
+    plan = ModulePlan(
         docstring=module_docstring(network, header),
-        imports=tuple(_imports(called, schemes, is_frozen=frozen is not None)),
         frozen=None if frozen is None else statement(Assign("FROZEN", frozen), 0),
-        helpers=tuple(helper for helper in HELPERS if helper in called),
-        schemes=schemes,
-        classes=classes,
+        schemes=plan_schemes(network, plans),
+        classes=(*plans[:-1], root),
     )
-
-
-# ---------------------------------------------------------------- classes
-
-
-def _class_plan(
-    group: Group,
-    shared: dict[int, Shared],
-    taken: frozenset[str],
-    last: Iterable[Statement],
-    *,
-    is_frozen: bool,
-) -> ClassPlan:
-    """Return the plan of a class; the network's `__init__` ends with the `last` steps."""
-    resolved = resolve(group, shared, taken)
-    unit = fullest(group.units)[0]
-    flow = forward(unit, resolved, shared)
-    is_network = isinstance(unit.node, Network)
-    return ClassPlan(
-        name=group.name,
-        docstring=class_docstring(group, resolved),
-        parameters=tuple(Parameter(p.name, p.annotation, p.default) for p in group.parameters),
-        init=(*resolved.init, *(last if is_network else ())),
-        inputs=flow.inputs,
-        forward=flow.statements,
-        keeps_frozen=is_network and is_frozen,
-    )
-
-
-def _last_steps(convolutions: Convolutions, *, is_frozen: bool) -> Iterator[Statement]:
-    """Yield what the network's __init__ ends with: initialization, then freezing."""
-    if set(convolutions) <= {None}:
-        yield Comment("He initialization of the convolutions; the rest keeps PyTorch's defaults")
-        yield _kaiming("isinstance(module, nn.Conv2d)")
-    elif None in convolutions:
-        yield Comment("He initialization of the plain convolutions; the others have their own")
-        yield _kaiming("type(module) is nn.Conv2d")
-    if is_frozen:
-        yield Loop("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
-
-
-_FREEZE = "self.get_submodule(name).requires_grad_(requires_grad=False).eval()"
-
-
-def _kaiming(condition: str) -> Loop:
-    arguments = (
-        Text("module.weight"),
-        Keyword("mode", Text('"fan_out"')),
-        Keyword("nonlinearity", Text('"relu"')),
-    )
-    initialize = Evaluate(Call("nn.init.kaiming_normal_", arguments))
-    return Loop("module", Text("self.modules()"), (If(condition, (initialize,)),))
-
-
-# ---------------------------------------------------------------- what a file needs
-
-
-# helpers that need torch, and those that need torch.nn.functional
-_TORCH = {"BinaryConv2d", "DiracConv2d", "NCReLU", "Scale"}
-_FUNCTIONAL = {
-    "BareDiracConv2d",
-    "DiracConv2d",
-    "FixedMomentsBatchNorm1d",
-    "FixedMomentsBatchNorm2d",
-    "LayerNorm2d",
-    "PadChannels",
-    "StochasticDepth",
-}
-
-
-def _imports(
-    called: Collection[str], schemes: tuple[SchemePlan, ...], *, is_frozen: bool
-) -> Iterator[str]:
-    called = {*called, *(plan.template for plan in schemes)}
-    if "OrderedDict" in called:
-        yield "from collections import OrderedDict"
-    if is_frozen:
-        yield "from typing import Self"
-    if "OrderedDict" in called or is_frozen:
-        yield ""
-    if called & _TORCH or any(name.startswith("torch.") for name in called):
-        yield "import torch"
-    yield "from torch import Tensor, nn"
-    if called & _FUNCTIONAL or any(name.startswith("F.") for name in called):
-        yield "from torch.nn import functional as F"
-
-
-def _called(classes: Iterable[ClassPlan]) -> Iterator[str]:
-    for plan in classes:
-        for step in (*plan.init, *plan.forward):
-            for value in _values(step):
-                yield from calls(value)
-
-
-def _values(statement: Statement) -> Iterator[Python]:
-    match statement:
-        case Assign(value=value) | Return(value) | Evaluate(value):
-            yield value
-        case Loop(iterable=iterable, body=body):
-            yield iterable
-            for inner in body:
-                yield from _values(inner)
-        case _:
-            pass
+    return Model(plan, opened)

@@ -1,23 +1,62 @@
 """Plan -> text, through the Jinja2 templates."""
 
+import re
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from archdsl.emit.docstrings import Header
-from archdsl.emit.model import plan_model
-from archdsl.emit.python import signature, statement
-from archdsl.ir.network import Network
+from archdsl.emit.python.names import HELPERS
+from archdsl.emit.python.nodes import ModulePlan
+from archdsl.emit.python.printer import signature, statement
 
 
-def render_model(network: Network, class_name: str, header: Header) -> str:
-    """Return the text of model.py, whose class `class_name` builds the network."""
-    plan = plan_model(network, class_name, header)
-    return (
-        environment()
-        .get_template("model.py.jinja")
-        .render(plan=plan, statement=statement, signature=signature)
+def render_model(plan: ModulePlan, template: str = "model.py.jinja", **more: object) -> str:
+    """Return the text of model.py: what it defines, after the imports that this needs."""
+    templates = environment()
+    classes = templates.get_template("classes.py.jinja").render(
+        classes=plan.classes, statement=statement, signature=signature
     )
+    schemes = [
+        templates.get_template(f"model/{scheme.template}.py.jinja").render(
+            plan=scheme, statement=statement, signature=signature
+        )
+        for scheme in plan.schemes
+    ]
+    helpers = [
+        templates.get_template(f"model/{helper}.py.jinja").render()
+        for helper in _helpers("\n".join((classes, plan.frozen or "")))
+    ]
+    definitions = [text.strip("\n") for text in (*helpers, *schemes, classes)]
+    return templates.get_template(template).render(
+        plan=plan, definitions=definitions, imports=list(imports(plan, definitions)), **more
+    )
+
+
+def _helpers(text: str) -> list[str]:
+    """Return the classes and functions of templates/model that a text calls."""
+    called = set(re.findall(r"\b(\w+)\(", text))
+    return sorted(helper for helper in HELPERS if helper in called)
+
+
+def imports(plan: ModulePlan, definitions: Sequence[str]) -> Iterator[str]:
+    """Yield the imports that definitions need, with "" between groups."""
+    text = "\n".join(definitions)
+    standard: list[str] = []
+    if re.search(r"(?<![\w.])math\.", text):
+        standard.append("import math")
+    if "OrderedDict(" in text or "OrderedDict[" in text:
+        standard.append("from collections import OrderedDict")
+    if plan.frozen is not None:
+        standard.append("from typing import Self")
+    yield from standard
+    if standard:
+        yield ""
+    if re.search(r"(?<![\w.])torch\.", text):
+        yield "import torch"
+    yield "from torch import Tensor, nn"
+    if re.search(r"(?<![\w.])F\.", text):
+        yield "from torch.nn import functional as F"
 
 
 @cache

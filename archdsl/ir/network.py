@@ -156,6 +156,7 @@ class Block(Record, kw_only=True):
     input: FeatureMap
     output: FeatureMap
     out_channels: Number  # over the names of whoever uses the block
+    makes: Number  # the same over the block's own names
     owned: tuple[Shared, ...] = ()
     drop: Drop | None = None
     span: Span
@@ -188,6 +189,7 @@ class Join(Record, kw_only=True):
 
     operator: Operator
     name: str = ""  # for tables; no module
+    when: tuple[tuple[Test, ...], ...] = ()  # of each map: the `if`s around it among the branches
     input: FeatureMap  # of what branched
     output: FeatureMap
     span: Span

@@ -177,6 +177,7 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         input=flow.map,
         output=draft.flow.map,
         out_channels=out,
+        makes=draft.flow.channels,
         drop=drop if own.drop is None else None,
         span=instance.call.span,
     )

@@ -39,7 +39,8 @@ def add_combine(
     after = _together(operator, inside, item)
     branches = _with_drops(operator, inside.branches, context)
     if any(branch.part.body for branch in branches) or len(branches) > 1:
-        join = Join(operator=operator, input=flow.map, output=after.map, span=span)
+        when = tuple(branch.when for branch in branches)
+        join = Join(operator=operator, when=when, input=flow.map, output=after.map, span=span)
         _add(join, branches, item, here)
     here.draft.flow = Flow(after.channels, after.size, times(flow.reduction, after.reduction))
 

@@ -182,6 +182,11 @@ def constructor(
 DROP_RATE = "drop_rate"  # what a class calls the rate of stochastic depth that it is given
 
 
+def number_of(column: Column, field: str, scope: Scope) -> Python:
+    """Return a number of a layer as an expression."""
+    return _Writer(column, scope).number(field)
+
+
 def hands_weight(layer: Layer) -> bool:
     """Whether users of a shared layer are handed the weight that its scheme computes, once.
 

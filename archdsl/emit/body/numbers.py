@@ -28,6 +28,7 @@ from archdsl.ir.numbers import (
     Operation,
     Symbol,
     Test,
+    Truth,
     Value,
     symbols,
 )
@@ -81,7 +82,7 @@ class Scope:
         self._known: dict[Expr, Expr | None] = {}
         self._printed: dict[str, str] = {}
         self._locals: list[Assign] = []
-        self._floats: set[str] = set()
+        self.floats: set[str] = set()  # symbols that are rates, even where their values are whole
         self.used: list[str] = []  # symbols that are parameters
         self.added: list[Added] = []
         self.unsaid: set[int] = set()  # instances in which some number is wrong
@@ -95,6 +96,22 @@ class Scope:
     def text(self, slot: Slot) -> str | None:
         """Return a number as an expression, if it has one without a new parameter."""
         return self._written(slot) or self._uniform(slot) or self._equal(slot)
+
+    def mention(self, slot: Slot) -> str | None:
+        """Return a number for a docstring: over what the class names anyway."""
+        for expr in dict.fromkeys(each.expr for each in slot if each is not None):
+            known = None if expr is None else self._simple(expr)
+            if known is not None and symbols(known) and symbols(known) <= set(self._printed):
+                text = self._said(known, slot)
+                if text is not None:
+                    return text
+        found = self._uniform(slot)
+        if found is not None:
+            return found
+        for name in self.used:
+            if _agree(slot, self.values_of(name)):
+                return self._printed[name]
+        return next((each.name for each in self.added if _agree(slot, each.values)), None)
 
     def _written(self, slot: Slot) -> str | None:
         exprs = dict.fromkeys(each.expr for each in slot if each is not None)
@@ -116,6 +133,8 @@ class Scope:
         if len(self._words(symbols(expr), use=False).say(expr)) > LONGEST:
             return None
         text = self._words(symbols(expr)).say(expr)
+        if isinstance(expr, Symbol) and any(type(e.value) is float for e in slot if e is not None):
+            self.floats.add(expr.name)
         return f"round({text})" if rounds else text
 
     def _rounds(self, expr: Expr, slot: Slot) -> bool:
@@ -204,6 +223,19 @@ class Scope:
         assert truths is not None
         return truths[0]
 
+    def flag(self, column: Sequence[Truth | None], hint: str) -> Python:
+        """Return a truth as an expression that is right in every instance."""
+        given = [truth for truth in column if truth is not None]
+        for test in dict.fromkeys(truth.test for truth in given):
+            truths = self.truths(test)
+            if truths is not None and all(
+                t is None or t.value == truth for t, truth in zip(column, truths, strict=True)
+            ):
+                simple = self.simple_test(test)
+                return Text(str(simple) if isinstance(simple, bool) else self.test(test))
+        slot = tuple(None if t is None else Written(t.value) for t in column)
+        return self.number(slot, hint)
+
     # ------------------------------------------------------------ symbols
 
     def _simple(self, expr: Expr) -> Expr | None:
@@ -248,8 +280,9 @@ class Scope:
 
     def _words(self, names: Iterable[str], *, use: bool = True) -> Words:
         known = {n: self._use(n) if use else self._printed.get(n, n) for n in sorted(names)}
-        floats = frozenset(n for n in known if any(type(v.get(n)) is float for v in self._plain))
-        return Words(known, floats)
+        floats = {n for n in known if any(type(v.get(n)) is float for v in self._plain)}
+        self.floats |= floats if use else set()
+        return Words(known, frozenset(floats))
 
     def _use(self, symbol: str) -> str:
         """Return what the class calls a symbol of the spec; it is a parameter or a local then."""

@@ -114,10 +114,10 @@ def rows_of(texts: Texts) -> tuple[Row, ...]:
     return _rows(bodies, (), texts, by_name=True)
 
 
-def members_of(texts: Texts, number: dict[int, int]) -> Members:
+def members_of(texts: Texts) -> Members:
     """Return the members of a class that is a stage."""
-    stages = [i.node if isinstance(i.node, Stage) else None for i in texts.instances]
-    return _members(stages, (), texts, number)
+    stages = tuple(i.node if isinstance(i.node, Stage) else None for i in texts.instances)
+    return _members(stages, (), texts)
 
 
 def _rows(
@@ -164,7 +164,7 @@ def _row(
             return PartRow(stand, parts, name, _rows(bodies, place, texts, by_name=False))
         case Stage(name=name):
             stages = only(nodes, Stage)
-            return StageRow(stand, stages, name, _members(stages, place, texts, None))
+            return StageRow(stand, stages, name, _members(stages, place, texts))
         case _:
             assert_never(there[0].node)
 
@@ -238,9 +238,7 @@ def _aligned(takes: tuple[Map, ...], fullest: tuple[Map, ...]) -> tuple[Map | No
 # ---------------------------------------------------------------- stages
 
 
-def _members(
-    stages: Column[Stage], place: Place, texts: Texts, number: dict[int, int] | None
-) -> Members:
+def _members(stages: Column[Stage], place: Place, texts: Texts) -> Members:
     first = next(stage for stage in stages if stage is not None)
     if first.repeats is None:
         return _items(stages, place, texts)

@@ -1,18 +1,16 @@
 """The classes of weight schemes: convolutions that compute the weight they apply."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias, TypeVar, assert_never
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias, assert_never
 
 from archdsl.analyses.walk import leaves
-from archdsl.emit.layers import scheme_key
-from archdsl.emit.plan import Call, ClassPlan, Evaluate, Keyword, Parameter, SchemePlan, Text
+from archdsl.emit.body.layers import Schemes
+from archdsl.emit.python.nodes import Call, ClassPlan, Evaluate, Keyword, Parameter, SchemePlan, Text
 from archdsl.ir.layers import Conv, Size
 from archdsl.ir.network import Network
-from archdsl.ir.rebuild import replace
 from archdsl.ir.schemes import BareDirac, Binary, Dirac, Scheme
 from archdsl.record import Record
 
-Planned = TypeVar("Planned")
 
 
 def scheme_class(scheme: Scheme) -> str:
@@ -40,25 +38,32 @@ def convolutions_of(network: Network) -> Convolutions:
     return found
 
 
-def plan_schemes(
-    convolutions: Convolutions, classes: Iterable[ClassPlan]
-) -> tuple[SchemePlan, ...]:
+def scheme_names(network: Network) -> Schemes:
+    """Return the class of each scheme; a second one of a kind has a number after its name."""
+    counts: dict[str, int] = {}
+    found: dict[Scheme, str] = {}
+    for scheme in convolutions_of(network):
+        if scheme is not None:
+            base = scheme_class(scheme)
+            counts[base] = counts.get(base, 0) + 1
+            found[scheme] = base if counts[base] == 1 else f"{base}{counts[base]}"
+    return found
+
+
+def plan_schemes(network: Network, classes: tuple[ClassPlan, ...]) -> tuple[SchemePlan, ...]:
     """Return a class for each scheme, with the parameters that `classes` give."""
-    given: dict[str, set[str]] = {}
-    schemes = {scheme: layers for scheme, layers in convolutions.items() if scheme is not None}
-    if not schemes:
+    names = scheme_names(network)
+    if not names:
         return ()
-    for call in _calls(tuple(classes)):
+    given: dict[str, set[str]] = {}
+    for call in _calls(classes):
         keywords = (a.name for a in call.arguments if isinstance(a, Keyword))
         given.setdefault(call.function, set()).update(keywords)
-    names: dict[str, int] = {}
-    plans: list[SchemePlan] = []
-    for scheme, layers in schemes.items():
-        base = scheme_class(scheme)
-        names[base] = names.get(base, 0) + 1
-        name = base if names[base] == 1 else f"{base}{names[base]}"
-        plans.append(_plan(name, scheme, layers, given.get(scheme_key(scheme), set())))
-    return tuple(plans)
+    convolutions = convolutions_of(network)
+    return tuple(
+        _plan(name, scheme, convolutions[scheme], given.get(name, set()))
+        for scheme, name in names.items()
+    )
 
 
 def _calls(value: object) -> Iterator[Call]:
@@ -116,28 +121,6 @@ def _parameters(layers: list[Conv], given: set[str]) -> Iterable[Parameter]:
 def _size_type(sizes: Iterable[Size]) -> str:
     square = all(height == width for height, width in sizes)
     return "int" if square else "int | tuple[int, int]"
-
-
-# ---------------------------------------------------------------- their names in a plan
-
-
-def named(classes: Iterable[ClassPlan], schemes: Iterable[SchemePlan]) -> tuple[ClassPlan, ...]:
-    """Return the classes with each scheme's class called by its name."""
-    names = {scheme_key(plan.scheme): plan.name for plan in schemes}
-    return tuple(_renamed(plan, names) for plan in classes) if names else tuple(classes)
-
-
-def _renamed(value: Planned, names: Mapping[str, str]) -> Planned:
-    match value:
-        case tuple():
-            return tuple(_renamed(item, names) for item in value)  # pyright: ignore[reportUnknownVariableType, reportReturnType, reportUnknownArgumentType]
-        case Record():
-            fields = {name: _renamed(getattr(value, name), names) for name in _fields(value)}
-            if isinstance(value, Call):
-                fields["function"] = names.get(value.function, value.function)
-            return replace(value, **fields)
-        case _:
-            return value
 
 
 def _fields(value: Record) -> tuple[str, ...]:

@@ -35,10 +35,18 @@ class Weights(Record):
     sources: Mapping[Use, Source]
     handed: tuple[Shared, ...]  # as their owners register them; one for each parameter of forward
     ids: Mapping[int, tuple[int | None, ...]]  # by instance; None: it uses none
+    records: tuple[tuple[Shared | None, ...], ...] = ()  # of what is handed, in each instance
 
     def always(self, index: int) -> bool:
         """Whether every instance is handed a weight."""
         return all(ids[index] is not None for ids in self.ids.values())
+
+
+    def handed_to(self, index: int, instance: int) -> Shared:
+        """Return the record of what is handed to an instance, by its place in the class."""
+        found = self.records[index][instance]
+        assert found is not None, "only what is handed is used"
+        return found
 
 
 NOTHING = Weights({}, (), {})
@@ -86,9 +94,10 @@ def _weights(
         if index is None:
             columns.append(column)
         sources |= dict.fromkeys(group, source)
-    handed = tuple(_record(column, kind, shared) for column in columns)
+    records = tuple(_records(column, kind, shared) for column in columns)
+    handed = tuple(next(s for s in column if s is not None) for column in records)
     ids = {i.number: tuple(c[n] for c in columns) for n, i in enumerate(kind.instances)}
-    return Weights(sources, handed, ids)
+    return Weights(sources, handed, ids, records)
 
 
 _TWO = -1  # no id: an instance has two weights where another has one
@@ -106,15 +115,13 @@ def _index(instance: Instance, weight: int) -> int | None:
     return next((n for n, s in enumerate(instance.node.owned) if s.id == weight), None)
 
 
-def _record(
+def _records(
     column: Sequence[int | None], kind: Kind, shared: Sequence[Mapping[int, Shared]]
-) -> Shared:
-    found = (
-        shared[instance.member][weight]
+) -> tuple[Shared | None, ...]:
+    return tuple(
+        None if weight is None else shared[instance.member][weight]
         for instance, weight in zip(kind.instances, column, strict=True)
-        if weight is not None
     )
-    return next(found)
 
 
 def _together(uses: Sequence[Mapping[Use, int]]) -> list[list[Use]]:

@@ -1,25 +1,23 @@
 """What a class is, in a line: its layers with weights and its blocks, and how branches join."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
-from typing import assert_never
+from collections.abc import Iterator, Sequence
 
-from archdsl.emit.classes import Group
-from archdsl.emit.options import fullest
-from archdsl.emit.python import INDENT, WIDTH
-from archdsl.emit.units import Unit
+from archdsl.emit.classes.kinds import Kind
+from archdsl.emit.python.printer import INDENT, WIDTH
 from archdsl.ir.layers import Conv, ConvTranspose, Linear
 from archdsl.ir.names import class_name
 from archdsl.ir.network import (
+    MAIN,
     Block,
-    Combine,
+    Join,
     LayerNode,
     Network,
     Node,
     Operator,
     Part,
-    Residual,
     Stage,
+    Step,
 )
 
 MOST = WIDTH - INDENT - len('""".')
@@ -34,107 +32,104 @@ _TO_THE_INPUT = {
     Operator.PRODUCT: "multiplied with the input",
     Operator.CONCAT: "concatenated to the input",
 }
-_NOUNS = {
-    Operator.SUM: "sum of",
-    Operator.PRODUCT: "product of",
-    Operator.CONCAT: "concatenation of",
-}
 
 
-def description(group: Group) -> str:
+def description(kind: Kind) -> str:
     """Return what all instances of a class have in common, in a line without its full stop."""
-    full = fullest(group.units)
-    exact = [list(_description(unit.node, kernels=True)) for unit in full]
-    loose = list(_description(full[0].node, kernels=False))
-    if any(len(words) != len(loose) for words in exact):
-        exact = [loose]  # parts that differ in how many blocks they hold
-    columns = zip(*exact, strict=True)
-    words = [
-        column[0] if len(set(column)) == 1 else general
-        for column, general in zip(columns, loose, strict=True)
-    ]
-    text = "".join(words) + _where(group, full)
-    text = text[:1].upper() + text[1:]
-    return textwrap.shorten(text, MOST, placeholder=" ..")
+    nodes = [i.node for i in kind.instances]
+    most = max(map(_num_steps, nodes))
+    full = [node for node in nodes if _num_steps(node) == most]
+    exact = {"".join(_description(node, kernels=True)) for node in full}
+    text = exact.pop() if len(exact) == 1 else "".join(_description(full[0], kernels=False))
+    if len(full) < len(nodes) and text.endswith(_TO_THE_INPUT[Operator.SUM]):
+        stays = [node for node in nodes if node.input == node.output]
+        text += " where the shape stays" if len(stays) == len(full) else " where `adds` is set"
+    return textwrap.shorten(text[:1].upper() + text[1:], MOST, placeholder=" ..")
 
 
-def _where(group: Group, full: list[Unit]) -> str:
-    """Return which instances add their input, if that is all they do and some do not."""
-    match full[0].node.body if not isinstance(full[0].node, Stage) else ():
-        case (Combine(branches=(_, _)),) if len(full) < len(group.units):
-            stays = [unit for unit in group.units if unit.node.input == unit.node.output]
-            return " where the shape stays" if stays == full else " where `adds` is set"
-        case _:
-            return ""
+def _num_steps(node: Network | Block | Part | Stage) -> int:
+    if isinstance(node, Stage):
+        return 0
+    return sum(1 + len(s.takes) + len(getattr(s.node, "body", ())) for s in node.body)
 
 
-def _description(node: "Network | Block | Part | Stage", *, kernels: bool) -> Iterator[str]:
+def _description(node: Network | Block | Part | Stage, *, kernels: bool) -> Iterator[str]:
     if isinstance(node, Stage):
         yield "blocks in a row" + (" that share weights" if node.owned else "")
         return
-    match [inner for inner in node.body if not _is_weightless(inner)] or node.body:
-        case [Residual() as only] if only is node.body[0]:
-            yield "pre-activation residual block: " if only.preactivation else "residual block: "
-            yield from _row(only.residual, kernels=kernels)
-        case [Combine(branches=(_, _, *_)) as only]:
-            yield from _joined(only, kernels=kernels)
+    joins = [step for step in node.body if isinstance(step.node, Join)]
+    match joins:
+        case [Step(takes=((*_, 1), _))]:
+            before = any(step.gives[0][-1:] == (0,) for step in node.body)
+            yield "pre-activation residual block: " if before else "residual block: "
+            yield from _row([s for s in node.body if s.gives[0][-1:] == (1,)], kernels=kernels)
+        case [Step(node=Join()) as join] if len(join.takes) > 1 and _is_all(node.body, join):
+            yield from _branches(node.body, join, kernels=kernels)
         case _:
             yield from _row(node.body, kernels=kernels)
+
+
+def _is_all(body: Sequence[Step], join: Step) -> bool:
+    """Whether nothing with a weight stands beside the branches of a join."""
+    return all(
+        step is join or step.gives[0] in join.takes or _is_weightless(step.node) for step in body
+    )
 
 
 def _is_weightless(node: Node) -> bool:
     return isinstance(node, LayerNode) and not isinstance(node.layer, Conv | ConvTranspose | Linear)
 
 
-def _joined(node: Combine, *, kernels: bool) -> Iterator[str]:
-    others = [branch for branch in node.branches if branch.body]
-    if len(others) == 1 and len(node.branches) == PAIR:
-        yield from _row(others[0].body, kernels=kernels)
-        yield f", {_TO_THE_INPUT[node.operator]}"
-    else:
-        yield f"branches, {_JOINED[node.operator]}: "
-        yield from _branches(node, kernels=kernels)
-
-
-def _branches(node: Combine, *, kernels: bool) -> Iterator[str]:
-    for index, branch in enumerate(node.branches):
+def _branches(body: Sequence[Step], join: Step, *, kernels: bool) -> Iterator[str]:
+    assert isinstance(join.node, Join)
+    by_map = {map_: [s for s in body if s.gives == (map_,)] for map_ in join.takes if map_ != MAIN}
+    if len(by_map) == 1 and len(join.takes) == PAIR:
+        ((_, steps),) = by_map.items()
+        yield from _row(steps, kernels=kernels)
+        yield f", {_TO_THE_INPUT[join.node.operator]}"
+        return
+    yield f"branches, {_JOINED[join.node.operator]}: "
+    for index, map_ in enumerate(join.takes):
         yield " | " if index else ""
-        if branch.body:
-            yield from _row(branch.body, kernels=kernels)
+        if map_ in by_map:
+            yield from _row(by_map[map_], kernels=kernels)
         else:
             yield "the input"
 
 
-def _row(nodes: Iterable[Node], *, kernels: bool) -> Iterator[str]:
+def _row(steps: Sequence[Step], *, kernels: bool) -> Iterator[str]:
     """Yield what stands in a row; layers without weights only beside a single layer with one."""
-    nodes = list(nodes)
+    nodes = list(_flat(steps))
     weighty = [node for node in nodes if not _is_weightless(node)]
     is_short = len(weighty) <= 1 and all(isinstance(node, LayerNode) for node in weighty)
     for index, node in enumerate(nodes if is_short else weighty):
         yield ", " if index else ""
-        yield from _words(node, kernels=kernels)
+        yield _words(node, kernels=kernels)
 
 
-def _words(node: Node, *, kernels: bool) -> Iterator[str]:
+def _flat(steps: Sequence[Step]) -> Iterator[Node]:
+    for step in steps:
+        match step.node:
+            case Part(body=body):
+                yield from _flat(body)
+            case Stage(items=items):
+                yield from (item.node for item in items)
+            case Join():
+                pass
+            case LayerNode() | Block():
+                yield step.node
+
+
+def _words(node: Node, *, kernels: bool) -> str:
     match node:
         case LayerNode(layer=Conv() | ConvTranspose() as layer):
-            yield _convolution(layer, kernels=kernels)
-        case LayerNode(kind=kind):
-            yield kind
+            return _convolution(layer, kernels=kernels)
+        case LayerNode(kind=kind) | Part(kind=kind) | Stage(kind=kind):
+            return kind
         case Block(declaration=name):
-            yield class_name(name)
-        case Part(body=body) | Residual(residual=body):
-            yield from _row(body, kernels=kernels)
-        case Combine(branches=(only,)):
-            yield from _row(only.body, kernels=kernels)
-        case Combine(operator=operator):
-            yield f"{_NOUNS[operator]} ("
-            yield from _branches(node, kernels=kernels)
-            yield ")"
-        case Stage(items=items):
-            yield from _row((item.node for item in items), kernels=kernels)
-        case _:
-            assert_never(node)
+            return class_name(name)
+        case Join(operator=operator):
+            return str(operator)
 
 
 def _convolution(layer: Conv | ConvTranspose, *, kernels: bool) -> str:

@@ -1,21 +1,19 @@
 """What the docstrings of generated code say."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 
-from archdsl.emit.classes import Group
-from archdsl.emit.descriptions import description
-from archdsl.emit.plan import Constant
-from archdsl.emit.python import INDENT, WIDTH, docstring_text
-from archdsl.emit.resolve import Resolved
-from archdsl.emit.units import Unit
-from archdsl.ir.network import FeatureMap, Network
+from archdsl.emit.body.numbers import Scope, Written
+from archdsl.emit.classes.instances import Instance
+from archdsl.emit.classes.kinds import Kind
+from archdsl.emit.prose.descriptions import description
+from archdsl.emit.python.printer import INDENT, WIDTH, docstring_text
+from archdsl.ir.network import Block, FeatureMap, Item, Network, Stage
+from archdsl.ir.numbers import Expr, Symbol
 from archdsl.record import Record
 
 FACTORS = range(2, 9)
-TERMS = range(2, 6)
 
 
 class Header(Record, kw_only=True):
@@ -25,11 +23,12 @@ class Header(Record, kw_only=True):
     arguments: tuple[tuple[str, str], ...]  # as the language writes them
     parameters: int
     unshared: int  # if nothing were shared
+    open: tuple[str, ...] = ()  # arguments that the network's class takes
 
 
 def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
     """Return the lines of the docstring of a file."""
-    arguments = ", ".join(f"{name} = {value}" for name, value in header.arguments)
+    arguments = header.arguments
     count = f"{header.parameters:,} parameters"
     sharing = f" ({header.unshared:,} without sharing)"
     if header.unshared == header.parameters:
@@ -37,12 +36,22 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
     return (
         docstring_text(f"{network.name}, compiled by archdsl from {_file(network)}."),
         "",
-        *((*_paragraph(f"Arguments: {arguments}.", 0), "") if arguments else ()),
+        *((*_paragraph(_compiled_for(header), 0), "") if arguments else ()),
         "Change the spec, not this file, and run",
         *_command(header.command),
         "",
         f"{count}{sharing} for inputs {shape_of(network.input)}.",
     )
+
+
+def _compiled_for(header: Header) -> str:
+    """Return what the network was compiled for, and which arguments its class takes."""
+    given = ", ".join(f"{n} = {value}" for n, value in header.arguments if n not in header.open)
+    if not header.open:
+        return f"Compiled for {given}."
+    *names, last = header.open
+    may = f"{', '.join(names)} and {last}" if names else last
+    return f"Compiled for {given}; {may} may be given." if given else f"{may} may be given."
 
 
 def _command(command: str) -> Iterator[str]:
@@ -69,15 +78,6 @@ def shape_of(given: FeatureMap) -> str:
     return str(given.shape)
 
 
-def class_docstring(group: Group, resolved: Resolved) -> tuple[str, ...]:
-    """Return the lines of the docstring of a class: what it is and its shapes."""
-    unit = group.first
-    if isinstance(unit.node, Network):
-        given, made = batch(unit.node.input.shape), batch(unit.node.output.shape)
-        return (f"The network: {given} -> {made}.",)
-    return (f"{description(group)}.", "", shapes(group, resolved))
-
-
 def batch(shape: Iterable[object]) -> str:
     """Return the shape of a batch."""
     return f"({', '.join(('N', *map(str, shape)))})"
@@ -89,86 +89,77 @@ def _paragraph(text: str, indent: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
-# ---------------------------------------------------------------- shapes
+# ---------------------------------------------------------------- classes
 
 
-def shapes(group: Group, resolved: Resolved) -> str:
-    """Return `(N, in_channels, H, W) -> (N, width, H / stride, W / stride)`."""
-    nodes = [unit.node for unit in group.units]
+def class_docstring(kind: Kind, scope: Scope) -> tuple[str, ...]:
+    """Return the lines of the docstring of a class: what it is and its shapes."""
+    nodes = [instance.node for instance in kind.instances]
     inputs, outputs = [n.input for n in nodes], [n.output for n in nodes]
-    given, made = _channels(inputs, resolved), _channels(outputs, resolved)
-    if made is None:
-        made = _sum(inputs, outputs, given, resolved) or "C'"
-    size = _sizes(group, resolved)
-    one = batch((given or "C", *(("H", "W") if inputs[0].size else ())))
-    return f"{one} -> {batch((made, *(size if outputs[0].size else ())))}"
+    if isinstance(kind.first.node, Network):
+        given, made = _shape(inputs, scope), _shape(outputs, scope)
+        return (f"The network: {given} -> {made}.",)
+    given = _channels(kind.instances, inputs, [Symbol("in_channels")] * len(nodes), scope) or "C"
+    made = _channels(kind.instances, outputs, list(map(_made, nodes)), scope) or "C'"
+    sizes = _sizes(kind.instances, scope)
+    one = batch((given, *(("H", "W") if inputs[0].size else ())))
+    other = batch((made, *(sizes if outputs[0].size else ())))
+    return (f"{description(kind)}.", "", f"{one} -> {other}")
 
 
-def _channels(maps: list[FeatureMap], resolved: Resolved) -> str | None:
-    numbers = tuple(m.channels for m in maps)
-    if numbers == resolved.outputs and resolved.output is not None:
-        return resolved.output
-    if numbers in resolved.values.values():
-        return next(name for name, values in resolved.values.items() if values == numbers)
-    if len(set(numbers)) == 1:
-        return str(numbers[0])
-    return next(
-        (
-            f"{factor} * {name}"
-            for name, values in resolved.values.items()
-            for factor in FACTORS
-            if numbers == tuple(factor * v if isinstance(v, int) else v for v in values)
-        ),
-        None,
-    )
+def _shape(maps: Sequence[FeatureMap], scope: Scope) -> str:
+    """Return the shape of what a network takes or gives, sizes that are its arguments by name."""
+    columns = zip(*(each.shape for each in maps), strict=True)
+    sizes = (scope.mention([Written(size) for size in column]) for column in columns)
+    return batch(size or "?" for size in sizes)
 
 
-def _sum(
-    inputs: list[FeatureMap], outputs: list[FeatureMap], given: str | None, resolved: Resolved
+def _channels(
+    instances: Sequence[Instance],
+    maps: Sequence[FeatureMap],
+    exprs: Sequence[Expr | None],
+    scope: Scope,
 ) -> str | None:
-    """Return `in_channels + growth`, where that is what a concatenation gives."""
-    more = tuple(b.channels - a.channels for a, b in zip(inputs, outputs, strict=True))
-    for name, values in resolved.values.items():
-        if values == more and given:
-            return f"{given} + {name}"
-    return _sum_of_arguments(tuple(m.channels for m in outputs), resolved)
+    assert len(instances) == len(maps)
+    slot = [Written(m.channels, expr) for m, expr in zip(maps, exprs, strict=True)]
+    found = scope.mention(slot)
+    if found is not None:
+        return found
+    return next((t for f in FACTORS if (t := _multiple(maps, f, scope))), None)
 
 
-def _sum_of_arguments(numbers: tuple[int, ...], resolved: Resolved) -> str | None:
-    """Return `one + three + five`, where enough instances leave no doubt."""
-    whole = {
-        name: [v for v in values if isinstance(v, int)]
-        for name, values in resolved.values.items()
-        if name not in {"in_channels", "stride"}
-    }
-    columns = {name: values for name, values in whole.items() if len(values) == len(numbers)}
-    for terms in TERMS:
-        if len(set(numbers)) > terms and len(columns) <= MOST_ARGUMENTS:
-            for names in combinations(columns, terms):
-                sums = zip(*(columns[name] for name in names), strict=True)
-                if tuple(map(sum, sums)) == numbers:
-                    return " + ".join(names)
-    return None
+def _multiple(maps: Sequence[FeatureMap], factor: int, scope: Scope) -> str | None:
+    if any(m.channels % factor for m in maps):
+        return None
+    found = scope.mention([Written(m.channels // factor) for m in maps])
+    return None if found is None else f"{factor} * {found}"
 
 
-MOST_ARGUMENTS = 10  # of a class whose output is looked for among their sums
+def _made(node: Network | Block | object) -> Expr | None:
+    match node:
+        case Block(makes=makes):
+            return makes.expr
+        case Stage(items=(*_, Item(node=Block(makes=makes)))):
+            return makes.expr
+        case _:
+            return None
 
 
-def _sizes(group: Group, resolved: Resolved) -> tuple[str, str]:
-    nodes = [unit.node for unit in group.units]
+def _sizes(instances: Sequence[Instance], scope: Scope) -> tuple[str, str]:
+    nodes = [instance.node for instance in instances]
     if all(n.input.size == n.output.size for n in nodes):
         return "H", "W"
-    strides = resolved.values.get("stride", (1,) * len(group.units))
-    if all(_is_divided(*pair) for pair in zip(group.units, strides, strict=True)):
+    strides = [instance.values.get("stride", 1) for instance in instances]
+    if "stride" in scope.used and all(map(_is_divided, instances, strides)):
         return "H / stride", "W / stride"
     for factor in FACTORS:
-        if all(_is_divided(unit, factor) for unit in group.units):
+        if all(_is_divided(instance, factor) for instance in instances):
             return f"H / {factor}", f"W / {factor}"
     return "H'", "W'"
 
 
-def _is_divided(unit: Unit, stride: Constant | None) -> bool:
-    given, made = unit.node.input.size, unit.node.output.size
+def _is_divided(instance: Instance, stride: object) -> bool:
+    given, made = instance.node.input.size, instance.node.output.size
     if given is None or made is None or not isinstance(stride, int):
         return False
     return all(-(-a // stride) == b for a, b in zip(given, made, strict=True))

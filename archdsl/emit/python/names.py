@@ -3,24 +3,15 @@
 import builtins
 import keyword
 from collections.abc import Iterable
+from importlib.resources import files
 
-# Classes for what torch has no module for: templates/model/NAME.py.jinja.
-HELPERS = (
-    "ChannelSplit",
-    "Factor",
-    "FixedMomentsBatchNorm1d",
-    "FixedMomentsBatchNorm2d",
-    "LayerNorm2d",
-    "NCReLU",
-    "PadChannels",
-    "Scale",
-    "ScaleOnlyBatchNorm1d",
-    "ScaleOnlyBatchNorm2d",
-    "StochasticDepth",
-)
+# What torch has no module for: templates/model/NAME.py.jinja, each with what it is called by.
+_TEMPLATES = files("archdsl.emit") / "templates" / "model"
+_DEFINED = frozenset(path.name.partition(".")[0] for path in _TEMPLATES.iterdir())
 
 # Classes for weight schemes; a second one of a kind has a number after its name.
-SCHEMES = ("BareDiracConv2d", "BinaryConv2d", "DiracConv2d")
+SCHEMES = frozenset(name for name in _DEFINED if name.endswith("Conv2d"))
+HELPERS = _DEFINED - SCHEMES
 
 # Names that generated files give a meaning of their own.
 FILE_NAMES = frozenset(
@@ -32,6 +23,7 @@ FILE_NAMES = frozenset(
         "Tensor",
         "nn",
         "torch",
+        "math",
         "module",
         "name",
         *HELPERS,

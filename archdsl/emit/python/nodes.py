@@ -76,11 +76,12 @@ Python: TypeAlias = (
 
 
 class Assign(Record):
-    """`target = value  # comment`."""
+    """`target = value  # comment`, or with another operator in place of `=`."""
 
     target: str
     value: Python
     comment: str = ""
+    operator: str = "="
 
 
 class Return(Record):
@@ -159,9 +160,7 @@ class ModulePlan(Record, kw_only=True):
     """A generated model.py."""
 
     docstring: tuple[str, ...]
-    imports: tuple[str, ...]  # groups of lines, "" between groups
     frozen: str | None  # the assignment of FROZEN
-    helpers: tuple[str, ...]  # classes of the template that the file needs, by name
     schemes: tuple[SchemePlan, ...]
     classes: tuple[ClassPlan, ...]
 

@@ -159,8 +159,8 @@ def statement(node: Statement, indent: int) -> str:
     """Return a statement as lines, each indented."""
     margin = " " * indent
     match node:
-        case Assign(target, value, comment):
-            return margin + _assignment(target, value, comment, indent)
+        case Assign(target, value, comment, operator):
+            return margin + _assignment(f"{target} {operator} ", value, comment, indent)
         case Return(value):
             return f"{margin}return " + _value(value, indent, indent + len("return "))
         case Loop(target, iterable, body):
@@ -177,9 +177,8 @@ def statement(node: Statement, indent: int) -> str:
             assert_never(node)
 
 
-def _assignment(target: str, value: Python, comment: str, indent: int) -> str:
+def _assignment(head: str, value: Python, comment: str, indent: int) -> str:
     """Return `target = value`; a comment that does not fit beside it stands above."""
-    head = f"{target} = "
     text = head + _value(value, indent, indent + len(head))
     if not comment:
         return text

@@ -5,8 +5,8 @@ import textwrap
 from decimal import Decimal
 from typing import assert_never
 
-from archdsl.emit.freezing import frozen_modules
-from archdsl.emit.python import WIDTH, docstring_text
+from archdsl.analyses.freezing import frozen_modules
+from archdsl.emit.python.printer import WIDTH, docstring_text
 from archdsl.emit.render import environment
 from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.network import Network
@@ -160,7 +160,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
     restarts = schedule if isinstance(schedule, WarmRestarts) else None
     warmup = schedule.warmup if isinstance(schedule, Cosine) else 0.0
     smoothing = recipe.label_smoothing
-    optimizer, arguments = _optimizer(recipe, any_frozen=frozen_modules(network) is not None)
+    optimizer, arguments = _optimizer(recipe, any_frozen=bool(frozen_modules(network)))
     return TrainPlan(
         class_name=model,
         import_model=_import_model(class_name, model),

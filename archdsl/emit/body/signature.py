@@ -1,0 +1,168 @@
+"""What a class is constructed with, and what whoever constructs it writes."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from archdsl.emit.body.arithmetic import Plain
+from archdsl.emit.body.layers import DROP_RATE
+from archdsl.emit.body.numbers import Scope, Written
+from archdsl.emit.classes.instances import Instance
+from archdsl.emit.python.nodes import Call, Keyword, Operation, Parameter, Python, Text
+from archdsl.ir.network import Block, Drop, LayerNode, Part, Step
+from archdsl.ir.layers import StochasticDepth
+from archdsl.ir.numbers import Number, Truth
+from archdsl.record import Record
+
+POSITIONAL = 2  # so many arguments of a block are given by position
+
+
+class ClassParameter(Record, kw_only=True):
+    """A parameter of a class: a symbol of its spec, the rate of its stochastic depth, or new."""
+
+    name: str
+    annotation: str
+    default: str | None = None
+    symbol: str | None = None
+    added: Mapping[int, Plain] | None = None  # the value in each instance
+
+    def printed(self) -> Parameter:
+        """Return the parameter as Python has it."""
+        return Parameter(self.name, self.annotation, self.default)
+
+
+class Signature(Record):
+    """The parameters of a class, in order."""
+
+    parameters: tuple[ClassParameter, ...] = ()
+
+
+def signature(
+    scope: Scope, instances: Sequence[Instance], defaults: Mapping[str, str]
+) -> Signature:
+    """Return the parameters that a class turned out to need; `defaults` by symbol."""
+    order = list(instances[0].values)
+    found = [_of_symbol(s, scope, defaults.get(s)) for s in sorted(scope.used, key=order.index)]
+    for added in scope.added:
+        values = {i.number: v for i, v in zip(instances, added.values, strict=True)}
+        is_flag = isinstance(added.values[0], bool)
+        default = "False" if is_flag else None
+        parameter = ClassParameter(
+            name=added.name, annotation=_annotation(added.values), default=default, added=values
+        )
+        found.append(parameter)
+    rated = [i for i in instances if takes_rate(i)]
+    if rated:
+        default = None if len(rated) == len(instances) else "0.0"
+        found.append(ClassParameter(name=DROP_RATE, annotation="float", default=default))
+    last = [p for p in found if p.symbol == "stride"]
+    ordered = [p for p in found if p.symbol != "stride"] + last
+    return Signature(tuple(sorted(ordered, key=lambda p: p.default is not None)))
+
+
+def _of_symbol(symbol: str, scope: Scope, default: str | None) -> ClassParameter:
+    values = scope.values_of(symbol)
+    is_float = symbol in scope.floats
+    annotation = "float" if is_float else _annotation(values)
+    if default is not None and is_float and "." not in default and "e" not in default:
+        default = f"{default}.0"
+    return ClassParameter(
+        name=scope.name_of(symbol), annotation=annotation, default=default, symbol=symbol
+    )
+
+
+def _annotation(values: Sequence[Plain]) -> str:
+    types = {type(value) for value in values}
+    if types == {bool}:
+        return "bool"
+    return "int" if types <= {bool, int} else "float"
+
+
+def takes_rate(instance: Instance) -> bool:
+    """Whether a branch in an instance's own text is dropped at the rate that it is given."""
+    node = instance.node
+    return isinstance(node, Block) and _drops(node.body)
+
+
+def _drops(body: Sequence[Step]) -> bool:
+    for step in body:
+        match step.node:
+            case LayerNode(layer=StochasticDepth(p=None)):
+                return True
+            case Part(body=inner) if _drops(inner):
+                return True
+            case _:
+                pass
+    return False
+
+
+# ---------------------------------------------------------------- the other side
+
+
+class Given(Record, kw_only=True):
+    """What an instance is constructed with, over the symbols of the text that it stands in."""
+
+    instance: Instance
+    numbers: Mapping[str, Number | Truth]
+    rate: Python | None = None
+
+
+def construct(
+    name: str, parameters: Signature, column: Sequence[Given | None], scope: Scope, rate: Python | None
+) -> Call:
+    """Return the construction of a class, what is a default left out."""
+    arguments: list[Python] = []
+    for index, parameter in enumerate(parameters.parameters):
+        value = _argument(parameter, column, scope, rate)
+        if value is None or value == Text(parameter.default or ""):
+            continue
+        is_plain = parameter.default is None and parameter.annotation == "int"
+        if index < POSITIONAL and is_plain and index == len(arguments):
+            arguments.append(value)
+        else:
+            arguments.append(Keyword(parameter.name, value))
+    return Call(name, tuple(arguments))
+
+
+def _argument(
+    parameter: ClassParameter, column: Sequence[Given | None], scope: Scope, rate: Python | None
+) -> Python | None:
+    if parameter.added is not None:
+        added = parameter.added
+        values = tuple(None if g is None else Written(added[g.instance.number]) for g in column)
+        return scope.number(values, parameter.name)
+    if parameter.symbol is None:
+        return rate
+    given = [None if g is None else g.numbers[parameter.symbol] for g in column]
+    if any(isinstance(each, Truth) for each in given):
+        return scope.flag([g if isinstance(g, Truth) else None for g in given], parameter.name)
+    is_float = parameter.annotation == "float"
+    slot = tuple(_written(g, is_float=is_float) if isinstance(g, Number) else None for g in given)
+    return scope.number(slot, parameter.name)
+
+
+def _written(number: Number, *, is_float: bool) -> Written:
+    if is_float or isinstance(number.value, Fraction):
+        return Written(float(number.value), number.expr)
+    return Written(number.value, number.expr)
+
+
+def rate_of(column: Sequence[tuple[Instance, Drop] | None], scope: Scope, index: str = "") -> Python:
+    """Return rate * position / total of a run of blocks; `index` counts positions in a loop."""
+
+    def slot(number: str) -> tuple[Written | None, ...]:
+        return tuple(None if each is None else Written(_of_run(*each, number)) for each in column)
+
+    rate, total = scope.number(slot("rate"), "drop_rate"), scope.number(slot("total"), "total")
+    position = Text(index) if index else scope.number(slot("first"), "position")
+    return Operation("/", (Operation("*", (rate, position)), total))
+
+
+def _of_run(instance: Instance, drop: Drop, number: str) -> int | float:
+    run = instance.drop_runs[drop.run]
+    match number:
+        case "rate":
+            return float(run.rate)
+        case "total":
+            return run.total
+        case _:
+            return drop.first

@@ -1,0 +1,218 @@
+"""How a class applies the weights that it owns or is handed, and the flags that its forward asks."""
+
+from collections.abc import Mapping, Sequence
+
+from archdsl.emit.body.layers import functional, hands_weight, number_of
+from archdsl.emit.body.numbers import Scope
+from archdsl.emit.body.rows import CallRow, Column, LayerRow, PartRow, Row
+from archdsl.emit.classes.instances import Instance
+from archdsl.emit.classes.weights import Handed, Source, Weights
+from archdsl.emit.python.names import Names
+from archdsl.emit.python.nodes import (
+    Assign,
+    Call,
+    Keyword,
+    Parameter,
+    Python,
+    Sequence as Items,
+    Statement,
+    Text,
+)
+from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
+from archdsl.ir.network import LayerNode, Shared, SharedWeight
+from archdsl.ir.numbers import Test, negated
+from archdsl.record import Record
+
+_MODULES = {Conv: "nn.Conv2d", ConvTranspose: "nn.ConvTranspose2d", Linear: "nn.Linear"}
+
+
+class Borrowed(Record):
+    """How a layer uses a shared weight.
+
+    `own` names the attribute of those that have a weight of their own instead. `function` is what
+    applies the weight where the shared layer itself cannot be called: its geometry is another's.
+    """
+
+    source: str
+    own: str
+    layer: Layer
+    function: str | None = None
+    keywords: tuple[Keyword, ...] = ()
+
+    @property
+    def hands(self) -> bool:
+        """Whether it is the weight that a scheme computes, not the layer."""
+        return hands_weight(self.layer)
+
+    def effective(self, module: str) -> Python:
+        """Return a layer of this kind as the source is: the layer, or its computed weight."""
+        return effective(module, self.layer) if self.hands else Text(module)
+
+
+def effective(module: str, layer: Layer) -> Python:
+    """Return the weight that a scheme computes; with the bias, if there is one."""
+    weight = Text(f"{module}.effective_weight()")
+    has_bias = isinstance(layer, Conv) and layer.bias
+    return Items((weight, Text(f"{module}.bias")), is_tuple=True) if has_bias else weight
+
+
+class Uses:
+    """What a class's forward needs to know of weights and flags, noted down for its `__init__`."""
+
+    def __init__(
+        self,
+        instances: Sequence[Instance],
+        scope: Scope,
+        weights: Weights,
+        inner: Mapping[int, Weights],  # by the number of an instance
+        names: Names,
+        members: Names,
+    ) -> None:
+        self.instances = instances
+        self.scope = scope
+        self.weights = weights
+        self.inner = inner
+        self.names = names
+        self.members = members
+        self.constants: dict[str, Python] = {}  # attributes that hold numbers of functions
+        self.flags: dict[Test, str] = {}  # attributes that hold tests
+        self.chosen: dict[str, str] = {}  # variables that hold a shared weight or one's own
+        self.functions: set[int] = set()  # what is handed and not called
+        self.handed = [names.unique(shared.name) for shared in weights.handed]
+        self.start: list[Statement] = []
+        self.owned = [self._owned(shared) for shared in instances[0].node.owned]
+
+    def _owned(self, shared: Shared) -> str:
+        """Return what holds a weight of one's own; one that is computed is so once."""
+        module = f"self.{shared.name}"
+        if not hands_weight(shared.layer):
+            return module
+        name = self.names.unique(shared.name)
+        self.start.append(Assign(name, effective(module, shared.layer)))
+        return name
+
+    def inputs(self) -> tuple[Parameter, ...]:
+        """Return the parameters of forward: what some instances are not handed comes last."""
+        found = [Parameter("x", "Tensor")]
+        for index in self.order():
+            annotation = self._annotation(index)
+            if self.weights.always(index):
+                found.append(Parameter(self.handed[index], annotation))
+            else:
+                found.append(Parameter(self.handed[index], f"{annotation} | None", "None"))
+        return tuple(found)
+
+    def order(self) -> list[int]:
+        """Return what is handed in the order of the parameters."""
+        indices = range(len(self.weights.handed))
+        return sorted(indices, key=lambda index: not self.weights.always(index))
+
+    def _annotation(self, index: int) -> str:
+        layer = self.weights.handed[index].layer
+        if hands_weight(layer):
+            return "tuple[Tensor, Tensor | None]" if layer.bias else "Tensor"
+        return _MODULES[type(layer)] if index in self.functions else "nn.Module"
+
+    # ------------------------------------------------------------ weights
+
+    def source(self, source: Source) -> str:
+        """Return what holds a weight in forward."""
+        names = self.handed if isinstance(source, Handed) else self.owned
+        return names[source.index]
+
+    def borrowed(self, row: LayerRow) -> Borrowed | None:
+        """Return how a layer uses a shared weight, None if it never does."""
+        source = self.weights.sources.get((row.stand.place, 0))
+        if source is None:
+            return None
+        users = tuple(_if_shared(node) for node in row.column)
+        layer = next(node.layer for node in users if node is not None)
+        own = row.name if any(n is not None and n.shared is None for n in row.column) else ""
+        if not hands_weight(layer) and self._same_geometry(users, source):
+            return Borrowed(self.source(source), own, layer)
+        function, keywords = functional(users, self.scope)
+        if isinstance(source, Handed):
+            self.functions.add(source.index)
+        held = tuple(self._constant(keyword, row.name) for keyword in keywords)
+        return Borrowed(self.source(source), own, layer, function, held)
+
+    def _same_geometry(self, users: Column[LayerNode], source: Source) -> bool:
+        return all(
+            node is None or node.layer == self._shared(source, index).layer
+            for index, node in enumerate(users)
+        )
+
+    def _shared(self, source: Source, index: int) -> Shared:
+        if isinstance(source, Handed):
+            return self.weights.handed_to(source.index, index)
+        return self.instances[index].node.owned[source.index]
+
+    def _constant(self, keyword: Keyword, layer: str) -> Keyword:
+        """Return the keyword; a value that instances differ in becomes an attribute."""
+        if _is_literal(keyword.value):
+            return keyword
+        name = f"{layer}_{keyword.name}"
+        self.constants[name] = keyword.value
+        return Keyword(keyword.name, Text(f"self.{name}"))
+
+    def handed_to(self, row: CallRow) -> tuple[Python, ...]:
+        """Return what the forward of another class is handed."""
+        inner = next(self.inner[i.number] for i in row.column if i is not None)
+        return self.hand(inner, row.stand.place, [i for i in row.column if i is not None])
+
+    def hand(
+        self, inner: Weights, place: tuple[tuple[int, ...], ...], column: Sequence[Instance]
+    ) -> tuple[Python, ...]:
+        """Return the arguments for what is handed to instances of a class at a place."""
+        found: list[Python] = []
+        left_out = False
+        indices = range(len(inner.handed))
+        for index in sorted(indices, key=lambda index: not inner.always(index)):
+            source = self.weights.sources.get((place, index))
+            if source is None or all(inner.ids[i.number][index] is None for i in column):
+                left_out = True
+                continue
+            value = Text(self.source(source))
+            found.append(Keyword(inner.handed[index].name, value) if left_out else value)
+        return tuple(found)
+
+    # ------------------------------------------------------------ the rest
+
+    def flag(self, test: Test, hint: str) -> str:
+        """Return an expression for a test in forward: the attribute that holds it."""
+        opposite = negated(test)
+        if opposite in self.flags:
+            return f"not self.{self.flags[opposite]}"
+        if test not in self.flags:
+            self.flags[test] = self.members.unique(hint)
+        return f"self.{self.flags[test]}"
+
+    def split(self, row: LayerRow) -> tuple[Python, Python]:
+        """Return the parts and the part of a channel split."""
+        found: list[Python] = []
+        for field in ("parts", "part"):
+            value = number_of(row.column, field, self.scope)
+            if not _is_literal(value):
+                name = f"{row.name}_{field}"
+                self.constants[name] = value
+                value = Text(f"self.{name}")
+            found.append(value)
+        return found[0], found[1]
+
+    def is_sometimes(self, row: Row) -> bool:
+        """Whether some instances lack what a row has."""
+        return isinstance(row, PartRow | CallRow) and None in row.column
+
+
+def _if_shared(node: LayerNode | None) -> LayerNode | None:
+    return node if node is not None and isinstance(node.shared, SharedWeight) else None
+
+
+def _is_literal(value: Python) -> bool:
+    match value:
+        case Text(text=text):
+            return not any(character.isalpha() for character in text)
+        case Items(items=items):
+            return all(map(_is_literal, items))
+        case Call() | _:
+            return False
