@@ -7,16 +7,20 @@ from hypothesis import settings
 
 from archdsl.ir.layers import BatchNorm, Conv, Flatten, Linear
 from archdsl.ir.network import (
+    MAIN,
     Block,
     FeatureMap,
     Form,
     Item,
+    Join,
     LayerNode,
     Network,
+    Operator,
     Part,
-    Residual,
     Shared,
+    SharedWeight,
     Stage,
+    Step,
 )
 from archdsl.ir.numbers import literal
 from archdsl.source import SourceFile, Span
@@ -43,6 +47,11 @@ def layer(kind, name, layer, input, output, **facts):
         span=NOWHERE,
         **facts,
     )
+
+
+def row(*nodes):
+    """Return the steps of nodes one after another."""
+    return tuple(Step(node=node, site=(i,)) for i, node in enumerate(nodes))
 
 
 def conv(c_in, c_out, kernel):
@@ -81,18 +90,17 @@ def unit(**facts):
     body = (
         layer("conv", "conv1", conv(4, 4, 1), MAP, MAP),
         layer("bn", "bn1", BatchNorm(num_features=4, spatial=True), MAP, MAP),
-        layer("conv", "conv2", conv(4, 4, 3), MAP, MAP, shared=1),
+        layer("conv", "conv2", conv(4, 4, 3), MAP, MAP, shared=SharedWeight(1)),
     )
-    residual = Residual(
-        preactivation=body[:0],
-        residual=body,
-        shortcut=None,
-        changes_shape=False,
-        input=MAP,
-        output=MAP,
-        span=NOWHERE,
+    join = Join(operator=Operator.SUM, name="sum", input=MAP, output=MAP, span=NOWHERE)
+    beside = (0, 1)
+    steps = (
+        Step(node=body[0], gives=(beside,), site=(0, 1, 0)),
+        Step(node=body[1], takes=(beside,), gives=(beside,), site=(0, 1, 1)),
+        Step(node=body[2], takes=(beside,), gives=(beside,), site=(0, 1, 2)),
+        Step(node=join, takes=(beside, MAIN), site=(0, 3)),
     )
-    return block((residual,), **facts)
+    return block(steps, **facts)
 
 
 def stem(**facts):
@@ -101,7 +109,7 @@ def stem(**facts):
         layer("bn", "1", BatchNorm(num_features=4, spatial=True), MAP, MAP, **facts),
     )
     return Part(
-        kind="stem", label="stem", name="stem", body=body, input=IMAGE, output=MAP, span=NOWHERE
+        kind="stem", label="stem", name="stem", body=row(*body), input=IMAGE, output=MAP, span=NOWHERE
     )
 
 
@@ -110,7 +118,7 @@ def stage(count, item, **facts):
         kind="stage",
         label="conv2",
         name="conv2",
-        items=(Item(item, count),),
+        items=(Item(node=item, count=count, site=(0,)),),
         input=MAP,
         output=MAP,
         span=NOWHERE,
@@ -134,7 +142,7 @@ def network(*body, **facts):
         defaults=(("depth", 3),),
         input=IMAGE,
         output=FeatureMap(10),
-        body=body,
+        body=row(*body),
         span=NOWHERE,
         **facts,
     )
@@ -151,7 +159,7 @@ def shared_in_stage():
 def shared_in_block():
     """Five blocks of two units each; each block owns the weight that its two units share."""
     first, second = unit(name="unit1"), unit(name="unit2")
-    return network(stem(), stage(5, block((first, second), owned=(shared_conv(2),))), *head())
+    return network(stem(), stage(5, block(row(first, second), owned=(shared_conv(2),))), *head())
 
 
 @pytest.fixture
@@ -176,7 +184,7 @@ def nested():
     for _ in range(100):
         for kind in ("branch", "body", "body"):
             inside = Part(
-                kind=kind, label=None, name="0", body=(inside,), input=MAP, output=MAP, span=NOWHERE
+                kind=kind, label=None, name="0", body=row(inside), input=MAP, output=MAP, span=NOWHERE
             )
-        inside = block((inside,), name="unit1")
+        inside = block(row(inside), name="unit1")
     return network(inside)

@@ -5,7 +5,7 @@ import re
 from archdsl.analyses.walk import root, walk
 from archdsl.ir import layers as ir
 from archdsl.ir import schemes
-from archdsl.ir.network import Block, Combine, LayerNode, Network, Part, Residual, Shared, Stage
+from archdsl.ir.network import MAIN, Block, Join, LayerNode, Network, Part, Shared, Stage
 
 _WORDS = {
     "let": r"\blet ",
@@ -34,27 +34,26 @@ def features(network: Network, text: str) -> set[str]:
     found = {name for name, pattern in _WORDS.items() if re.search(pattern, text, re.MULTILINE)}
     users: dict[int, set[tuple[int, ...]]] = {}
     _owned(network.owned, "network", found)
+    found |= _joins(network.body)
     for place in walk(root(network)):
         node = place.node
         match node:
             case LayerNode():
                 found |= _layer(node)
                 if node.shared is not None:
-                    users.setdefault(node.shared, set()).add(getattr(node.layer, "stride", ()))
+                    users.setdefault(node.shared.id, set()).add(getattr(node.layer, "stride", ()))
             case Block():
-                found |= _block(node)
+                found |= _block(node) | _joins(node.body)
                 _owned(node.owned, "block", found)
             case Stage():
                 found |= _stage(node)
                 _owned(node.owned, "stage", found)
             case Part():
-                found |= {f"part {node.kind}", f"part {node.form}"}
+                found |= {f"part {node.kind}", f"part {node.form}"} | _joins(node.body)
+                if node.kind == "branch" and any(isinstance(s.node, Join) for s in node.body):
+                    found.add("branches in branches")
                 found |= {"named part"} if node.label else set()
                 _owned(node.owned, "part", found)
-            case Residual():
-                found |= _residual(node)
-            case Combine():
-                found |= _combine(node)
             case _:
                 pass
     if any(len(strides) > 1 for strides in users.values()):
@@ -169,15 +168,20 @@ def _stage(stage: Stage) -> set[str]:
     return found
 
 
-def _residual(residual: Residual) -> set[str]:
-    found = {"residual projected" if residual.shortcut else "residual identity"}
-    if residual.preactivation:
-        found.add(f"preactivation, {'projected' if residual.shortcut else 'identity'}")
+def _joins(body) -> set[str]:
+    """Return the features of residuals and of branches, of which a body shows the joins."""
+    found = set()
+    for step in body:
+        if not isinstance(step.node, Join):
+            continue
+        if step.site[-1] == 3:
+            group, projected = step.site[:-1], step.takes[1] != MAIN
+            found.add("residual projected" if projected else "residual identity")
+            if any((*group, 0) in each.gives for each in body):
+                found.add(f"preactivation, {'projected' if projected else 'identity'}")
+            continue
+        operator, ways = step.node.operator, step.takes
+        found |= {str(operator), f"{operator} of {len(ways)}"}
+        if any(way[: len(step.site) - 1] != step.site[:-1] for way in ways):
+            found.add("identity branch")
     return found
-
-
-def _combine(combine: Combine) -> set[str]:
-    found = {str(combine.operator), f"{combine.operator} of {len(combine.branches)}"}
-    found |= {"identity branch"} if any(not b.body for b in combine.branches) else set()
-    nested = [b for b in combine.branches if any(isinstance(n, Combine) for n in b.body)]
-    return found | ({"branches in branches"} if nested else set())

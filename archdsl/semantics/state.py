@@ -19,7 +19,7 @@ from archdsl.ir.network import (
     Site,
     Step,
 )
-from archdsl.ir.numbers import Number, Test, leaf, literal, symbols
+from archdsl.ir.numbers import Number, Test, literal
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_STEPS, STEP_WORK
 from archdsl.record import Record
@@ -269,9 +269,7 @@ class Elaboration(ABC):
         """Return a scope inside; in a network `in_channels` is what the innermost body is given."""
         inner = here.scope.child()
         if not here.draft.in_block and flow is not None:
-            channels = flow.channels
-            names = symbols(channels.expr)
-            inner.values["in_channels"] = leaf(channels.value, "in_channels", names)
+            inner.channels = flow.channels
         elif not here.draft.in_block and self.diagnostics.has_errors:
             inner.unknown.add("in_channels")  # for a mistake before it
         return inner

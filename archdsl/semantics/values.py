@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from archdsl.diagnostics import SpecError
-from archdsl.ir.numbers import Known, Leaf, Literal, Number, Truth, show, show_test
+from archdsl.ir.numbers import Known, Leaf, Literal, Number, Truth, leaf, show, show_test, symbols
 from archdsl.record import Record
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -114,6 +114,7 @@ class Scope:
         self.values: dict[str, Value] = {}
         self.spans: dict[str, Span] = {}
         self.hanging: dict[str, frozenset[str]] = {}  # what values other than numbers hang on
+        self.channels: Number | None = None  # what `in_channels` is here, where it was not asked for
         self.aside = False  # to look at what is not chosen uses nothing
         self.used: set[str] = set()
         self.unknown: set[str] = set()  # named by a `let` that has a mistake
@@ -148,6 +149,8 @@ class Scope:
             if name in scope.unknown:
                 raise SpecError(())
             aside = aside or scope.aside
+            if name == "in_channels" and scope.channels is not None:
+                scope.enter_channels()
             if name in scope.values:
                 if not aside:
                     scope.used.add(name)
@@ -155,12 +158,23 @@ class Scope:
             scope = scope.parent
         return None
 
+    def enter_channels(self) -> None:
+        """Give `in_channels` its value: few bodies ask for it."""
+        if self.channels is not None:
+            names = symbols(self.channels.expr)
+            self.values["in_channels"] = leaf(self.channels.value, "in_channels", names)
+            self.channels = None
+
     def holder(self, name: str) -> "Scope | None":
         """Return the scope that gives a name its value."""
         scope: Scope | None = self
-        while scope is not None and name not in scope.values:
+        while scope is not None:
+            if name == "in_channels":
+                scope.enter_channels()
+            if name in scope.values:
+                return scope
             scope = scope.parent
-        return scope
+        return None
 
     @property
     def root(self) -> "Scope":
@@ -172,6 +186,7 @@ class Scope:
 
     def names(self) -> Mapping[str, Value]:
         """Return all visible variables."""
+        self.enter_channels()
         if self.parent is None:
             return self.values
         return {**self.parent.names(), **self.values}
