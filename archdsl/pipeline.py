@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.analyses.counts import Counts, Row, count
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
+from archdsl.ir.family import Family
 from archdsl.ir.network import Literal, Network
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_WORK
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from archdsl.analyses.deployed import Deployed
+    from archdsl.emit.files import Files
 
 _FRAMES = 20_000  # blocks nest to 100 and each level takes some ten Python frames
 
@@ -70,8 +72,12 @@ class Compilation:
 
     def files(self, name: str) -> dict[str, str]:
         """Return the text of `model.py`, and of `train.py` where the spec has a recipe."""
-        from archdsl.emit.docstrings import Header
+        return self.written(name).texts
+
+    def written(self, name: str) -> "Files":
+        """Return the files, and which arguments the network's class takes."""
         from archdsl.emit.files import render_files  # imports jinja2
+        from archdsl.emit.prose.docstrings import Header
 
         header = Header(
             command=self.command(name),
@@ -79,7 +85,12 @@ class Compilation:
             parameters=self.counts.sums.total,
             unshared=self.counts.sums.unshared,
         )
-        return render_files(self.network, self.class_name(name), header)
+        return render_files(self.family, self.class_name(name), header)
+
+    @cached_property
+    def family(self) -> Family:
+        """The network, and others of its spec that tell which arguments may be given."""
+        return Family(self.network)
 
     @cached_property
     def deployed(self) -> "Deployed":
@@ -101,7 +112,7 @@ class Compilation:
         """
         from archdsl.deploy.files import weights_file
         from archdsl.emit.deployed import render_deployed
-        from archdsl.emit.docstrings import Header
+        from archdsl.emit.prose.docstrings import Header
 
         weights = weights_file(self.network, self.deployed, checkpoint, progress)
         counts = count(self.deployed.network).sums
@@ -126,7 +137,7 @@ class Compilation:
         Raises OSError, and DeployError where a `model.py` is there that was not deployed.
         """
         from archdsl.deploy.errors import DeployError
-        from archdsl.emit.write import read, write_files
+        from archdsl.write import read, write_files
 
         there = (read(folder / "model.py") or "").partition("\n")[0]
         if there and " as deployed, compiled by archdsl" not in there:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from pathlib import Path
 
-from archdsl.emit.write import check_files, write_files
+from archdsl.write import check_files, write_files
 from archdsl.pipeline import compile_spec
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -104,7 +104,7 @@ def serve():
     import archdsl.analyses.tensors
     import archdsl.cli.formatting
     import archdsl.emit.files
-    import archdsl.emit.write
+    import archdsl.write
     import archdsl.pipeline
     import archdsl.report.document
     import archdsl.report.tables  # noqa: F401

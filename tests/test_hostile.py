@@ -382,7 +382,7 @@ def step(event, args):
         steps += 1
         if steps == stop:
             os.kill(os.getpid(), sent)
-from archdsl.emit.write import write_files
+from archdsl.write import write_files
 sys.addaudithook(step)
 new = "new" * 100_000
 write_files({Path("generated/tiny") / name: new + name for name in ("model.py", "train.py")})

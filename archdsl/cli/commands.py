@@ -27,7 +27,7 @@ def compile_(arguments: argparse.Namespace) -> int:
     """Write the files of a network and print its table."""
     from pathlib import Path
 
-    from archdsl.emit.write import check_files, write_files
+    from archdsl.write import check_files, write_files
 
     compilation = _compilation(arguments)
     name = arguments.name or compilation.name

@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from archdsl.emit.write import check_files, write_files
+from archdsl.write import check_files, write_files
 
 
 def test_files_and_their_folders_are_written(tmp_path):

@@ -14,6 +14,7 @@ from archdsl.emit.body.layers import skeleton
 from archdsl.emit.classes.instances import Instance, Origin, Place
 from archdsl.ir.network import Block, Form, Join, LayerNode, Node, Part, SharedWeight, Stage, Step
 from archdsl.ir.numbers import Test
+from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 
 
@@ -145,7 +146,10 @@ def _of_body(
         what = _what(step.node, instance, here, number)
         is_shortcut = isinstance(step.node, Part) and step.node.kind == "shortcut"
         yield here, _Fact((what, step.gives), step.when, is_shortcut)
-        yield from _inside(step.node, instance, here, number)
+        for below, fact in _inside(step.node, instance, here, number):
+            # what stands in a part that an instance lacks, it lacks for the part's reason
+            within = replace(fact, when=(*step.when, *fact.when), is_shortcut=is_shortcut)
+            yield below, within if step.when or is_shortcut else fact
 
 
 def _inside(
