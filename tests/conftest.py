@@ -109,7 +109,13 @@ def stem(**facts):
         layer("bn", "1", BatchNorm(num_features=4, spatial=True), MAP, MAP, **facts),
     )
     return Part(
-        kind="stem", label="stem", name="stem", body=row(*body), input=IMAGE, output=MAP, span=NOWHERE
+        kind="stem",
+        label="stem",
+        name="stem",
+        body=row(*body),
+        input=IMAGE,
+        output=MAP,
+        span=NOWHERE,
     )
 
 
@@ -184,7 +190,13 @@ def nested():
     for _ in range(100):
         for kind in ("branch", "body", "body"):
             inside = Part(
-                kind=kind, label=None, name="0", body=row(inside), input=MAP, output=MAP, span=NOWHERE
+                kind=kind,
+                label=None,
+                name="0",
+                body=row(inside),
+                input=MAP,
+                output=MAP,
+                span=NOWHERE,
             )
         inside = block(row(inside), name="unit1")
     return network(inside)

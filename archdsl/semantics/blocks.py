@@ -30,7 +30,7 @@ from archdsl.semantics.calls import gives_stride, stride_argument, without_strid
 from archdsl.semantics.evaluate import evaluate, fail, integer_of
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.signature import place
-from archdsl.semantics.state import Elaboration, Here, Role, Draft
+from archdsl.semantics.state import Draft, Elaboration, Here, Role
 from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.syntax import tree

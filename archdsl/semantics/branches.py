@@ -75,10 +75,11 @@ def _add(join: Join, branches: list[Branch], item: tree.Element, here: Here) -> 
 
 def _with_drops(operator: Operator, branches: list[Branch], context: Context) -> list[Branch]:
     """Return the branches; beside an identity the others have the stochastic depth, if any."""
-    identity = next((branch for branch in branches if not branch.part.body), None)
-    if operator is not Operator.SUM or identity is None:
+    identities = [branch.when for branch in branches if not branch.part.body]
+    if operator is not Operator.SUM or not identities:
         return branches
-    return [_with_drop(b, context, identity.when) if b.part.body else b for b in branches]
+    when = min(identities, key=len)
+    return [_with_drop(b, context, when) if b.part.body else b for b in branches]
 
 
 def _with_drop(branch: Branch, context: Context, when: tuple[Test, ...]) -> Branch:

@@ -26,8 +26,8 @@ from archdsl.ir.numbers import (
     symbols,
     test_symbols,
 )
-from archdsl.ir.numbers import show as show_expr
 from archdsl.ir.numbers import Value as Exact
+from archdsl.ir.numbers import show as show_expr
 from archdsl.limits import MAX_INTEGER, MAX_VALUES, MAX_WORK
 from archdsl.record import Record
 from archdsl.semantics.dependence import NOTHING, hangs_on

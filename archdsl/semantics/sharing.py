@@ -189,9 +189,7 @@ class _Rebuilder:
             case LayerNode() | Join():
                 return node
             case Stage(items=items):
-                items = tuple(
-                    replace(i, node=self._node(i.node, (*path, i.site))) for i in items
-                )
+                items = tuple(replace(i, node=self._node(i.node, (*path, i.site))) for i in items)
                 return replace(node, owned=self._owned(path), items=items)
             case Block(body=body) | Part(body=body):
                 return replace(node, owned=self._owned(path), body=self._body(body, path))

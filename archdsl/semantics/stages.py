@@ -12,7 +12,7 @@ from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.evaluate import check_size, evaluate, fail, integer_of, unmade
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.signature import place
-from archdsl.semantics.state import Elaboration, Here, Role, Draft, StageStride
+from archdsl.semantics.state import Draft, Elaboration, Here, Role, StageStride
 from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value, type_name
 from archdsl.semantics.words import is_layer_word
 from archdsl.source import Span

@@ -114,7 +114,9 @@ class Scope:
         self.values: dict[str, Value] = {}
         self.spans: dict[str, Span] = {}
         self.hanging: dict[str, frozenset[str]] = {}  # what values other than numbers hang on
-        self.channels: Number | None = None  # what `in_channels` is here, where it was not asked for
+        self.channels: Number | None = (
+            None  # what `in_channels` is here, where it was not asked for
+        )
         self.aside = False  # to look at what is not chosen uses nothing
         self.used: set[str] = set()
         self.unknown: set[str] = set()  # named by a `let` that has a mistake
@@ -129,9 +131,7 @@ class Scope:
         scope.aside = True
         return scope
 
-    def define(
-        self, name: tree.Name, value: Value, hanging: frozenset[str] = frozenset()
-    ) -> None:
+    def define(self, name: tree.Name, value: Value, hanging: frozenset[str] = frozenset()) -> None:
         """Give a name its value here; `hanging` is what it hangs on."""
         self.values[name.text] = value
         self.spans[name.text] = name.span
