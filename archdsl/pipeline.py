@@ -37,8 +37,9 @@ _FRAMES = 20_000  # blocks nest to 100 and each level takes some ten Python fram
 class Compilation:
     """A network that a spec gave, what it costs, and the files that it becomes."""
 
-    def __init__(self, elaborated: Elaborated) -> None:
+    def __init__(self, elaborated: Elaborated, family: Callable[[], Family]) -> None:
         self.elaborated = elaborated
+        self._family = family
         self.network: Network = elaborated.network
         self.warnings: tuple[Diagnostic, ...] = elaborated.warnings
 
@@ -90,7 +91,7 @@ class Compilation:
     @cached_property
     def family(self) -> Family:
         """The network, and others of its spec that tell which arguments may be given."""
-        return Family(self.network)
+        return self._family()
 
     @cached_property
     def deployed(self) -> "Deployed":
@@ -255,7 +256,7 @@ def _compile(
     _let_recurse()
     declaration = _chosen(file, network)
     given = {name: _literal(name, text) for name, text in arguments.items()}
-    compilation = Compilation(elaborate(file, declaration, given, fold=fold))
+    compilation = _compilation(file, declaration, given, elaborate(file, declaration, given, fold=fold))
     wanted = compilation.network.arguments
     failed: list[Diagnostic] = []
     for expect in compilation.elaborated.expects:
@@ -264,6 +265,20 @@ def _compile(
     if failed:
         raise SpecError(failed)
     return compilation
+
+
+def _compilation(
+    file: SpecFile,
+    declaration: tree.Network,
+    given: Mapping[str, tree.Argument],
+    elaborated: Elaborated,
+) -> Compilation:
+    def family() -> Family:
+        from archdsl.semantics.family import family_of
+
+        return family_of(elaborated.network, file, declaration, given)
+
+    return Compilation(elaborated, family)
 
 
 def _literal(name: str, text: str) -> tree.Argument:
@@ -328,7 +343,8 @@ def _check_network(
         progress(f"{name} {key}")
         try:
             sizes = not found.has_errors  # else there is enough to do
-            compilation = Compilation(elaborate(file, declaration, given, sizes=sizes))
+            elaborated = elaborate(file, declaration, given, sizes=sizes)
+            compilation = _compilation(file, declaration, given, elaborated)
         except SpecError as error:
             found.extend(_asked(error, group if given else ()))
             continue

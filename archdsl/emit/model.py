@@ -105,8 +105,6 @@ def _built(
     names = class_names(classes, name)
     schemes = scheme_names(family.network)
     inner = {i.number: weights[k.number] for k in classes.kinds for i in k.instances}
-    open_ = family.changed
-    fixed = frozenset(n for n, _ in family.network.values if n not in open_)
     signatures: dict[int, Signature] = {}
     while True:
         before = dict(signatures)
@@ -127,7 +125,7 @@ def _built(
                 taken=frozenset(names.values()),
                 weights=weights,
                 inner=inner,
-                fixed=fixed,
+                opened=family.changed,
             )
             built.append(build(kind, around, last))
             signatures[kind.number] = built[-1].signature

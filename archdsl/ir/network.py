@@ -152,6 +152,8 @@ class Block(Record, kw_only=True):
     defaults: tuple[tuple[str, Value | bool], ...] = ()  # of those, where a literal is declared
     lets: tuple[Let, ...]
     requires: tuple[Require, ...] = ()
+    decided: tuple[Test, ...] = ()  # the tests of all `if`s in its text, as written
+    hangs: frozenset[str] = frozenset()  # names by which it chooses lists, blocks, turns of loops
     body: "tuple[Step, ...]"
     input: FeatureMap
     output: FeatureMap
@@ -244,8 +246,11 @@ class Network(Record, kw_only=True):
     arguments: tuple[tuple[str, Literal], ...]
     defaults: tuple[tuple[str, Literal], ...]
     values: tuple[tuple[str, Value | bool], ...] = ()  # of the numbers and flags, exact
+    formulas: tuple[Let, ...] = ()  # numbers that were not given, and whose default is a formula
     lets: tuple[Let, ...] = ()
     requires: tuple[Require, ...] = ()
+    decided: tuple[Test, ...] = ()  # as of a block, as is `hangs`
+    hangs: frozenset[str] = frozenset()
     input: FeatureMap
     output: FeatureMap
     body: tuple[Step, ...]

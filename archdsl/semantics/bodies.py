@@ -93,6 +93,7 @@ class Bodies(Elaboration):
                 add_loop(self, item, here)
             case tree.Condition(condition=condition, body=body, otherwise=otherwise):
                 found = truth(condition, here.scope)
+                here.scope.root.decided[found.test] = None
                 chosen = body if found.value else otherwise
                 if chosen is not None:
                     inner = self.inner_scope(here, here.draft.flow)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
-from archdsl.ir.network import Literal, Network
-from archdsl.ir.numbers import Flag, Number, Symbol, Truth
+from archdsl.ir.network import Let, Literal, Network
+from archdsl.ir.numbers import Flag, Number, Symbol, Truth, symbols, test_symbols
 from archdsl.ir.numbers import Value as Exact
 from archdsl.limits import STEP_WORK
 from archdsl.record import Record
@@ -103,6 +103,7 @@ def _elaborate(
     warn_unused(file, bodies.diagnostics)
     if draft.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
+    decided, hangs = tuple(scope.decided), frozenset(scope.hangs)  # the recipe is not the network's
     recipe = _recipe(draft, scope, bodies.diagnostics)
     bodies.diagnostics.raise_if_errors()
     assert draft.input is not None
@@ -116,8 +117,11 @@ def _elaborate(
         input=draft.input,
         output=draft.flow.map,
         values=tuple(_values(declaration, scope)),
+        formulas=tuple(_formulas(declaration, arguments, scope)),
         lets=tuple(draft.lets),
         requires=tuple(draft.requires),
+        decided=decided,
+        hangs=hangs,
         body=tuple(draft.steps),
         drop_runs=bodies.runs(),
         recipe=recipe,
@@ -164,6 +168,19 @@ def bind_network(
             hanging = hangs_on(parameter.default, scope)
         scope.define(name, _named(name.text, value), hanging)
     return given, defaults
+
+
+def _formulas(
+    declaration: tree.Network, arguments: Mapping[str, tree.Argument], scope: Scope
+) -> Iterator[Let]:
+    """Yield the numbers that are not given and whose default hangs on other arguments."""
+    for parameter in declaration.parameters:
+        name = parameter.name.text
+        if name in arguments or parameter.default is None:
+            continue
+        value = evaluate(parameter.default, scope.beside())
+        if isinstance(value, Number) and symbols(value.expr):
+            yield Let(name, value)
 
 
 def _values(declaration: tree.Network, scope: Scope) -> Iterator[tuple[str, Exact | bool]]:

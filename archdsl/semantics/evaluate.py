@@ -249,6 +249,7 @@ def _conditional(node: tree.Conditional, scope: Scope) -> Value:
     ways = (node.chosen, node.otherwise) if test.value else (node.otherwise, node.chosen)
     value = evaluate(ways[0], scope)
     if not isinstance(value, Number | Truth) or not test_symbols(test.test):
+        scope.choose_by(test_symbols(test.test))
         return value
     if isinstance(value, Truth):
         return _known(value.value, node, hangs_on(node, scope))
@@ -317,6 +318,8 @@ def _index(node: tree.Index, scope: Scope) -> Value:
                 _no_key(key, pairs, node.key.span)
         case _:
             fail("E302", f"{type_name(container)} has no `[..]`", node.container.span)
+    if not isinstance(found, Number | Truth):
+        scope.choose_by(hangs_on(node.key, scope))
     return unmade(found, node.span.text, hangs_on(node, scope))
 
 

@@ -201,6 +201,7 @@ def add_loop(elaboration: Elaboration, item: tree.Loop, here: Here) -> None:
     draft = here.draft
     values = _sequence(item, here.scope)
     if not _is_run(elaboration, item, here):
+        here.scope.choose_by(hangs_on(item.sequence, here.scope))
         _iterate(elaboration, item, values, here)
         return
     context = replace(draft.context, level=draft.context.level + 1)

@@ -1,10 +1,21 @@
 """Values of the language, and the scopes that name them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from archdsl.diagnostics import SpecError
-from archdsl.ir.numbers import Known, Leaf, Literal, Number, Truth, leaf, show, show_test, symbols
+from archdsl.ir.numbers import (
+    Known,
+    Leaf,
+    Literal,
+    Number,
+    Test,
+    Truth,
+    leaf,
+    show,
+    show_test,
+    symbols,
+)
 from archdsl.record import Record
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -119,6 +130,8 @@ class Scope:
         )
         self.aside = False  # to look at what is not chosen uses nothing
         self.used: set[str] = set()
+        self.decided: dict[Test, None] = {}  # of a declaration: tests of its `if`s
+        self.hangs: set[str] = set()  # of a declaration: what it chooses by
         self.unknown: set[str] = set()  # named by a `let` that has a mistake
 
     def child(self) -> "Scope":
@@ -157,6 +170,10 @@ class Scope:
                 return scope.values[name]
             scope = scope.parent
         return None
+
+    def choose_by(self, names: Iterable[str]) -> None:
+        """Note that something else than a number hangs on these symbols."""
+        self.root.hangs.update(names)
 
     def enter_channels(self) -> None:
         """Give `in_channels` its value: few bodies ask for it."""

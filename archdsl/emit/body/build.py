@@ -5,7 +5,8 @@ from typing import TypeAlias
 
 from archdsl.emit.body.construction import Callees, Construction
 from archdsl.emit.body.forward import Flow
-from archdsl.emit.body.numbers import Scope, Written
+from archdsl.emit.body.numbers import Scope
+from archdsl.emit.body.parameters import opened
 from archdsl.emit.body.rows import CallRow, JoinRow, LayerRow, Row, Run, Texts, members_of, rows_of
 from archdsl.emit.body.signature import Signature, signature
 from archdsl.emit.body.stages import stage_forward
@@ -47,7 +48,7 @@ class Around(Record, kw_only=True):
     taken: frozenset[str]
     weights: Mapping[int, Weights]  # by number of a class
     inner: Mapping[int, Weights]  # by number of an instance
-    fixed: frozenset[str]  # arguments of the network that are decided when it is compiled
+    opened: frozenset[str]  # arguments that the network's class may take
 
 
 def build(kind: Kind, around: Around, last: Iterable[Statement] = ()) -> Built:
@@ -96,20 +97,13 @@ def _is_network(instance: Instance) -> bool:
 
 def _scope(kind: Kind, around: Around) -> Scope:
     first = kind.first
-    is_networks = first.origin.kind == "network" or (
-        first.origin.kind in ("part", "stage") and not _in_block(first)
-    )
     return Scope(
         [instance.values for instance in kind.instances],
         [instance.lets for instance in kind.instances],
-        around.fixed if is_networks else frozenset(),
+        opened(kind, around.opened),
         Names((*around.taken, "i")),
         adds=first.origin.kind != "network",
     )
-
-
-def _in_block(instance: Instance) -> bool:
-    return "in_channels" in instance.values
 
 
 def _attributes(rows: Sequence[Row]) -> Iterator[str]:

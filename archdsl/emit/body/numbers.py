@@ -58,15 +58,15 @@ class Added(Record):
 class Scope:
     """What the text of one class may name, and which of it it does name.
 
-    `values` are the symbols' in each instance, `lets` how some of them are written, `fixed` the
-    symbols that are no parameters because the text hangs on them in another way than computing.
+    `values` are the symbols' in each instance, `lets` how some of them are written, `opened` the
+    symbols that may be parameters: the text does nothing else with them than computing.
     """
 
     def __init__(
         self,
         values: Sequence[Values],
         lets: Sequence[Mapping[str, Expr]],
-        fixed: frozenset[str],
+        opened: frozenset[str],
         names: Names,
         *,
         adds: bool,
@@ -77,7 +77,7 @@ class Scope:
         self._adds = adds
         self._lets = _common(lets)
         common = [name for name in values[0] if all(name in each for each in values)]
-        self._open = frozenset(name for name in common if name not in fixed) - set().union(*lets)
+        self._open = opened & frozenset(common)
         self._common = frozenset(common)
         self._known: dict[Expr, Expr | None] = {}
         self._printed: dict[str, str] = {}

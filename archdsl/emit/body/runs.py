@@ -23,9 +23,7 @@ def normal_form(run: Run) -> tuple[list[Cells], Cells | None]:
     Where an instance has fewer different blocks than another, some of its equal ones stand first.
     """
     lists = [_cells(cells) for cells in run.lists]
-    heads = max(len(cells) - (1 if cells and cells[-1][2] > 1 else 0) for cells in lists)
-    if any(cell[2] > 1 for cells in lists for cell in cells[:-1]):
-        heads = max(map(len, lists)) - 1
+    heads = max(map(len, lists)) - 1
     firsts: list[list[Cell | None]] = []
     for _ in range(heads):
         firsts.append([_first(cells) for cells in lists])

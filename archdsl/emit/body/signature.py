@@ -115,12 +115,17 @@ def construct(
         value = _argument(parameter, column, scope, rate)
         if value is None or value == Text(parameter.default or ""):
             continue
-        is_plain = parameter.default is None and parameter.annotation == "int"
-        if index < POSITIONAL and is_plain and index == len(arguments):
+        is_plain = index < POSITIONAL and parameter.annotation == "int"
+        is_told = is_plain or value == Text(parameter.name)
+        if parameter.default is None and is_told and index == len(arguments) == _plain(arguments):
             arguments.append(value)
         else:
             arguments.append(Keyword(parameter.name, value))
     return Call(name, tuple(arguments))
+
+
+def _plain(arguments: Sequence[Python]) -> int:
+    return sum(1 for argument in arguments if not isinstance(argument, Keyword))
 
 
 def _argument(

@@ -89,7 +89,7 @@ class _Collector:
     def network(self, network: Network, member: int) -> None:
         self.member, self.drop_runs = member, network.drop_runs
         values = dict(network.values) | {let.name: let.number.value for let in network.lets}
-        lets = {let.name: let.number.expr for let in network.lets}
+        lets = {let.name: let.number.expr for let in (*network.formulas, *network.lets)}
         text = _Text(network.file, network.name, values, lets)
         self._add(network, Origin("network", network.file, network.name), text, ())
 

@@ -183,8 +183,7 @@ def _what(node: Node, instance: Instance, here: Place, number: Mapping[int, int]
     """Return what of a node is not a number."""
     match node:
         case LayerNode(layer=layer, implied=implied):
-            name = _name(node.name) if node.shared is None else None
-            return skeleton(layer), name, implied
+            return skeleton(layer), _name(node.name), implied
         case Join(operator=operator):
             return operator
         case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):

@@ -1,0 +1,43 @@
+"""Which symbols of its text a class may take as parameters.
+
+A class must be right for every value that it can be given. So it does not take what its text
+chooses something by that is not seen: a list or a table, an `if` whose other side no instance has.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from archdsl.emit.body.arithmetic import plain, run_test
+from archdsl.emit.classes.instances import Instance
+from archdsl.emit.classes.kinds import Kind
+from archdsl.ir.network import Block, Network, Part, Stage
+from archdsl.ir.numbers import Test, test_symbols
+
+
+def opened(kind: Kind, arguments: frozenset[str]) -> frozenset[str]:
+    """Return the symbols that may be parameters; `arguments` are those of the network."""
+    first = kind.first
+    match first.node:
+        case Network():
+            return arguments
+        case Block():
+            nodes = [i.node for i in kind.instances if isinstance(i.node, Block)]
+            hangs = frozenset[str]().union(*(node.hangs for node in nodes))
+            chosen = frozenset(_one_sided(kind.instances))
+            return frozenset(first.values) - frozenset(first.lets) - hangs - chosen
+        case Part() | Stage() if "in_channels" not in first.values:
+            return arguments
+        case Part() | Stage():
+            return frozenset(first.values) - frozenset(first.lets)
+
+
+def _one_sided(instances: Sequence[Instance]) -> Iterator[str]:
+    """Yield the symbols of tests that all instances answer alike."""
+    tests: dict[Test, set[bool]] = {}
+    for instance in instances:
+        assert isinstance(instance.node, Block)
+        values = {name: plain(value) for name, value in instance.values.items()}
+        for test in instance.node.decided:
+            tests.setdefault(test, set()).add(run_test(test, values))
+    for test, truths in tests.items():
+        if len(truths) == 1:
+            yield from test_symbols(test)
