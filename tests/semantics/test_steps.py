@@ -24,7 +24,7 @@ def network_of(text, **arguments):
 
 def inside(body, **arguments):
     """Return the network with this body, and where the body begins."""
-    head = "network net(n = 3, wide = true) { input(4, 8, 8) "
+    head = "network net(n = 3, wide = true) {\ninput(4, 8, 8)\n"
     return network_of(f"{head}{body} }}", **arguments), len(head)
 
 
@@ -70,7 +70,7 @@ def test_sites_tell_turns_of_loops():
 def test_a_condition_has_a_site_and_says_what_holds():
     body = "if n == 3 { relu } else if wide { bn } else { if n > 1 { gelu } }"
     network, at = inside(body)
-    assert places(network.body) == [("relu", (at, at + 11))]
+    assert places(network.body) == [("relu", (at, at + 12))]
     assert conditions(network.body) == [("relu", ["n == 3"])]
     other, _ = inside(body, n="5")
     assert conditions(other.body) == [("bn1", ["n != 3", "wide"])]
@@ -97,7 +97,7 @@ def test_bodies_of_parts_have_sites_of_their_own():
 
 # ---------------------------------------------------------------- stages
 
-UNIT = " } block unit { conv3x3(8, stride = stride) "
+UNIT = "\n}\nblock unit { conv3x3(8, stride = stride) "
 
 
 def stage_of(body, **arguments):
@@ -226,7 +226,7 @@ def test_drop_rates_that_grow_are_places_in_runs():
 network net with stochastic_depth(0.2) {
     input(3, 8, 8)
     stage a = 2 * unit()
-    stage b with stochastic_depth(0.5) = 3 * unit()
+    stage b = 3 * unit() with stochastic_depth(0.5)
 }
 block unit { residual { conv3x3(3) } }
 """
