@@ -6,7 +6,7 @@ from typing import TypeAlias
 from archdsl.emit.body.construction import Callees, Construction
 from archdsl.emit.body.forward import Flow
 from archdsl.emit.body.numbers import Scope
-from archdsl.emit.body.parameters import opened
+from archdsl.emit.body.parameters import one_sided, opened
 from archdsl.emit.body.rows import CallRow, JoinRow, LayerRow, Row, Run, Texts, members_of, rows_of
 from archdsl.emit.body.signature import Signature, signature
 from archdsl.emit.body.stages import stage_forward
@@ -56,6 +56,7 @@ def build(kind: Kind, around: Around, last: Iterable[Statement] = ()) -> Built:
     instances = kind.instances
     scope = _scope(kind, around)
     texts = Texts(instances, scope)
+    scope.tests = list(_tests(kind))
     names, members = Names(("x", "block")), Names()
     weights = around.weights[kind.number]
     uses = Uses(instances, scope, weights, around.inner, names, members)
@@ -77,7 +78,7 @@ def build(kind: Kind, around: Around, last: Iterable[Statement] = ()) -> Built:
         construction.rows(rows)
     flags = [Assign(f"self.{name}", Text(scope.test(test))) for test, name in uses.flags.items()]
     constants = [Assign(f"self.{name}", value) for name, value in uses.constants.items()]
-    requires = list(_requires(first, scope))
+    requires = [*_formulas(first, scope), *_requires(first, scope), *_checks(kind, scope)]
     body = (*construction.statements, *constants)
     settled = signature(scope, instances, _defaults(kind))
     plan = ClassPlan(
@@ -89,6 +90,12 @@ def build(kind: Kind, around: Around, last: Iterable[Statement] = ()) -> Built:
         forward=forward,
     )
     return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added))
+
+
+def _tests(kind: Kind) -> Iterator[Test]:
+    """Yield the tests that tell instances of a class from others."""
+    nodes = (i.node for i in kind.instances)
+    yield from dict.fromkeys(test for n in nodes if isinstance(n, Block) for test in n.decided)
 
 
 def _is_network(instance: Instance) -> bool:
@@ -116,11 +123,12 @@ def _defaults(kind: Kind) -> Mapping[str, str]:
     """Return the defaults of symbols: as declared, those compiled for the network, stride 1."""
     node = kind.first.node
     match node:
-        case Network(values=values, arguments=arguments):
+        case Network(values=values, arguments=arguments, formulas=formulas):
             given = dict(arguments)
-            return {
+            return {formula.name: "None" for formula in formulas} | {
                 name: repr(given[name]) if isinstance(given[name], float) else constant(plain(value))
                 for name, value in values
+                if name not in {formula.name for formula in formulas}
             }
         case Block(defaults=defaults):
             return {**{n: constant(plain(v)) for n, v in defaults}, "stride": "1"}
@@ -139,6 +147,29 @@ def _requires(instance: Instance, scope: Scope) -> Iterator[Statement]:
             continue
         error = Evaluate(Text(f"raise ValueError({string(require.message)})"))
         yield If(scope.test(negated(require.test)), (error,))
+
+
+def _checks(kind: Kind, scope: Scope) -> Iterator[Statement]:
+    """Yield what raises ValueError where a class was not compiled for an argument."""
+    for test, truth in one_sided(kind.instances):
+        seen = test if truth else negated(test)
+        simple = scope.simple_test(seen)
+        if isinstance(simple, bool) or not _names(simple) <= set(scope.used):
+            continue
+        text = scope.test(seen)
+        error = Evaluate(Text(f"raise ValueError({string(f'compiled for {text}')})"))
+        yield If(scope.test(negated(seen)), (error,))
+
+
+def _formulas(instance: Instance, scope: Scope) -> Iterator[Statement]:
+    """Yield the defaults of a network's arguments that hang on other arguments."""
+    if not isinstance(instance.node, Network):
+        return
+    for formula in instance.node.formulas:
+        if formula.name in scope.used:
+            name = scope.name_of(formula.name)
+            value = scope.formula(formula.number.expr)
+            yield If(f"{name} is None", (Assign(name, Text(value)),))
 
 
 def _names(test: Test) -> frozenset[str]:

@@ -149,6 +149,12 @@ class Construction:
             flags = [node is not None for node in own]
             out = _exprs(own, "out_channels") or _exprs(own, "out_features")
             test = presence(self.scope, self.instances, flags, out, f"has_{row.name}")
+            borrowed = self.uses.borrowed(row)
+            assert borrowed is not None
+            if not borrowed.always:  # forward knows by what it is handed
+                self.registered.add(row.name)
+                self.statements.append(If(test, (Assign(f"self.{row.name}", value),)))
+                return
             self.statements.append(
                 Comment("None: this block uses the shared layer that forward is given.")
             )

@@ -84,13 +84,15 @@ class Flow:
         self.names = names
         self.shapes = shapes
         self.shape = ""  # the last that was said
+        self.head: list[Statement] = []  # what is chosen first
         self.statements: list[Statement] = []
         self.env: dict[Map, _Value] = {MAIN: _Value(Text("x"), "x")}
 
     def body(self, rows: Sequence[Row]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
         self._rows(_in_order(rows), ())
-        return (*self.statements, Return(self.env[MAIN].value))
+        last = Return(self.env[MAIN].value)
+        return (*self.uses.start, *self.head, *self.statements, last)
 
     def _rows(self, rows: Sequence[Row], after: Sequence[Row]) -> None:
         """Write rows; `after` are those that follow them in the body."""
@@ -110,7 +112,11 @@ class Flow:
 
     def _choice(self, test: Test, rows: Sequence[Row], after: Sequence[Row]) -> None:
         """Write rows that stand under a test or under its opposite."""
-        given = dict.fromkeys(row.stand.gives for row in rows)
+        given = [
+            map_
+            for map_ in dict.fromkeys(row.stand.gives for row in rows)
+            if map_ in self.env or _is_read(map_, after)
+        ]
         for row in rows:
             for map_ in _maps(row):
                 if map_ in self.env:
@@ -160,13 +166,15 @@ class Flow:
             case (Assign(target, a),), (Assign(same, b),), Assign(alias) if (
                 target == same == alias and not _names_it(target, a, b)
             ):
-                self.statements[-1] = Assign(target, Conditional(a, flag, b))
+                self.statements.pop()
+                self.statements.append(_either(target, flag, a, b))
             case (Assign(target, a),), (Assign(same, b),), _ if target == same:
-                self.statements.append(Assign(target, Conditional(a, flag, b)))
+                self.statements.append(_either(target, flag, a, b))
             case (Assign(target, a),), (), Assign(alias, b) if (
                 target == alias and not _names_it(target, a)
             ):
-                self.statements[-1] = Assign(target, Conditional(a, flag, b))
+                self.statements.pop()
+                self.statements.append(_either(target, flag, a, b))
             case _:
                 self.statements.append(If(flag, then, other))
 
@@ -256,8 +264,11 @@ class Flow:
             name = self.names.unique(borrowed.own)
             self.uses.chosen[borrowed.own] = name
             own = borrowed.effective(f"self.{borrowed.own}")
-            choice = Conditional(own, f"{borrowed.source} is None", Text(borrowed.source))
-            self.statements.insert(0, Assign(name, choice))
+            source, absent = borrowed.source, f"{borrowed.source} is None"
+            choice = Conditional(own, absent, Text(source))
+            if borrowed.always:
+                choice = Conditional(Text(source), f"self.{borrowed.own} is None", own)
+            self.head.append(Assign(name, choice))
         return name
 
     def _module(
@@ -394,6 +405,14 @@ def _is_read(map_: Map, rows: Sequence[Row]) -> bool:
 
 def _name(row: Row) -> str:
     return row.stand.gives and "branch" if isinstance(row, JoinRow) else row.name
+
+
+def _either(target: str, flag: str, then: Python, other: Python) -> Statement:
+    """Return an assignment of one of two values: on one line, or as a statement."""
+    choice = Conditional(then, flag, other)
+    if len(flat(choice)) + len(target) + len(" = ") + BODY <= WIDTH:
+        return Assign(target, choice)
+    return If(flag, (Assign(target, then),), (Assign(target, other),))
 
 
 def _names_it(name: str, *values: Python) -> bool:

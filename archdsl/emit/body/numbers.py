@@ -85,6 +85,7 @@ class Scope:
         self.floats: set[str] = set()  # symbols that are rates, even where their values are whole
         self.used: list[str] = []  # symbols that are parameters
         self.added: list[Added] = []
+        self.tests: list[Test] = []  # of the `if`s in its text
         self.unsaid: set[int] = set()  # instances in which some number is wrong
 
     # ------------------------------------------------------------ numbers
@@ -115,6 +116,7 @@ class Scope:
 
     def _written(self, slot: Slot) -> str | None:
         exprs = dict.fromkeys(each.expr for each in slot if each is not None)
+        found: list[Expr] = []
         for expr in exprs:
             known = None if expr is None else self._simple(expr)
             if known is None or isinstance(known, Literal):
@@ -122,6 +124,24 @@ class Scope:
             text = self._said(known, slot)
             if text is not None:
                 return text
+            found.append(known)
+        return self._chosen(found, slot) if len(found) > 1 else None
+
+    def _chosen(self, exprs: Sequence[Expr], slot: Slot) -> str | None:
+        """Return two expressions and the test of the class that tells where which is right."""
+        for test in self.tests:
+            truths = self.truths(test)
+            if truths is None or isinstance(self.simple_test(test), bool):
+                continue
+            sides = [
+                [e if truth is side else None for e, truth in zip(slot, truths, strict=True)]
+                for side in (True, False)
+            ]
+            if not all(any(e is not None for e in side) for side in sides):
+                continue
+            texts = [next((t for e in exprs if (t := self._said(e, s))), None) for s in sides]
+            if texts[0] is not None and texts[1] is not None:
+                return f"{texts[0]} if {self.test(test)} else {texts[1]}"
         return None
 
     def _said(self, expr: Expr, slot: Slot) -> str | None:
@@ -182,7 +202,10 @@ class Scope:
     def test(self, test: Test) -> str:
         """Return a test as Python; what it names is used from now on."""
         simple = self.simple_test(test)
-        assert not isinstance(simple, bool), "a test that is known is none"
+        if isinstance(simple, bool):
+            truths = self.truths(test)
+            assert truths is not None, "a test that is known is none"
+            return self.add("is_so", truths)
         return self._words(_names(simple)).test(simple)
 
     def truths(self, test: Test) -> tuple[bool, ...] | None:
@@ -301,6 +324,12 @@ class Scope:
         self._printed[symbol] = self._names.unique(symbol)
         self._locals.append(Assign(self._printed[symbol], Text(text)))
         return self._printed[symbol]
+
+    def formula(self, expr: Expr) -> str:
+        """Return the text of a parameter's default."""
+        inner = self._simple(expr)
+        assert inner is not None, "a formula is over other parameters"
+        return self._words(symbols(inner)).say(inner)
 
     @property
     def locals(self) -> tuple[Assign, ...]:

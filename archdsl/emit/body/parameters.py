@@ -22,22 +22,31 @@ def opened(kind: Kind, arguments: frozenset[str]) -> frozenset[str]:
         case Block():
             nodes = [i.node for i in kind.instances if isinstance(i.node, Block)]
             hangs = frozenset[str]().union(*(node.hangs for node in nodes))
-            chosen = frozenset(_one_sided(kind.instances))
-            return frozenset(first.values) - frozenset(first.lets) - hangs - chosen
+            known = frozenset(_known(kind.instances))
+            return frozenset(first.values) - frozenset(first.lets) - hangs - known
         case Part() | Stage() if "in_channels" not in first.values:
             return arguments
         case Part() | Stage():
             return frozenset(first.values) - frozenset(first.lets)
 
 
-def _one_sided(instances: Sequence[Instance]) -> Iterator[str]:
-    """Yield the symbols of tests that all instances answer alike."""
+def _known(instances: Sequence[Instance]) -> Iterator[str]:
+    """Yield the symbols of one value by which the text decides what no other value showed."""
+    for test, _ in one_sided(instances):
+        for name in test_symbols(test):
+            if len({instance.values.get(name) for instance in instances}) == 1:
+                yield name
+
+
+def one_sided(instances: Sequence[Instance]) -> Iterator[tuple[Test, bool]]:
+    """Yield the tests that all instances answer alike, and how."""
     tests: dict[Test, set[bool]] = {}
     for instance in instances:
-        assert isinstance(instance.node, Block)
+        if not isinstance(instance.node, Block):
+            return
         values = {name: plain(value) for name, value in instance.values.items()}
         for test in instance.node.decided:
             tests.setdefault(test, set()).add(run_test(test, values))
     for test, truths in tests.items():
         if len(truths) == 1:
-            yield from test_symbols(test)
+            yield test, truths.pop()

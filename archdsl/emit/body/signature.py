@@ -63,7 +63,9 @@ def _of_symbol(symbol: str, scope: Scope, default: str | None) -> ClassParameter
     values = scope.values_of(symbol)
     is_float = symbol in scope.floats
     annotation = "float" if is_float else _annotation(values)
-    if default is not None and is_float and "." not in default and "e" not in default:
+    if default == "None":
+        annotation = f"{annotation} | None"
+    elif default is not None and is_float and "." not in default and "e" not in default:
         default = f"{default}.0"
     return ClassParameter(
         name=scope.name_of(symbol), annotation=annotation, default=default, symbol=symbol

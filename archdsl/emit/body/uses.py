@@ -6,7 +6,7 @@ from archdsl.emit.body.layers import functional, hands_weight, number_of
 from archdsl.emit.body.numbers import Scope
 from archdsl.emit.body.rows import CallRow, Column, LayerRow, PartRow, Row
 from archdsl.emit.classes.instances import Instance
-from archdsl.emit.classes.weights import Handed, Source, Weights
+from archdsl.emit.classes.weights import Handed, Owned, Source, Weights
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
     Assign,
@@ -36,6 +36,7 @@ class Borrowed(Record):
     source: str
     own: str
     layer: Layer
+    always: bool = True  # the weight is handed in any case, used or not
     function: str | None = None
     keywords: tuple[Keyword, ...] = ()
 
@@ -129,12 +130,17 @@ class Uses:
         layer = next(node.layer for node in users if node is not None)
         own = row.name if any(n is not None and n.shared is None for n in row.column) else ""
         if not hands_weight(layer) and self._same_geometry(users, source):
-            return Borrowed(self.source(source), own, layer)
+            return Borrowed(self.source(source), own, layer, self._is_always(source))
         function, keywords = functional(users, self.scope)
         if isinstance(source, Handed):
             self.functions.add(source.index)
         held = tuple(self._constant(keyword, row.name) for keyword in keywords)
-        return Borrowed(self.source(source), own, layer, function, held)
+        return Borrowed(
+            self.source(source), own, layer, self._is_always(source), function, held
+        )
+
+    def _is_always(self, source: Source) -> bool:
+        return isinstance(source, Owned) or self.weights.always(source.index)
 
     def _same_geometry(self, users: Column[LayerNode], source: Source) -> bool:
         return all(
@@ -169,12 +175,20 @@ class Uses:
         indices = range(len(inner.handed))
         for index in sorted(indices, key=lambda index: not inner.always(index)):
             source = self.weights.sources.get((place, index))
-            if source is None or all(inner.ids[i.number][index] is None for i in column):
+            unused = all(inner.ids[i.number][index] is None for i in column)
+            if unused and inner.always(index):
+                source = source or self._any_of(inner.handed[index])
+                unused = False
+            if source is None or unused:
                 left_out = True
                 continue
             value = Text(self.source(source))
             found.append(Keyword(inner.handed[index].name, value) if left_out else value)
         return tuple(found)
+
+    def _any_of(self, shared: Shared) -> Source | None:
+        """Return a weight for those who are handed one and do not use it."""
+        return next(iter(self.weights.sources.values()), None)
 
     # ------------------------------------------------------------ the rest
 

@@ -36,10 +36,11 @@ class Weights(Record):
     handed: tuple[Shared, ...]  # as their owners register them; one for each parameter of forward
     ids: Mapping[int, tuple[int | None, ...]]  # by instance; None: it uses none
     records: tuple[tuple[Shared | None, ...], ...] = ()  # of what is handed, in each instance
+    forced: frozenset[int] = frozenset()  # handed always: some use it at one layer and not another
 
     def always(self, index: int) -> bool:
-        """Whether every instance is handed a weight."""
-        return all(ids[index] is not None for ids in self.ids.values())
+        """Whether every instance is handed a weight, be it that it uses none."""
+        return index in self.forced or all(ids[index] is not None for ids in self.ids.values())
 
 
     def handed_to(self, index: int, instance: int) -> Shared:
@@ -82,6 +83,7 @@ def _weights(
         return None  # what it hands itself would have to be known first
     sources: dict[Use, Source] = {}
     columns: list[tuple[int | None, ...]] = []
+    groups: list[tuple[list[Use], Source]] = []
     for group in _together(list(uses.values())):
         column = tuple(_only(uses[i.number], group) for i in kind.instances)
         if _TWO in column:
@@ -94,10 +96,17 @@ def _weights(
         if index is None:
             columns.append(column)
         sources |= dict.fromkeys(group, source)
+        groups.append((group, source))
     records = tuple(_records(column, kind, shared) for column in columns)
     handed = tuple(next(s for s in column if s is not None) for column in records)
     ids = {i.number: tuple(c[n] for c in columns) for n, i in enumerate(kind.instances)}
-    return Weights(sources, handed, ids, records)
+    forced = frozenset(
+        source.index
+        for group, source in groups
+        if isinstance(source, Handed)
+        if any(0 < sum(use in each for use in group) < len(group) for each in uses.values())
+    )
+    return Weights(sources, handed, ids, records, forced)
 
 
 _TWO = -1  # no id: an instance has two weights where another has one

@@ -111,7 +111,8 @@ def _shape(maps: Sequence[FeatureMap], scope: Scope) -> str:
     """Return the shape of what a network takes or gives, sizes that are its arguments by name."""
     columns = zip(*(each.shape for each in maps), strict=True)
     sizes = (scope.mention([Written(size) for size in column]) for column in columns)
-    return batch(size or "?" for size in sizes)
+    letters = ("C", "H", "W")
+    return batch(size or letter for size, letter in zip(sizes, letters, strict=False))
 
 
 def _channels(
