@@ -87,7 +87,7 @@ def _classes(family: Family) -> tuple[Classes, Mapping[int, Weights]]:
     apart: set[Origin] = set()
     while True:
         classes = classify(every, apart)
-        match weights_of(classes, shared):
+        match weights_of(classes, shared, apart):
             case Origin() as origin:
                 assert origin not in apart, "instances that are kept apart agree"
                 apart.add(origin)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
-from archdsl.emit.body.layers import Schemes, constructor
+from archdsl.emit.body.layers import DROP_RATE, Schemes, constructor
 from archdsl.emit.body.numbers import Scope, Written
 from archdsl.emit.body.presence import presence
 from archdsl.emit.body.rows import (
@@ -267,6 +267,8 @@ class Construction:
         return construct(name, signature, cells, self.scope, rate)
 
     def _rate(self, column: Sequence[Instance | None], index: str) -> Python | None:
+        if any(i is not None and isinstance(i.node, Part) and takes_rate(i) for i in column):
+            return Text(DROP_RATE)  # it stands in the text of a block that is given one
         dropped = [
             (i, i.node.drop)
             if i is not None and isinstance(i.node, Block) and i.node.drop and takes_rate(i)

@@ -291,7 +291,11 @@ class Flow:
 
     def _join(self, row: JoinRow) -> None:
         operator = next(node.operator for node in row.column if node is not None)
-        values = [self._operand(operand) for operand in row.operands]
+        maps = [_map(operand) for operand in row.operands]
+        for map_ in dict.fromkeys(maps):
+            if maps.count(map_) > 1:
+                self._assign(self.env[map_])
+        values = [self.env[map_].value for map_ in maps]
         known = self.env.get(row.stand.gives)
         if any(operand.when for operand in row.operands):
             value = self._joined_sometimes(operator, values, row)
@@ -301,12 +305,6 @@ class Flow:
         joined.is_closed = isinstance(value, Conditional)
         joined.place = row.stand.place
         self.env[row.stand.gives] = joined
-
-    def _operand(self, operand: Operand) -> Python:
-        """Return a map of a join; beside a shortcut that some lack stands what it is then."""
-        maps = dict.fromkeys(map_ for map_ in operand.maps if map_ is not None)
-        map_ = next((m for m in maps if m != MAIN), MAIN)
-        return self.env[map_].value
 
     def _joined_sometimes(
         self, operator: Operator, values: Sequence[Python], row: JoinRow
@@ -353,12 +351,18 @@ class Flow:
         value.value, value.name, value.is_closed = Text(name), name, False
 
 
+def _map(operand: Operand) -> Map:
+    """Return the map of an operand; where some lack a shortcut, that of the others."""
+    maps = dict.fromkeys(map_ for map_ in operand.maps if map_ is not None)
+    return next((map_ for map_ in maps if map_ != MAIN), MAIN)
+
+
 def _in_order(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Return rows as they run: a shortcut that takes a preactivation before what changes that."""
     ordered: list[Row] = []
     for row in rows:
         place = len(ordered)
-        if is_shortcut(row):
+        if is_shortcut(row) and None in row.column:
             (taken,) = dict.fromkeys(_maps(row))
             if taken != MAIN:
                 firsts = (n for n, r in enumerate(ordered) if taken in _maps(r) and r.stand.gives != taken)

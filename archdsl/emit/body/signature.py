@@ -81,8 +81,7 @@ def _annotation(values: Sequence[Plain]) -> str:
 
 def takes_rate(instance: Instance) -> bool:
     """Whether a branch in an instance's own text is dropped at the rate that it is given."""
-    node = instance.node
-    return isinstance(node, Block) and _drops(node.body)
+    return isinstance(instance.node, Block | Part) and _drops(instance.node.body)
 
 
 def _drops(body: Sequence[Step]) -> bool:

@@ -6,7 +6,7 @@ from archdsl.emit.body.layers import functional, hands_weight, number_of
 from archdsl.emit.body.numbers import Scope
 from archdsl.emit.body.rows import CallRow, Column, LayerRow, PartRow, Row
 from archdsl.emit.classes.instances import Instance
-from archdsl.emit.classes.weights import Handed, Owned, Source, Weights
+from archdsl.emit.classes.weights import RUN, Handed, Owned, Source, Weights
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
     Assign,
@@ -174,7 +174,8 @@ class Uses:
         left_out = False
         indices = range(len(inner.handed))
         for index in sorted(indices, key=lambda index: not inner.always(index)):
-            source = self.weights.sources.get((place, index))
+            sources = self.weights.sources
+            source = sources.get((place, index)) or sources.get((RUN, index))
             unused = all(inner.ids[i.number][index] is None for i in column)
             if unused and inner.always(index):
                 source = source or self._any_of(inner.handed[index])

@@ -3,15 +3,17 @@
 Layers of a class use one weight where they do so in an instance, whichever weight that is there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from archdsl.emit.classes.instances import Instance, Origin, Place
+from archdsl.emit.classes.instances import Instance, Origin, Owner, Place
 from archdsl.emit.classes.kinds import Classes, Kind
 from archdsl.ir.network import Form, LayerNode, Node, Part, Shared, SharedWeight, Stage, Step
 from archdsl.record import Record
 
 Use: TypeAlias = tuple[Place, int]  # a layer (0), or what a class is handed there, from 0
+
+RUN: Place = ((-1,),)  # in place of the sites of a run's blocks: they are handed the same
 
 
 class Owned(Record):
@@ -54,17 +56,18 @@ NOTHING = Weights({}, (), {})
 
 
 def weights_of(
-    classes: Classes, shared: Sequence[Mapping[int, Shared]]
+    classes: Classes, shared: Sequence[Mapping[int, Shared]], apart: Collection[Origin]
 ) -> Mapping[int, Weights] | Origin:
     """Return the weights by class; `shared` are the owners' records, by id, of each member.
 
-    Where instances of one origin do not agree on them, return the origin.
+    Where instances of one origin do not agree on them, return the origin: unless it is `apart`
+    already, its instances are to be.
     """
     found: dict[int, Weights] = {}
     for kind in classes.kinds:
-        weights = _weights(kind, classes, found, shared)
-        if weights is None:
-            return kind.first.origin
+        weights = _weights(kind, classes, found, shared, by_site=kind.first.origin in apart)
+        if isinstance(weights, Origin):
+            return weights
         found[kind.number] = weights
     return found
 
@@ -74,23 +77,29 @@ def _weights(
     classes: Classes,
     known: Mapping[int, Weights],
     shared: Sequence[Mapping[int, Shared]],
-) -> Weights | None:
-    uses = {i.number: dict(_uses(i, classes, known)) for i in kind.instances}
+    *,
+    by_site: bool,
+) -> Weights | Origin:
+    for inner in (j for i in kind.instances for j in i.inner.values()):
+        if classes.of(inner).number not in known and borrows(inner.node):
+            return inner.origin  # what it is handed would have to be known first
+    found = {i.number: list(_uses(i, classes, known, by_site=by_site)) for i in kind.instances}
+    uses = {number: dict(pairs) for number, pairs in found.items()}
+    if any(uses[n][use] != weight for n, pairs in found.items() for use, weight in pairs):
+        return kind.first.origin  # blocks of a run are handed different ones
     if not any(uses.values()):
         empty: tuple[int | None, ...] = ()
         return Weights({}, (), {i.number: empty for i in kind.instances})
-    if any(classes.of(j) is kind for i in kind.instances for j in i.inner.values()):
-        return None  # what it hands itself would have to be known first
     sources: dict[Use, Source] = {}
     columns: list[tuple[int | None, ...]] = []
     groups: list[tuple[list[Use], Source]] = []
     for group in _together(list(uses.values())):
         column = tuple(_only(uses[i.number], group) for i in kind.instances)
         if _TWO in column:
-            return None
+            return kind.first.origin
         owned = {_index(i, w) for i, w in zip(kind.instances, column, strict=True) if w is not None}
         if len(owned) > 1:
-            return None
+            return kind.first.origin
         (index,) = owned
         source: Source = Handed(len(columns)) if index is None else Owned(index)
         if index is None:
@@ -149,13 +158,15 @@ def _together(uses: Sequence[Mapping[Use, int]]) -> list[list[Use]]:
 
 
 def _uses(
-    instance: Instance, classes: Classes, known: Mapping[int, Weights]
+    instance: Instance, classes: Classes, known: Mapping[int, Weights], *, by_site: bool
 ) -> Iterator[tuple[Use, int]]:
     """Yield the shared weights that an instance uses, and those that it hands down."""
     node = instance.node
     if isinstance(node, Stage):
         for item in node.items:
-            yield from _in(item.node, instance, (item.site,), classes, known)
+            for (place, index), weight in _in(item.node, instance, (item.site,), classes, known):
+                is_run = node.repeats is not None and not by_site
+                yield (RUN if is_run else place, index), weight
     else:
         yield from _in_body(node.body, instance, (), classes, known)
 
@@ -191,6 +202,21 @@ def _in(
                 yield from _in(item.node, instance, (*place, item.site), classes, known)
         case _:
             pass
+
+
+def borrows(node: Owner) -> bool:
+    """Whether something in a node uses a weight that stands outside of it."""
+    used: set[int] = set()
+    owned: set[int] = set()
+    waiting: list[object] = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, LayerNode) and isinstance(each.shared, SharedWeight):
+            used.add(each.shared.id)
+        owned |= {s.id for s in getattr(each, "owned", ())}
+        waiting += (step.node for step in getattr(each, "body", ()))
+        waiting += (item.node for item in getattr(each, "items", ()))
+    return not used <= owned
 
 
 def shared_by_id(node: Node | object) -> dict[int, Shared]:
