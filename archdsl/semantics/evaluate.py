@@ -267,9 +267,10 @@ def _conditional(node: tree.Conditional, scope: Scope) -> Value:
     if isinstance(other, Number):
         exprs = (value.expr, other.expr) if test.value else (other.expr, value.expr)
         expr = choice(test.test, *exprs)
-    return Number(
-        value.value, expr or Leaf(value.value, show_expr(value.expr), hangs_on(node, scope))
-    )
+    if expr is None:
+        _look(scope, node.span, size_of(value.expr))
+        expr = Leaf(value.value, show_expr(value.expr), hangs_on(node, scope))
+    return Number(value.value, expr)
 
 
 def _equal(node: tree.Binary, scope: Scope) -> Truth:
