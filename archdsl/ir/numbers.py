@@ -213,7 +213,7 @@ def combine(operator: str, left: Number, right: Number) -> Number:
     value = arithmetic(operator, left.value, right.value)
     if isinstance(left.expr, Literal) and isinstance(right.expr, Literal):
         return literal(value)
-    size = 1 + _size(left.expr) + _size(right.expr)
+    size = 1 + size_of(left.expr) + size_of(right.expr)
     if size > _MAX_SIZE:
         return leaf(value, show_value(value), symbols(left.expr) | symbols(right.expr))
     return Number(value, Operation(operator, left.expr, right.expr, size))
@@ -228,7 +228,7 @@ def applied(function: str, arguments: Sequence[Number], text: str) -> Number:
     exprs = tuple(n.expr for n in arguments)
     if all(isinstance(expr, Literal) for expr in exprs):
         return leaf(value, text)
-    size = 1 + sum(map(_size, exprs))
+    size = 1 + sum(map(size_of, exprs))
     if size > _MAX_SIZE:
         return leaf(value, text, _union(map(symbols, exprs)))
     return Number(value, Apply(function, exprs, size))
@@ -236,27 +236,29 @@ def applied(function: str, arguments: Sequence[Number], text: str) -> Number:
 
 def choice(test: "Test", chosen: Expr, otherwise: Expr) -> Expr | None:
     """Return `if test then chosen else otherwise`, None where that grows too large."""
-    size = 1 + _test_size(test) + _size(chosen) + _size(otherwise)
+    size = 1 + size_of_test(test) + size_of(chosen) + size_of(otherwise)
     return Choice(test, chosen, otherwise, size) if size <= _MAX_SIZE else None
 
 
-def short(test: "Test") -> bool:
+def short(test: Test) -> bool:
     """Say whether a test is small enough to be kept."""
-    return _test_size(test) <= _MAX_SIZE
+    return size_of_test(test) <= _MAX_SIZE
 
 
-def _size(expr: Expr) -> int:
+def size_of(expr: Expr) -> int:
+    """Return how many numbers and operators are in an expression."""
     return expr.size if isinstance(expr, Operation | Apply | Choice) else 1
 
 
-def _test_size(test: Test) -> int:
+def size_of_test(test: Test) -> int:
+    """Return how many numbers and operators are in a test."""
     match test:
         case Compare(_, left, right):
-            return 1 + _size(left) + _size(right)
+            return 1 + size_of(left) + size_of(right)
         case Not(inner):
-            return 1 + _test_size(inner)
+            return 1 + size_of_test(inner)
         case Both(left, right) | Either(left, right):
-            return 1 + _test_size(left) + _test_size(right)
+            return 1 + size_of_test(left) + size_of_test(right)
         case Flag() | Known():
             return 1
         case _:
@@ -358,15 +360,15 @@ def substitute(expr: Expr, replace: Replace) -> Expr:
             return found
         case Operation(operator, left, right):
             left, right = substitute(left, replace), substitute(right, replace)
-            size = _checked(1 + _size(left) + _size(right))
+            size = _checked(1 + size_of(left) + size_of(right))
             return Operation(operator, left, right, size)
         case Apply(function, arguments):
             exprs = tuple(substitute(each, replace) for each in arguments)
-            return Apply(function, exprs, _checked(1 + sum(map(_size, exprs))))
+            return Apply(function, exprs, _checked(1 + sum(map(size_of, exprs))))
         case Choice(test, chosen, otherwise):
             test = substitute_test(test, replace)
             chosen, otherwise = substitute(chosen, replace), substitute(otherwise, replace)
-            size = _checked(1 + _test_size(test) + _size(chosen) + _size(otherwise))
+            size = _checked(1 + size_of_test(test) + size_of(chosen) + size_of(otherwise))
             return Choice(test, chosen, otherwise, size)
         case _:
             assert_never(expr)
@@ -375,7 +377,7 @@ def substitute(expr: Expr, replace: Replace) -> Expr:
 def substitute_test(test: Test, replace: Replace) -> Test:
     """Return the test with each symbol replaced; raise OverflowError if it gets too large."""
     made = _substituted(test, replace)
-    _checked(_test_size(made))
+    _checked(size_of_test(made))
     return made
 
 

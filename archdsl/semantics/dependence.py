@@ -11,6 +11,7 @@ NOTHING = frozenset[str]()
 
 def hangs_on(node: tree.Expression, scope: Scope) -> frozenset[str]:
     """Return the symbols that have a part in an expression, in whatever way."""
+    scope.file.work.done += 1
     match node:
         case tree.Variable(name=name):
             return _of_variable(name.text, scope)
@@ -20,14 +21,17 @@ def hangs_on(node: tree.Expression, scope: Scope) -> frozenset[str]:
 
 def _of_variable(name: str, scope: Scope) -> frozenset[str]:
     holder = scope.holder(name)
-    value = None if holder is None else holder.values[name]
-    match value:
-        case Number(expr=expr):
-            return symbols(expr)
-        case Truth(test=test):
-            return test_symbols(test)
-        case _:
-            return NOTHING if holder is None else holder.hanging.get(name, NOTHING)
+    if holder is None:
+        return NOTHING
+    if name not in holder.hanging:
+        match holder.values[name]:
+            case Number(expr=expr):
+                holder.hanging[name] = symbols(expr)
+            case Truth(test=test):
+                holder.hanging[name] = test_symbols(test)
+            case _:
+                return NOTHING
+    return holder.hanging[name]
 
 
 def parts_of(node: tree.Expression) -> tuple[tree.Expression, ...]:

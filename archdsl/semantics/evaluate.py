@@ -23,6 +23,8 @@ from archdsl.ir.numbers import (
     negated,
     short,
     show_value,
+    size_of,
+    size_of_test,
     symbols,
     test_symbols,
 )
@@ -220,16 +222,23 @@ def _junction(node: tree.Binary, scope: Scope) -> Truth:
     decided = left.value is is_or
     right = truth(node.right, scope) if not decided else None
     value = left.value if right is None else right.value
+    _look(scope, node.span, size_of_test(left.test))
     if not test_symbols(left.test):
         return left if right is None else right
     other = right or _aside(node.right, scope)
     if not isinstance(other, Truth):
         return _known(value, node, hangs_on(node, scope))
+    _look(scope, node.span, size_of_test(other.test))
     if not test_symbols(other.test):  # `x and true` is x, `x and false` is false
         return left if other.value is not is_or else _known(value, node, NOTHING)
     test = (Either if is_or else Both)(left.test, other.test)
     names = test_symbols(left.test) | test_symbols(other.test)
     return Truth(value, test) if short(test) else _known(value, node, names)
+
+
+def _look(scope: Scope, span: Span, *sizes: int) -> None:
+    """Count the work of looking through expressions of these sizes."""
+    spend(sum(sizes), scope, span)
 
 
 def _known(value: bool, node: tree.Expression, names: frozenset[str]) -> Truth:
@@ -248,6 +257,7 @@ def _conditional(node: tree.Conditional, scope: Scope) -> Value:
     test = truth(node.condition, scope)
     ways = (node.chosen, node.otherwise) if test.value else (node.otherwise, node.chosen)
     value = evaluate(ways[0], scope)
+    _look(scope, node.span, size_of_test(test.test))
     if not isinstance(value, Number | Truth) or not test_symbols(test.test):
         scope.choose_by(test_symbols(test.test))
         return value
@@ -258,9 +268,10 @@ def _conditional(node: tree.Conditional, scope: Scope) -> Value:
     if isinstance(other, Number):
         exprs = (value.expr, other.expr) if test.value else (other.expr, value.expr)
         expr = choice(test.test, *exprs)
-    return Number(
-        value.value, expr or Leaf(value.value, show_expr(value.expr), hangs_on(node, scope))
-    )
+    if expr is None:
+        _look(scope, node.span, size_of(value.expr))
+        expr = Leaf(value.value, show_expr(value.expr), hangs_on(node, scope))
+    return Number(value.value, expr)
 
 
 def _equal(node: tree.Binary, scope: Scope) -> Truth:
@@ -270,17 +281,18 @@ def _equal(node: tree.Binary, scope: Scope) -> Truth:
         fail("E302", f"{what} are never equal", node.span)
     spend(items_in(left), scope, node.span)
     if isinstance(left, Number) and isinstance(right, Number):
-        return _compared(node, left, right)
+        return _compared(node, left, right, scope)
     return _known(same(left, right) is (node.operator == "=="), node, hangs_on(node, scope))
 
 
 def _compare(node: tree.Binary, scope: Scope) -> Truth:
     left = number_of(node.left, scope)
-    return _compared(node, left, number_of(node.right, scope))
+    return _compared(node, left, number_of(node.right, scope), scope)
 
 
-def _compared(node: tree.Binary, left: Number, right: Number) -> Truth:
+def _compared(node: tree.Binary, left: Number, right: Number, scope: Scope) -> Truth:
     value = compare(node.operator, left.value, right.value)
+    _look(scope, node.span, size_of(left.expr), size_of(right.expr))
     names = symbols(left.expr) | symbols(right.expr)
     test: Test = Compare(node.operator, left.expr, right.expr)
     if not names or not short(test):
@@ -296,6 +308,7 @@ def _arithmetic(node: tree.Binary, scope: Scope) -> Number:
         fail("E305", f"{left} is divided by zero", node.right.span)
     check_size(number.value, node.span)
     if isinstance(number.expr, Leaf):
+        _look(scope, node.span, size_of(left.expr), size_of(right.expr))
         return leaf(number.value, node.span.text, number.expr.names)
     return number
 
@@ -426,7 +439,8 @@ class _Use(Record):
         """Return the function of these numbers; of a list that is not written here, no making."""
         text = self.node.span.text
         number = applied(self.node.name.text, numbers, text)
-        check_size(number.value, self.node.span)
+        if isinstance(number.expr, Leaf):
+            _look(self.scope, self.node.span, *(size_of(n.expr) for n in numbers))
         arguments = [a.value for a in self.node.arguments or ()]
         is_list = isinstance(self.values[0], ListValue)
         if is_list and not isinstance(arguments[0], tree.ListLiteral):
@@ -461,11 +475,16 @@ def _round_to(use: _Use) -> Value:
 
 
 def _of_one(use: _Use) -> Value:
-    return use.made(use.numbers(1, 1))
+    return _sized(use, use.made(use.numbers(1, 1)))
 
 
 def _of_several(use: _Use) -> Value:
-    return use.made(use.numbers(1, MAX_VALUES))
+    return _sized(use, use.made(use.numbers(1, MAX_VALUES)))
+
+
+def _sized(use: _Use, number: Number) -> Number:
+    check_size(number.value, use.node.span)
+    return number
 
 
 FUNCTION_WORDS = ("range", "len", "round", "round_to", "min", "max", "sum", "abs", "floor", "ceil")

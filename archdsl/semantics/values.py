@@ -124,7 +124,7 @@ class Scope:
         self.parent = parent
         self.values: dict[str, Value] = {}
         self.spans: dict[str, Span] = {}
-        self.hanging: dict[str, frozenset[str]] = {}  # what values other than numbers hang on
+        self.hanging: dict[str, frozenset[str]] = {}  # what values hang on, as far as it was asked
         self.channels: Number | None = (
             None  # what `in_channels` is here, where it was not asked for
         )
