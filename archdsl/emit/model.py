@@ -52,25 +52,12 @@ def _planned(family: Family, name: str, *, initialize: bool) -> tuple[Built, ...
     if len(frozen) > 1:
         return _blamed(family, frozenset(range(1, 1 + len(family.others))))
     found = _classes(family)
+    if found[0].strangers:
+        return _blamed(family, found[0].strangers)
     last = tuple(ending(family.network, initialize=initialize))
     built = _built(family, name, *found, last)
     root = built[-1]
-    odd = {
-        kind.number: instance.member
-        for kind in found[0].kinds
-        for instance in kind.instances
-        if instance.origin.kind == "network"
-        if kind.number != found[0].of(_root(found[0])).number
-    }
-    wrong = frozenset(odd.values()) | root.unsaid
-    return _blamed(family, wrong) if wrong else built
-
-
-def _root(classes: Classes):  # noqa: ANN202
-    return next(
-        i for kind in classes.kinds for i in kind.instances
-        if i.origin.kind == "network" and i.member == 0
-    )
+    return _blamed(family, root.unsaid) if root.unsaid else built
 
 
 def _blamed(family: Family, members: frozenset[int]) -> Wrong:

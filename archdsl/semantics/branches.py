@@ -1,9 +1,12 @@
 """Elaborates `sum`, `concat` and `product`."""
 
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import NoReturn
 
 from archdsl.diagnostics import Note
-from archdsl.ir.network import Join, Map, Operator, Step
+from archdsl.ir.layers import ChannelSplit
+from archdsl.ir.network import Join, LayerNode, Map, Operator, Step
 from archdsl.ir.numbers import Test, combine, literal
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.annotations import Context
@@ -54,14 +57,7 @@ def _add(join: Join, branches: list[Branch], item: tree.Element, here: Here) -> 
             joined.append(draft.current)
             continue
         joined.append(branch.site)
-        step = Step(
-            node=branch.part,
-            takes=(draft.current,),
-            gives=(branch.site,),
-            site=branch.site,
-            when=(*here.when, *branch.when),
-        )
-        draft.steps.append(step)
+        draft.steps += _steps(branch, draft.current, here)
     step = Step(
         node=join,
         takes=tuple(joined),
@@ -71,6 +67,38 @@ def _add(join: Join, branches: list[Branch], item: tree.Element, here: Here) -> 
     )
     draft.steps.append(step)
     draft.current = draft.given
+
+
+def _steps(branch: Branch, taken: Map, here: Here) -> Iterator[Step]:
+    """Yield the steps of a branch: a slice of channels that it begins with, then the rest.
+
+    The slice is no module, as `x.chunk(2, dim=1)[0]` is none.
+    """
+    when = (*here.when, *branch.when)
+    slices = list(takewhile(_is_slice, branch.part.body))
+    for step in slices:
+        yield replace(
+            step,
+            takes=(taken,),
+            gives=(branch.site,),
+            site=(*branch.site, 0, *step.site),
+            when=(*when, *step.when),
+        )
+        taken = branch.site
+    rest = branch.part.body[len(slices) :]
+    if rest:
+        given = slices[-1].node.output if slices else branch.part.input
+        part = replace(branch.part, body=rest, input=given)
+        site = (*branch.site, LAST)
+        yield Step(node=part, takes=(taken,), gives=(branch.site,), site=site, when=when)
+
+
+def _is_slice(step: Step) -> bool:
+    match step.node:
+        case LayerNode(layer=ChannelSplit(), label=None):
+            return True
+        case _:
+            return False
 
 
 def _with_drops(operator: Operator, branches: list[Branch], context: Context) -> list[Branch]:

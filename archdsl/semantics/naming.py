@@ -58,7 +58,7 @@ def _with_weights(node: Block | Part | Stage, **changes: object) -> Node:
     node = replace(node, **changes)
     if not node.owned:
         return node
-    return replace(node, owned=_named_weights(node.owned, children(node)))
+    return replace(node, owned=_named_weights(node.owned, _by_text(node)))
 
 
 def _borrows_itself(node: Node) -> bool:
@@ -208,11 +208,12 @@ class _Namer:
 
 
 def _named_weights(owned: Sequence[Shared], nodes: Sequence[Node]) -> tuple[Shared, ...]:
-    """Name each weight after the first layer that uses it."""
+    """Name each weight after the first layer, in the order of the text, that uses it."""
     taken: dict[str, int] = {}
     named: list[Shared] = []
     for weight in owned:
-        user = next(found for node in nodes if (found := _user(node, weight.id)) is not None)
+        users = (user for i, node in enumerate(nodes) for user in _users(node, weight.id, (i,)))
+        _, user = min(users, key=lambda pair: pair[0])
         base = f"{user.kind}1" if user.name.isdigit() else user.name
         taken[base] = taken.get(base, 0) + 1
         suffix = "" if taken[base] == 1 else f"_{taken[base]}"
@@ -220,10 +221,24 @@ def _named_weights(owned: Sequence[Shared], nodes: Sequence[Node]) -> tuple[Shar
     return tuple(named)
 
 
-def _user(node: Node, key: int) -> LayerNode | None:
-    if isinstance(node, LayerNode):
-        return node if node.shared == SharedWeight(key) else None
-    for child in children(node):
-        if (found := _user(child, key)) is not None:
-            return found
-    return None
+def _by_text(node: Block | Part | Stage) -> Sequence[Node]:
+    """Return what stands in a node; a run as one, since its blocks are one text."""
+    if isinstance(node, Stage) and node.repeats is not None:
+        return (node,)
+    return children(node)
+
+
+def _users(node: Node, key: int, way: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], LayerNode]]:
+    """Yield the layers that use a weight; the copies of a run have the same way to them."""
+    match node:
+        case LayerNode(shared=SharedWeight(found)) if found == key:
+            yield way, node
+        case LayerNode() | Join():
+            pass
+        case Block(body=body) | Part(body=body):
+            for step in body:
+                yield from _users(step.node, key, (*way, *step.site))
+        case Stage(items=items, repeats=repeats):
+            for item in items:
+                here = way if repeats is not None else (*way, *item.site)
+                yield from _users(item.node, key, here)

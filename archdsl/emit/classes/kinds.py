@@ -35,6 +35,7 @@ class Classes(Record):
 
     kinds: tuple[Kind, ...]
     by_instance: Mapping[int, int]  # numbers of instances and of kinds
+    strangers: frozenset[int]  # members of the family whose network is of another class
 
     def of(self, instance: Instance) -> Kind:
         """Return the class of an instance."""
@@ -206,11 +207,14 @@ def _ordered(groups: list[list[Instance]]) -> Classes:
     """Return the classes in the order of a file: each after those that it uses."""
     number = {i.number: n for n, group in enumerate(groups) for i in group}
     order: dict[int, None] = {}
-    root = next(n for n, group in enumerate(groups) if group[0].origin.kind == "network")
+    networks = [i for group in groups for i in group if i.origin.kind == "network"]
+    root = number[min(networks, key=lambda network: network.member).number]
     _visit(root, groups, number, order, set())
     place = {old: new for new, old in enumerate(order)}
     kinds = tuple(Kind(new, tuple(groups[old])) for old, new in place.items())
-    return Classes(kinds, {i.number: kind.number for kind in kinds for i in kind.instances})
+    by_instance = {i.number: kind.number for kind in kinds for i in kind.instances}
+    strangers = frozenset(i.member for i in networks if i.number not in by_instance)
+    return Classes(kinds, by_instance, strangers)
 
 
 def _visit(
