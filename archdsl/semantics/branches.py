@@ -85,12 +85,11 @@ def _steps(branch: Branch, taken: Map, here: Here) -> Iterator[Step]:
             when=(*when, *step.when),
         )
         taken = branch.site
-    rest = branch.part.body[len(slices) :]
-    if rest:
-        given = slices[-1].node.output if slices else branch.part.input
-        part = replace(branch.part, body=rest, input=given)
-        site = (*branch.site, LAST)
-        yield Step(node=part, takes=(taken,), gives=(branch.site,), site=site, when=when)
+    rest = branch.part.body[len(slices) :]  # nothing, where the branch is the slice alone
+    given = slices[-1].node.output if slices else branch.part.input
+    part = replace(branch.part, body=rest, input=given)
+    site = (*branch.site, LAST)
+    yield Step(node=part, takes=(taken,), gives=(branch.site,), site=site, when=when)
 
 
 def _is_slice(step: Step) -> bool:

@@ -122,6 +122,8 @@ class Construction:
                 pass  # one module for all layers that keep nothing
             case LayerRow():
                 self._layer(row)
+            case PartRow(rows=()):
+                pass  # forward does without it
             case PartRow(name=name, column=column) | CallRow(name=name, column=column):
                 value = self.module(row)
                 if None in column and not row.stand.when and _is_shortcut(row):

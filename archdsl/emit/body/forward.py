@@ -160,7 +160,7 @@ class Flow:
             return
         if not then:
             test, then, other = negated(test), other, ()
-        flag = self.uses.flag(test, f"has_{_name(row)}")
+        flag = self.uses.flag(test, _hint(row))
         before = self.statements[-1] if self.statements else None
         match then, other, before:
             case (Assign(target, a),), (Assign(same, b),), Assign(alias) if (
@@ -184,12 +184,15 @@ class Flow:
         match row:
             case LayerRow():
                 self._layer(row, after)
+            case PartRow(rows=()):
+                taken = self._taken(row, after)
+                self._give(row, taken, taken.value, after)
             case PartRow(name=name) | StageRow(name=name):
                 self._module(name, (), row, after)
             case CallRow(name=name):
                 self._module(name, self.uses.handed_to(row), row, after)
             case JoinRow():
-                self._join(row)
+                self._join(row, after)
             case _:
                 assert_never(row)
 
@@ -216,8 +219,15 @@ class Flow:
             lives = any(v is taken and _is_read(m, after) for m, v in self.env.items())
             given = _Value(value, None if lives else taken.name)
         given.place = row.stand.place
+        self._forget(_maps(row), after)
         self.env[map_] = given
         return given
+
+    def _forget(self, maps: Sequence[Map], after: Sequence[Row]) -> None:
+        """Drop maps that nobody reads again."""
+        for map_ in maps:
+            if map_ in self.env and not _is_read(map_, after):
+                del self.env[map_]
 
     def _layer(self, row: LayerRow, after: Sequence[Row]) -> None:
         layer = next(node.layer for node in row.column if node is not None)
@@ -289,7 +299,7 @@ class Flow:
 
     # ------------------------------------------------------------ joins
 
-    def _join(self, row: JoinRow) -> None:
+    def _join(self, row: JoinRow, after: Sequence[Row]) -> None:
         operator = next(node.operator for node in row.column if node is not None)
         maps = [_map(operand) for operand in row.operands]
         for map_ in dict.fromkeys(maps):
@@ -304,6 +314,7 @@ class Flow:
         joined = _Value(value, None if known is None else known.name)
         joined.is_closed = isinstance(value, Conditional)
         joined.place = row.stand.place
+        self._forget(maps, after)
         self.env[row.stand.gives] = joined
 
     def _joined_sometimes(
@@ -345,6 +356,9 @@ class Flow:
         if value.is_assigned:
             return
         name = value.name or self.names.unique("out")
+        for other in list(self.env.values()):
+            if other is not value and not other.is_assigned and _names_it(name, other.value):
+                self._assign(other)  # what it names is about to change
         comment = self.shapes.get(value.place, "")
         self.statements.append(Assign(name, value.value, comment if comment != self.shape else ""))
         self.shape = comment or self.shape
@@ -407,8 +421,17 @@ def _is_read(map_: Map, rows: Sequence[Row]) -> bool:
     return map_ == MAIN
 
 
-def _name(row: Row) -> str:
-    return row.stand.gives and "branch" if isinstance(row, JoinRow) else row.name
+def _hint(row: Row) -> str:
+    """Return a name for the attribute that tells whether a row is there."""
+    match row:
+        case LayerRow(column=column) if any(
+            node is not None and isinstance(node.layer, ChannelSplit) for node in column
+        ):
+            return "splits"
+        case JoinRow():
+            return "joins"
+        case LayerRow(name=name) | PartRow(name=name) | CallRow(name=name) | StageRow(name=name):
+            return f"has_{name}"
 
 
 def _either(target: str, flag: str, then: Python, other: Python) -> Statement:
