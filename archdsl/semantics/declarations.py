@@ -3,13 +3,12 @@
 A block that no network uses, or that stands under an `if` not taken, is looked at here only.
 """
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.names import class_name
+from archdsl.record import Record
 from archdsl.semantics.annotations import check_words
 from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
 from archdsl.semantics.calls import without_stride
@@ -188,16 +187,37 @@ def _check_parameters(declaration: tree.Network | tree.Block, diagnostics: Diagn
 def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
     """Yield the parameters whose name the declaration says nowhere else.
 
-    Judged by the text, so that an `if` not taken is no reason; `name =` names an argument.
+    Judged by what is written, so that an `if` not taken is no reason.
     """
-    text = re.sub(r"#.*", "", declaration.span.text)  # comments do not use it
-    said = Counter(re.findall(r"\b[A-Za-z_]\w*\b(?!\s*=(?!=))", text, re.ASCII))
+    said = {*IMPLIED, *_said(declaration)}  # what is implied is an error of its own
     for parameter in declaration.parameters:
-        name = parameter.name.text
-        if name in IMPLIED:  # an error of its own
-            continue
-        if said[name] <= (parameter.default is None):
+        if parameter.name.text not in said:
             yield parameter
+
+
+def _said(declaration: tree.Network | tree.Block) -> Iterator[str]:
+    """Yield the words that stand for a value in a declaration: bare ones and those called.
+
+    What `name =`, `name:` and `let name` name is none of them, nor what a string holds.
+    """
+    left: list[object] = [declaration]
+    while left:
+        match left.pop():
+            case tree.Variable(name=name):
+                yield name.text
+            case tree.Call(name=name, arguments=arguments):
+                yield name.text
+                left.append(arguments)
+            case tuple() as values:
+                left += values
+            case Record() as record:
+                for field in record.__struct_fields__:
+                    value = getattr(record, field)
+                    if field == "annotations":  # `freeze` is no value
+                        value = tuple(call.arguments for call in value)
+                    left.append(value)
+            case _:
+                pass
 
 
 def _is_unused(parameter: tree.Parameter) -> Diagnostic:
