@@ -9,6 +9,7 @@ MAX_STEPS = 22_000  # different layers, blocks, branches and loop iterations of 
 MAX_WRITTEN_LAYERS = 2_000  # outside of blocks, in generated code
 MAX_DEPTH = 500  # bodies inside one another, those of blocks that are called among them
 MAX_WORK = 600_000  # values, items and declarations looked at to build a spec's networks
+SIZES_WORK = 150_000  # of it, to find input sizes that would work, all that are tried together
 STEP_WORK = 20  # of a layer, a block or an iteration
 MAX_LAYOUT = 300_000  # words that `fmt` looks at to break lines, each time that it does
 MAX_INTEGER = 10**30
