@@ -5,6 +5,7 @@ A block that no network uses, or that stands under an `if` not taken, is looked 
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.names import class_name
@@ -208,14 +209,14 @@ def _said(declaration: tree.Network | tree.Block) -> Iterator[str]:
             case tree.Call(name=name, arguments=arguments):
                 yield name.text
                 left.append(arguments)
-            case tuple() as values:
-                left += values
             case Record() as record:
                 for field in record.__struct_fields__:
                     value = getattr(record, field)
                     if field == "annotations":  # `freeze` is no value
                         value = tuple(call.arguments for call in value)
                     left.append(value)
+            case several if isinstance(several, tuple):
+                left += cast("tuple[object, ...]", several)
             case _:
                 pass
 
