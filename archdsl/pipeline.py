@@ -62,10 +62,11 @@ class Compilation:
         return "_".join((self.network.name, *changed))
 
     def class_name(self, name: str) -> str:
-        """Return the name of the network's class: NAME in CapWords."""
+        """Return the name of the network's class: NAME in CapWords; `TensorNetwork` of `tensor`."""
+        from archdsl.emit.naming import Names
         from archdsl.ir.names import class_name
 
-        return class_name(name)
+        return Names().unique_class(class_name(name), "Network")
 
     @deep_recursion()
     def files(self, name: str) -> dict[str, str]:

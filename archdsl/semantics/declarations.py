@@ -8,7 +8,7 @@ from functools import partial
 from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
-from archdsl.ir.names import class_name
+from archdsl.ir.names import class_name, is_usable_kind
 from archdsl.record import Record
 from archdsl.semantics.annotations import check_words
 from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
@@ -35,6 +35,9 @@ def _check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
     for name, (block, _) in file.blocks.items():
         if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTION_WORDS:
             diagnostics.add(_takes_word(name, block, file))
+    for block in _all_blocks(file):
+        if not is_usable_kind(block.name.text):
+            diagnostics.add(_is_private(block.name))
     classes: dict[str, tree.Name] = {}
     for declaration in file.spec.declarations:
         if isinstance(declaration, tree.Network | tree.Block):
@@ -62,6 +65,31 @@ def _takes_word(name: str, block: tree.Block, file: SpecFile) -> Diagnostic:
         span=span,
         notes=(Note("it is declared here", block.name.span),) if imported else (),
         help=f"write `{name}_block` or another name",
+    )
+
+
+def _all_blocks(file: SpecFile) -> Iterator[tree.Block]:
+    """Yield the blocks that a file declares, and those that the files it imports from declare."""
+    seen, left = {file}, [file]
+    while left:
+        each = left.pop()
+        for block, home in each.blocks.values():
+            if home is each:
+                yield block
+            elif home not in seen:
+                seen.add(home)
+                left.append(home)
+
+
+def _is_private(name: tree.Name) -> Diagnostic:
+    stripped = name.text.strip("_")
+    better = f"{stripped}_block" if stripped[:1].isalpha() else f"block{stripped or 1}"
+    return Diagnostic(
+        code="E317",
+        message=f"`{name.text}` cannot name a block: "
+        f"members are named after it, and Python renames what begins with `__`",
+        span=name.span,
+        help=f"write `{better}` or another name",
     )
 
 

@@ -225,15 +225,19 @@ class _Namer:
 
 
 def _named_weights(owned: Sequence[Shared], nodes: Sequence[Node]) -> tuple[Shared, ...]:
-    """Name each weight after the first layer that uses it."""
+    """Name each weight after the first layer that uses it, and never as a member is named."""
     taken: dict[str, int] = {}
+    members = {node.name for node in _members(nodes) if not isinstance(node, Residual)}
     named: list[Shared] = []
     for weight in owned:
         user = next(found for node in nodes if (found := _user(node, weight.id)) is not None)
         base = f"{user.kind}1" if user.name.isdigit() else user.name
-        taken[base] = taken.get(base, 0) + 1
-        suffix = "" if taken[base] == 1 else f"_{taken[base]}"
-        named.append(replace(weight, name=f"shared_{base}{suffix}"))
+        name = ""
+        while not name or name in members:
+            taken[base] = taken.get(base, 0) + 1
+            suffix = "" if taken[base] == 1 else f"_{taken[base]}"
+            name = f"shared_{base}{suffix}"
+        named.append(replace(weight, name=name))
     return tuple(named)
 
 
