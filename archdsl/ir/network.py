@@ -14,7 +14,7 @@ from typing import TypeAlias
 from archdsl.ir.layers import Layer, Weighted
 from archdsl.ir.numbers import Expr, Number
 from archdsl.ir.recipe import Recipe
-from archdsl.record import Record
+from archdsl.record import Placed, Record
 from archdsl.source import Span
 
 
@@ -50,7 +50,7 @@ class Written(Record):
     exprs: tuple[Expr, ...]
 
 
-class Shared(Record, kw_only=True):
+class Shared(Placed, kw_only=True):
     """A weight that several layers use, at its owner."""
 
     id: int  # unique in the network as it is folded; copies of the owner have copies of the weight
@@ -61,7 +61,7 @@ class Shared(Record, kw_only=True):
     span: Span
 
 
-class LayerNode(Record, kw_only=True):
+class LayerNode(Placed, kw_only=True):
     """A layer in its place."""
 
     kind: str  # the language's word without its kernel: "conv", "bn", "maxpool"
@@ -92,7 +92,7 @@ class Let(Record):
     number: Number
 
 
-class Block(Record, kw_only=True):
+class Block(Placed, kw_only=True):
     """An instance of a declared block: a class of its own in generated code.
 
     Expressions inside are over `in_channels`, `stride`, the parameters and the lets; those of
@@ -116,7 +116,7 @@ class Block(Record, kw_only=True):
     span: Span
 
 
-class Part(Record, kw_only=True):
+class Part(Placed, kw_only=True):
     """A body with a name: a stem, a head, `features: { .. }`, a branch, a shortcut."""
 
     kind: str  # "stem", "branch", "shortcut"
@@ -130,7 +130,7 @@ class Part(Record, kw_only=True):
     span: Span
 
 
-class Residual(Record, kw_only=True):
+class Residual(Placed, kw_only=True):
     """preactivation, residual and shortcut of a block; the first two name members of the block.
 
     Where the block changes the shape, the preactivation feeds both branches and `shortcut` is
@@ -154,7 +154,7 @@ class Operator(StrEnum):
     PRODUCT = "product"
 
 
-class Combine(Record, kw_only=True):
+class Combine(Placed, kw_only=True):
     """Branches side by side; one alone is that branch, where a condition left its identity out."""
 
     operator: Operator
@@ -172,7 +172,7 @@ class Item(Record):
     count: int = 1
 
 
-class Stage(Record, kw_only=True):
+class Stage(Placed, kw_only=True):
     """Members by index: `stage name = n * block(..)`, or the blocks of one `for`."""
 
     kind: str  # "stage", or the declaration's name for a `for`
@@ -192,7 +192,7 @@ Node: TypeAlias = LayerNode | Block | Part | Residual | Combine | Stage
 Literal: TypeAlias = "bool | int | float | str | list[Literal] | dict[str, Literal] | None"
 
 
-class Network(Record, kw_only=True):
+class Network(Placed, kw_only=True):
     """A network with all its arguments given."""
 
     name: str  # as declared

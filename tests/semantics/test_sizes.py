@@ -54,7 +54,7 @@ def test_all_attempts_together_do_so_much_work(monkeypatch):
     for number, known in ((100, "16 x 16"), (1_000, "18 x 18"), (4_000, None)):
         built.clear()
         help_, done = helped(layers(number))
-        assert (known in help_) if known else help_ is None
+        assert known in help_ if known and help_ else known == help_
         first, *attempts = built  # 1,000 layers: too long to look for the smallest
         assert first is None
         assert (len(attempts) - 1) * done < SIZES_WORK  # the last one may be cut off
