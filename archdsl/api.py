@@ -12,6 +12,7 @@ from zlib import crc32
 from archdsl.analyses.tensors import Entry, entries
 from archdsl.ir.network import Literal
 from archdsl.pipeline import Compilation, compile_spec
+from archdsl.recursion import deep_recursion
 from archdsl.report.document import Report, report, to_json
 from archdsl.report.literal import written
 from archdsl.report.table import Format, show
@@ -84,6 +85,7 @@ class CompiledNetwork:
         """Return the text of `model.py`, and of `train.py` if the spec has a recipe."""
         return self.compilation.files(self.name)
 
+    @deep_recursion()
     def build(self) -> "nn.Module":
         """Return the network as a new module with fresh weights; this imports torch.
 

@@ -1,6 +1,5 @@
 """The compilation: spec -> tree -> network -> counts -> files, each computed once."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from archdsl.ir.network import Literal, Network
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_WORK
 from archdsl.record import Record
+from archdsl.recursion import deep_recursion
 from archdsl.report.literal import written
 from archdsl.semantics.declarations import check_declarations
 from archdsl.semantics.elaborate import Elaborated, bind_network, elaborate
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from archdsl.analyses.deployed import Deployed
     from archdsl.emit.files import Files
 
-_FRAMES = 20_000  # blocks nest to 100 and each level takes some ten Python frames
-
 
 class Compilation:
     """A network that a spec gave, what it costs, and the files that it becomes."""
@@ -44,6 +42,7 @@ class Compilation:
         self.warnings: tuple[Diagnostic, ...] = elaborated.warnings
 
     @cached_property
+    @deep_recursion()
     def counts(self) -> Counts:
         """What the network holds and costs."""
         return count(self.network)
@@ -66,11 +65,13 @@ class Compilation:
         return "_".join((self.network.name, *changed))
 
     def class_name(self, name: str) -> str:
-        """Return the name of the network's class: NAME in CapWords."""
+        """Return the name of the network's class: NAME in CapWords; `TensorNetwork` of `tensor`."""
+        from archdsl.emit.naming import Names
         from archdsl.ir.names import class_name
 
-        return class_name(name)
+        return Names().unique_class(class_name(name), "Network")
 
+    @deep_recursion()
     def files(self, name: str) -> dict[str, str]:
         """Return the text of `model.py`, and of `train.py` where the spec has a recipe."""
         return self.written(name).texts
@@ -100,6 +101,7 @@ class Compilation:
 
         return deployed(self.network)
 
+    @deep_recursion()
     def deployed_files(
         self,
         name: str,
@@ -222,11 +224,11 @@ def check_spec(
     return check_file(load(path), network or named, progress)
 
 
+@deep_recursion()
 def check_file(
     file: SpecFile, network: str | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> CheckReport:
     """Do what `check_spec` does for a file that is loaded."""
-    _let_recurse()
     declarations = [_chosen(file, network)] if network else list(file.networks.values())
     found = Diagnostics()  # the same mistake in several networks is one
     check_declarations(file, found)
@@ -246,14 +248,10 @@ def split_target(target: str) -> tuple[str, str | None]:
     return (path, network) if separator and network.isidentifier() else (target, None)
 
 
-def _let_recurse() -> None:
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), _FRAMES))
-
-
+@deep_recursion()
 def _compile(
     file: SpecFile, network: str | None, arguments: Mapping[str, str], *, fold: bool = True
 ) -> Compilation:
-    _let_recurse()
     declaration = _chosen(file, network)
     given = {name: _literal(name, text) for name, text in arguments.items()}
     compilation = _compilation(file, declaration, given, elaborate(file, declaration, given, fold=fold))

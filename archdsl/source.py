@@ -39,11 +39,7 @@ class SourceFile:
 
 
 class Span:
-    """Characters [start, end) of a source file.
-
-    Spans take no part in comparisons: two equal layers on different lines are equal, so any span
-    equals any other.
-    """
+    """Characters [start, end) of a source file."""
 
     __slots__ = ("end", "source", "start")
 
@@ -53,10 +49,13 @@ class Span:
         self.end = end
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Span)
+        return isinstance(other, Span) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return 0
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, int, int]:
+        return self.source.name, self.start, self.end
 
     def __repr__(self) -> str:
         line, column = self.source.position(self.start)

@@ -406,6 +406,26 @@ SPECS = {
     "map that vanishes": "network n {\n    input(3, 1, 1)\n"
     + fill("    maxpool3x3(stride = 2, padding = 0)\n", size=20_000)
     + "}\n",
+    # sizes that are tried, where none fits
+    **{
+        f"a map that does not fit behind {what}": network(
+            f"for i in range({n}) {{ {item} }}",
+            "maxpool(kernel = 2000, padding = 0)",
+        )
+        + "block dense(growth) { concat { identity branch { bn relu conv3x3(growth) } } }\n"
+        "block c(w) { conv3x3(w) bn relu }\n"
+        for what, n, item in (
+            ("dense blocks", 2_700, "dense(12)"),
+            ("some dense blocks", 300, "dense(i + 1)"),
+            ("layers", 9_900, "conv3x3(i + 1)"),
+            ("some layers", 3_000, "conv3x3(i + 1)"),
+            ("blocks", 2_500, "c(i + 1)"),
+            ("loops", 5_000, "let a = sum(range(50))"),
+        )
+    },
+    "a map that does not fit behind a run": HEAD
+    + "    stage s = 2000 * b(8)\n    maxpool(kernel = 2000, padding = 0)\n}\n"
+    "block b(w) { conv3x3(in_channels + w) relu }\n",
     # what a spec may look like and must not
     "empty": "",
     "a comment": "# nothing",

@@ -32,6 +32,7 @@ from typing import NamedTuple
 from archdsl.analyses.tensors import entries
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.pipeline import Compilation, check_spec, compile_spec
+from archdsl.recursion import deep_recursion
 from archdsl.semantics.elaborate import elaborate
 from archdsl.source import Span
 from archdsl.syntax.files import load
@@ -289,6 +290,7 @@ def _check_listing(listing: Listing, compilation: Compilation, line: int) -> Non
     assert re.fullmatch(pattern, "".join(shown)), f"line {line}:\n{''.join(shown)}"
 
 
+@deep_recursion()
 def unfolded(compilation: Compilation) -> Compilation:
     """Return the same network with every block of every run elaborated."""
     network = compilation.network

@@ -4,7 +4,6 @@
 rules of tests/drawing/ give it; tests/drawing/ holds the pieces that a spec is drawn from.
 """
 
-import sys
 from dataclasses import dataclass, replace
 
 from hypothesis import reject
@@ -15,8 +14,6 @@ from tests.drawing.layers import adaptive_pool, linear
 from tests.drawing.pieces import Body, Env, Map, Trace, Unfit, constant
 from tests.drawing.places import SAME, Place
 from tests.drawing.words import NETWORKS
-
-sys.setrecursionlimit(20_000)  # as compiling does; hypothesis warns of a change while it runs
 
 
 @dataclass(frozen=True)

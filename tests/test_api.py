@@ -80,3 +80,16 @@ def test_a_wrong_spec_raises_its_diagnostics():
 def test_there_are_no_other_public_names():
     with pytest.raises(AttributeError, match="no attribute 'compiler'"):
         _ = archdsl.compiler
+
+
+@pytest.mark.parametrize("name", ["tensor", "none", "self", "F", "exception", "_", "__x__"])
+def test_networks_of_all_names_are_built(name, tmp_path):
+    spec = tmp_path / "spec.arch"
+    spec.write_text(
+        f"network {name} {{\n    input(3, 8, 8)\n    shared_conv(3)\n}}\n"
+        "block shared_conv(width) with share(conv3x3) {\n"
+        "    conv3x3(width) conv3x3(width)\n}\n"
+    )
+    network = archdsl.compile(spec)
+    keys = [entry.name for entry in network.tensors()]
+    assert list(network.build().state_dict()) == keys

@@ -50,3 +50,13 @@ def test_what_to_use_instead_compiles(page, tmp_path):
     for i, example in enumerate(right):
         assert not marks(example)
         check_example(example, tmp_path / str(i))
+
+
+@pytest.mark.parametrize(
+    ("code", "file", "reported"),
+    [("E322", "semantics/catalogue.py", '"E322"'), ("E330", "ir/shapes.py", "raise ShapeError(")],
+)
+def test_the_page_has_an_example_of_each_mistake(code, file, reported):
+    page = ROOT / f"docs/errors/{code}.md"
+    wrong = [example for example in examples(page) if example.title == "Example"]
+    assert len(wrong) == (ROOT / "archdsl" / file).read_text().count(reported)

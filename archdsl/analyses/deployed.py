@@ -45,6 +45,7 @@ from archdsl.ir.network import (
 from archdsl.ir.rebuild import replace
 from archdsl.ir.schemes import Binary, BinaryScale
 from archdsl.record import Record
+from archdsl.recursion import deep_recursion
 
 COUNTER = "num_batches_tracked"  # of use in training only
 
@@ -114,6 +115,7 @@ class Deployed(Record, kw_only=True):
         return sum(part.bytes for part in self.parts)
 
 
+@deep_recursion()
 def deployed(network: Network) -> Deployed:
     """Return the deployed form of a network."""
     return _Deployment().network(network)

@@ -48,6 +48,14 @@ def is_usable_attribute(name: str) -> bool:
     )
 
 
+def is_usable_kind(name: str) -> bool:
+    """Say whether members of a module can be named after it: `unit1` and `unit2` after `unit`.
+
+    Inside a class Python takes `self.__unit1` for another name.
+    """
+    return not name.startswith("__")
+
+
 def class_name(name: str) -> str:
     """Return an identifier in CapWords: `squeeze_excite` is `SqueezeExcite`."""
     words = "".join(word[:1].upper() + word[1:] for word in name.split("_") if word)

@@ -20,7 +20,7 @@ from typing import TypeAlias
 from archdsl.ir.layers import Layer, Weighted
 from archdsl.ir.numbers import Expr, Number, Test, Truth, Value
 from archdsl.ir.recipe import Recipe
-from archdsl.record import Record
+from archdsl.record import Placed, Record
 from archdsl.source import Span
 
 Site: TypeAlias = tuple[int, ...]
@@ -68,7 +68,7 @@ class Written(Record):
     exprs: tuple[Expr, ...]
 
 
-class Shared(Record, kw_only=True):
+class Shared(Placed, kw_only=True):
     """A weight that several layers use, at its owner."""
 
     id: int  # unique in the network as it is folded; copies of the owner have copies of the weight
@@ -91,7 +91,7 @@ class SharedWeight(Record):
     id: int
 
 
-class LayerNode(Record, kw_only=True):
+class LayerNode(Placed, kw_only=True):
     """A layer in its place."""
 
     kind: str  # the language's word without its kernel: "conv", "bn", "maxpool"
@@ -135,7 +135,7 @@ class Require(Record):
     message: str
 
 
-class Block(Record, kw_only=True):
+class Block(Placed, kw_only=True):
     """An instance of a declared block: a class of its own in generated code.
 
     Expressions inside are over `in_channels`, `stride`, the parameters and the lets; those of
@@ -164,7 +164,7 @@ class Block(Record, kw_only=True):
     span: Span
 
 
-class Part(Record, kw_only=True):
+class Part(Placed, kw_only=True):
     """A body with a name: a stem, a head, `features: { .. }`, a branch, a shortcut."""
 
     kind: str  # "stem", "branch", "shortcut"
@@ -186,7 +186,7 @@ class Operator(StrEnum):
     PRODUCT = "product"
 
 
-class Join(Record, kw_only=True):
+class Join(Placed, kw_only=True):
     """The maps that its step takes become one; a single one stays as it is."""
 
     operator: Operator
@@ -206,7 +206,7 @@ class Item(Record, kw_only=True):
     when: tuple[Test, ...] = ()
 
 
-class Stage(Record, kw_only=True):
+class Stage(Placed, kw_only=True):
     """Members by index: `stage name = n * block(..)`, or the blocks of one `for`."""
 
     kind: str  # "stage", or the declaration's name for a `for`
@@ -238,7 +238,7 @@ class Step(Record, kw_only=True):
 Literal: TypeAlias = "bool | int | float | str | list[Literal] | dict[str, Literal] | None"
 
 
-class Network(Record, kw_only=True):
+class Network(Placed, kw_only=True):
     """A network with all its arguments given."""
 
     name: str  # as declared

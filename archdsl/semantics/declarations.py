@@ -3,14 +3,13 @@
 A block that no network uses, or that stands under an `if` not taken, is looked at here only.
 """
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import assert_never
+from typing import assert_never, cast
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
-from archdsl.ir.names import class_name
+from archdsl.ir.names import class_name, is_usable_kind
+from archdsl.record import Record
 from archdsl.semantics.annotations import check_words
 from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
 from archdsl.semantics.calls import without_stride
@@ -36,6 +35,9 @@ def _check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
     for name, (block, _) in file.blocks.items():
         if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTION_WORDS:
             diagnostics.add(_takes_word(name, block, file))
+    for block in _all_blocks(file):
+        if not is_usable_kind(block.name.text):
+            diagnostics.add(_is_private(block.name))
     classes: dict[str, tree.Name] = {}
     for declaration in file.spec.declarations:
         if isinstance(declaration, tree.Network | tree.Block):
@@ -63,6 +65,31 @@ def _takes_word(name: str, block: tree.Block, file: SpecFile) -> Diagnostic:
         span=span,
         notes=(Note("it is declared here", block.name.span),) if imported else (),
         help=f"write `{name}_block` or another name",
+    )
+
+
+def _all_blocks(file: SpecFile) -> Iterator[tree.Block]:
+    """Yield the blocks that a file declares, and those that the files it imports from declare."""
+    seen, left = {file}, [file]
+    while left:
+        each = left.pop()
+        for block, home in each.blocks.values():
+            if home is each:
+                yield block
+            elif home not in seen:
+                seen.add(home)
+                left.append(home)
+
+
+def _is_private(name: tree.Name) -> Diagnostic:
+    stripped = name.text.strip("_")
+    better = f"{stripped}_block" if stripped[:1].isalpha() else f"block{stripped or 1}"
+    return Diagnostic(
+        code="E317",
+        message=f"`{name.text}` cannot name a block: "
+        f"members are named after it, and Python renames what begins with `__`",
+        span=name.span,
+        help=f"write `{better}` or another name",
     )
 
 
@@ -238,16 +265,37 @@ def _check_parameters(declaration: tree.Network | tree.Block, diagnostics: Diagn
 def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
     """Yield the parameters whose name the declaration says nowhere else.
 
-    Judged by the text, so that an `if` not taken is no reason; `name =` names an argument.
+    Judged by what is written, so that an `if` not taken is no reason.
     """
-    text = re.sub(r"#.*", "", declaration.span.text)  # comments do not use it
-    said = Counter(re.findall(r"\b[A-Za-z_]\w*\b(?!\s*=(?!=))", text, re.ASCII))
+    said = {*IMPLIED, *_said(declaration)}  # what is implied is an error of its own
     for parameter in declaration.parameters:
-        name = parameter.name.text
-        if name in IMPLIED:  # an error of its own
-            continue
-        if said[name] <= (parameter.default is None):
+        if parameter.name.text not in said:
             yield parameter
+
+
+def _said(declaration: tree.Network | tree.Block) -> Iterator[str]:
+    """Yield the words that stand for a value in a declaration: bare ones and those called.
+
+    What `name =`, `name:` and `let name` name is none of them, nor what a string holds.
+    """
+    left: list[object] = [declaration]
+    while left:
+        match left.pop():
+            case tree.Variable(name=name):
+                yield name.text
+            case tree.Call(name=name, arguments=arguments):
+                yield name.text
+                left.append(arguments)
+            case Record() as record:
+                for field in record.__struct_fields__:
+                    value = getattr(record, field)
+                    if field == "annotations":  # `freeze` is no value
+                        value = tuple(call.arguments for call in value)
+                    left.append(value)
+            case several if isinstance(several, tuple):
+                left += cast("tuple[object, ...]", several)
+            case _:
+                pass
 
 
 def _is_unused(parameter: tree.Parameter) -> Diagnostic:

@@ -67,19 +67,23 @@ def _with_sizes(
     declaration: tree.Network,
     arguments: Mapping[str, tree.Argument],
 ) -> SpecError:
-    from archdsl.limits import MAX_WORK
-    from archdsl.semantics.sizes import ATTEMPT_WORK, with_sizes
+    from archdsl.limits import MAX_WORK, SIZES_WORK
+    from archdsl.semantics.sizes import with_sizes
+
+    done = file.work.done
+    spent = max(done, MAX_WORK - SIZES_WORK)  # what is left to MAX_WORK is for all attempts
 
     def attempt(size: tuple[int, int]) -> tuple[Diagnostic, ...]:
+        nonlocal spent
         bodies = Bodies()
         bodies.input_size = size
-        done, file.work.done = file.work.done, max(file.work.done, MAX_WORK - ATTEMPT_WORK)
+        file.work.done = spent
         try:
             _elaborate(file, declaration, arguments, bodies)
         except SpecError as found:
             return found.diagnostics
         finally:
-            file.work.done = done
+            spent, file.work.done = file.work.done, done
         return ()
 
     return with_sizes(error, given, attempt)

@@ -208,16 +208,23 @@ class _Namer:
 
 
 def _named_weights(owned: Sequence[Shared], nodes: Sequence[Node]) -> tuple[Shared, ...]:
-    """Name each weight after the first layer, in the order of the text, that uses it."""
+    """Name each weight after the first layer, in the order of the text, that uses it.
+
+    Never as a member is named.
+    """
     taken: dict[str, int] = {}
+    members = {node.name for node in nodes}
     named: list[Shared] = []
     for weight in owned:
         users = (user for i, node in enumerate(nodes) for user in _users(node, weight.id, (i,)))
         _, user = min(users, key=lambda pair: pair[0])
         base = f"{user.kind}1" if user.name.isdigit() else user.name
-        taken[base] = taken.get(base, 0) + 1
-        suffix = "" if taken[base] == 1 else f"_{taken[base]}"
-        named.append(replace(weight, name=f"shared_{base}{suffix}"))
+        name = ""
+        while not name or name in members:
+            taken[base] = taken.get(base, 0) + 1
+            suffix = "" if taken[base] == 1 else f"_{taken[base]}"
+            name = f"shared_{base}{suffix}"
+        named.append(replace(weight, name=name))
     return tuple(named)
 
 

@@ -5,6 +5,7 @@ from enum import Enum, auto
 
 from archdsl.diagnostics import Note
 from archdsl.ir.numbers import Number, Truth, literal
+from archdsl.limits import MAX_SIZE, MAX_WINDOW
 from archdsl.record import Record
 from archdsl.semantics.evaluate import check_integer, evaluate, fail
 from archdsl.semantics.values import ListValue, Scope, Value, opaque_number, type_name
@@ -28,6 +29,15 @@ class Kind(Enum):
     NATURAL_PAIR = auto()  # an integer of at least 0, or [height, width]
     BORDER = auto()  # an integer of at least 0, or [top, bottom, left, right]
     OPTION = auto()  # one of a few words
+
+
+_BOUNDS = {  # least and most of an integer; the most is what PyTorch takes
+    Kind.COUNT: (1, MAX_SIZE),
+    Kind.NATURAL: (0, MAX_SIZE),
+    Kind.PAIR: (1, MAX_WINDOW),
+    Kind.NATURAL_PAIR: (0, MAX_WINDOW),
+    Kind.BORDER: (0, MAX_WINDOW),
+}
 
 
 class Parameter(Record):
@@ -173,12 +183,10 @@ def _convert(
             if isinstance(value, Number):
                 help_ = "what a layer is given is known: write only what it gives"
             fail("E302", f"{what} is true or false, not {type_name(value)}", node.span, help_)
-        case Kind.PAIR:
-            return _several(value, node.span, what, 2, 1)
-        case Kind.NATURAL_PAIR:
-            return _several(value, node.span, what, 2, 0)
+        case Kind.PAIR | Kind.NATURAL_PAIR:
+            return _several(value, parameter.kind, node.span, what, 2)
         case Kind.BORDER:
-            return _several(value, node.span, what, 4, 0)
+            return _several(value, parameter.kind, node.span, what, 4)
         case _:
             return (_single(value, parameter, node.span, what),)
 
@@ -188,10 +196,8 @@ def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number
         help_ = f"write `{value}`" if isinstance(value, str) and value.isdecimal() else None
         fail("E302", f"{what} is a number, not {type_name(value)}", span, help_)
     match parameter.kind:
-        case Kind.COUNT:
-            return check_integer(value, span, what, 1)
-        case Kind.NATURAL:
-            return check_integer(value, span, what, 0)
+        case Kind.COUNT | Kind.NATURAL as kind:
+            return _integer(value, kind, span, what)
         case Kind.RATE if not 0 <= value.value < 1:
             percent = f"write `{float(value.value) / 100:g}`" if 1 < value.value < 100 else None
             message = f"{what} is a probability of at least 0 and below 1, not {value}"
@@ -208,13 +214,21 @@ def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number
             return value
 
 
-def _several(value: Value, span: Span, what: str, count: int, least: int) -> tuple[Number, ...]:
+def _integer(value: Number, kind: Kind, span: Span, what: str) -> Number:
+    least, most = _BOUNDS[kind]
+    number = check_integer(value, span, what, least)
+    if number.value > most:
+        fail("E303", f"{what} is at most {most:,} in PyTorch, not {number}", span)
+    return number
+
+
+def _several(value: Value, kind: Kind, span: Span, what: str, count: int) -> tuple[Number, ...]:
     if isinstance(value, Number):
-        return (check_integer(value, span, what, least),) * count
+        return (_integer(value, kind, span, what),) * count
     if isinstance(value, ListValue) and len(value.items) == count:
         numbers = [v for v in value.items if isinstance(v, Number)]
         if len(numbers) == count:
-            return tuple(check_integer(n, span, what, least) for n in numbers)
+            return tuple(_integer(n, kind, span, what) for n in numbers)
     order = "[height, width]" if count == 2 else "[top, bottom, left, right]"
     help_ = None
     if isinstance(value, str):

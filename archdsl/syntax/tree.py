@@ -3,11 +3,11 @@
 from fractions import Fraction
 from typing import TypeAlias
 
-from archdsl.record import Record
+from archdsl.record import Placed, Record
 from archdsl.source import SourceFile, Span
 
 
-class Name(Record):
+class Name(Placed):
     """A word with its place."""
 
     text: str
@@ -17,7 +17,7 @@ class Name(Record):
 # ---------------------------------------------------------------- expressions
 
 
-class NumberLiteral(Record):
+class NumberLiteral(Placed):
     """`128`, `0.1`, `5e-4`; exact."""
 
     value: Fraction
@@ -25,28 +25,28 @@ class NumberLiteral(Record):
     span: Span
 
 
-class StringLiteral(Record):
+class StringLiteral(Placed):
     """`"text"`, without its quotes."""
 
     value: str
     span: Span
 
 
-class BooleanLiteral(Record):
+class BooleanLiteral(Placed):
     """`true` or `false`."""
 
     value: bool
     span: Span
 
 
-class Variable(Record):
+class Variable(Placed):
     """A bare word: a variable, a block, a layer or an option, as its place decides."""
 
     name: Name
     span: Span
 
 
-class Call(Record):
+class Call(Placed):
     """`name(argument, name = argument)`; `arguments` is None where no parentheses stand."""
 
     name: Name
@@ -61,7 +61,7 @@ class Argument(Record):
     value: "Expression"
 
 
-class Unary(Record):
+class Unary(Placed):
     """`-x`, `+x` or `not x`."""
 
     operator: str
@@ -69,7 +69,7 @@ class Unary(Record):
     span: Span
 
 
-class Binary(Record):
+class Binary(Placed):
     """Arithmetic, comparison, `and`, `or`."""
 
     operator: str
@@ -78,7 +78,7 @@ class Binary(Record):
     span: Span
 
 
-class Conditional(Record):
+class Conditional(Placed):
     """`if condition then chosen else otherwise`."""
 
     condition: "Expression"
@@ -87,7 +87,7 @@ class Conditional(Record):
     span: Span
 
 
-class Index(Record):
+class Index(Placed):
     """`container[key]`."""
 
     container: "Expression"
@@ -95,7 +95,7 @@ class Index(Record):
     span: Span
 
 
-class Member(Record):
+class Member(Placed):
     """`part.output`, in an `expect`."""
 
     owner: "Expression"
@@ -103,14 +103,14 @@ class Member(Record):
     span: Span
 
 
-class ListLiteral(Record):
+class ListLiteral(Placed):
     """`[a, b]`."""
 
     items: "tuple[Expression, ...]"
     span: Span
 
 
-class DictLiteral(Record):
+class DictLiteral(Placed):
     """`{key: value}`."""
 
     items: "tuple[tuple[Expression, Expression], ...]"
@@ -136,7 +136,7 @@ Expression: TypeAlias = (
 # ---------------------------------------------------------------- items of a body
 
 
-class Let(Record):
+class Let(Placed):
     """`let name = value`."""
 
     name: Name
@@ -144,7 +144,7 @@ class Let(Record):
     span: Span
 
 
-class Require(Record):
+class Require(Placed):
     """`require condition, "message"`."""
 
     condition: Expression
@@ -152,21 +152,21 @@ class Require(Record):
     span: Span
 
 
-class Expect(Record):
+class Expect(Placed):
     """`expect condition` about the finished network."""
 
     condition: Expression
     span: Span
 
 
-class UseRecipe(Record):
+class UseRecipe(Placed):
     """`train = recipe`."""
 
     recipe: Call
     span: Span
 
 
-class Element(Record):
+class Element(Placed):
     """`name: call with annotations { body }`: a layer, a block, or a construct such as `stem`."""
 
     label: Name | None
@@ -176,7 +176,7 @@ class Element(Record):
     span: Span
 
 
-class NamedBody(Record):
+class NamedBody(Placed):
     """`name: { body }`, or `name: with annotations { body }`."""
 
     label: Name
@@ -185,7 +185,7 @@ class NamedBody(Record):
     span: Span
 
 
-class Repeat(Record):
+class Repeat(Placed):
     """`factor * ... * block(arguments)`, after the `=` of a stage."""
 
     factors: tuple[Expression, ...]
@@ -193,7 +193,7 @@ class Repeat(Record):
     span: Span
 
 
-class Stage(Record):
+class Stage(Placed):
     """`stage name(stride = 2) = n * block(...) with ...`, or with a body."""
 
     name: Name
@@ -203,7 +203,7 @@ class Stage(Record):
     span: Span
 
 
-class Loop(Record):
+class Loop(Placed):
     """`for index, item in sequence { body }`."""
 
     names: tuple[Name, ...]
@@ -212,7 +212,7 @@ class Loop(Record):
     span: Span
 
 
-class Condition(Record):
+class Condition(Placed):
     """`if condition { body } else { otherwise }`; `else if` is a body of one Condition."""
 
     condition: Expression
@@ -221,7 +221,7 @@ class Condition(Record):
     span: Span
 
 
-class Body(Record):
+class Body(Placed):
     """`{ items }`."""
 
     items: "tuple[Item, ...]"
@@ -243,7 +243,7 @@ class Parameter(Record):
     default: Expression | None
 
 
-class Import(Record):
+class Import(Placed):
     """`import name, name from "path.arch"`."""
 
     names: tuple[Name, ...]
@@ -251,7 +251,7 @@ class Import(Record):
     span: Span
 
 
-class Network(Record):
+class Network(Placed):
     """`network name(parameters) with annotations { body }`."""
 
     name: Name
@@ -261,7 +261,7 @@ class Network(Record):
     span: Span
 
 
-class Block(Record):
+class Block(Placed):
     """`block name(parameters) with annotations { body }`."""
 
     name: Name
@@ -278,7 +278,7 @@ class Setting(Record):
     value: Expression
 
 
-class Recipe(Record):
+class Recipe(Placed):
     """`train name(parameters) { settings }`."""
 
     name: Name
