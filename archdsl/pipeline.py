@@ -66,7 +66,7 @@ class Compilation:
 
     def class_name(self, name: str) -> str:
         """Return the name of the network's class: NAME in CapWords; `TensorNetwork` of `tensor`."""
-        from archdsl.emit.naming import Names
+        from archdsl.emit.python.names import Names
         from archdsl.ir.names import class_name
 
         return Names().unique_class(class_name(name), "Network")
@@ -76,6 +76,7 @@ class Compilation:
         """Return the text of `model.py`, and of `train.py` where the spec has a recipe."""
         return self.written(name).texts
 
+    @deep_recursion()
     def written(self, name: str) -> "Files":
         """Return the files, and which arguments the network's class takes."""
         from archdsl.emit.files import render_files  # imports jinja2
