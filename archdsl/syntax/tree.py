@@ -166,6 +166,13 @@ class UseRecipe(Record):
     span: Span
 
 
+class SetInit(Record):
+    """`init = he(fan_in)`."""
+
+    value: Expression
+    span: Span
+
+
 class Element(Record):
     """`name: call with annotations { body }`: a layer, a block, or a construct such as `stem`."""
 
@@ -229,7 +236,7 @@ class Body(Record):
 
 
 Item: TypeAlias = (
-    Let | Require | Expect | UseRecipe | Element | NamedBody | Stage | Loop | Condition
+    Let | Require | Expect | UseRecipe | SetInit | Element | NamedBody | Stage | Loop | Condition
 )
 
 
