@@ -7,18 +7,15 @@ from archdsl.emit.classes import Group, classify
 from archdsl.emit.docstrings import Header, class_docstring, module_docstring
 from archdsl.emit.forward import forward
 from archdsl.emit.freezing import frozen_modules
+from archdsl.emit.initialization import initialization
 from archdsl.emit.naming import HELPERS
 from archdsl.emit.occurrences import units_of
 from archdsl.emit.offers import offer
 from archdsl.emit.options import fullest
 from archdsl.emit.plan import (
     Assign,
-    Call,
     ClassPlan,
-    Comment,
     Evaluate,
-    If,
-    Keyword,
     Loop,
     ModulePlan,
     Parameter,
@@ -32,7 +29,7 @@ from archdsl.emit.plan import (
 from archdsl.emit.python import statement
 from archdsl.emit.recursion import NotOneClassError, settle_chain
 from archdsl.emit.resolve import resolve
-from archdsl.emit.schemes import Convolutions, convolutions_of, named, plan_schemes
+from archdsl.emit.schemes import convolutions_of, named, plan_schemes
 from archdsl.emit.units import Declaration
 from archdsl.ir.network import Network, Shared
 
@@ -67,7 +64,7 @@ def _plan(
     frozen = frozen_modules(network)
     taken = frozenset(group.name for group in groups)
     convolutions = convolutions_of(network)
-    last = tuple(_last_steps(convolutions, is_frozen=frozen is not None)) if initialize else ()
+    last = tuple(_last_steps(network, is_frozen=frozen is not None)) if initialize else ()
     plans = {
         group.number: _class_plan(group, shared, taken, last, is_frozen=frozen is not None)
         for group in order
@@ -112,29 +109,14 @@ def _class_plan(
     )
 
 
-def _last_steps(convolutions: Convolutions, *, is_frozen: bool) -> Iterator[Statement]:
+def _last_steps(network: Network, *, is_frozen: bool) -> Iterator[Statement]:
     """Yield what the network's __init__ ends with: initialization, then freezing."""
-    if set(convolutions) <= {None}:
-        yield Comment("He initialization of the convolutions; the rest keeps PyTorch's defaults")
-        yield _kaiming("isinstance(module, nn.Conv2d)")
-    elif None in convolutions:
-        yield Comment("He initialization of the plain convolutions; the others have their own")
-        yield _kaiming("type(module) is nn.Conv2d")
+    yield from initialization(network)
     if is_frozen:
         yield Loop("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
 
 
 _FREEZE = "self.get_submodule(name).requires_grad_(requires_grad=False).eval()"
-
-
-def _kaiming(condition: str) -> Loop:
-    arguments = (
-        Text("module.weight"),
-        Keyword("mode", Text('"fan_out"')),
-        Keyword("nonlinearity", Text('"relu"')),
-    )
-    initialize = Evaluate(Call("nn.init.kaiming_normal_", arguments))
-    return Loop("module", Text("self.modules()"), (If(condition, (initialize,)),))
 
 
 # ---------------------------------------------------------------- what a file needs

@@ -11,6 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias
 
+from archdsl.ir.initialization import Initialization
 from archdsl.ir.layers import Layer, Weighted
 from archdsl.ir.numbers import Expr, Number
 from archdsl.ir.recipe import Recipe
@@ -204,4 +205,5 @@ class Network(Record, kw_only=True):
     body: tuple[Node, ...]
     owned: tuple[Shared, ...] = ()
     recipe: Recipe | None = None
+    init: Initialization | None = None  # None: He's, where something follows that it is made for
     span: Span

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
+from archdsl.ir.initialization import Initialization
 from archdsl.ir.network import Literal, Network
 from archdsl.ir.numbers import Number, Symbol
+from archdsl.ir.recipe import Recipe
 from archdsl.limits import STEP_WORK
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context
@@ -115,6 +117,7 @@ def _elaborate(
         output=site.flow.map,
         body=tuple(site.nodes),
         recipe=recipe,
+        init=_init(site, recipe),
         span=declaration.name.span,
     )
     if recipe is not None and site.recipe is not None:
@@ -234,6 +237,13 @@ def _recipe(site: Site, scope: Scope, diagnostics: Diagnostics):  # noqa: ANN202
         for diagnostic in error.diagnostics:
             diagnostics.add(diagnostic)
         return None
+
+
+def _init(site: Site, recipe: Recipe | None) -> Initialization | None:
+    """Return what weights begin as: the network's own word is before that of its recipe."""
+    if site.init is not None:
+        return site.init[0]
+    return None if recipe is None else recipe.init
 
 
 def _end_on_vector(site: Site, span: Span) -> None:
