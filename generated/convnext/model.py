@@ -27,7 +27,12 @@ class Scale(nn.Module):
 
     def __init__(self, num_features: int, init: float = 1.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.full((num_features,), init))
+        self.init = init
+        self.weight = nn.Parameter(torch.empty(num_features))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, self.init)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight.view(-1, *[1] * (x.dim() - 2))
