@@ -50,10 +50,10 @@ def initialization(network: Network) -> Iterator[Statement]:
         case None:
             if any(map(_is_rectifier, layers)):
                 yield from _he(Fan.OUT, _Weights(layers, (Conv,)))
-        case He(fan=Fan.OUT):
-            yield from _he(Fan.OUT, _Weights(layers, (Conv, ConvTranspose)))
-        case He(fan=Fan.IN):
-            yield from _he(Fan.IN, _Weights(layers, (Conv, ConvTranspose, Linear)))
+        case He(fan=fan):
+            outputs = (Conv, ConvTranspose)  # those of the last linear layer are the classes
+            kinds = outputs if fan is Fan.OUT else (Conv, ConvTranspose, Linear)
+            yield from _he(fan, _Weights(layers, kinds))
         case Xavier() | TruncatedNormal():
             yield from _with_biases(network.init, _Weights(layers, (Conv, ConvTranspose, Linear)))
         case PyTorchDefault():
@@ -148,14 +148,12 @@ def _with_biases(init: Xavier | TruncatedNormal, weights: _Weights) -> Iterator[
             comment = "Normal initialization, cut off at -2 and 2"
             fill = _fill("trunc_normal_", Keyword("std", Text(constant(std))))
     steps: list[Statement] = [fill]
-    biases = {layer.bias for layer in weights.plain}
-    zero = Evaluate(Call("nn.init.zeros_", (Text("module.bias"),)))
-    if biases == {True}:
-        steps.append(zero)
-    elif True in biases:
+    has_biases = any(layer.bias for layer in weights.plain)
+    if has_biases:
+        zero = Evaluate(Call("nn.init.zeros_", (Text("module.bias"),)))
         steps.append(If("module.bias is not None", (zero,)))
     scope = " of the weights that have no scheme" if weights.has_schemes else ""
-    yield Comment(f"{comment}{scope}{'; biases are 0' if True in biases else ''}")
+    yield Comment(f"{comment}{scope}{'; biases are 0' if has_biases else ''}")
     yield _over_modules(If(weights.condition(Conv, ConvTranspose, Linear), tuple(steps)))
 
 
