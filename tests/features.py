@@ -58,6 +58,7 @@ def features(network: Network, text: str) -> set[str]:
                 pass
     if any(len(strides) > 1 for strides in users.values()):
         found.add("shared by several strides")
+    found.add(f"init {type(network.init).__name__}")
     if network.input.size is None:
         found.add("input of a vector")
     return found

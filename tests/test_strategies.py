@@ -30,6 +30,7 @@ COMMON = {
         stage with a stride|let in a block|named part|named layer|shared Conv|share from
         share strides|layer NCReLU|layer PadChannels|dirac tiled|dirac equal|dirac fewer out
         dirac more out|bare|binary constant|binary mean|scheme around layers|bn(fixed)
+        init NoneType|init He|init Xavier|init TruncatedNormal|init PyTorchDefault
         layer with annotation|conditional expression|if|else|for|lookup|require""",
 }
 

@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 
 from archdsl.analyses.freezing import Frozen, frozen_modules
-from archdsl.emit.body.schemes import convolutions_of
+from archdsl.emit.initialization import initialization
 from archdsl.emit.python.nodes import (
-    Call,
-    Comment,
     Comprehension,
     Evaluate,
-    If,
-    Keyword,
     Loop,
     Python,
     Sequence,
@@ -25,28 +21,12 @@ from archdsl.ir.network import Network
 def ending(network: Network, *, initialize: bool) -> Iterator[Statement]:
     """Yield the last statements of a network's `__init__`."""
     if initialize:
-        schemes = set(convolutions_of(network))
-        if schemes <= {None}:
-            yield Comment("He initialization of the convolutions; the rest keeps PyTorch's defaults")
-            yield _kaiming("isinstance(module, nn.Conv2d)")
-        elif None in schemes:
-            yield Comment("He initialization of the plain convolutions; the others have their own")
-            yield _kaiming("type(module) is nn.Conv2d")
+        yield from initialization(network)
         if frozen_modules(network):
             yield Loop("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
 
 
 _FREEZE = "self.get_submodule(name).requires_grad_(requires_grad=False).eval()"
-
-
-def _kaiming(condition: str) -> Loop:
-    arguments = (
-        Text("module.weight"),
-        Keyword("mode", Text('"fan_out"')),
-        Keyword("nonlinearity", Text('"relu"')),
-    )
-    initialize = Evaluate(Call("nn.init.kaiming_normal_", arguments))
-    return Loop("module", Text("self.modules()"), (If(condition, (initialize,)),))
 
 
 def frozen_names(network: Network) -> Python | None:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias
 
+from archdsl.ir.initialization import Initialization
 from archdsl.ir.layers import Layer, Weighted
 from archdsl.ir.numbers import Expr, Number, Test, Truth, Value
 from archdsl.ir.recipe import Recipe
@@ -257,4 +258,5 @@ class Network(Placed, kw_only=True):
     owned: tuple[Shared, ...] = ()
     drop_runs: tuple[DropRun, ...] = ()
     recipe: Recipe | None = None
+    init: Initialization | None = None  # None: He's, where something follows that it is made for
     span: Span

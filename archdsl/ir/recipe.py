@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from archdsl.ir.initialization import Initialization
 from archdsl.record import Record
 
 
@@ -97,4 +98,5 @@ class Recipe(Record, kw_only=True):
     label_smoothing: float = 0.0
     decay: str = "all"  # "all" parameters, or "weights": those of two or more dimensions
     moments: str = "running"  # of batch normalization, for tests; or "averaged" after training
+    init: Initialization | None = None  # of the network, unless that says its own
     seed: int = 0

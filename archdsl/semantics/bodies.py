@@ -14,6 +14,7 @@ from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.evaluate import evaluate, fail, integer_of, show, spend, truth
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import add_layer, add_layer_value
+from archdsl.semantics.recipe_values import read_initialization
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_loop, add_stage
 from archdsl.semantics.state import Elaboration, Here, Role
@@ -81,6 +82,12 @@ class Bodies(Elaboration):
                     note = Note("the first is here", here.draft.recipe.span)
                     fail("E412", "a second `train =`", item.span, notes=(note,))
                 here.draft.recipe = recipe
+            case tree.SetInit(value=value):
+                _only_in_network(here, "init =", item.span)
+                if here.draft.init is not None:
+                    note = Note("the first is here", here.draft.init[1])
+                    fail("E412", "a second `init =`", item.span, notes=(note,))
+                here.draft.init = read_initialization(value, here.scope), item.span
             case tree.Element():
                 self._element(item, here)
             case tree.NamedBody(label=label, body=body):

@@ -129,6 +129,7 @@ def _check_calls(
                 tree.Require()
                 | tree.Expect()
                 | tree.UseRecipe()
+                | tree.SetInit()
                 | tree.Element()
                 | tree.NamedBody()
                 | tree.Stage()
@@ -167,6 +168,7 @@ def _items(body: tree.Body) -> Iterator[tree.Item]:
                 | tree.Require()
                 | tree.Expect()
                 | tree.UseRecipe()
+                | tree.SetInit()
             ):
                 pass
             case _:
@@ -189,6 +191,7 @@ def _annotations(item: tree.Item) -> tuple[tree.Call, ...]:
             | tree.Require()
             | tree.Expect()
             | tree.UseRecipe()
+            | tree.SetInit()
             | tree.Loop()
             | tree.Condition()
         ):
@@ -207,6 +210,7 @@ def _member(item: tree.Item) -> tree.Name | None:
             | tree.Require()
             | tree.Expect()
             | tree.UseRecipe()
+            | tree.SetInit()
             | tree.Element()
             | tree.Loop()
             | tree.Condition()
@@ -225,6 +229,7 @@ def _call(item: tree.Item) -> tree.Call | None:
             | tree.Require()
             | tree.Expect()
             | tree.UseRecipe()
+            | tree.SetInit()
             | tree.Stage()
             | tree.NamedBody()
             | tree.Loop()

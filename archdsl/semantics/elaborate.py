@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
+from archdsl.ir.initialization import Initialization
 from archdsl.ir.network import Let, Literal, Network
 from archdsl.ir.numbers import Flag, Number, Symbol, Truth, symbols, test_symbols
 from archdsl.ir.numbers import Value as Exact
+from archdsl.ir.recipe import Recipe
 from archdsl.limits import STEP_WORK
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context
@@ -129,6 +131,7 @@ def _elaborate(
         body=tuple(draft.steps),
         drop_runs=bodies.runs(),
         recipe=recipe,
+        init=_init(draft, recipe),
         span=declaration.name.span,
     )
     if recipe is not None and draft.recipe is not None:
@@ -281,6 +284,13 @@ def _recipe(draft: Draft, scope: Scope, diagnostics: Diagnostics):  # noqa: ANN2
         for diagnostic in error.diagnostics:
             diagnostics.add(diagnostic)
         return None
+
+
+def _init(draft: Draft, recipe: Recipe | None) -> Initialization | None:
+    """Return what weights begin as: the network's own word is before that of its recipe."""
+    if draft.init is not None:
+        return draft.init[0]
+    return None if recipe is None else recipe.init
 
 
 def _end_on_vector(draft: Draft, span: Span) -> None:

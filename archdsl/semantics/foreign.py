@@ -78,6 +78,10 @@ _ADVICE = {
         ("share", "shared", "freeze", "frozen", "trainable", "plain", "dirac", "binary"),
         "write `with` before an annotation",
     ),
+    **dict.fromkeys(
+        ("init", "initialize", "initialization", "he", "kaiming", "xavier", "glorot"),
+        "write `init = he(fan_in)` on a line of its own",
+    ),
     **dict.fromkeys(("diracconv", "diracconv2d"), "write `conv3x3(..) with dirac`"),
     **dict.fromkeys(
         ("binaryconv", "binaryconv2d", "binconv", "binarizedconv", "signconv"),
@@ -148,6 +152,7 @@ _SETTINGS = {
     "warmup": "write it into the schedule: `cosine(warmup = 5)`",
     "augment": "write it into the data: `cifar10(augment = [flip])`",
     "augmentation": "write it into the data: `cifar10(augment = [flip])`",
+    **dict.fromkeys(("initialization", "initializer", "weight_init"), "write `init`"),
     "loss": "drop it: the loss is the cross entropy",
     "device": "drop it: the script takes what it finds",
 }
@@ -164,6 +169,10 @@ _WORDS = {  # of settings
     "sgdr": "write `warm_restarts(first = 2)`",
     "random": "write `noise`",
     "constant": "write `cosine`, or `steps` with an epoch behind the last",
+    **dict.fromkeys(("kaiming", "kaiming_normal", "msra", "he_normal"), "write `he(fan_out)`"),
+    **dict.fromkeys(("glorot", "glorot_uniform", "xavier_uniform"), "write `xavier`"),
+    **dict.fromkeys(("normal", "trunc_normal", "gaussian"), "write `truncated_normal(0.02)`"),
+    **dict.fromkeys(("pytorch", "torch", "none"), "write `default`"),
     "CIFAR10": "write `cifar10`",
     "CIFAR100": "write `cifar100`",
 }

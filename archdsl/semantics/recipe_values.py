@@ -5,6 +5,14 @@ from itertools import pairwise
 from typing import NoReturn, TypeVar
 
 from archdsl.ir.datasets import DATA_SETS
+from archdsl.ir.initialization import (
+    Fan,
+    He,
+    Initialization,
+    PyTorchDefault,
+    TruncatedNormal,
+    Xavier,
+)
 from archdsl.ir.numbers import Number, Truth
 from archdsl.ir.recipe import (
     AdamW,
@@ -101,6 +109,8 @@ class _Arguments(Record):
 
 
 _ARGUMENT_EXAMPLES = {
+    "fan": "fan_out",
+    "std": "0.02",
     "lr": "0.1",
     "pad": "4",
     "size": "16",
@@ -112,6 +122,33 @@ _ARGUMENT_EXAMPLES = {
 
 def _arguments(call: tree.Call, scope: Scope, *names: str) -> _Arguments:
     return _Arguments(call, scope, place(call, names, f"`{call.name.text}`"))
+
+
+# ---------------------------------------------------------------- initialization
+
+INITIALIZATIONS = ("he", "xavier", "truncated_normal", "default")
+_FANS = (str(Fan.OUT), str(Fan.IN))
+
+
+def read_initialization(node: tree.Expression, scope: Scope) -> Initialization:
+    """Return what weights begin as, which a network or a recipe may say."""
+    word, call = _choose(node, scope, "`init`", INITIALIZATIONS)
+    match word:
+        case "he":
+            fan = _arguments(call, scope, "fan").read("fan", _fan)
+            return He(Fan(fan))
+        case "truncated_normal":
+            return TruncatedNormal(_arguments(call, scope, "std").read("std", _positive))
+        case "xavier":
+            _arguments(call, scope)
+            return Xavier()
+        case _:
+            _arguments(call, scope)
+            return PyTorchDefault()
+
+
+def _fan(node: tree.Expression, scope: Scope, what: str) -> str:
+    return read_word(node, scope, what, _FANS)
 
 
 # ---------------------------------------------------------------- data

@@ -12,6 +12,7 @@ from archdsl.semantics.recipe_values import (
     DECAYS,
     MOMENTS,
     read_data,
+    read_initialization,
     read_integer,
     read_optimizer,
     read_rate,
@@ -34,7 +35,7 @@ _EXAMPLES = {
     "optimizer": "sgd(lr = 0.1, momentum = 0.9)",
     "schedule": "cosine",
 }
-_OPTIONAL = ("label_smoothing", "decay", "moments", "seed")
+_OPTIONAL = ("label_smoothing", "decay", "moments", "init", "seed")
 
 
 def build_recipe(
@@ -61,6 +62,9 @@ def build_recipe(
     )
     decay = settings.read("decay", lambda node: read_word(node, own, "`decay`", DECAYS), "all")
     moments = settings.read("moments", lambda n: read_word(n, own, "`moments`", MOMENTS), "running")
+    init = None
+    if "init" in settings.nodes:
+        init = settings.read("init", lambda node: read_initialization(node, own))
     seed = settings.read("seed", lambda n: read_integer(n, own, "`seed`", 0, MAX_SEED), 0)
     if data is None or batch is None or epochs is None or optimizer is None or schedule is None:
         return None
@@ -78,6 +82,7 @@ def build_recipe(
         label_smoothing=smoothing,
         decay=decay,
         moments=moments,
+        init=init,
         seed=seed,
     )
 

@@ -290,6 +290,7 @@ def _does(item: tree.Item) -> bool:
         case (
             tree.Expect()
             | tree.UseRecipe()
+            | tree.SetInit()
             | tree.Element()
             | tree.NamedBody()
             | tree.Stage()

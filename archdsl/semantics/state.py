@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
+from archdsl.ir.initialization import Initialization
 from archdsl.ir.layers import Layer
 from archdsl.ir.names import is_usable_attribute, usable, why_unusable
 from archdsl.ir.network import (
@@ -124,6 +125,7 @@ class Draft:
         self.input: FeatureMap | None = None
         self.expects: list[tree.Expect] = []
         self.recipe: tree.Call | None = None
+        self.init: tuple[Initialization, Span] | None = None
 
     def add(self, node: Node, site: Site, when: tuple[Test, ...]) -> None:
         """Add a step to those in a row."""

@@ -14,8 +14,8 @@ from archdsl.limits import MAX_DIGITS, MAX_EXPONENT, MAX_EXPRESSION_DEPTH, MAX_N
 from archdsl.record import Record
 from archdsl.source import SourceFile, Span
 from archdsl.syntax import tree
+from archdsl.syntax.driver import RESERVED
 from archdsl.syntax.lexer import Token
-from archdsl.syntax.tables import KEYWORDS
 
 
 class _Group(Record):
@@ -91,6 +91,9 @@ class Builder:
     def use_recipe(self, children: list[Child]) -> tree.UseRecipe:
         return tree.UseRecipe(children[2], self._span(children))
 
+    def set_init(self, children: list[Child]) -> tree.SetInit:
+        return tree.SetInit(children[2], self._span(children))
+
     def stage_of_repeats(self, children: list[Child]) -> tree.Stage:
         return self._stage(children, _last(children, tree.Repeat))
 
@@ -143,7 +146,7 @@ class Builder:
     def call(self, children: list[Child]) -> tree.Call:
         arguments = _group(children, tree.Argument) if len(children) > 1 else None
         name = children[0]
-        if name.text in KEYWORDS:
+        if name.text in RESERVED:
             message = f"`{name.text}` does not fit here; expected a layer, a block or a value"
             raise SpecError(
                 [Diagnostic(code="E101", message=message, span=self._span(children[:1]))]
@@ -249,7 +252,7 @@ class Builder:
                 return child.span
 
     def _name(self, token: Child) -> tree.Name:
-        if token.text in KEYWORDS:
+        if token.text in RESERVED:
             message = f"`{token.text}` is a word of the language and cannot be a name"
             help_ = f"write `{token.text}_` or another name"
             span = self._place(token)

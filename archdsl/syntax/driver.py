@@ -10,6 +10,9 @@ from typing import Any
 from archdsl.syntax.lexer import END, Token
 from archdsl.syntax.tables import ENDS, KEYWORDS, RULES, STARTS, STATES
 
+_NAMES_TOO = frozenset(("INIT",))  # keywords of whom a name can stand wherever they can
+RESERVED = frozenset(word for word, kind in KEYWORDS.items() if kind not in _NAMES_TOO)
+
 
 class UnexpectedWordError(Exception):
     """A word that the grammar does not allow where it stands."""
@@ -83,9 +86,10 @@ class _Parser:
         self.states.append(STATES[self.states[-1]][origin])
 
     def _expected(self) -> Iterator[str]:
-        """Yield the terminals that could be taken here, after whatever they would close."""
+        """Yield the terminals that could be taken here; `init` only as the name that it may be."""
         for kind in STATES[self.states[-1]]:
-            if (kind == END or kind.isupper()) and self._would_take(kind):
+            is_terminal = kind == END or (kind.isupper() and kind not in _NAMES_TOO)
+            if is_terminal and self._would_take(kind):
                 yield kind
 
     def _would_take(self, kind: str) -> bool:

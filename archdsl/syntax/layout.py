@@ -1,7 +1,7 @@
 """What a line may hold: the language's only rule about line ends, checked after parsing.
 
-`let`, `require`, `expect`, `stage` and `train =` stand on lines of their own, and a layer with
-annotations ends its line: `with plain, bn relu` would otherwise swallow a layer.
+`let`, `require`, `expect`, `stage`, `train =` and `init =` stand on lines of their own, and a layer
+with annotations ends its line: `with plain, bn relu` would otherwise swallow a layer.
 """
 
 from collections.abc import Iterator
@@ -76,6 +76,8 @@ def _statement(item: tree.Item) -> str | None:
             return "stage"
         case tree.UseRecipe():
             return "train ="
+        case tree.SetInit():
+            return "init ="
         case _:
             return None
 

@@ -166,6 +166,13 @@ class UseRecipe(Placed):
     span: Span
 
 
+class SetInit(Placed):
+    """`init = he(fan_in)`."""
+
+    value: Expression
+    span: Span
+
+
 class Element(Placed):
     """`name: call with annotations { body }`: a layer, a block, or a construct such as `stem`."""
 
@@ -229,7 +236,7 @@ class Body(Placed):
 
 
 Item: TypeAlias = (
-    Let | Require | Expect | UseRecipe | Element | NamedBody | Stage | Loop | Condition
+    Let | Require | Expect | UseRecipe | SetInit | Element | NamedBody | Stage | Loop | Condition
 )
 
 

@@ -27,7 +27,12 @@ class Scale(nn.Module):
 
     def __init__(self, num_features: int, init: float = 1.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.full((num_features,), init))
+        self.init = init
+        self.weight = nn.Parameter(torch.empty(num_features))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, self.init)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight.view(-1, *[1] * (x.dim() - 2))
@@ -101,10 +106,12 @@ class Convnext(nn.Module):
         self.head = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), LayerNorm2d(768, eps=1e-06), nn.Flatten(), nn.Linear(768, 1000)
         )
-        # He initialization of the convolutions; the rest keeps PyTorch's defaults
+        # Normal initialization, cut off at -2 and 2; biases are 0
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, 96, 56, 56)

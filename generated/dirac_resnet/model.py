@@ -19,6 +19,10 @@ class BareDiracConv2d(nn.Conv2d):
         self, in_channels: int, out_channels: int, kernel_size: int, padding: int = 0
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, padding=padding, bias=False)
+
+    def reset_parameters(self) -> None:
+        """Draw W; nn.Conv2d.__init__ ends with it."""
+        super().reset_parameters()
         nn.init.normal_(self.weight, std=0.01)
 
     def delta(self) -> Tensor:

@@ -29,7 +29,14 @@ class DiracConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size, padding=padding, bias=False)
         self.a = nn.Parameter(torch.full((1,), 5.0))
         self.b = nn.Parameter(torch.full((1,), 0.001))
+
+    def reset_parameters(self) -> None:
+        """Draw W and set a and b; nn.Conv2d.__init__ ends with it, before they are there."""
+        super().reset_parameters()
         nn.init.normal_(self.weight)
+        if hasattr(self, "b"):
+            nn.init.constant_(self.a, 5.0)
+            nn.init.constant_(self.b, 0.001)
 
     def delta(self) -> Tensor:
         """Return the weight that passes the channels on: an identity in the centre."""

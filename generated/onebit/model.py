@@ -39,7 +39,11 @@ class BinaryConv2d(nn.Conv2d):
             in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False
         )
         self.scale = (2 / self.weight[0].numel()) ** 0.5
-        nn.init.normal_(self.weight, std=self.scale)
+
+    def reset_parameters(self) -> None:
+        """Draw W; nn.Conv2d.__init__ ends with it."""
+        super().reset_parameters()
+        nn.init.normal_(self.weight, std=(2 / self.weight[0].numel()) ** 0.5)
 
     def effective_weight(self) -> Tensor:
         """Return scale * sign(W), sign(0) = 1, whose gradient passes to W as it is."""

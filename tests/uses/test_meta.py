@@ -49,9 +49,11 @@ def test_an_emptied_module_starts_as_a_fresh_one_does(classes, name):
 
 @pytest.mark.parametrize("folder", GENERATED)
 def test_nothing_that_a_network_needs_is_outside_its_state(folder):
-    """So `to_empty` and `load_state_dict` bring back all of it."""
+    """So `to_empty` and `load_state_dict` bring back all of it, or `reset_parameters` does."""
     network = on_meta(network_class(ROOT / "generated" / folder / "model.py"))
     held = {name for name, _ in (*network.named_parameters(), *network.named_buffers())}
     assert held == set(network.state_dict())
     for module in network.modules():
+        keeps = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        assert not keeps or callable(module.reset_parameters)
         assert not [key for key, value in vars(module).items() if isinstance(value, torch.Tensor)]

@@ -5,9 +5,9 @@ import re
 from archdsl.diagnostics import Note
 from archdsl.source import Span
 from archdsl.suggest import closest
+from archdsl.syntax.driver import RESERVED
 from archdsl.syntax.habits.place import DECLARATIONS, ITEM_WORDS, TAKES_VALUE, Advice, Place
 from archdsl.syntax.lexer import END
-from archdsl.syntax.tables import KEYWORDS
 
 _OPENERS = {")": "(", "]": "[", "}": "{"}
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
@@ -153,6 +153,6 @@ def _keyword(place: Place, ahead: int) -> Advice:
 
 def keyword_as_name(place: Place) -> Advice | None:
     """`stage: conv3x3(16)`."""
-    if place.in_body and place.word.text in KEYWORDS and place.text(1) in (":", "="):
+    if place.in_body and place.word.text in RESERVED and place.text(1) in (":", "="):
         return _keyword(place, 0)
     return None

@@ -16,6 +16,9 @@ def assignment(place: Place) -> Advice | None:
     if name == "input":
         sizes = ", ".join(re.findall(r"\d+", value)) or "3, 32, 32"
         return Advice(message="`input` is written like a layer", help=f"write `input({sizes})`")
+    if name in ("initialization", "initializer", "initialize", "weight_init"):
+        message = "what weights begin as is said with `init`"
+        return Advice(message=message, span=place.span(-1), help=f"write `init = {value}`")
     if re.match(r"[A-Za-z_]\w*\s*\(|relu|bn\b", value) and not value.startswith(_FUNCTIONS):
         message = "layers follow each other; what they give has no name"
         return Advice(message=message, help=f"write `{name}: {value}` to name the layer itself")
