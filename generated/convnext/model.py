@@ -1,6 +1,6 @@
 """convnext, compiled by archdsl from specs/convnext.arch.
 
-Arguments: width = 96, blocks = [3, 3, 9, 3], classes = 1000.
+Compiled for blocks = [3, 3, 9, 3]; width and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/convnext.arch
@@ -53,19 +53,19 @@ class StochasticDepth(nn.Module):
 
 
 class ConvnextBlock(nn.Module):
-    """Depthwise conv7x7, conv1x1, conv1x1, added to the input.
+    """Depthwise conv, conv, conv, added to the input.
 
     (N, width, H, W) -> (N, width, H, W)
     """
 
-    def __init__(self, in_channels: int, width: int, drop_rate: float) -> None:
+    def __init__(self, width: int, drop_rate: float) -> None:
         super().__init__()
         self.branch1 = nn.Sequential(
-            nn.Conv2d(in_channels, width, kernel_size=7, padding=3, groups=width),
+            nn.Conv2d(width, width, 7, padding=3, groups=width),
             LayerNorm2d(width, eps=1e-06),
-            nn.Conv2d(width, 4 * width, kernel_size=1),
+            nn.Conv2d(width, 4 * width, 1),
             nn.GELU(),
-            nn.Conv2d(4 * width, width, kernel_size=1),
+            nn.Conv2d(4 * width, width, 1),
             Scale(width, init=1e-06),
             StochasticDepth(drop_rate),
         )
@@ -75,36 +75,37 @@ class ConvnextBlock(nn.Module):
 
 
 class Convnext(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 96, classes: int = 1000) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, 96, kernel_size=4, stride=4), LayerNorm2d(96, eps=1e-06)
-        )
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 4, stride=4), LayerNorm2d(width, eps=1e-06))
         self.stage1 = nn.Sequential(
-            *(ConvnextBlock(96, 96, drop_rate=0.1 * i / 18) for i in range(1, 4))
+            *(ConvnextBlock(width, drop_rate=0.1 * i / 18) for i in range(1, 4))
         )
         self.down2 = nn.Sequential(
-            LayerNorm2d(96, eps=1e-06), nn.Conv2d(96, 192, kernel_size=2, stride=2)
+            LayerNorm2d(width, eps=1e-06), nn.Conv2d(width, 2 * width, 2, stride=2)
         )
         self.stage2 = nn.Sequential(
-            *(ConvnextBlock(192, 192, drop_rate=0.1 * i / 18) for i in range(4, 7))
+            *(ConvnextBlock(2 * width, drop_rate=0.1 * i / 18) for i in range(4, 7))
         )
         self.down3 = nn.Sequential(
-            LayerNorm2d(192, eps=1e-06), nn.Conv2d(192, 384, kernel_size=2, stride=2)
+            LayerNorm2d(2 * width, eps=1e-06), nn.Conv2d(2 * width, 4 * width, 2, stride=2)
         )
         self.stage3 = nn.Sequential(
-            *(ConvnextBlock(384, 384, drop_rate=0.1 * i / 18) for i in range(7, 16))
+            *(ConvnextBlock(4 * width, drop_rate=0.1 * i / 18) for i in range(7, 16))
         )
         self.down4 = nn.Sequential(
-            LayerNorm2d(384, eps=1e-06), nn.Conv2d(384, 768, kernel_size=2, stride=2)
+            LayerNorm2d(4 * width, eps=1e-06), nn.Conv2d(4 * width, 8 * width, 2, stride=2)
         )
         self.stage4 = nn.Sequential(
-            *(ConvnextBlock(768, 768, drop_rate=0.1 * i / 18) for i in range(16, 19))
+            *(ConvnextBlock(8 * width, drop_rate=0.1 * i / 18) for i in range(16, 19))
         )
         self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), LayerNorm2d(768, eps=1e-06), nn.Flatten(), nn.Linear(768, 1000)
+            nn.AdaptiveAvgPool2d(1),
+            LayerNorm2d(8 * width, eps=1e-06),
+            nn.Flatten(),
+            nn.Linear(8 * width, classes),
         )
         # Normal initialization, cut off at -2 and 2; biases are 0
         for module in self.modules():
@@ -114,12 +115,12 @@ class Convnext(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 96, 56, 56)
+        x = self.stem(x)
         x = self.stage1(x)
-        x = self.down2(x)  # (N, 192, 28, 28)
+        x = self.down2(x)
         x = self.stage2(x)
-        x = self.down3(x)  # (N, 384, 14, 14)
+        x = self.down3(x)
         x = self.stage3(x)
-        x = self.down4(x)  # (N, 768, 7, 7)
+        x = self.down4(x)
         x = self.stage4(x)
         return self.head(x)

@@ -1,6 +1,6 @@
 """densenet, compiled by archdsl from specs/densenet.arch.
 
-Arguments: depth = 121, growth = 32, classes = 1000.
+Compiled for depth = 121; growth and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/densenet.arch
@@ -23,10 +23,10 @@ class Dense(nn.Module):
         self.branch1 = nn.Sequential(
             nn.BatchNorm2d(in_channels),
             nn.ReLU(inplace=True),
-            nn.Conv2d(in_channels, 4 * growth, kernel_size=1, bias=False),
+            nn.Conv2d(in_channels, 4 * growth, 1, bias=False),
             nn.BatchNorm2d(4 * growth),
             nn.ReLU(inplace=True),
-            nn.Conv2d(4 * growth, growth, kernel_size=3, padding=1, bias=False),
+            nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,8 +43,8 @@ class Transition(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(in_channels, in_channels // 2, kernel_size=1, bias=False)
-        self.avgpool = nn.AvgPool2d(kernel_size=2)
+        self.conv1 = nn.Conv2d(in_channels, in_channels // 2, 1, bias=False)
+        self.avgpool = nn.AvgPool2d(2)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(x))
@@ -53,35 +53,29 @@ class Transition(nn.Module):
 
 
 class Densenet(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, growth: int = 32, classes: int = 1000) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False),
-            nn.BatchNorm2d(64),
+            nn.Conv2d(3, 2 * growth, 7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(2 * growth),
             nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+            nn.MaxPool2d(3, stride=2, padding=1),
         )
-        self.dense1 = nn.Sequential(*(Dense(in_channels, 32) for in_channels in range(64, 256, 32)))
-        self.transition1 = Transition(256)
-        self.dense2 = nn.Sequential(
-            *(Dense(in_channels, 32) for in_channels in range(128, 512, 32))
-        )
-        self.transition2 = Transition(512)
-        self.dense3 = nn.Sequential(
-            *(Dense(in_channels, 32) for in_channels in range(256, 1024, 32))
-        )
-        self.transition3 = Transition(1024)
-        self.dense4 = nn.Sequential(
-            *(Dense(in_channels, 32) for in_channels in range(512, 1024, 32))
-        )
+        self.dense1 = nn.Sequential(*(Dense(2 * growth + growth * i, growth) for i in range(6)))
+        self.transition1 = Transition(8 * growth)
+        self.dense2 = nn.Sequential(*(Dense(4 * growth + growth * i, growth) for i in range(12)))
+        self.transition2 = Transition(16 * growth)
+        self.dense3 = nn.Sequential(*(Dense(8 * growth + growth * i, growth) for i in range(24)))
+        self.transition3 = Transition(32 * growth)
+        self.dense4 = nn.Sequential(*(Dense(16 * growth + growth * i, growth) for i in range(16)))
         self.head = nn.Sequential(
-            nn.BatchNorm2d(1024),
+            nn.BatchNorm2d(32 * growth),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(1024, 1000),
+            nn.Linear(32 * growth, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
@@ -89,12 +83,12 @@ class Densenet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 64, 56, 56)
-        x = self.dense1(x)  # (N, 256, 56, 56)
-        x = self.transition1(x)  # (N, 128, 28, 28)
-        x = self.dense2(x)  # (N, 512, 28, 28)
-        x = self.transition2(x)  # (N, 256, 14, 14)
-        x = self.dense3(x)  # (N, 1024, 14, 14)
-        x = self.transition3(x)  # (N, 512, 7, 7)
-        x = self.dense4(x)  # (N, 1024, 7, 7)
+        x = self.stem(x)
+        x = self.dense1(x)
+        x = self.transition1(x)
+        x = self.dense2(x)
+        x = self.transition2(x)
+        x = self.dense3(x)
+        x = self.transition3(x)
+        x = self.dense4(x)
         return self.head(x)

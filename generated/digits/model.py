@@ -1,6 +1,6 @@
 """digits, compiled by archdsl from specs/digits.arch.
 
-Arguments: width = 16, n = 2, classes = 10.
+Compiled for n = 2; width and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/digits.arch
@@ -23,36 +23,40 @@ class Wide(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         # None: this block uses the shared layer that forward is given.
         self.conv1 = (
-            nn.Conv2d(in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
+            nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
             if stride != 1 or in_channels != width
             else None
         )
         self.bn2 = nn.BatchNorm2d(width)
         self.shortcut = (
-            nn.Sequential(nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False))
+            nn.Sequential(nn.Conv2d(in_channels, width, 1, stride=stride, bias=False))
             if stride != 1 or in_channels != width
             else None
         )
 
-    def forward(self, x: Tensor, shared_conv2: nn.Module) -> Tensor:
-        conv1 = shared_conv2 if self.conv1 is None else self.conv1
+    def forward(self, x: Tensor, shared_conv1: nn.Module) -> Tensor:
+        conv1 = shared_conv1 if self.conv1 is None else self.conv1
         out = self.relu(self.bn1(x))
         shortcut = x if self.shortcut is None else self.shortcut(out)
         out = self.relu(self.bn2(conv1(out)))
-        out = shared_conv2(out)
-        return out + shortcut
+        return shared_conv1(out) + shortcut
 
 
 class Stage(nn.Module):
     """Blocks in a row that share weights.
 
-    (N, 16, H, W) -> (N, 16, H, W)
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_channels: int, width: int, num_blocks: int, stride: int = 1) -> None:
         super().__init__()
-        self.shared_conv1 = nn.Conv2d(16, 16, kernel_size=3, padding=1, bias=False)
-        self.blocks = nn.ModuleList([Wide(16, 16) for _ in range(2)])
+        self.shared_conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.blocks = nn.ModuleList(
+            [
+                Wide(in_channels, width, stride=stride),
+                *(Wide(width, width) for _ in range(num_blocks - 1)),
+            ]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
@@ -60,37 +64,20 @@ class Stage(nn.Module):
         return x
 
 
-class Conv3Stage(nn.Module):
-    """Blocks in a row that share weights.
-
-    (N, 16, H, W) -> (N, 32, H / 2, W / 2)
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shared_conv2 = nn.Conv2d(32, 32, kernel_size=3, padding=1, bias=False)
-        self.blocks = nn.ModuleList([Wide(16, 32, stride=2), Wide(32, 32)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        for block in self.blocks:
-            x = block(x, self.shared_conv2)
-        return x
-
-
 class Digits(nn.Module):
-    """The network: (N, 1, 8, 8) -> (N, 10)."""
+    """The network: (N, 1, 8, 8) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 16, classes: int = 10) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(1, 16, kernel_size=3, padding=1, bias=False))
-        self.conv2 = Stage()
-        self.conv3 = Conv3Stage()
+        self.stem = nn.Sequential(nn.Conv2d(1, width, 3, padding=1, bias=False))
+        self.conv2 = Stage(width, width, num_blocks=2)
+        self.conv3 = Stage(width, 2 * width, num_blocks=2, stride=2)
         self.head = nn.Sequential(
-            nn.BatchNorm2d(32),
+            nn.BatchNorm2d(2 * width),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(32, 10),
+            nn.Linear(2 * width, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
@@ -98,7 +85,7 @@ class Digits(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 16, 8, 8)
+        x = self.stem(x)
         x = self.conv2(x)
-        x = self.conv3(x)  # (N, 32, 4, 4)
+        x = self.conv3(x)
         return self.head(x)

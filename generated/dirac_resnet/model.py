@@ -1,6 +1,6 @@
 """dirac_resnet, compiled by archdsl from specs/dirac_resnet.arch.
 
-Arguments: depth = 28, k = 1, sigma = 0.01, classes = 10.
+Compiled for sigma = 0.01; depth, k and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/dirac_resnet.arch
@@ -46,69 +46,59 @@ class BareDiracConv2d(nn.Conv2d):
 class Basic(nn.Module):
     """Pre-activation residual block: conv3x3, conv3x3.
 
-    (N, width, H, W) -> (N, width, H, W)
-    """
-
-    def __init__(self, in_channels: int, width: int) -> None:
-        super().__init__()
-        self.bn1 = nn.BatchNorm2d(in_channels)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv1 = BareDiracConv2d(in_channels, width, kernel_size=3, padding=1)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv2 = BareDiracConv2d(width, width, kernel_size=3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.relu(self.bn1(x))
-        out = self.relu(self.bn2(self.conv1(out)))
-        out = self.conv2(out)
-        return out + x
-
-
-class BasicStride2(nn.Module):
-    """Pre-activation residual block: conv3x3, conv3x3.
-
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
 
-    def __init__(self, in_channels: int, width: int, stride: int) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
+        self.conv1 = (
+            BareDiracConv2d(in_channels, width, 3, padding=1)
+            if stride == 1
+            else nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         )
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv2 = BareDiracConv2d(width, width, kernel_size=3, padding=1)
-        self.shortcut = nn.Sequential(
-            nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False)
+        self.conv2 = BareDiracConv2d(width, width, 3, padding=1)
+        self.shortcut = (
+            nn.Sequential(nn.Conv2d(in_channels, width, 1, stride=stride, bias=False))
+            if stride != 1 or in_channels != width
+            else None
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.bn1(x))
-        out = self.relu(self.bn2(self.conv1(x)))
-        out = self.conv2(out)
-        return out + self.shortcut(x)
+        out = self.relu(self.bn1(x))
+        shortcut = x if self.shortcut is None else self.shortcut(out)
+        out2 = out
+        out2 = self.conv1(out)
+        out2 = self.relu(self.bn2(out2))
+        return self.conv2(out2) + shortcut
 
 
 class DiracResnet(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 28, k: int = 1, classes: int = 10) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
-        self.conv2 = nn.Sequential(*(Basic(16, 16) for _ in range(4)))
+        if (depth - 4) % 6 != 0:
+            raise ValueError("depth must be 6n + 4")
+        n = (depth - 4) // 6
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
+        self.conv2 = nn.Sequential(
+            Basic(16, 16 * k), *(Basic(16 * k, 16 * k) for _ in range(n - 1))
+        )
         self.conv3 = nn.Sequential(
-            BasicStride2(16, 32, stride=2), *(Basic(32, 32) for _ in range(3))
+            Basic(16 * k, 32 * k, stride=2), *(Basic(32 * k, 32 * k) for _ in range(n - 1))
         )
         self.conv4 = nn.Sequential(
-            BasicStride2(32, 64, stride=2), *(Basic(64, 64) for _ in range(3))
+            Basic(32 * k, 64 * k, stride=2), *(Basic(64 * k, 64 * k) for _ in range(n - 1))
         )
         self.head = nn.Sequential(
-            nn.BatchNorm2d(64),
+            nn.BatchNorm2d(64 * k),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(64, 10),
+            nn.Linear(64 * k, classes),
         )
         # He initialization of the plain convolutions; the others have their own
         for module in self.modules():
@@ -118,6 +108,6 @@ class DiracResnet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, 16, 32, 32)
         x = self.conv2(x)
-        x = self.conv3(x)  # (N, 32, 16, 16)
-        x = self.conv4(x)  # (N, 64, 8, 8)
+        x = self.conv3(x)
+        x = self.conv4(x)
         return self.head(x)

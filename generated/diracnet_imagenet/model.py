@@ -1,6 +1,6 @@
 """diracnet_imagenet, compiled by archdsl from specs/diracnet_imagenet.arch.
 
-Arguments: depth = 18, width = 0.75, classes = 1000, b_per = channel, blocks = [2, 2, 2, 2].
+Compiled for depth = 18, b_per = channel, blocks = [2, 2, 2, 2]; width and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/diracnet_imagenet.arch
@@ -66,7 +66,7 @@ class Layer(nn.Module):
     def __init__(self, in_channels: int, width: int) -> None:
         super().__init__()
         self.ncrelu = NCReLU()
-        self.conv1 = DiracConv2d(2 * in_channels, width, kernel_size=3, padding=1)
+        self.conv1 = DiracConv2d(2 * in_channels, width, 3, padding=1)
         self.bn1 = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,22 +75,33 @@ class Layer(nn.Module):
 
 
 class DiracnetImagenet(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 0.75, classes: int = 1000) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 48, kernel_size=7, stride=2, padding=3, bias=False),
-            nn.BatchNorm2d(48),
-            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+            nn.Conv2d(3, round(64 * width), 7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(round(64 * width)),
+            nn.MaxPool2d(3, stride=2, padding=1),
         )
-        self.group1 = nn.Sequential(*(Layer(48, 48) for _ in range(4)))
-        self.maxpool = nn.MaxPool2d(kernel_size=2)
-        self.group2 = nn.Sequential(Layer(48, 96), *(Layer(96, 96) for _ in range(3)))
-        self.group3 = nn.Sequential(Layer(96, 192), *(Layer(192, 192) for _ in range(3)))
-        self.group4 = nn.Sequential(Layer(192, 384), *(Layer(384, 384) for _ in range(3)))
+        self.group1 = nn.Sequential(
+            *(Layer(round(64 * width), round(64 * width)) for _ in range(4))
+        )
+        self.maxpool = nn.MaxPool2d(2)
+        self.group2 = nn.Sequential(
+            Layer(round(64 * width), round(128 * width)),
+            *(Layer(round(128 * width), round(128 * width)) for _ in range(3)),
+        )
+        self.group3 = nn.Sequential(
+            Layer(round(128 * width), round(256 * width)),
+            *(Layer(round(256 * width), round(256 * width)) for _ in range(3)),
+        )
+        self.group4 = nn.Sequential(
+            Layer(round(256 * width), round(512 * width)),
+            *(Layer(round(512 * width), round(512 * width)) for _ in range(3)),
+        )
         self.head = nn.Sequential(
-            nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(384, 1000)
+            nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(round(512 * width), classes)
         )
         # He initialization of the plain convolutions; the others have their own
         for module in self.modules():
@@ -98,12 +109,12 @@ class DiracnetImagenet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 48, 56, 56)
+        x = self.stem(x)
         x = self.group1(x)
-        x = self.maxpool(x)  # (N, 48, 28, 28)
-        x = self.group2(x)  # (N, 96, 28, 28)
-        x = self.maxpool(x)  # (N, 96, 14, 14)
-        x = self.group3(x)  # (N, 192, 14, 14)
-        x = self.maxpool(x)  # (N, 192, 7, 7)
-        x = self.group4(x)  # (N, 384, 7, 7)
+        x = self.maxpool(x)
+        x = self.group2(x)
+        x = self.maxpool(x)
+        x = self.group3(x)
+        x = self.maxpool(x)
+        x = self.group4(x)
         return self.head(x)

@@ -1,6 +1,6 @@
 """efficientnet, compiled by archdsl from specs/efficientnet.arch.
 
-Arguments: b = 0, classes = 1000.
+Compiled for b = 0; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/efficientnet.arch
@@ -36,9 +36,9 @@ class SqueezeExcite(nn.Module):
         super().__init__()
         self.branch1 = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(in_channels, squeeze, kernel_size=1),
+            nn.Conv2d(in_channels, squeeze, 1),
             nn.SiLU(),
-            nn.Conv2d(squeeze, in_channels, kernel_size=1),
+            nn.Conv2d(squeeze, in_channels, 1),
             nn.Sigmoid(),
         )
 
@@ -46,41 +46,8 @@ class SqueezeExcite(nn.Module):
         return x * self.branch1(x)
 
 
-class MbconvExpand1(nn.Module):
-    """Depthwise conv3x3, SqueezeExcite, conv1x1.
-
-    (N, in_channels, H, W) -> (N, width, H, W)
-    """
-
-    def __init__(
-        self, in_channels: int, width: int, kernel: int, expand: int, stride: int = 1
-    ) -> None:
-        super().__init__()
-        hidden = expand * in_channels
-        squeeze = in_channels // 4
-        self.branch1 = nn.Sequential(
-            nn.Conv2d(
-                in_channels,
-                hidden,
-                kernel_size=kernel,
-                stride=stride,
-                padding=(kernel - 1) // 2,
-                groups=hidden,
-                bias=False,
-            ),
-            nn.BatchNorm2d(hidden),
-            nn.SiLU(),
-            SqueezeExcite(hidden, squeeze),
-            nn.Conv2d(hidden, width, kernel_size=1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.branch1(x)
-
-
 class Mbconv(nn.Module):
-    """Conv1x1, depthwise conv, SqueezeExcite, conv1x1, added to the input where the shape stays.
+    """Conv, depthwise conv, SqueezeExcite, conv, added to the input where the shape stays.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
@@ -89,22 +56,27 @@ class Mbconv(nn.Module):
         self,
         in_channels: int,
         width: int,
-        kernel: int,
-        expand: int,
+        kernel: int = 3,
+        expand: int = 6,
         drop_rate: float = 0.0,
         stride: int = 1,
     ) -> None:
         super().__init__()
         hidden = expand * in_channels
         squeeze = in_channels // 4
-        self.branch1 = nn.Sequential(
-            nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False),
-            nn.BatchNorm2d(hidden),
-            nn.SiLU(),
+        self.adds = stride == 1 and in_channels == width
+        layers: list[nn.Module] = []
+        if expand != 1:
+            layers += [
+                nn.Conv2d(in_channels, hidden, 1, bias=False),
+                nn.BatchNorm2d(hidden),
+                nn.SiLU(),
+            ]
+        layers += [
             nn.Conv2d(
                 hidden,
                 hidden,
-                kernel_size=kernel,
+                kernel,
                 stride=stride,
                 padding=(kernel - 1) // 2,
                 groups=hidden,
@@ -113,11 +85,12 @@ class Mbconv(nn.Module):
             nn.BatchNorm2d(hidden),
             nn.SiLU(),
             SqueezeExcite(hidden, squeeze),
-            nn.Conv2d(hidden, width, kernel_size=1, bias=False),
+            nn.Conv2d(hidden, width, 1, bias=False),
             nn.BatchNorm2d(width),
-            StochasticDepth(drop_rate),
-        )
-        self.adds = stride == 1 and in_channels == width
+        ]
+        if self.adds:
+            layers.append(StochasticDepth(drop_rate))
+        self.branch1 = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.branch1(x)
@@ -125,45 +98,40 @@ class Mbconv(nn.Module):
 
 
 class Efficientnet(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 32, kernel_size=3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(32),
-            nn.SiLU(),
+            nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(32), nn.SiLU()
         )
-        self.stage1 = nn.Sequential(MbconvExpand1(32, 16, kernel=3, expand=1))
+        self.stage1 = nn.Sequential(Mbconv(32, 16, expand=1))
         self.stage2 = nn.Sequential(
-            Mbconv(16, 24, kernel=3, expand=6, stride=2),
-            Mbconv(24, 24, kernel=3, expand=6, drop_rate=0.2 * 3 / 16),
+            Mbconv(16, 24, stride=2), Mbconv(24, 24, drop_rate=0.2 * 3 / 16)
         )
         self.stage3 = nn.Sequential(
-            Mbconv(24, 40, kernel=5, expand=6, stride=2),
-            Mbconv(40, 40, kernel=5, expand=6, drop_rate=0.2 * 5 / 16),
+            Mbconv(24, 40, kernel=5, stride=2), Mbconv(40, 40, kernel=5, drop_rate=0.2 * 5 / 16)
         )
         self.stage4 = nn.Sequential(
-            Mbconv(40, 80, kernel=3, expand=6, stride=2),
-            *(Mbconv(80, 80, kernel=3, expand=6, drop_rate=0.2 * i / 16) for i in range(7, 9)),
+            Mbconv(40, 80, stride=2), *(Mbconv(80, 80, drop_rate=0.2 * i / 16) for i in range(7, 9))
         )
         self.stage5 = nn.Sequential(
-            Mbconv(80, 112, kernel=5, expand=6),
-            *(Mbconv(112, 112, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(10, 12)),
+            Mbconv(80, 112, kernel=5),
+            *(Mbconv(112, 112, kernel=5, drop_rate=0.2 * i / 16) for i in range(10, 12)),
         )
         self.stage6 = nn.Sequential(
-            Mbconv(112, 192, kernel=5, expand=6, stride=2),
-            *(Mbconv(192, 192, kernel=5, expand=6, drop_rate=0.2 * i / 16) for i in range(13, 16)),
+            Mbconv(112, 192, kernel=5, stride=2),
+            *(Mbconv(192, 192, kernel=5, drop_rate=0.2 * i / 16) for i in range(13, 16)),
         )
-        self.stage7 = nn.Sequential(Mbconv(192, 320, kernel=3, expand=6))
+        self.stage7 = nn.Sequential(Mbconv(192, 320))
         self.head = nn.Sequential(
-            nn.Conv2d(320, 1280, kernel_size=1, bias=False),
+            nn.Conv2d(320, 1280, 1, bias=False),
             nn.BatchNorm2d(1280),
             nn.SiLU(),
             nn.AdaptiveAvgPool2d(1),
             nn.Dropout(0.2),
             nn.Flatten(),
-            nn.Linear(1280, 1000),
+            nn.Linear(1280, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():

@@ -1,6 +1,6 @@
 """full_precision, compiled by archdsl from specs/full_precision.arch.
 
-Arguments: depth = 20, k = 10, classes = 10, norm = frozen, image_norm = learned, patch = 0.
+Compiled for norm = frozen, image_norm = learned, patch = 0; depth, k and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/full_precision.arch
@@ -34,14 +34,12 @@ class Basic(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels, affine=False)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
-        )
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width, affine=False)
-        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.shortcut = (
             nn.Sequential(
-                nn.AvgPool2d(kernel_size=3, stride=stride, padding=1, count_include_pad=False),
+                nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False),
                 PadChannels(width),
             )
             if stride != 1 or in_channels != width
@@ -51,28 +49,32 @@ class Basic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(x))
         out = self.relu(self.bn2(self.conv1(out)))
-        out = self.conv2(out)
-        return out + self.shortcut(x)
+        return self.conv2(out) + self.shortcut(x)
 
 
 class FullPrecision(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 20, k: int = 10, classes: int = 10) -> None:
         super().__init__()
+        if (depth - 2) % 6 != 0:
+            raise ValueError("depth must be 6n + 2")
+        n = (depth - 2) // 6
         self.stem = nn.Sequential(
-            nn.BatchNorm2d(3),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(3, 160, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(3), nn.ReLU(inplace=True), nn.Conv2d(3, 16 * k, 3, padding=1, bias=False)
         )
-        self.scale1 = nn.Sequential(*(Basic(160, 160) for _ in range(3)))
-        self.scale2 = nn.Sequential(Basic(160, 320, stride=2), *(Basic(320, 320) for _ in range(2)))
-        self.scale3 = nn.Sequential(Basic(320, 640, stride=2), *(Basic(640, 640) for _ in range(2)))
+        self.scale1 = nn.Sequential(*(Basic(16 * k, 16 * k) for _ in range(n)))
+        self.scale2 = nn.Sequential(
+            Basic(16 * k, 32 * k, stride=2), *(Basic(32 * k, 32 * k) for _ in range(n - 1))
+        )
+        self.scale3 = nn.Sequential(
+            Basic(32 * k, 64 * k, stride=2), *(Basic(64 * k, 64 * k) for _ in range(n - 1))
+        )
         self.head = nn.Sequential(
-            nn.BatchNorm2d(640, affine=False),
+            nn.BatchNorm2d(64 * k, affine=False),
             nn.ReLU(inplace=True),
-            nn.Conv2d(640, 10, kernel_size=1, bias=False),
-            nn.BatchNorm2d(10, affine=False),
+            nn.Conv2d(64 * k, classes, 1, bias=False),
+            nn.BatchNorm2d(classes, affine=False),
             nn.AdaptiveAvgPool2d(1),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
@@ -81,8 +83,8 @@ class FullPrecision(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 160, 32, 32)
+        x = self.stem(x)
         x = self.scale1(x)
-        x = self.scale2(x)  # (N, 320, 16, 16)
-        x = self.scale3(x)  # (N, 640, 8, 8)
+        x = self.scale2(x)
+        x = self.scale3(x)
         return torch.flatten(self.head(x), 1)

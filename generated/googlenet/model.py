@@ -1,6 +1,6 @@
 """googlenet, compiled by archdsl from specs/googlenet.arch.
 
-Arguments: classes = 1000.
+Its argument classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/googlenet.arch
@@ -18,15 +18,10 @@ class Unit(nn.Module):
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
 
-    def __init__(self, in_channels: int, width: int, kernel: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, width: int, kernel: int = 1, stride: int = 1) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(
-            in_channels,
-            width,
-            kernel_size=kernel,
-            stride=stride,
-            padding=(kernel - 1) // 2,
-            bias=False,
+            in_channels, width, kernel, stride=stride, padding=(kernel - 1) // 2, bias=False
         )
         self.bn1 = nn.BatchNorm2d(width, eps=0.001)
         self.relu = nn.ReLU(inplace=True)
@@ -52,15 +47,11 @@ class Inception(nn.Module):
         pooled: int,
     ) -> None:
         super().__init__()
-        self.branch1 = nn.Sequential(Unit(in_channels, one, kernel=1))
-        self.branch2 = nn.Sequential(
-            Unit(in_channels, reduce3, kernel=1), Unit(reduce3, three, kernel=3)
-        )
-        self.branch3 = nn.Sequential(
-            Unit(in_channels, reduce5, kernel=1), Unit(reduce5, five, kernel=3)
-        )
+        self.branch1 = nn.Sequential(Unit(in_channels, one))
+        self.branch2 = nn.Sequential(Unit(in_channels, reduce3), Unit(reduce3, three, kernel=3))
+        self.branch3 = nn.Sequential(Unit(in_channels, reduce5), Unit(reduce5, five, kernel=3))
         self.branch4 = nn.Sequential(
-            nn.MaxPool2d(kernel_size=3, stride=1, padding=1), Unit(in_channels, pooled, kernel=1)
+            nn.MaxPool2d(3, stride=1, padding=1), Unit(in_channels, pooled)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,22 +61,22 @@ class Inception(nn.Module):
 
 
 class Googlenet(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             Unit(3, 64, kernel=7, stride=2),
-            nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),
-            Unit(64, 64, kernel=1),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+            Unit(64, 64),
             Unit(64, 192, kernel=3),
-            nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
         )
         self.inception3 = nn.Sequential(
             Inception(192, 64, reduce3=96, three=128, reduce5=16, five=32, pooled=32),
             Inception(256, 128, reduce3=128, three=192, reduce5=32, five=96, pooled=64),
         )
-        self.maxpool1 = nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)
+        self.maxpool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.inception4 = nn.Sequential(
             Inception(480, 192, reduce3=96, three=208, reduce5=16, five=48, pooled=64),
             Inception(512, 160, reduce3=112, three=224, reduce5=24, five=64, pooled=64),
@@ -93,13 +84,13 @@ class Googlenet(nn.Module):
             Inception(512, 112, reduce3=144, three=288, reduce5=32, five=64, pooled=64),
             Inception(528, 256, reduce3=160, three=320, reduce5=32, five=128, pooled=128),
         )
-        self.maxpool2 = nn.MaxPool2d(kernel_size=2, ceil_mode=True)
+        self.maxpool2 = nn.MaxPool2d(2, ceil_mode=True)
         self.inception5 = nn.Sequential(
             Inception(832, 256, reduce3=160, three=320, reduce5=32, five=128, pooled=128),
             Inception(832, 384, reduce3=192, three=384, reduce5=48, five=128, pooled=128),
         )
         self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Dropout(0.2), nn.Flatten(), nn.Linear(1024, 1000)
+            nn.AdaptiveAvgPool2d(1), nn.Dropout(0.2), nn.Flatten(), nn.Linear(1024, classes)
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():

@@ -1,6 +1,6 @@
 """onebit, compiled by archdsl from specs/onebit.arch.
 
-Arguments: depth = 20, k = 10, classes = 10, norm = frozen, image_norm = learned, patch = 0.
+Compiled for norm = frozen, image_norm = learned, patch = 0; depth, k and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/onebit.arch
@@ -65,12 +65,12 @@ class Basic(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels, affine=False)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = BinaryConv2d(in_channels, width, kernel_size=3, stride=stride, padding=1)
+        self.conv1 = BinaryConv2d(in_channels, width, 3, stride=stride, padding=1)
         self.bn2 = nn.BatchNorm2d(width, affine=False)
-        self.conv2 = BinaryConv2d(width, width, kernel_size=3, padding=1)
+        self.conv2 = BinaryConv2d(width, width, 3, padding=1)
         self.shortcut = (
             nn.Sequential(
-                nn.AvgPool2d(kernel_size=3, stride=stride, padding=1, count_include_pad=False),
+                nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False),
                 PadChannels(width),
             )
             if stride != 1 or in_channels != width
@@ -80,32 +80,38 @@ class Basic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(x))
         out = self.relu(self.bn2(self.conv1(out)))
-        out = self.conv2(out)
-        return out + self.shortcut(x)
+        return self.conv2(out) + self.shortcut(x)
 
 
 class Onebit(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 20, k: int = 10, classes: int = 10) -> None:
         super().__init__()
+        if (depth - 2) % 6 != 0:
+            raise ValueError("depth must be 6n + 2")
+        n = (depth - 2) // 6
         self.stem = nn.Sequential(
-            nn.BatchNorm2d(3), nn.ReLU(inplace=True), BinaryConv2d(3, 160, kernel_size=3, padding=1)
+            nn.BatchNorm2d(3), nn.ReLU(inplace=True), BinaryConv2d(3, 16 * k, 3, padding=1)
         )
-        self.scale1 = nn.Sequential(*(Basic(160, 160) for _ in range(3)))
-        self.scale2 = nn.Sequential(Basic(160, 320, stride=2), *(Basic(320, 320) for _ in range(2)))
-        self.scale3 = nn.Sequential(Basic(320, 640, stride=2), *(Basic(640, 640) for _ in range(2)))
+        self.scale1 = nn.Sequential(*(Basic(16 * k, 16 * k) for _ in range(n)))
+        self.scale2 = nn.Sequential(
+            Basic(16 * k, 32 * k, stride=2), *(Basic(32 * k, 32 * k) for _ in range(n - 1))
+        )
+        self.scale3 = nn.Sequential(
+            Basic(32 * k, 64 * k, stride=2), *(Basic(64 * k, 64 * k) for _ in range(n - 1))
+        )
         self.head = nn.Sequential(
-            nn.BatchNorm2d(640, affine=False),
+            nn.BatchNorm2d(64 * k, affine=False),
             nn.ReLU(inplace=True),
-            BinaryConv2d(640, 10, kernel_size=1),
-            nn.BatchNorm2d(10, affine=False),
+            BinaryConv2d(64 * k, classes, 1),
+            nn.BatchNorm2d(classes, affine=False),
             nn.AdaptiveAvgPool2d(1),
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 160, 32, 32)
+        x = self.stem(x)
         x = self.scale1(x)
-        x = self.scale2(x)  # (N, 320, 16, 16)
-        x = self.scale3(x)  # (N, 640, 8, 8)
+        x = self.scale2(x)
+        x = self.scale3(x)
         return torch.flatten(self.head(x), 1)

@@ -1,6 +1,6 @@
 """onebit_imagenet, compiled by archdsl from specs/onebit_imagenet.arch.
 
-Arguments: k = 2.5, classes = 1000, stem_kernel = 7, norm = learned.
+Compiled for norm = learned; k, classes and stem_kernel may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/onebit_imagenet.arch
@@ -65,12 +65,12 @@ class Basic(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = BinaryConv2d(in_channels, width, kernel_size=3, stride=stride, padding=1)
+        self.conv1 = BinaryConv2d(in_channels, width, 3, stride=stride, padding=1)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv2 = BinaryConv2d(width, width, kernel_size=3, padding=1)
+        self.conv2 = BinaryConv2d(width, width, 3, padding=1)
         self.shortcut = (
             nn.Sequential(
-                nn.AvgPool2d(kernel_size=3, stride=stride, padding=1, count_include_pad=False),
+                nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False),
                 PadChannels(width),
             )
             if stride != 1 or in_channels != width
@@ -80,37 +80,42 @@ class Basic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(x))
         out = self.relu(self.bn2(self.conv1(out)))
-        out = self.conv2(out)
-        return out + self.shortcut(x)
+        return self.conv2(out) + self.shortcut(x)
 
 
 class OnebitImagenet(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, k: float = 2.5, classes: int = 1000, stem_kernel: int = 7) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.BatchNorm2d(3),
             nn.ReLU(inplace=True),
-            BinaryConv2d(3, 160, kernel_size=7, stride=2, padding=3),
-            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+            BinaryConv2d(3, round(64 * k), stem_kernel, stride=2, padding=(stem_kernel - 1) // 2),
+            nn.MaxPool2d(3, stride=2, padding=1),
         )
-        self.scale1 = nn.Sequential(*(Basic(160, 160) for _ in range(2)))
-        self.scale2 = nn.Sequential(Basic(160, 320, stride=2), Basic(320, 320))
-        self.scale3 = nn.Sequential(Basic(320, 640, stride=2), Basic(640, 640))
-        self.scale4 = nn.Sequential(Basic(640, 1280, stride=2), Basic(1280, 1280))
+        self.scale1 = nn.Sequential(*(Basic(round(64 * k), round(64 * k)) for _ in range(2)))
+        self.scale2 = nn.Sequential(
+            Basic(round(64 * k), round(128 * k), stride=2), Basic(round(128 * k), round(128 * k))
+        )
+        self.scale3 = nn.Sequential(
+            Basic(round(128 * k), round(256 * k), stride=2), Basic(round(256 * k), round(256 * k))
+        )
+        self.scale4 = nn.Sequential(
+            Basic(round(256 * k), round(512 * k), stride=2), Basic(round(512 * k), round(512 * k))
+        )
         self.head = nn.Sequential(
-            nn.BatchNorm2d(1280),
+            nn.BatchNorm2d(round(512 * k)),
             nn.ReLU(inplace=True),
-            BinaryConv2d(1280, 1000, kernel_size=1),
-            nn.BatchNorm2d(1000),
+            BinaryConv2d(round(512 * k), classes, 1),
+            nn.BatchNorm2d(classes),
             nn.AdaptiveAvgPool2d(1),
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 160, 56, 56)
+        x = self.stem(x)
         x = self.scale1(x)
-        x = self.scale2(x)  # (N, 320, 28, 28)
-        x = self.scale3(x)  # (N, 640, 14, 14)
-        x = self.scale4(x)  # (N, 1280, 7, 7)
+        x = self.scale2(x)
+        x = self.scale3(x)
+        x = self.scale4(x)
         return torch.flatten(self.head(x), 1)

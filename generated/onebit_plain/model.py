@@ -1,6 +1,6 @@
 """onebit_plain, compiled by archdsl from specs/onebit_plain.arch.
 
-Arguments: depth = 20, k = 4, classes = 10.
+Its arguments depth, k and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/onebit_plain.arch
@@ -53,7 +53,7 @@ class Layer(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels, affine=False)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = BinaryConv2d(in_channels, width, kernel_size=3, stride=stride, padding=1)
+        self.conv1 = BinaryConv2d(in_channels, width, 3, stride=stride, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(x))
@@ -61,27 +61,34 @@ class Layer(nn.Module):
 
 
 class OnebitPlain(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 20, k: int = 4, classes: int = 10) -> None:
         super().__init__()
+        if (depth - 2) % 6 != 0:
+            raise ValueError("depth must be 6n + 2")
+        n = (depth - 2) // 6
         self.stem = nn.Sequential(
-            nn.BatchNorm2d(3), nn.ReLU(inplace=True), BinaryConv2d(3, 64, kernel_size=3, padding=1)
+            nn.BatchNorm2d(3), nn.ReLU(inplace=True), BinaryConv2d(3, 16 * k, 3, padding=1)
         )
-        self.scale1 = nn.Sequential(*(Layer(64, 64) for _ in range(6)))
-        self.scale2 = nn.Sequential(Layer(64, 128, stride=2), *(Layer(128, 128) for _ in range(5)))
-        self.scale3 = nn.Sequential(Layer(128, 256, stride=2), *(Layer(256, 256) for _ in range(5)))
+        self.scale1 = nn.Sequential(*(Layer(16 * k, 16 * k) for _ in range(2 * n)))
+        self.scale2 = nn.Sequential(
+            Layer(16 * k, 32 * k, stride=2), *(Layer(32 * k, 32 * k) for _ in range(2 * n - 1))
+        )
+        self.scale3 = nn.Sequential(
+            Layer(32 * k, 64 * k, stride=2), *(Layer(64 * k, 64 * k) for _ in range(2 * n - 1))
+        )
         self.head = nn.Sequential(
-            nn.BatchNorm2d(256, affine=False),
+            nn.BatchNorm2d(64 * k, affine=False),
             nn.ReLU(inplace=True),
-            BinaryConv2d(256, 10, kernel_size=1),
-            nn.BatchNorm2d(10, affine=False),
+            BinaryConv2d(64 * k, classes, 1),
+            nn.BatchNorm2d(classes, affine=False),
             nn.AdaptiveAvgPool2d(1),
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 64, 32, 32)
+        x = self.stem(x)
         x = self.scale1(x)
-        x = self.scale2(x)  # (N, 128, 16, 16)
-        x = self.scale3(x)  # (N, 256, 8, 8)
+        x = self.scale2(x)
+        x = self.scale3(x)
         return torch.flatten(self.head(x), 1)

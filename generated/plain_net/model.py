@@ -1,6 +1,6 @@
 """plain_net, compiled by archdsl from specs/plain.arch.
 
-Arguments: depth = 34, k = 2, classes = 10.
+Its arguments depth, k and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/plain.arch
@@ -28,7 +28,7 @@ class Layer(nn.Module):
     def __init__(self, in_channels: int, width: int) -> None:
         super().__init__()
         self.ncrelu = NCReLU()
-        self.conv1 = nn.Conv2d(2 * in_channels, width, kernel_size=3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(2 * in_channels, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,30 +37,37 @@ class Layer(nn.Module):
 
 
 class PlainNet(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 34, k: int = 2, classes: int = 10) -> None:
         super().__init__()
+        if (depth - 4) % 6 != 0:
+            raise ValueError("depth must be 6n + 4")
+        n = (depth - 4) // 6
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 32, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(32),
+            nn.Conv2d(3, 16 * k, 3, padding=1, bias=False),
+            nn.BatchNorm2d(16 * k),
             nn.ReLU(inplace=True),
         )
-        self.group1 = nn.Sequential(*(Layer(32, 32) for _ in range(10)))
-        self.maxpool = nn.MaxPool2d(kernel_size=2)
-        self.group2 = nn.Sequential(Layer(32, 64), *(Layer(64, 64) for _ in range(9)))
-        self.group3 = nn.Sequential(Layer(64, 128), *(Layer(128, 128) for _ in range(9)))
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10))
+        self.group1 = nn.Sequential(*(Layer(16 * k, 16 * k) for _ in range(2 * n)))
+        self.maxpool = nn.MaxPool2d(2)
+        self.group2 = nn.Sequential(
+            Layer(16 * k, 32 * k), *(Layer(32 * k, 32 * k) for _ in range(2 * n - 1))
+        )
+        self.group3 = nn.Sequential(
+            Layer(32 * k, 64 * k), *(Layer(64 * k, 64 * k) for _ in range(2 * n - 1))
+        )
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64 * k, classes))
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 32, 32, 32)
+        x = self.stem(x)
         x = self.group1(x)
-        x = self.maxpool(x)  # (N, 32, 16, 16)
-        x = self.group2(x)  # (N, 64, 16, 16)
-        x = self.maxpool(x)  # (N, 64, 8, 8)
-        x = self.group3(x)  # (N, 128, 8, 8)
+        x = self.maxpool(x)
+        x = self.group2(x)
+        x = self.maxpool(x)
+        x = self.group3(x)
         return self.head(x)

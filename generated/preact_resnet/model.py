@@ -1,6 +1,6 @@
 """preact_resnet, compiled by archdsl from specs/preact_resnet.arch.
 
-Arguments: depth = 164, bottlenecks = true, classes = 10.
+Compiled for bottlenecks = true; depth and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/preact_resnet.arch
@@ -19,19 +19,16 @@ class Bottleneck(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
         super().__init__()
-        out_channels = 4 * width
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, width, 1, stride=stride, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn3 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, out_channels, kernel_size=1, bias=False)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
         self.shortcut = (
-            nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False)
-            )
-            if stride != 1 or in_channels != out_channels
+            nn.Sequential(nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False))
+            if stride != 1 or in_channels != 4 * width
             else None
         )
 
@@ -40,29 +37,30 @@ class Bottleneck(nn.Module):
         shortcut = x if self.shortcut is None else self.shortcut(out)
         out = self.relu(self.bn2(self.conv1(out)))
         out = self.relu(self.bn3(self.conv2(out)))
-        out = self.conv3(out)
-        return out + shortcut
+        return self.conv3(out) + shortcut
 
 
 class PreactResnet(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 164, classes: int = 10) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
-        self.conv2 = nn.Sequential(Bottleneck(16, 16), *(Bottleneck(64, 16) for _ in range(17)))
+        per_stage = (depth - 2) // 3
+        n = per_stage // 3
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
+        self.conv2 = nn.Sequential(Bottleneck(16, 16), *(Bottleneck(64, 16) for _ in range(n - 1)))
         self.conv3 = nn.Sequential(
-            Bottleneck(64, 32, stride=2), *(Bottleneck(128, 32) for _ in range(17))
+            Bottleneck(64, 32, stride=2), *(Bottleneck(128, 32) for _ in range(n - 1))
         )
         self.conv4 = nn.Sequential(
-            Bottleneck(128, 64, stride=2), *(Bottleneck(256, 64) for _ in range(17))
+            Bottleneck(128, 64, stride=2), *(Bottleneck(256, 64) for _ in range(n - 1))
         )
         self.head = nn.Sequential(
             nn.BatchNorm2d(256),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(256, 10),
+            nn.Linear(256, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():

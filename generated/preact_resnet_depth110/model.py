@@ -1,6 +1,6 @@
 """preact_resnet, compiled by archdsl from specs/preact_resnet.arch.
 
-Arguments: depth = 110, bottlenecks = false, classes = 10.
+Compiled for depth = 110, bottlenecks = false; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/preact_resnet.arch --set depth=110
@@ -21,13 +21,11 @@ class Basic(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
-        )
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.shortcut = (
-            nn.Sequential(nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False))
+            nn.Sequential(nn.Conv2d(in_channels, width, 1, stride=stride, bias=False))
             if stride != 1 or in_channels != width
             else None
         )
@@ -36,16 +34,15 @@ class Basic(nn.Module):
         out = self.relu(self.bn1(x))
         shortcut = x if self.shortcut is None else self.shortcut(out)
         out = self.relu(self.bn2(self.conv1(out)))
-        out = self.conv2(out)
-        return out + shortcut
+        return self.conv2(out) + shortcut
 
 
 class PreactResnetDepth110(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
         self.conv2 = nn.Sequential(*(Basic(16, 16) for _ in range(18)))
         self.conv3 = nn.Sequential(Basic(16, 32, stride=2), *(Basic(32, 32) for _ in range(17)))
         self.conv4 = nn.Sequential(Basic(32, 64, stride=2), *(Basic(64, 64) for _ in range(17)))
@@ -54,7 +51,7 @@ class PreactResnetDepth110(nn.Module):
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(64, 10),
+            nn.Linear(64, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():

@@ -1,6 +1,6 @@
 """resnet, compiled by archdsl from specs/resnet.arch.
 
-Arguments: depth = 50, classes = 1000, image = 224.
+Compiled for depth = 50, image = 224; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/resnet.arch
@@ -20,39 +20,37 @@ class Bottleneck(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
         super().__init__()
-        out_channels = 4 * width
-        self.conv1 = nn.Conv2d(in_channels, width, kernel_size=1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(width, width, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, out_channels, kernel_size=1, bias=False)
-        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
         self.downsample = (
             nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
-                nn.BatchNorm2d(out_channels),
+                nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(4 * width),
             )
-            if stride != 1 or in_channels != out_channels
+            if stride != 1 or in_channels != 4 * width
             else nn.Identity()
         )
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        return self.relu(out + self.downsample(x))
+        return self.relu(self.bn3(self.conv3(out)) + self.downsample(x))
 
 
 class Resnet(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, H, W) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = nn.Sequential(Bottleneck(64, 64), *(Bottleneck(256, 64) for _ in range(2)))
         self.layer2 = nn.Sequential(
             Bottleneck(256, 128, stride=2), *(Bottleneck(512, 128) for _ in range(3))
@@ -64,18 +62,18 @@ class Resnet(nn.Module):
             Bottleneck(1024, 512, stride=2), *(Bottleneck(2048, 512) for _ in range(2))
         )
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(2048, 1000)
+        self.fc = nn.Linear(2048, classes)
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.bn1(self.conv1(x)))  # (N, 64, 112, 112)
-        x = self.maxpool(x)  # (N, 64, 56, 56)
-        x = self.layer1(x)  # (N, 256, 56, 56)
-        x = self.layer2(x)  # (N, 512, 28, 28)
-        x = self.layer3(x)  # (N, 1024, 14, 14)
-        x = self.layer4(x)  # (N, 2048, 7, 7)
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.maxpool(x)
+        x = self.layer1(x)
+        x = self.layer2(x)
+        x = self.layer3(x)
+        x = self.layer4(x)
         x = torch.flatten(self.avgpool(x), 1)  # (N, 2048)
         return self.fc(x)

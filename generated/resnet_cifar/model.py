@@ -1,6 +1,6 @@
 """resnet_cifar, compiled by archdsl from specs/resnet_cifar.arch.
 
-Arguments: depth = 110, classes = 10.
+Its arguments depth and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/resnet_cifar.arch
@@ -31,39 +31,37 @@ class Basic(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
-        )
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.shortcut = (
-            nn.Sequential(nn.AvgPool2d(kernel_size=1, stride=stride), PadChannels(width))
+            nn.Sequential(nn.AvgPool2d(1, stride=stride), PadChannels(width))
             if stride != 1 or in_channels != width
             else nn.Identity()
         )
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        return self.relu(out + self.shortcut(x))
+        return self.relu(self.bn2(self.conv2(out)) + self.shortcut(x))
 
 
 class ResnetCifar(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 110, classes: int = 10) -> None:
         super().__init__()
+        if (depth - 2) % 6 != 0:
+            raise ValueError("depth must be 6n + 2")
+        n = (depth - 2) // 6
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.ReLU(inplace=True),
+            nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)
         )
-        self.conv2 = nn.Sequential(*(Basic(16, 16) for _ in range(18)))
-        self.conv3 = nn.Sequential(Basic(16, 32, stride=2), *(Basic(32, 32) for _ in range(17)))
-        self.conv4 = nn.Sequential(Basic(32, 64, stride=2), *(Basic(64, 64) for _ in range(17)))
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+        self.conv2 = nn.Sequential(*(Basic(16, 16) for _ in range(n)))
+        self.conv3 = nn.Sequential(Basic(16, 32, stride=2), *(Basic(32, 32) for _ in range(n - 1)))
+        self.conv4 = nn.Sequential(Basic(32, 64, stride=2), *(Basic(64, 64) for _ in range(n - 1)))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, classes))
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

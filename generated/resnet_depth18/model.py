@@ -1,6 +1,6 @@
 """resnet, compiled by archdsl from specs/resnet.arch.
 
-Arguments: depth = 18, classes = 1000, image = 224.
+Compiled for depth = 18, image = 224; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/resnet.arch --set depth=18
@@ -20,17 +20,14 @@ class Basic(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
-        )
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = (
             nn.Sequential(
-                nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False),
-                nn.BatchNorm2d(width),
+                nn.Conv2d(in_channels, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
             )
             if stride != 1 or in_channels != width
             else nn.Identity()
@@ -38,36 +35,35 @@ class Basic(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        return self.relu(out + self.downsample(x))
+        return self.relu(self.bn2(self.conv2(out)) + self.downsample(x))
 
 
 class ResnetDepth18(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, H, W) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = nn.Sequential(*(Basic(64, 64) for _ in range(2)))
         self.layer2 = nn.Sequential(Basic(64, 128, stride=2), Basic(128, 128))
         self.layer3 = nn.Sequential(Basic(128, 256, stride=2), Basic(256, 256))
         self.layer4 = nn.Sequential(Basic(256, 512, stride=2), Basic(512, 512))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(512, 1000)
+        self.fc = nn.Linear(512, classes)
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.bn1(self.conv1(x)))  # (N, 64, 112, 112)
-        x = self.maxpool(x)  # (N, 64, 56, 56)
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.maxpool(x)
         x = self.layer1(x)
-        x = self.layer2(x)  # (N, 128, 28, 28)
-        x = self.layer3(x)  # (N, 256, 14, 14)
-        x = self.layer4(x)  # (N, 512, 7, 7)
+        x = self.layer2(x)
+        x = self.layer3(x)
+        x = self.layer4(x)
         x = torch.flatten(self.avgpool(x), 1)  # (N, 512)
         return self.fc(x)

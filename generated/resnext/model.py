@@ -1,6 +1,6 @@
 """resnext, compiled by archdsl from specs/resnext.arch.
 
-Arguments: depth = 50, groups = 32, group_width = 4, classes = 1000.
+Compiled for depth = 50; groups, group_width and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/resnext.arch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class Aggregated(nn.Module):
-    """Residual block: conv1x1, conv3x3, conv1x1.
+    """Residual block: conv, conv, conv.
 
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
@@ -22,19 +22,16 @@ class Aggregated(nn.Module):
         self, in_channels: int, inner: int, width: int, groups: int, stride: int = 1
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, inner, kernel_size=1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, inner, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(
-            inner, inner, kernel_size=3, stride=stride, padding=1, groups=groups, bias=False
-        )
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride=stride, padding=1, groups=groups, bias=False)
         self.bn2 = nn.BatchNorm2d(inner)
-        self.conv3 = nn.Conv2d(inner, width, kernel_size=1, bias=False)
+        self.conv3 = nn.Conv2d(inner, width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(width)
         self.downsample = (
             nn.Sequential(
-                nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False),
-                nn.BatchNorm2d(width),
+                nn.Conv2d(in_channels, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
             )
             if stride != 1 or in_channels != width
             else nn.Identity()
@@ -43,37 +40,37 @@ class Aggregated(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        return self.relu(out + self.downsample(x))
+        return self.relu(self.bn3(self.conv3(out)) + self.downsample(x))
 
 
 class Resnext(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: int = 32, group_width: int = 4, classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        inner = groups * group_width
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = nn.Sequential(
-            Aggregated(64, 128, width=256, groups=32),
-            *(Aggregated(256, 128, width=256, groups=32) for _ in range(2)),
+            Aggregated(64, inner, width=256, groups=groups),
+            *(Aggregated(256, inner, width=256, groups=groups) for _ in range(2)),
         )
         self.layer2 = nn.Sequential(
-            Aggregated(256, 256, width=512, groups=32, stride=2),
-            *(Aggregated(512, 256, width=512, groups=32) for _ in range(3)),
+            Aggregated(256, 2 * inner, width=512, groups=groups, stride=2),
+            *(Aggregated(512, 2 * inner, width=512, groups=groups) for _ in range(3)),
         )
         self.layer3 = nn.Sequential(
-            Aggregated(512, 512, width=1024, groups=32, stride=2),
-            *(Aggregated(1024, 512, width=1024, groups=32) for _ in range(5)),
+            Aggregated(512, 4 * inner, width=1024, groups=groups, stride=2),
+            *(Aggregated(1024, 4 * inner, width=1024, groups=groups) for _ in range(5)),
         )
         self.layer4 = nn.Sequential(
-            Aggregated(1024, 1024, width=2048, groups=32, stride=2),
-            *(Aggregated(2048, 1024, width=2048, groups=32) for _ in range(2)),
+            Aggregated(1024, 8 * inner, width=2048, groups=groups, stride=2),
+            *(Aggregated(2048, 8 * inner, width=2048, groups=groups) for _ in range(2)),
         )
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(2048, 1000)
+        self.fc = nn.Linear(2048, classes)
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -1,6 +1,6 @@
 """share_wrn, compiled by archdsl from specs/share_wrn.arch.
 
-Arguments: depth = 28, k = 10, dropout = 0.3, classes = 100.
+Compiled for depth = 28; k, dropout and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/share_wrn.arch --set depth=28 --set k=10 --set dropout=0.3 \
@@ -29,28 +29,23 @@ class Wide(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
-        )
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.dropout = nn.Dropout(dropout)
-        # None: this block uses the shared layer that forward is given.
-        self.spatial = (
-            nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False) if has_spatial else None
-        )
+        if has_spatial:
+            self.spatial = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.shortcut = (
-            nn.Sequential(nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False))
+            nn.Sequential(nn.Conv2d(in_channels, width, 1, stride=stride, bias=False))
             if stride != 1 or in_channels != width
             else None
         )
 
-    def forward(self, x: Tensor, shared_spatial: nn.Module) -> Tensor:
-        spatial = shared_spatial if self.spatial is None else self.spatial
+    def forward(self, x: Tensor, shared_spatial: nn.Module | None = None) -> Tensor:
+        spatial = self.spatial if shared_spatial is None else shared_spatial
         out = self.relu(self.bn1(x))
         shortcut = x if self.shortcut is None else self.shortcut(out)
         out = self.dropout(self.relu(self.bn2(self.conv1(out))))
-        out = spatial(out)
-        return out + shortcut
+        return spatial(out) + shortcut
 
 
 class Stage(nn.Module):
@@ -59,37 +54,41 @@ class Stage(nn.Module):
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
 
-    def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, width: int, dropout: float, num_blocks: int, stride: int = 1
+    ) -> None:
         super().__init__()
-        self.shared_spatial = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.shared_spatial = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.blocks = nn.ModuleList(
             [
-                Wide(in_channels, width, dropout=0.3, has_spatial=True, stride=stride),
-                *(Wide(width, width, dropout=0.3) for _ in range(3)),
+                Wide(in_channels, width, dropout, has_spatial=True, stride=stride),
+                *(Wide(width, width, dropout) for _ in range(num_blocks - 1)),
             ]
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        for block in self.blocks:
+        for block in self.blocks[:1]:
+            x = block(x)
+        for block in self.blocks[1:]:
             x = block(x, self.shared_spatial)
         return x
 
 
 class ShareWrnDepth28K10Dropout03Classes100(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 100)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, k: int = 10, dropout: float = 0.3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
-        self.conv2 = Stage(16, width=160)
-        self.conv3 = Stage(160, width=320, stride=2)
-        self.conv4 = Stage(320, width=640, stride=2)
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
+        self.conv2 = Stage(16, 16 * k, dropout, num_blocks=4)
+        self.conv3 = Stage(16 * k, 32 * k, dropout, num_blocks=4, stride=2)
+        self.conv4 = Stage(32 * k, 64 * k, dropout, num_blocks=4, stride=2)
         self.head = nn.Sequential(
-            nn.BatchNorm2d(640),
+            nn.BatchNorm2d(64 * k),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(640, 100),
+            nn.Linear(64 * k, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
@@ -98,7 +97,7 @@ class ShareWrnDepth28K10Dropout03Classes100(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, 16, 32, 32)
-        x = self.conv2(x)  # (N, 160, 32, 32)
-        x = self.conv3(x)  # (N, 320, 16, 16)
-        x = self.conv4(x)  # (N, 640, 8, 8)
+        x = self.conv2(x)
+        x = self.conv3(x)
+        x = self.conv4(x)
         return self.head(x)

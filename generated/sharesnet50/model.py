@@ -1,6 +1,6 @@
 """sharesnet50, compiled by archdsl from specs/sharesnet50.arch.
 
-Arguments: classes = 1000.
+Its argument classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/sharesnet50.arch
@@ -19,34 +19,28 @@ class Bottleneck(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
         super().__init__()
-        out_channels = 4 * width
-        self.conv1 = nn.Conv2d(in_channels, width, kernel_size=1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        # None: this block uses the shared layer that forward is given.
-        self.conv2 = (
-            nn.Conv2d(width, width, kernel_size=3, stride=stride, padding=1, bias=False)
-            if stride != 1
-            else None
-        )
+        if stride != 1:
+            self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, out_channels, kernel_size=1, bias=False)
-        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
         self.downsample = (
             nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
-                nn.BatchNorm2d(out_channels),
+                nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(4 * width),
             )
-            if stride != 1 or in_channels != out_channels
+            if stride != 1 or in_channels != 4 * width
             else nn.Identity()
         )
 
-    def forward(self, x: Tensor, shared_conv2: nn.Module) -> Tensor:
-        conv2 = shared_conv2 if self.conv2 is None else self.conv2
+    def forward(self, x: Tensor, shared_conv2: nn.Module | None = None) -> Tensor:
+        conv2 = self.conv2 if shared_conv2 is None else shared_conv2
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(conv2(out)))
-        out = self.bn3(self.conv3(out))
-        return self.relu(out + self.downsample(x))
+        return self.relu(self.bn3(self.conv3(out)) + self.downsample(x))
 
 
 class Stage(nn.Module):
@@ -55,38 +49,41 @@ class Stage(nn.Module):
     (N, in_channels, H, W) -> (N, 4 * width, H / stride, W / stride)
     """
 
-    def __init__(self, in_channels: int, width: int, depth: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, width: int, num_blocks: int, stride: int = 1) -> None:
         super().__init__()
-        self.shared_conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.shared_conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.blocks = nn.ModuleList(
             [
                 Bottleneck(in_channels, width, stride=stride),
-                *(Bottleneck(4 * width, width) for _ in range(depth - 1)),
+                *(Bottleneck(4 * width, width) for _ in range(num_blocks - 1)),
             ]
         )
+        self.num_own = int(stride != 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        for block in self.blocks:
+        for block in self.blocks[: self.num_own]:
+            x = block(x)
+        for block in self.blocks[self.num_own :]:
             x = block(x, self.shared_conv2)
         return x
 
 
 class Sharesnet50(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False),
+            nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(64),
             nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+            nn.MaxPool2d(3, stride=2, padding=1),
         )
-        self.conv2 = Stage(64, width=64, depth=3)
-        self.conv3 = Stage(256, width=128, depth=4, stride=2)
-        self.conv4 = Stage(512, width=256, depth=6, stride=2)
-        self.conv5 = Stage(1024, width=512, depth=3, stride=2)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
+        self.conv2 = Stage(64, 64, num_blocks=3)
+        self.conv3 = Stage(256, 128, num_blocks=4, stride=2)
+        self.conv4 = Stage(512, 256, num_blocks=6, stride=2)
+        self.conv5 = Stage(1024, 512, num_blocks=3, stride=2)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, classes))
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -1,6 +1,6 @@
 """sharesnet, compiled by archdsl from specs/sharesnet.arch.
 
-Arguments: depth = 34, classes = 1000.
+Compiled for depth = 34; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/sharesnet.arch --set depth=34
@@ -19,16 +19,13 @@ class Basic(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
-        )
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.bn2 = nn.BatchNorm2d(width)
         self.shortcut = (
             nn.Sequential(
-                nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False),
-                nn.BatchNorm2d(width),
+                nn.Conv2d(in_channels, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
             )
             if stride != 1 or in_channels != width
             else nn.Identity()
@@ -36,8 +33,7 @@ class Basic(nn.Module):
 
     def forward(self, x: Tensor, shared_spatial: nn.Module) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(shared_spatial(out))
-        return self.relu(out + self.shortcut(x))
+        return self.relu(self.bn2(shared_spatial(out)) + self.shortcut(x))
 
 
 class Stage(nn.Module):
@@ -46,13 +42,13 @@ class Stage(nn.Module):
     (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
     """
 
-    def __init__(self, in_channels: int, width: int, depth: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, width: int, num_blocks: int, stride: int = 1) -> None:
         super().__init__()
-        self.shared_spatial = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.shared_spatial = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.blocks = nn.ModuleList(
             [
                 Basic(in_channels, width, stride=stride),
-                *(Basic(width, width) for _ in range(depth - 1)),
+                *(Basic(width, width) for _ in range(num_blocks - 1)),
             ]
         )
 
@@ -63,21 +59,21 @@ class Stage(nn.Module):
 
 
 class SharesnetDepth34(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False),
+            nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(64),
             nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
+            nn.MaxPool2d(3, stride=2, padding=1),
         )
-        self.conv2 = Stage(64, width=64, depth=3)
-        self.conv3 = Stage(64, width=128, depth=4, stride=2)
-        self.conv4 = Stage(128, width=256, depth=6, stride=2)
-        self.conv5 = Stage(256, width=512, depth=3, stride=2)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
+        self.conv2 = Stage(64, 64, num_blocks=3)
+        self.conv3 = Stage(64, 128, num_blocks=4, stride=2)
+        self.conv4 = Stage(128, 256, num_blocks=6, stride=2)
+        self.conv5 = Stage(256, 512, num_blocks=3, stride=2)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes))
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -1,6 +1,6 @@
 """squeezenet, compiled by archdsl from specs/squeezenet.arch.
 
-Arguments: classes = 1000.
+Its argument classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/squeezenet.arch
@@ -13,20 +13,18 @@ from torch import Tensor, nn
 
 
 class Fire(nn.Module):
-    """Conv1x1, concatenation of (conv1x1, relu | conv3x3, relu).
+    """Conv1x1, conv1x1, conv3x3.
 
-    (N, in_channels, H, W) -> (N, 8 * squeeze, H, W)
+    (N, in_channels, H, W) -> (N, 2 * expand, H, W)
     """
 
     def __init__(self, in_channels: int, squeeze: int, expand: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, squeeze, kernel_size=1)
+        self.conv1 = nn.Conv2d(in_channels, squeeze, 1)
         self.relu = nn.ReLU(inplace=True)
-        self.branch1 = nn.Sequential(
-            nn.Conv2d(squeeze, expand, kernel_size=1), nn.ReLU(inplace=True)
-        )
+        self.branch1 = nn.Sequential(nn.Conv2d(squeeze, expand, 1), nn.ReLU(inplace=True))
         self.branch2 = nn.Sequential(
-            nn.Conv2d(squeeze, expand, kernel_size=3, padding=1), nn.ReLU(inplace=True)
+            nn.Conv2d(squeeze, expand, 3, padding=1), nn.ReLU(inplace=True)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,13 +33,13 @@ class Fire(nn.Module):
 
 
 class Squeezenet(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=2)
+        self.conv1 = nn.Conv2d(3, 64, 3, stride=2)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.fire2 = nn.Sequential(Fire(64, 16, expand=64), Fire(128, 16, expand=64))
         self.fire4 = nn.Sequential(Fire(128, 32, expand=128), Fire(256, 32, expand=128))
         self.fire6 = nn.Sequential(
@@ -52,7 +50,7 @@ class Squeezenet(nn.Module):
         )
         self.head = nn.Sequential(
             nn.Dropout(0.5),
-            nn.Conv2d(512, 1000, kernel_size=1),
+            nn.Conv2d(512, classes, 1),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
         )

@@ -1,6 +1,6 @@
 """vgg_cnn_s, compiled by archdsl from specs/vgg_cnn_s.arch.
 
-Arguments: classes = 1000.
+Its argument classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/vgg_cnn_s.arch
@@ -13,25 +13,25 @@ from torch import Tensor, nn
 
 
 class VggCnnS(nn.Module):
-    """The network: (N, 3, 224, 224) -> (N, 1000)."""
+    """The network: (N, 3, 224, 224) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(3, 96, kernel_size=7, stride=2),
+            nn.Conv2d(3, 96, 7, stride=2),
             nn.ReLU(inplace=True),
             nn.LocalResponseNorm(5, alpha=0.0005, k=2.0),
-            nn.MaxPool2d(kernel_size=3, ceil_mode=True),
-            nn.Conv2d(96, 256, kernel_size=5),
+            nn.MaxPool2d(3, ceil_mode=True),
+            nn.Conv2d(96, 256, 5),
             nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=2, ceil_mode=True),
-            nn.Conv2d(256, 512, kernel_size=3, padding=1),
+            nn.MaxPool2d(2, ceil_mode=True),
+            nn.Conv2d(256, 512, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(512, 512, kernel_size=3, padding=1),
+            nn.Conv2d(512, 512, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(512, 512, kernel_size=3, padding=1),
+            nn.Conv2d(512, 512, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.MaxPool2d(kernel_size=3, ceil_mode=True),
+            nn.MaxPool2d(3, ceil_mode=True),
         )
         self.classifier = nn.Sequential(
             nn.Linear(18432, 4096),
@@ -40,7 +40,7 @@ class VggCnnS(nn.Module):
             nn.Linear(4096, 4096),
             nn.ReLU(inplace=True),
             nn.Dropout(0.5),
-            nn.Linear(4096, 1000),
+            nn.Linear(4096, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():

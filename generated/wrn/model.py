@@ -1,6 +1,6 @@
 """wrn, compiled by archdsl from specs/wrn.arch.
 
-Arguments: depth = 28, k = 10, kernels = [3, 3], per_block = 2, dropout = 0.0, classes = 10.
+Compiled for kernels = [3, 3]; depth, k, per_block, dropout and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/wrn.arch
@@ -21,14 +21,12 @@ class Wide(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
-        )
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.shortcut = (
-            nn.Sequential(nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False))
+            nn.Sequential(nn.Conv2d(in_channels, width, 1, stride=stride, bias=False))
             if stride != 1 or in_channels != width
             else None
         )
@@ -37,31 +35,42 @@ class Wide(nn.Module):
         out = self.relu(self.bn1(x))
         shortcut = x if self.shortcut is None else self.shortcut(out)
         out = self.dropout(self.relu(self.bn2(self.conv1(out))))
-        out = self.conv2(out)
-        return out + shortcut
+        return self.conv2(out) + shortcut
 
 
 class Wrn(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        depth: int = 28,
+        k: int = 10,
+        per_block: int = 2,
+        dropout: float = 0.0,
+        classes: int = 10,
+    ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
+        if (depth - 4) % (3 * per_block) != 0:
+            raise ValueError("depth must be 3 * per_block * n + 4")
+        n = (depth - 4) // (3 * per_block)
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
         self.conv2 = nn.Sequential(
-            Wide(16, 160, dropout=0.0), *(Wide(160, 160, dropout=0.0) for _ in range(3))
+            Wide(16, 16 * k, dropout), *(Wide(16 * k, 16 * k, dropout) for _ in range(n - 1))
         )
         self.conv3 = nn.Sequential(
-            Wide(160, 320, dropout=0.0, stride=2), *(Wide(320, 320, dropout=0.0) for _ in range(3))
+            Wide(16 * k, 32 * k, dropout, stride=2),
+            *(Wide(32 * k, 32 * k, dropout) for _ in range(n - 1)),
         )
         self.conv4 = nn.Sequential(
-            Wide(320, 640, dropout=0.0, stride=2), *(Wide(640, 640, dropout=0.0) for _ in range(3))
+            Wide(32 * k, 64 * k, dropout, stride=2),
+            *(Wide(64 * k, 64 * k, dropout) for _ in range(n - 1)),
         )
         self.head = nn.Sequential(
-            nn.BatchNorm2d(640),
+            nn.BatchNorm2d(64 * k),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(640, 10),
+            nn.Linear(64 * k, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
@@ -70,7 +79,7 @@ class Wrn(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, 16, 32, 32)
-        x = self.conv2(x)  # (N, 160, 32, 32)
-        x = self.conv3(x)  # (N, 320, 16, 16)
-        x = self.conv4(x)  # (N, 640, 8, 8)
+        x = self.conv2(x)
+        x = self.conv3(x)
+        x = self.conv4(x)
         return self.head(x)

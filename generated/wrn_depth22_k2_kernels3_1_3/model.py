@@ -1,6 +1,6 @@
 """wrn, compiled by archdsl from specs/wrn.arch.
 
-Arguments: depth = 22, k = 2, kernels = [3, 1, 3], per_block = 2, dropout = 0.0, classes = 10.
+Compiled for kernels = [3, 1, 3]; depth, k, per_block, dropout and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/wrn.arch --set depth=22 --set k=2 --set 'kernels=[3, 1, 3]'
@@ -21,16 +21,14 @@ class Wide(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(
-            in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False
-        )
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv2d(width, width, kernel_size=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
+        self.conv3 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.shortcut = (
-            nn.Sequential(nn.Conv2d(in_channels, width, kernel_size=1, stride=stride, bias=False))
+            nn.Sequential(nn.Conv2d(in_channels, width, 1, stride=stride, bias=False))
             if stride != 1 or in_channels != width
             else None
         )
@@ -40,31 +38,42 @@ class Wide(nn.Module):
         shortcut = x if self.shortcut is None else self.shortcut(out)
         out = self.dropout(self.relu(self.bn2(self.conv1(out))))
         out = self.dropout(self.relu(self.bn3(self.conv2(out))))
-        out = self.conv3(out)
-        return out + shortcut
+        return self.conv3(out) + shortcut
 
 
 class WrnDepth22K2Kernels313(nn.Module):
-    """The network: (N, 3, 32, 32) -> (N, 10)."""
+    """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        depth: int = 22,
+        k: int = 2,
+        per_block: int = 2,
+        dropout: float = 0.0,
+        classes: int = 10,
+    ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False))
+        if (depth - 4) % (3 * per_block) != 0:
+            raise ValueError("depth must be 3 * per_block * n + 4")
+        n = (depth - 4) // (3 * per_block)
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
         self.conv2 = nn.Sequential(
-            Wide(16, 32, dropout=0.0), *(Wide(32, 32, dropout=0.0) for _ in range(2))
+            Wide(16, 16 * k, dropout), *(Wide(16 * k, 16 * k, dropout) for _ in range(n - 1))
         )
         self.conv3 = nn.Sequential(
-            Wide(32, 64, dropout=0.0, stride=2), *(Wide(64, 64, dropout=0.0) for _ in range(2))
+            Wide(16 * k, 32 * k, dropout, stride=2),
+            *(Wide(32 * k, 32 * k, dropout) for _ in range(n - 1)),
         )
         self.conv4 = nn.Sequential(
-            Wide(64, 128, dropout=0.0, stride=2), *(Wide(128, 128, dropout=0.0) for _ in range(2))
+            Wide(32 * k, 64 * k, dropout, stride=2),
+            *(Wide(64 * k, 64 * k, dropout) for _ in range(n - 1)),
         )
         self.head = nn.Sequential(
-            nn.BatchNorm2d(128),
+            nn.BatchNorm2d(64 * k),
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(128, 10),
+            nn.Linear(64 * k, classes),
         )
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
@@ -73,7 +82,7 @@ class WrnDepth22K2Kernels313(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, 16, 32, 32)
-        x = self.conv2(x)  # (N, 32, 32, 32)
-        x = self.conv3(x)  # (N, 64, 16, 16)
-        x = self.conv4(x)  # (N, 128, 8, 8)
+        x = self.conv2(x)
+        x = self.conv3(x)
+        x = self.conv4(x)
         return self.head(x)

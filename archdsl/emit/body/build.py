@@ -11,16 +11,17 @@ from archdsl.emit.body.rows import CallRow, JoinRow, LayerRow, Row, Run, Texts, 
 from archdsl.emit.body.signature import Signature, signature
 from archdsl.emit.body.stages import stage_forward
 from archdsl.emit.body.uses import Uses
-from archdsl.emit.classes.instances import Instance, Place
+from archdsl.emit.classes.instances import Instance, Owner, Place
 from archdsl.emit.classes.kinds import Kind
 from archdsl.emit.classes.weights import Weights
-from archdsl.emit.prose.docstrings import class_docstring
+from archdsl.emit.prose.docstrings import class_docstring, shape_of
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
     Assign,
     ClassPlan,
     Evaluate,
     If,
+    Parameter,
     Statement,
     Text,
 )
@@ -53,43 +54,73 @@ class Around(Record, kw_only=True):
 
 def build(kind: Kind, around: Around, last: Iterable[Statement] = ()) -> Built:
     """Return a class; the network's `__init__` ends with the `last` steps."""
-    instances = kind.instances
     scope = _scope(kind, around)
-    texts = Texts(instances, scope)
-    scope.tests = list(_tests(kind))
-    names, members = Names(("x", "block")), Names()
-    weights = around.weights[kind.number]
-    uses = Uses(instances, scope, weights, around.inner, names, members)
-    construction = Construction(instances, scope, uses, around.callees)
-    first = kind.first
-    if isinstance(first.node, Stage):
-        found = members_of(texts)
-        construction.owned()
-        construction.blocks(found)
-        forward = stage_forward(found, texts, uses)
-        rows: tuple[Row, ...] = ()
-    else:
-        rows = rows_of(texts)
-        members = Names(_attributes(rows))
-        uses.members = members
-        flow = Flow(uses, names, _shapes(rows, kind, scope))
-        forward = flow.body(rows)
-        construction.owned()
-        construction.rows(rows)
-    flags = [Assign(f"self.{name}", Text(scope.test(test))) for test, name in uses.flags.items()]
-    constants = [Assign(f"self.{name}", value) for name, value in uses.constants.items()]
-    requires = [*_formulas(first, scope), *_requires(first, scope), *_checks(kind, scope)]
-    body = (*construction.statements, *constants)
-    settled = signature(scope, instances, _defaults(kind))
+    texts = Texts(kind.instances, scope)
+    is_stage = isinstance(kind.first.node, Stage)
+    written = _stage(kind, texts, around) if is_stage else _body(kind, texts, around)
+    checks = (*_formulas(kind.first, scope), *_requires(kind.first, scope), *_checks(kind, scope))
+    ending = last if isinstance(kind.first.node, Network) else ()
+    settled = signature(scope, kind.instances, _defaults(kind))
     plan = ClassPlan(
         name=around.names[kind.number],
         docstring=class_docstring(kind, scope),
         parameters=tuple(parameter.printed() for parameter in settled.parameters),
-        init=(*requires, *scope.locals, *flags, *body, *(last if _is_network(first) else ())),
-        inputs=uses.inputs(),
-        forward=forward,
+        init=(*checks, *scope.locals, *written.init, *ending),
+        inputs=written.inputs,
+        forward=written.forward,
     )
     return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added))
+
+
+class _Written(Record):
+    """The text of a class, but for what it checks and computes first."""
+
+    init: tuple[Statement, ...]
+    inputs: tuple[Parameter, ...]
+    forward: tuple[Statement, ...]
+
+
+def _stage(kind: Kind, texts: Texts, around: Around) -> _Written:
+    """Write a class of blocks in a row."""
+    uses = _uses(kind, texts, around, Names(("blocks",)))
+    construction = Construction(kind.instances, texts.scope, uses, around.callees)
+    members = members_of(texts)
+    construction.owned()
+    construction.blocks(members)
+    forward = stage_forward(members, texts, uses)
+    return _Written((*construction.statements, *_constants(uses)), uses.inputs(), forward)
+
+
+def _body(kind: Kind, texts: Texts, around: Around) -> _Written:
+    """Write a class of layers, parts and blocks; what forward asks for is registered first."""
+    scope = texts.scope
+    rows = rows_of(texts)
+    uses = _uses(kind, texts, around, Names(_attributes(rows)))
+    forward = Flow(uses, {}).body(rows)
+    construction = Construction(kind.instances, scope, uses, around.callees)
+    construction.owned()
+    construction.rows(rows)
+    flags = [Assign(f"self.{name}", Text(scope.test(test))) for test, name in uses.flags.items()]
+    if isinstance(kind.first.node, Network):  # once more, with what is known now: shapes
+        again = _uses(kind, texts, around, Names(_attributes(rows)))
+        forward = Flow(again, _shapes(rows, scope)).body(rows)
+    init = (*flags, *construction.statements, *_constants(uses))
+    return _Written(init, uses.inputs(), forward)
+
+
+def _uses(kind: Kind, texts: Texts, around: Around, members: Names) -> Uses:
+    return Uses(texts, around.weights[kind.number], around.inner, members)
+
+
+def _constants(uses: Uses) -> Iterator[Statement]:
+    return (Assign(f"self.{name}", value) for name, value in uses.constants.items())
+
+
+def _floats(node: Owner) -> set[str]:
+    """Return the arguments of a network that are floats, as they are declared."""
+    if not isinstance(node, Network):
+        return set()
+    return {name for name, value in node.arguments if isinstance(value, float)}
 
 
 def _tests(kind: Kind) -> Iterator[Test]:
@@ -98,17 +129,16 @@ def _tests(kind: Kind) -> Iterator[Test]:
     yield from dict.fromkeys(test for n in nodes if isinstance(n, Block) for test in n.decided)
 
 
-def _is_network(instance: Instance) -> bool:
-    return isinstance(instance.node, Network)
-
-
 def _scope(kind: Kind, around: Around) -> Scope:
     first = kind.first
+    found = opened(kind, around.opened)
     return Scope(
         [instance.values for instance in kind.instances],
         [instance.lets for instance in kind.instances],
-        opened(kind, around.opened),
+        found,
         Names((*around.taken, "i")),
+        tests=tuple(_tests(kind)),
+        floats=_floats(first.node) & found,
         adds=first.origin.kind != "network",
     )
 
@@ -178,15 +208,11 @@ def _names(test: Test) -> frozenset[str]:
     return test_symbols(test)
 
 
-def _shapes(rows: Sequence[Row], kind: Kind, scope: Scope) -> Mapping[Place, str]:
+def _shapes(rows: Sequence[Row], scope: Scope) -> Mapping[Place, str]:
     """Return comments on what flows in a network, by the places of its rows."""
-    if not _is_network(kind.first):
-        return {}
     found: dict[Place, str] = {}
     for row in rows:
-        nodes = [getattr(cell, "node", cell) for cell in row.column]
-        shapes = [None if node is None else node.output.shape for node in nodes]
-        there = [shape for shape in shapes if shape is not None]
-        if len(set(there)) == 1:
-            found[row.stand.place] = f"({', '.join(('N', *map(str, there[0])))})"
+        nodes = [cell.node if isinstance(cell, Instance) else cell for cell in row.column]
+        if None not in nodes:
+            found[row.stand.place] = shape_of([n for n in nodes if n is not None], scope)
     return found

@@ -168,7 +168,9 @@ class Construction:
         flags = [node is not None for node in row.column]
         out = _outputs(row, self.instances)
         test = presence(self.scope, self.instances, flags, out, f"has_{row.name}")
-        absent = Text("None") if _after_preactivation(row) else Call("nn.Identity")
+        handed = isinstance(row, CallRow) and self.uses.handed_to(row)
+        is_none = handed or _after_preactivation(row)
+        absent = Text("None") if is_none else Call("nn.Identity")
         return Conditional(value, test, absent)
 
     # ------------------------------------------------------------ modules

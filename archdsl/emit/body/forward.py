@@ -79,9 +79,9 @@ class _Value:
 class Flow:
     """Writes the statements of a forward; `shapes` are comments by the places of rows."""
 
-    def __init__(self, uses: Uses, names: Names, shapes: Mapping[Place, str]) -> None:
+    def __init__(self, uses: Uses, shapes: Mapping[Place, str]) -> None:
         self.uses = uses
-        self.names = names
+        self.names = uses.names
         self.shapes = shapes
         self.shape = ""  # the last that was said
         self.head: list[Statement] = []  # what is chosen first
@@ -287,8 +287,8 @@ class Flow:
         taken = self._taken(row, after)
         self._assign(taken)
         call = Call(f"self.{name}", (taken.value, *handed))
-        if is_shortcut(row) and self.uses.is_sometimes(row) and taken is not self.env[MAIN]:
-            # the identity is what came before the preactivation
+        is_else = taken is not self.env.get(MAIN) or handed  # no nn.Identity could stand in for it
+        if is_shortcut(row) and self.uses.is_sometimes(row) and is_else:
             kept = self.env[MAIN].value
             choice = Conditional(kept, f"self.{name} is None", call)
             shortcut = self.names.unique("shortcut")

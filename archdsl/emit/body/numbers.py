@@ -6,10 +6,12 @@ in a network, whose parameters are the spec's, a word about which members it is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import TypeAlias
 
 from archdsl.emit.body.arithmetic import Plain, Words, plain, run, run_test
+from archdsl.emit.body.collecting import collected
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import Assign, Python, Text
 from archdsl.emit.python.printer import constant
@@ -59,7 +61,8 @@ class Scope:
     """What the text of one class may name, and which of it it does name.
 
     `values` are the symbols' in each instance, `lets` how some of them are written, `opened` the
-    symbols that may be parameters: the text does nothing else with them than computing.
+    symbols that may be parameters: the text does nothing else with them than computing. Of those
+    some are `floats`. With `adds` a number that cannot be said becomes a new parameter.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class Scope:
         opened: frozenset[str],
         names: Names,
         *,
+        tests: Sequence[Test],
+        floats: AbstractSet[str],
         adds: bool,
     ) -> None:
         self._values = values
@@ -77,15 +82,15 @@ class Scope:
         self._adds = adds
         self._lets = _common(lets)
         common = [name for name in values[0] if all(name in each for each in values)]
-        self._open = opened & frozenset(common)
+        self._open = self.opened = opened & frozenset(common)
         self._common = frozenset(common)
         self._known: dict[Expr, Expr | None] = {}
         self._printed: dict[str, str] = {}
         self._locals: list[Assign] = []
-        self.floats: set[str] = set()  # symbols that are rates, even where their values are whole
+        self.floats = set(floats)  # symbols that are rates, even where their values are whole
         self.used: list[str] = []  # symbols that are parameters
         self.added: list[Added] = []
-        self.tests: list[Test] = []  # of the `if`s in its text
+        self._tests = tests  # of the `if`s in its text
         self.unsaid: set[int] = set()  # instances in which some number is wrong
 
     # ------------------------------------------------------------ numbers
@@ -129,7 +134,7 @@ class Scope:
 
     def _chosen(self, exprs: Sequence[Expr], slot: Slot) -> str | None:
         """Return two expressions and the test of the class that tells where which is right."""
-        for test in self.tests:
+        for test in self._tests:
             truths = self.truths(test)
             if truths is None or isinstance(self.simple_test(test), bool):
                 continue
@@ -150,6 +155,8 @@ class Scope:
         for values, each in zip(self._plain, slot, strict=True):
             if each is not None and not _is(each.value, _result(expr, values), rounds=rounds):
                 return None
+        if len(self._words(symbols(expr), use=False).say(expr)) > LONGEST:
+            expr = collected(expr)
         if len(self._words(symbols(expr), use=False).say(expr)) > LONGEST:
             return None
         text = self._words(symbols(expr)).say(expr)
@@ -297,9 +304,14 @@ class Scope:
             inner = self._simple(self._lets[name])
             if inner is not None:
                 return Symbol(name) if symbols(inner) else inner
-        held = {values.get(name) for values in self._values}
-        value = held.pop() if len(held) == 1 else None
-        return None if value is None else Literal(value)
+        held = [values.get(name) for values in self._values]
+        if None in held:
+            return None
+        if len(set(held)) == 1:
+            return Literal(held[0])
+        same = (n for n in sorted(self._open) if [v[n] for v in self._values] == held)
+        alias = next(same, None)  # a block that adds its input has as many channels as it is given
+        return None if alias is None else Symbol(alias)
 
     def _words(self, names: Iterable[str], *, use: bool = True) -> Words:
         known = {n: self._use(n) if use else self._printed.get(n, n) for n in sorted(names)}

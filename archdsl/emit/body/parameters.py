@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from archdsl.emit.body.arithmetic import plain, run_test
 from archdsl.emit.classes.instances import Instance
 from archdsl.emit.classes.kinds import Kind
-from archdsl.ir.network import Block, Network, Part, Stage
+from archdsl.ir.network import MAIN, Block, Join, Network, Operator, Part, Stage
 from archdsl.ir.numbers import Test, test_symbols
 
 
@@ -22,7 +22,7 @@ def opened(kind: Kind, arguments: frozenset[str]) -> frozenset[str]:
         case Block():
             nodes = [i.node for i in kind.instances if isinstance(i.node, Block)]
             hangs = frozenset[str]().union(*(node.hangs for node in nodes))
-            known = frozenset(_known(kind.instances))
+            known = frozenset((*_known(kind.instances), *_kept(kind.instances)))
             return frozenset(first.values) - frozenset(first.lets) - hangs - known
         case Part() | Stage() if "in_channels" not in first.values:
             return arguments
@@ -36,6 +36,32 @@ def _known(instances: Sequence[Instance]) -> Iterator[str]:
         for name in test_symbols(test):
             if len({instance.values.get(name) for instance in instances}) == 1:
                 yield name
+
+
+def _kept(instances: Sequence[Instance]) -> Iterator[str]:
+    """Yield what is no argument of a block that always adds its input: it keeps the shape."""
+    if not all(isinstance(i.node, Block) and _adds_input(i.node) for i in instances):
+        return
+    entering = [instance.values["in_channels"] for instance in instances]
+    for name in instances[0].values:
+        same = [instance.values.get(name) for instance in instances]
+        if name not in ("in_channels", "stride") and same == entering:
+            yield "in_channels"  # that name says it
+            break
+    if all(instance.values["stride"] == 1 for instance in instances):
+        yield "stride"
+
+
+def _adds_input(block: Block) -> bool:
+    return any(
+        isinstance(step.node, Join)
+        and step.node.operator is Operator.SUM
+        and MAIN in step.takes
+        and len(step.takes) > 1
+        and not any(step.node.when)
+        and step.node.input.channels == block.input.channels
+        for step in block.body
+    )
 
 
 def one_sided(instances: Sequence[Instance]) -> Iterator[tuple[Test, bool]]:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from archdsl.emit.body.numbers import Written
+from archdsl.emit.body.presence import presence
 from archdsl.emit.body.rows import Members, Run, Texts
 from archdsl.emit.body.uses import Uses
 from archdsl.emit.classes.instances import Instance, Place
@@ -30,11 +32,13 @@ def _from_start(slices: Sequence[list[Slice]], texts: Texts, uses: Uses) -> list
     """Return two loops: blocks with weights of their own first, as many as the instance has."""
     widest = max(slices, key=len)
     counts = tuple(each[0][1] if len(each) > 1 else 0 for each in slices)
-    from archdsl.emit.body.numbers import Written
-
     name = uses.members.unique("num_own")
-    count = texts.scope.number(tuple(Written(count) for count in counts), name)
-    uses.constants[name] = count
+    if set(counts) == {0, 1}:
+        flags = [count == 1 for count in counts]
+        test = presence(texts.scope, texts.instances, flags, (), "has_own")
+        uses.constants[name] = Text(f"int({test})")
+    else:
+        uses.constants[name] = texts.scope.number(tuple(map(Written, counts)), name)
     return [
         _loop(f"[: self.{name}]", widest[0][2]),
         _loop(f"[self.{name} :]", widest[-1][2]),

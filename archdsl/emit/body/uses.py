@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from archdsl.emit.body.layers import functional, hands_weight, number_of
 from archdsl.emit.body.numbers import Scope
-from archdsl.emit.body.rows import CallRow, Column, LayerRow, PartRow, Row
+from archdsl.emit.body.rows import CallRow, Column, LayerRow, PartRow, Row, Texts
 from archdsl.emit.classes.instances import Instance
 from archdsl.emit.classes.weights import RUN, Handed, Owned, Source, Weights
 from archdsl.emit.python.names import Names
@@ -62,19 +62,17 @@ class Uses:
 
     def __init__(
         self,
-        instances: Sequence[Instance],
-        scope: Scope,
+        texts: Texts,
         weights: Weights,
         inner: Mapping[int, Weights],  # by the number of an instance
-        names: Names,
         members: Names,
     ) -> None:
-        self.instances = instances
-        self.scope = scope
+        self.instances = texts.instances
+        self.scope = texts.scope
         self.weights = weights
         self.inner = inner
-        self.names = names
-        self.members = members
+        self.names = names = Names(("x", "block"))  # of variables in forward
+        self.members = members  # attributes
         self.constants: dict[str, Python] = {}  # attributes that hold numbers of functions
         self.flags: dict[Test, str] = {}  # attributes that hold tests
         self.chosen: dict[str, str] = {}  # variables that hold a shared weight or one's own

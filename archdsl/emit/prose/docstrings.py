@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 
 from archdsl.emit.body.numbers import Scope, Written
-from archdsl.emit.classes.instances import Instance
+from archdsl.emit.classes.instances import Instance, Owner
 from archdsl.emit.classes.kinds import Kind
 from archdsl.emit.prose.descriptions import description
 from archdsl.emit.python.printer import INDENT, WIDTH, docstring_text
-from archdsl.ir.network import Block, FeatureMap, Item, Network, Stage
+from archdsl.ir.network import Block, FeatureMap, Item, LayerNode, Network, Node, Part, Stage
 from archdsl.ir.numbers import Expr, Symbol
 from archdsl.record import Record
 
@@ -40,7 +40,7 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
         "Change the spec, not this file, and run",
         *_command(header.command),
         "",
-        f"{count}{sharing} for inputs {shape_of(network.input)}.",
+        f"{count}{sharing} for inputs {network.input.shape}.",
     )
 
 
@@ -51,7 +51,9 @@ def _compiled_for(header: Header) -> str:
         return f"Compiled for {given}."
     *names, last = header.open
     may = f"{', '.join(names)} and {last}" if names else last
-    return f"Compiled for {given}; {may} may be given." if given else f"{may} may be given."
+    if given:
+        return f"Compiled for {given}; {may} may be given."
+    return f"Its {'arguments' if names else 'argument'} {may} may be given."
 
 
 def _command(command: str) -> Iterator[str]:
@@ -71,11 +73,6 @@ def _file(network: Network) -> str:
     """Return the spec's path as given; of one that holds on one machine only, the file's name."""
     path = PurePath(network.file)
     return path.name if path.is_absolute() else path.as_posix()
-
-
-def shape_of(given: FeatureMap) -> str:
-    """Return a shape as Python writes it: `(3, 32, 32)`, `(10,)`."""
-    return str(given.shape)
 
 
 def batch(shape: Iterable[object]) -> str:
@@ -100,11 +97,21 @@ def class_docstring(kind: Kind, scope: Scope) -> tuple[str, ...]:
         given, made = _shape(inputs, scope), _shape(outputs, scope)
         return (f"The network: {given} -> {made}.",)
     given = _channels(kind.instances, inputs, [Symbol("in_channels")] * len(nodes), scope) or "C"
-    made = _channels(kind.instances, outputs, list(map(_made, nodes)), scope) or "C'"
+    made = _channels(kind.instances, outputs, list(map(_inner, nodes)), scope) or "C'"
     sizes = _sizes(kind.instances, scope)
     one = batch((given, *(("H", "W") if inputs[0].size else ())))
     other = batch((made, *(sizes if outputs[0].size else ())))
     return (f"{description(kind)}.", "", f"{one} -> {other}")
+
+
+def shape_of(nodes: Sequence[Node | Network], scope: Scope) -> str:
+    """Return the shape of what a row of a network gives, for a comment; "" if it is not known."""
+    shapes = [node.output.shape for node in nodes]
+    if len({shape[1:] for shape in shapes}) > 1:
+        return ""
+    slot = [Written(s[0], _made(node)) for s, node in zip(shapes, nodes, strict=True)]
+    channels = scope.mention(slot)
+    return "" if channels is None else batch((channels, *shapes[0][1:]))
 
 
 def _shape(maps: Sequence[FeatureMap], scope: Scope) -> str:
@@ -136,12 +143,27 @@ def _multiple(maps: Sequence[FeatureMap], factor: int, scope: Scope) -> str | No
     return None if found is None else f"{factor} * {found}"
 
 
-def _made(node: Network | Block | object) -> Expr | None:
+def _inner(node: Owner) -> Expr | None:
+    """Return the channels that a class gives, over the symbols of its text."""
     match node:
-        case Block(makes=makes):
+        case Block(makes=makes) | Stage(items=(*_, Item(node=Block(makes=makes)))):
             return makes.expr
-        case Stage(items=(*_, Item(node=Block(makes=makes)))):
-            return makes.expr
+        case _:
+            return None
+
+
+def _made(node: Node | Network) -> Expr | None:
+    """Return the channels that a node gives, over the symbols of the text that it stands in."""
+    match node:
+        case Block(out_channels=channels):
+            return channels.expr
+        case Stage(items=(*_, item)):
+            return _made(item.node)
+        case Part(body=(*_, step)):
+            return _made(step.node)
+        case LayerNode(written=written):
+            fields = ("out_channels", "out_features", "num_features")
+            return next((w.exprs[0] for w in written if w.field in fields), None)
         case _:
             return None
 
