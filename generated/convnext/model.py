@@ -115,12 +115,12 @@ class Convnext(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
+        x = self.stem(x)  # (N, width, 56, 56)
         x = self.stage1(x)
-        x = self.down2(x)
+        x = self.down2(x)  # (N, 2 * width, 28, 28)
         x = self.stage2(x)
-        x = self.down3(x)
+        x = self.down3(x)  # (N, 4 * width, 14, 14)
         x = self.stage3(x)
-        x = self.down4(x)
+        x = self.down4(x)  # (N, 8 * width, 7, 7)
         x = self.stage4(x)
         return self.head(x)

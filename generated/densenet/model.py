@@ -84,11 +84,11 @@ class Densenet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        x = self.dense1(x)
-        x = self.transition1(x)
-        x = self.dense2(x)
-        x = self.transition2(x)
-        x = self.dense3(x)
-        x = self.transition3(x)
-        x = self.dense4(x)
+        x = self.dense1(x)  # (N, 8 * growth, 56, 56)
+        x = self.transition1(x)  # (N, 4 * growth, 28, 28)
+        x = self.dense2(x)  # (N, 16 * growth, 28, 28)
+        x = self.transition2(x)  # (N, 8 * growth, 14, 14)
+        x = self.dense3(x)  # (N, 32 * growth, 14, 14)
+        x = self.transition3(x)  # (N, 16 * growth, 7, 7)
+        x = self.dense4(x)  # (N, 32 * growth, 7, 7)
         return self.head(x)

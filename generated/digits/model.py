@@ -85,7 +85,7 @@ class Digits(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
+        x = self.stem(x)  # (N, width, 8, 8)
         x = self.conv2(x)
-        x = self.conv3(x)
+        x = self.conv3(x)  # (N, 2 * width, 4, 4)
         return self.head(x)

@@ -110,11 +110,11 @@ class DiracnetImagenet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        x = self.group1(x)
+        x = self.group1(x)  # (N, round(64 * width), 56, 56)
         x = self.maxpool(x)
-        x = self.group2(x)
+        x = self.group2(x)  # (N, round(128 * width), 28, 28)
         x = self.maxpool(x)
-        x = self.group3(x)
+        x = self.group3(x)  # (N, round(256 * width), 14, 14)
         x = self.maxpool(x)
-        x = self.group4(x)
+        x = self.group4(x)  # (N, round(512 * width), 7, 7)
         return self.head(x)

@@ -113,11 +113,11 @@ class MobilenetV2(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        x = self.stage1(x)
-        x = self.stage2(x)
-        x = self.stage3(x)
-        x = self.stage4(x)
-        x = self.stage5(x)
-        x = self.stage6(x)
-        x = self.stage7(x)
+        x = self.stage1(x)  # (N, round_to(16 * width, 8), 112, 112)
+        x = self.stage2(x)  # (N, round_to(24 * width, 8), 56, 56)
+        x = self.stage3(x)  # (N, round_to(32 * width, 8), 28, 28)
+        x = self.stage4(x)  # (N, round_to(64 * width, 8), 14, 14)
+        x = self.stage5(x)  # (N, round_to(96 * width, 8), 14, 14)
+        x = self.stage6(x)  # (N, round_to(160 * width, 8), 7, 7)
+        x = self.stage7(x)  # (N, round_to(320 * width, 8), 7, 7)
         return self.head(x)

@@ -114,8 +114,8 @@ class OnebitImagenet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        x = self.scale1(x)
-        x = self.scale2(x)
-        x = self.scale3(x)
-        x = self.scale4(x)
+        x = self.scale1(x)  # (N, round(64 * k), 56, 56)
+        x = self.scale2(x)  # (N, round(128 * k), 28, 28)
+        x = self.scale3(x)  # (N, round(256 * k), 14, 14)
+        x = self.scale4(x)  # (N, round(512 * k), 7, 7)
         return torch.flatten(self.head(x), 1)

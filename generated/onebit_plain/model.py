@@ -87,8 +87,8 @@ class OnebitPlain(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)
+        x = self.stem(x)  # (N, 16 * k, 32, 32)
         x = self.scale1(x)
-        x = self.scale2(x)
-        x = self.scale3(x)
+        x = self.scale2(x)  # (N, 32 * k, 16, 16)
+        x = self.scale3(x)  # (N, 64 * k, 8, 8)
         return torch.flatten(self.head(x), 1)

@@ -65,9 +65,9 @@ class PlainNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        x = self.group1(x)
+        x = self.group1(x)  # (N, 16 * k, 32, 32)
         x = self.maxpool(x)
-        x = self.group2(x)
+        x = self.group2(x)  # (N, 32 * k, 16, 16)
         x = self.maxpool(x)
-        x = self.group3(x)
+        x = self.group3(x)  # (N, 64 * k, 8, 8)
         return self.head(x)

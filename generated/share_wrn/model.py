@@ -96,7 +96,7 @@ class ShareWrn(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, 16, 32, 32)
-        x = self.conv2(x)
-        x = self.conv3(x)
-        x = self.conv4(x)
+        x = self.conv2(x)  # (N, 16 * k, 32, 32)
+        x = self.conv3(x)  # (N, 32 * k, 16, 16)
+        x = self.conv4(x)  # (N, 64 * k, 8, 8)
         return self.head(x)

@@ -79,7 +79,7 @@ class Uses:
         self.functions: set[int] = set()  # what is handed and not called
         self.handed = [names.unique(shared.name) for shared in weights.handed]
         self.start: list[Statement] = []
-        self.owned = [self._owned(shared) for shared in instances[0].node.owned]
+        self.owned = [self._owned(shared) for shared in self.instances[0].node.owned]
 
     def _owned(self, shared: Shared) -> str:
         """Return what holds a weight of one's own; one that is computed is so once."""
