@@ -29,16 +29,21 @@ def family_of(
 
     An argument of which there is no member was not tried, or is right at one value only.
     """
+    if file.work.done > PROBE_WORK:  # not even one more would be built in time
+        return Family(network)
     decided = frozenset[str]().union(*map(test_symbols, network.decided))
     tried = [(n, v) for n, v in network.values if n not in network.hangs | decided]
     trial = _Trial(file, declaration, arguments)
+    near = {name: iter(_near(value)) for name, value in tried}
+    small = {name: iter(_smallest(value)) for name, value in tried}
     found: list[Member] = []
     changes: dict[str, tree.Argument] = {}
-    for name, value in tried:
-        members = [*trial.near(name, value), *trial.smallest(name, value)]
-        if members:
-            changes[name] = members[0][0]
-            found += (Member(other, frozenset((name,))) for _, other in members)
+    for values in (near, small, *[near] * (NEAR - 1)):  # each argument once before any twice
+        for name, _ in tried:
+            member = trial.first(name, values[name])
+            if member is not None:
+                changes.setdefault(name, member[0])
+                found.append(Member(member[1], frozenset((name,))))
     if len(changes) > 1:
         together = trial.member(changes)
         if together is not None:
@@ -57,31 +62,21 @@ class _Trial:
         self.arguments = arguments
         self.left = PROBE_WORK
 
-    def near(self, name: str, value: Value | bool) -> list[tuple[tree.Argument, Network]]:
-        """Return the first members that are legal at other values of an argument."""
-        return self._first(name, list(_near(value)), NEAR)
-
-    def smallest(self, name: str, value: Value | bool) -> list[tuple[tree.Argument, Network]]:
-        """Return the member at the smallest number that is legal: there blocks degenerate."""
-        if isinstance(value, bool) or not isinstance(value, int):
-            return []
-        return self._first(name, [Fraction(n) for n in range(1, min(SMALL, value))], 1)
-
-    def _first(
-        self, name: str, values: list[Fraction | bool], most: int
-    ) -> list[tuple[tree.Argument, Network]]:
-        found: list[tuple[tree.Argument, Network]] = []
+    def first(
+        self, name: str, values: Iterator[Fraction | bool]
+    ) -> tuple[tree.Argument, Network] | None:
+        """Return the first member that is legal at one of these values of an argument."""
         for value in values:
             argument = tree.Argument(None, _literal(value, self.declaration))
             network = self.member({name: argument})
             if network is not None:
-                found.append((argument, network))
-            if len(found) == most or self.left <= 0:
-                break
-        return found
+                return argument, network
+        return None
 
     def member(self, changes: Mapping[str, tree.Argument]) -> Network | None:
         """Return the network with these arguments changed, None where it is not legal."""
+        if self.left <= 0:
+            return None
         work = self.file.work
         done, work.done = work.done, MAX_WORK - self.left
         try:
@@ -90,8 +85,14 @@ class _Trial:
         except SpecError:
             return None
         finally:
-            self.left -= work.done - (MAX_WORK - self.left)
+            self.left = MAX_WORK - work.done
             work.done = done
+
+
+def _smallest(value: Value | bool) -> Iterator[Fraction | bool]:
+    """Yield the smallest numbers: there blocks degenerate."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield from (Fraction(n) for n in range(1, min(SMALL, value)))
 
 
 SMALL = 16  # arguments below are tried as the smallest

@@ -4,7 +4,7 @@ An *instance* is a place in a network whose node generated code gives a class of
 network, every block, and the parts and stages that need a `forward`. All else stands in their text.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from archdsl.ir.network import (
@@ -21,7 +21,7 @@ from archdsl.ir.network import (
     Stage,
     Step,
 )
-from archdsl.ir.numbers import Expr, Literal, Number, Operation, Symbol, Truth, Value
+from archdsl.ir.numbers import Expr, Flag, Literal, Number, Operation, Symbol, Truth, Value
 from archdsl.record import Record
 
 Owner: TypeAlias = Network | Block | Part | Stage
@@ -95,7 +95,7 @@ class _Collector:
 
     def _add(self, node: Owner, origin: Origin, text: _Text, place: Place) -> Instance:
         inner = {
-            below: self._inner(child, text, (*place, *below)) for below, child in owners(node)
+            below: self._inner(child, text, (*place, *below)) for below, child, _ in owners(node)
         }
         depth = 1 + max((i.depth for i in inner.values() if i.origin == origin), default=0)
         instance = Instance(
@@ -147,7 +147,7 @@ def _run_text(stage: Stage, first: Block) -> _Text:
     )
 
 
-def num_blocks(values: Values) -> str:
+def num_blocks(values: Container[str]) -> str:
     """Return the symbol for how many blocks a run has."""
     name = "num_blocks"
     while name in values:
@@ -155,31 +155,34 @@ def num_blocks(values: Values) -> str:
     return name
 
 
-def owners(node: Owner) -> Iterator[tuple[Place, Block | Part | Stage]]:
+Owned: TypeAlias = tuple[Place, Block | Part | Stage, int]  # a node with a class, and how often
+
+
+def owners(node: Owner) -> Iterator[Owned]:
     """Yield the nodes with classes of their own in the text of an instance, by their places."""
     if isinstance(node, Stage):
         for item in node.items:
-            yield from _owners(item.node, (item.site,))
+            yield from _owners(item.node, (item.site,), item.count)
     else:
         yield from _owners_in(node.body, ())
 
 
-def _owners_in(body: Iterable[Step], place: Place) -> Iterator[tuple[Place, Block | Part | Stage]]:
+def _owners_in(body: Iterable[Step], place: Place) -> Iterator[Owned]:
     for step in body:
-        yield from _owners(step.node, (*place, step.site))
+        yield from _owners(step.node, (*place, step.site), 1)
 
 
-def _owners(node: Node, place: Place) -> Iterator[tuple[Place, Block | Part | Stage]]:
+def _owners(node: Node, place: Place, count: int) -> Iterator[Owned]:
     match node:
         case LayerNode() | Join():
             pass
         case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
-            yield place, node
+            yield place, node, count
         case Part(body=body):
             yield from _owners_in(body, place)
         case Stage(items=items):
             for item in items:
-                yield from _owners(item.node, (*place, item.site))
+                yield from _owners(item.node, (*place, item.site), item.count)
         case _:
             assert_never(node)
 
@@ -222,8 +225,6 @@ def _in_run(block: Block, *, is_first: bool) -> dict[str, Number | Truth]:
 
 
 def _same(name: str, value: Value | bool) -> Number | Truth:
-    from archdsl.ir.numbers import Flag
-
     if isinstance(value, bool):
         return Truth(value, Flag(name))
     return Number(value, Symbol(name))

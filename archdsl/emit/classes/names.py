@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from archdsl.emit.classes.instances import Instance
+from archdsl.emit.classes.instances import Instance, owners
 from archdsl.emit.classes.kinds import Classes, Kind
 from archdsl.emit.python.names import Names
 from archdsl.ir.names import class_name
-from archdsl.ir.network import Block, Item, Network, Part, Stage
+from archdsl.ir.network import Block, Network, Part, Stage
 
 
 def class_names(classes: Classes, name: str) -> Mapping[int, str]:
@@ -41,21 +41,9 @@ def _copies(network: Instance, classes: Classes) -> Counter[int]:
     while waiting:
         instance, times = waiting.pop()
         found[classes.of(instance).number] += times
-        for place, inner in instance.inner.items():
-            waiting.append((inner, times * _count(instance, place)))
+        for place, _, count in owners(instance.node):
+            waiting.append((instance.inner[place], times * count))
     return found
-
-
-def _count(owner: Instance, place: Sequence[object]) -> int:
-    """Return how often what stands at a place stands there in a row."""
-    node: object = owner.node
-    count = 1
-    for site in place:
-        members = (*getattr(node, "body", ()), *getattr(node, "items", ()))
-        member = next(each for each in members if each.site == site)
-        count = member.count if isinstance(member, Item) else 1
-        node = member.node
-    return count
 
 
 def _distinct(wish: str, kind: Kind, others: Sequence[Kind]) -> str:
