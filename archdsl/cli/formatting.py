@@ -6,10 +6,10 @@ from pathlib import Path
 
 from archdsl.cli.terminal import fail, print_diagnostics
 from archdsl.diagnostics import SpecError
-from archdsl.write import difference, read, write_files
 from archdsl.source import SourceFile
 from archdsl.syntax.files import read_text, text_of
 from archdsl.syntax.format import format_spec
+from archdsl.write import difference, read, write_files
 
 STDIN = "-"
 

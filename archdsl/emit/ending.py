@@ -7,7 +7,7 @@ from archdsl.emit.initialization import initialization
 from archdsl.emit.python.nodes import (
     Comprehension,
     Evaluate,
-    Loop,
+    For,
     Python,
     Sequence,
     Star,
@@ -23,7 +23,7 @@ def ending(network: Network, *, initialize: bool) -> Iterator[Statement]:
     if initialize:
         yield from initialization(network)
         if frozen_modules(network):
-            yield Loop("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
+            yield For("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
 
 
 _FREEZE = "self.get_submodule(name).requires_grad_(requires_grad=False).eval()"

@@ -4,7 +4,17 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias, assert_never
 
 from archdsl.analyses.walk import leaves
-from archdsl.emit.python.nodes import Call, Comment, Evaluate, If, Keyword, Loop, Python, Statement, Text
+from archdsl.emit.python.nodes import (
+    Comment,
+    Evaluate,
+    For,
+    If,
+    Invocation,
+    Keyword,
+    Python,
+    Statement,
+    Text,
+)
 from archdsl.emit.python.printer import constant
 from archdsl.ir.initialization import (
     Fan,
@@ -150,7 +160,7 @@ def _with_biases(init: Xavier | TruncatedNormal, weights: _Weights) -> Iterator[
     steps: list[Statement] = [fill]
     has_biases = any(layer.bias for layer in weights.plain)
     if has_biases:
-        zero = Evaluate(Call("nn.init.zeros_", (Text("module.bias"),)))
+        zero = Evaluate(Invocation("nn.init.zeros_", (Text("module.bias"),)))
         steps.append(If("module.bias is not None", (zero,)))
     scope = " of the weights that have no scheme" if weights.has_schemes else ""
     yield Comment(f"{comment}{scope}{'; biases are 0' if has_biases else ''}")
@@ -158,8 +168,8 @@ def _with_biases(init: Xavier | TruncatedNormal, weights: _Weights) -> Iterator[
 
 
 def _fill(function: str, *arguments: Python) -> Evaluate:
-    return Evaluate(Call(f"nn.init.{function}", (Text("module.weight"), *arguments)))
+    return Evaluate(Invocation(f"nn.init.{function}", (Text("module.weight"), *arguments)))
 
 
-def _over_modules(*steps: Statement) -> Loop:
-    return Loop("module", Text("self.modules()"), steps)
+def _over_modules(*steps: Statement) -> For:
+    return For("module", Text("self.modules()"), steps)

@@ -1,16 +1,15 @@
 """A family -> the plan of model.py."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from archdsl.analyses.freezing import frozen_modules
-from archdsl.analyses.walk import leaves
-from archdsl.emit.body.build import Around, Built, build
-from archdsl.emit.body.construction import Callees
-from archdsl.emit.body.schemes import plan_schemes, scheme_names
-from archdsl.emit.body.signature import Signature
+from archdsl.emit.body.blocks import Constructed
+from archdsl.emit.build import Around, Built, build
+from archdsl.emit.calls.schemes import plan_schemes, scheme_names
+from archdsl.emit.calls.signature import Signature
+from archdsl.emit.classes.grouping import GeneratedClasses, classify
 from archdsl.emit.classes.instances import Origin, instances
-from archdsl.emit.classes.kinds import Classes, classify
 from archdsl.emit.classes.names import class_names
 from archdsl.emit.classes.weights import Weights, shared_by_id, weights_of
 from archdsl.emit.ending import ending, frozen_names
@@ -18,7 +17,6 @@ from archdsl.emit.prose.docstrings import Header, module_docstring
 from archdsl.emit.python.nodes import Assign, ModulePlan, Statement
 from archdsl.emit.python.printer import statement
 from archdsl.ir.family import Family
-from archdsl.ir.network import Network
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 
@@ -67,7 +65,7 @@ def _blamed(family: Family, members: frozenset[int]) -> Wrong:
     return alone or frozenset[str]().union(*changed)
 
 
-def _classes(family: Family) -> tuple[Classes, Mapping[int, Weights]]:
+def _classes(family: Family) -> tuple[GeneratedClasses, Mapping[int, Weights]]:
     """Return the classes of a family, and the shared weights of each."""
     every = instances(family.networks)
     shared = [shared_by_id(network) for network in family.networks]
@@ -85,7 +83,7 @@ def _classes(family: Family) -> tuple[Classes, Mapping[int, Weights]]:
 def _built(
     family: Family,
     name: str,
-    classes: Classes,
+    classes: GeneratedClasses,
     weights: Mapping[int, Weights],
     last: tuple[Statement, ...],
 ) -> tuple[Built, ...]:
@@ -97,7 +95,7 @@ def _built(
         before = dict(signatures)
         built: list[Built] = []
         for kind in classes.kinds:
-            callees = Callees(
+            callees = Constructed(
                 {i.number: names[k.number] for k in classes.kinds for i in k.instances},
                 {
                     i.number: signatures.get(k.number, Signature())
@@ -120,7 +118,7 @@ def _built(
             return tuple(built)
 
 
-def _is_recursive(classes: Classes) -> bool:
+def _is_recursive(classes: GeneratedClasses) -> bool:
     """Whether a class constructs one that stands behind it in the file, or itself."""
     return any(
         classes.of(inner).number >= kind.number
@@ -130,9 +128,7 @@ def _is_recursive(classes: Classes) -> bool:
     )
 
 
-def _model(
-    family: Family, built: tuple[Built, ...], header: Header, *, initialize: bool
-) -> Model:
+def _model(family: Family, built: tuple[Built, ...], header: Header, *, initialize: bool) -> Model:
     network = family.network
     frozen = frozen_names(network)
     plans = tuple(each.plan for each in built)

@@ -1,26 +1,28 @@
 """Rows -> the statements of a `forward`, grouped as one would write them by hand."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from archdsl.emit.body.rows import (
-    CallRow,
-    JoinRow,
-    LayerRow,
+from archdsl.emit.body.merging import (
+    Merged,
+    MergedCall,
+    MergedJoin,
+    MergedLayer,
+    MergedPart,
+    MergedStage,
     Operand,
-    PartRow,
-    Row,
-    StageRow,
+    UnderTest,
+    by_tests,
+    is_shortcut,
 )
-from archdsl.emit.body.uses import Borrowed, Uses
+from archdsl.emit.body.shared import SharedUse, SharedWeights
 from archdsl.emit.classes.instances import Place
-from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
     Assign,
-    Call,
-    Conditional,
     If,
+    IfElse,
+    Invocation,
     Keyword,
     Operation,
     Python,
@@ -43,9 +45,8 @@ from archdsl.ir.layers import (
     Pool,
     Upsample,
 )
-from archdsl.ir.network import MAIN, Map, Operator, Part
+from archdsl.ir.network import MAIN, Map, Operator
 from archdsl.ir.numbers import Test, negated
-from archdsl.ir.rebuild import replace
 
 BODY = 2 * INDENT  # the indentation of a method's statements
 _ROOM = WIDTH - BODY - len("return ")
@@ -76,10 +77,10 @@ class _Value:
         return other
 
 
-class Flow:
+class ForwardWriter:
     """Writes the statements of a forward; `shapes` are comments by the places of rows."""
 
-    def __init__(self, uses: Uses, shapes: Mapping[Place, str]) -> None:
+    def __init__(self, uses: SharedWeights, shapes: Mapping[Place, str]) -> None:
         self.uses = uses
         self.names = uses.names
         self.shapes = shapes
@@ -88,30 +89,28 @@ class Flow:
         self.statements: list[Statement] = []
         self.env: dict[Map, _Value] = {MAIN: _Value(Text("x"), "x")}
 
-    def body(self, rows: Sequence[Row]) -> tuple[Statement, ...]:
+    def body(self, rows: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
         self._rows(_in_order(rows), ())
         last = Return(self.env[MAIN].value)
         return (*self.uses.start, *self.head, *self.statements, last)
 
-    def _rows(self, rows: Sequence[Row], after: Sequence[Row]) -> None:
+    def _rows(self, rows: Sequence[Merged], after: Sequence[Merged]) -> None:
         """Write rows; `after` are those that follow them in the body."""
-        index = 0
-        while index < len(rows):
-            end = index + 1
-            when = rows[index].stand.when
-            if when:
-                while end < len(rows) and rows[end].stand.when[:1] in _sides(when[0]):
-                    end += 1
-                self._choice(when[0], rows[index:end], (*rows[end:], *after))
+        rest = list(rows)
+        for found in by_tests(rows):
+            if isinstance(found, UnderTest):
+                del rest[: len(found.whole)]
+                self._choice(found, (*rest, *after))
             else:
-                self._row(rows[index], (*rows[end:], *after))
-            index = end
+                del rest[0]
+                self._row(found, (*rest, *after))
 
     # ------------------------------------------------------------ conditions
 
-    def _choice(self, test: Test, rows: Sequence[Row], after: Sequence[Row]) -> None:
+    def _choice(self, choice: UnderTest, after: Sequence[Merged]) -> None:
         """Write rows that stand under a test or under its opposite."""
+        rows = choice.whole
         given = [
             map_
             for map_ in dict.fromkeys(row.stand.gives for row in rows)
@@ -126,18 +125,18 @@ class Flow:
         outer, env = self.statements, self.env
         names = {map_: env[map_].name for map_ in given}
         bodies: list[tuple[Statement, ...]] = []
-        for side in (test, negated(test)):
+        for side in (choice.then, choice.otherwise):
             self.statements, self.env = [], {map_: value.copy() for map_, value in env.items()}
-            self._rows([_below(row) for row in rows if row.stand.when[0] == side], after)
+            self._rows(side, after)
             for map_, name in names.items():
                 self._assign_to(map_, name)
             bodies.append(tuple(self.statements))
         self.statements, self.env = outer, env
         for map_ in given:
             env[map_].place = next(r.stand.place for r in reversed(rows) if r.stand.gives == map_)
-        self._write_choice(test, rows[0], *bodies)
+        self._write_choice(choice.test, rows[0], *bodies)
 
-    def _enter(self, map_: Map, rows: Sequence[Row]) -> None:
+    def _enter(self, map_: Map, rows: Sequence[Merged]) -> None:
         """Make a map that some rows under a test give a variable before it."""
         if map_ in self.env:
             return
@@ -153,7 +152,7 @@ class Flow:
             self.env[map_] = _Value(Text(name), name)
 
     def _write_choice(
-        self, test: Test, row: Row, then: tuple[Statement, ...], other: tuple[Statement, ...]
+        self, test: Test, row: Merged, then: tuple[Statement, ...], other: tuple[Statement, ...]
     ) -> None:
         if then == other:
             self.statements += then
@@ -170,8 +169,8 @@ class Flow:
                 self.statements.append(_either(target, flag, a, b))
             case (Assign(target, a),), (Assign(same, b),), _ if target == same:
                 self.statements.append(_either(target, flag, a, b))
-            case (Assign(target, a),), (), Assign(alias, b) if (
-                target == alias and not _names_it(target, a)
+            case (Assign(target, a),), (), Assign(alias, b) if target == alias and not _names_it(
+                target, a
             ):
                 self.statements.pop()
                 self.statements.append(_either(target, flag, a, b))
@@ -180,23 +179,23 @@ class Flow:
 
     # ------------------------------------------------------------ rows
 
-    def _row(self, row: Row, after: Sequence[Row]) -> None:
+    def _row(self, row: Merged, after: Sequence[Merged]) -> None:
         match row:
-            case LayerRow():
+            case MergedLayer():
                 self._layer(row, after)
-            case PartRow(rows=()):
+            case MergedPart(steps=()):
                 taken = self._taken(row, after)
                 self._give(row, taken, taken.value, after)
-            case PartRow(name=name) | StageRow(name=name):
+            case MergedPart(name=name) | MergedStage(name=name):
                 self._module(name, (), row, after)
-            case CallRow(name=name):
+            case MergedCall(name=name):
                 self._module(name, self.uses.handed_to(row), row, after)
-            case JoinRow():
+            case MergedJoin():
                 self._join(row, after)
             case _:
                 assert_never(row)
 
-    def _taken(self, row: Row, after: Sequence[Row]) -> _Value:
+    def _taken(self, row: Merged, after: Sequence[Merged]) -> _Value:
         """Return the value that a row takes; one that is read again later is in a variable."""
         maps = _maps(row)
         if len(maps) > 1:  # the first row of a branch in some instances only
@@ -209,7 +208,7 @@ class Flow:
             self._assign(self.env[map_])
         return self.env[map_]
 
-    def _give(self, row: Row, taken: _Value, value: Python, after: Sequence[Row]) -> _Value:
+    def _give(self, row: Merged, taken: _Value, value: Python, after: Sequence[Merged]) -> _Value:
         """Enter what a row gives, under the variable of what it took unless that is read again."""
         map_ = row.stand.gives
         known = self.env.get(map_)
@@ -223,13 +222,13 @@ class Flow:
         self.env[map_] = given
         return given
 
-    def _forget(self, maps: Sequence[Map], after: Sequence[Row]) -> None:
+    def _forget(self, maps: Sequence[Map], after: Sequence[Merged]) -> None:
         """Drop maps that nobody reads again."""
         for map_ in maps:
             if map_ in self.env and not _is_read(map_, after):
                 del self.env[map_]
 
-    def _layer(self, row: LayerRow, after: Sequence[Row]) -> None:
+    def _layer(self, row: MergedLayer, after: Sequence[Merged]) -> None:
         layer = next(node.layer for node in row.column if node is not None)
         taken = self._taken(row, after)
         begins = isinstance(layer, _BEGINNERS) and not (taken.was_pad and not taken.is_assigned)
@@ -241,31 +240,33 @@ class Flow:
             call = self._apply(row, layer, taken)
         self._give(row, taken, call, after).was_pad = isinstance(layer, Pad)
 
-    def _apply(self, row: LayerRow, layer: Layer, taken: _Value) -> Python:
+    def _apply(self, row: MergedLayer, layer: Layer, taken: _Value) -> Python:
         match layer:
             case Flatten():
-                return Call("torch.flatten", (taken.value, Text("1")))
+                return Invocation("torch.flatten", (taken.value, Text("1")))
             case ChannelSplit():
                 self._assign(taken)
                 parts, part = (flat(number) for number in self.uses.split(row))
                 return Operation("", (Text(f"{flat(taken.value)}.chunk({parts}, dim=1)[{part}]"),))
             case _:
-                borrowed = self.uses.borrowed(row)
-                return self._by_module(row, taken) if borrowed is None else self._by_weight(
-                    borrowed, layer, taken
+                borrowed = self.uses.use(row)
+                return (
+                    self._by_module(row, taken)
+                    if borrowed is None
+                    else self._by_weight(borrowed, layer, taken)
                 )
 
-    def _by_module(self, row: LayerRow, taken: _Value) -> Python:
-        return Call(f"self.{row.name}", (taken.value,))
+    def _by_module(self, row: MergedLayer, taken: _Value) -> Python:
+        return Invocation(f"self.{row.name}", (taken.value,))
 
-    def _by_weight(self, borrowed: Borrowed, layer: Layer, taken: _Value) -> Python:
+    def _by_weight(self, borrowed: SharedUse, layer: Layer, taken: _Value) -> Python:
         source = self._source(borrowed)
         if borrowed.function is None:
-            return Call(source, (taken.value,))
+            return Invocation(source, (taken.value,))
         weight = tuple(_weight(source, layer, hands=borrowed.hands))
-        return Call(borrowed.function, (taken.value, *weight, *borrowed.keywords))
+        return Invocation(borrowed.function, (taken.value, *weight, *borrowed.keywords))
 
-    def _source(self, borrowed: Borrowed) -> str:
+    def _source(self, borrowed: SharedUse) -> str:
         """Return what holds the weight: chosen first, where some have one of their own."""
         if not borrowed.own:
             return borrowed.source
@@ -275,22 +276,22 @@ class Flow:
             self.uses.chosen[borrowed.own] = name
             own = borrowed.effective(f"self.{borrowed.own}")
             source, absent = borrowed.source, f"{borrowed.source} is None"
-            choice = Conditional(own, absent, Text(source))
+            choice = IfElse(own, absent, Text(source))
             if borrowed.always:
-                choice = Conditional(Text(source), f"self.{borrowed.own} is None", own)
+                choice = IfElse(Text(source), f"self.{borrowed.own} is None", own)
             self.head.append(Assign(name, choice))
         return name
 
     def _module(
-        self, name: str, handed: tuple[Python, ...], row: Row, after: Sequence[Row]
+        self, name: str, handed: tuple[Python, ...], row: Merged, after: Sequence[Merged]
     ) -> None:
         taken = self._taken(row, after)
         self._assign(taken)
-        call = Call(f"self.{name}", (taken.value, *handed))
+        call = Invocation(f"self.{name}", (taken.value, *handed))
         is_else = taken is not self.env.get(MAIN) or handed  # no nn.Identity could stand in for it
         if is_shortcut(row) and self.uses.is_sometimes(row) and is_else:
             kept = self.env[MAIN].value
-            choice = Conditional(kept, f"self.{name} is None", call)
+            choice = IfElse(kept, f"self.{name} is None", call)
             shortcut = self.names.unique("shortcut")
             self.statements.append(Assign(shortcut, choice))
             self.env[row.stand.gives] = _Value(Text(shortcut), shortcut)
@@ -299,7 +300,7 @@ class Flow:
 
     # ------------------------------------------------------------ joins
 
-    def _join(self, row: JoinRow, after: Sequence[Row]) -> None:
+    def _join(self, row: MergedJoin, after: Sequence[Merged]) -> None:
         operator = next(node.operator for node in row.column if node is not None)
         maps = [_map(operand) for operand in row.operands]
         for map_ in dict.fromkeys(maps):
@@ -312,13 +313,13 @@ class Flow:
         else:
             value = self._joined(operator, values)
         joined = _Value(value, None if known is None else known.name)
-        joined.is_closed = isinstance(value, Conditional)
+        joined.is_closed = isinstance(value, IfElse)
         joined.place = row.stand.place
         self._forget(maps, after)
         self.env[row.stand.gives] = joined
 
     def _joined_sometimes(
-        self, operator: Operator, values: Sequence[Python], row: JoinRow
+        self, operator: Operator, values: Sequence[Python], row: MergedJoin
     ) -> Python:
         """Join what is always there, and the rest where a test says so."""
         test = next(operand.when[-1] for operand in row.operands if operand.when)
@@ -331,14 +332,14 @@ class Flow:
         else:
             values = [Text(name), *(value for value, operand in pairs if operand.when)]
         flag = self.uses.flag(test, "adds" if operator is Operator.SUM else f"has_{operator}")
-        return Conditional(self._joined(operator, values), flag, Text(name))
+        return IfElse(self._joined(operator, values), flag, Text(name))
 
     def _joined(self, operator: Operator, values: Sequence[Python]) -> Python:
         """Return values as one, in steps where they do not fit a line."""
         if len(values) == 1:
             return values[0]
         if operator is Operator.CONCAT:
-            return Call("torch.cat", (Items(tuple(values)), Keyword("dim", Text("1"))))
+            return Invocation("torch.cat", (Items(tuple(values)), Keyword("dim", Text("1"))))
         sign = _OPERATORS[operator]
         whole = Operation(sign, tuple(values))
         if len(flat(whole)) <= _ROOM - len("self.relu()"):
@@ -371,47 +372,33 @@ def _map(operand: Operand) -> Map:
     return next((map_ for map_ in maps if map_ != MAIN), MAIN)
 
 
-def _in_order(rows: Sequence[Row]) -> tuple[Row, ...]:
+def _in_order(rows: Sequence[Merged]) -> tuple[Merged, ...]:
     """Return rows as they run: a shortcut that takes a preactivation before what changes that."""
-    ordered: list[Row] = []
+    ordered: list[Merged] = []
     for row in rows:
         place = len(ordered)
         if is_shortcut(row) and None in row.column:
             (taken,) = dict.fromkeys(_maps(row))
             if taken != MAIN:
-                firsts = (n for n, r in enumerate(ordered) if taken in _maps(r) and r.stand.gives != taken)
+                firsts = (
+                    n for n, r in enumerate(ordered) if taken in _maps(r) and r.stand.gives != taken
+                )
                 place = next(firsts, place)
         ordered.insert(place, row)
     return tuple(ordered)
 
 
-def is_shortcut(row: Row) -> bool:
-    """Whether a row is a shortcut, which instances have where they change the shape."""
-    match row:
-        case PartRow(column=column):
-            return any(part is not None and part.kind == "shortcut" for part in column)
-        case CallRow(column=column):
-            nodes = (instance.node for instance in column if instance is not None)
-            return any(isinstance(node, Part) and node.kind == "shortcut" for node in nodes)
-        case LayerRow() | StageRow() | JoinRow():
-            return False
+def _leaves(row: Merged, map_: Map) -> bool:
+    """Whether a row takes a map and gives another one."""
+    return map_ in _maps(row) and row.stand.gives != map_
 
 
-def _sides(test: Test) -> tuple[tuple[Test, ...], ...]:
-    return (test,), (negated(test),)
-
-
-def _below(row: Row) -> Row:
-    """Return the row as it stands under its first test."""
-    return replace(row, stand=replace(row.stand, when=row.stand.when[1:]))
-
-
-def _maps(row: Row) -> list[Map]:
+def _maps(row: Merged) -> list[Map]:
     """Return the maps that a row takes in some instance."""
     return list(dict.fromkeys(map_ for takes in row.stand.takes for map_ in takes or ()))
 
 
-def _is_read(map_: Map, rows: Sequence[Row]) -> bool:
+def _is_read(map_: Map, rows: Sequence[Merged]) -> bool:
     """Whether rows read a map before another one gives it anew; the body gives MAIN."""
     for row in rows:
         if map_ in _maps(row):
@@ -421,22 +408,27 @@ def _is_read(map_: Map, rows: Sequence[Row]) -> bool:
     return map_ == MAIN
 
 
-def _hint(row: Row) -> str:
+def _hint(row: Merged) -> str:
     """Return a name for the attribute that tells whether a row is there."""
     match row:
-        case LayerRow(column=column) if any(
+        case MergedLayer(column=column) if any(
             node is not None and isinstance(node.layer, ChannelSplit) for node in column
         ):
             return "splits"
-        case JoinRow():
+        case MergedJoin():
             return "joins"
-        case LayerRow(name=name) | PartRow(name=name) | CallRow(name=name) | StageRow(name=name):
+        case (
+            MergedLayer(name=name)
+            | MergedPart(name=name)
+            | MergedCall(name=name)
+            | MergedStage(name=name)
+        ):
             return f"has_{name}"
 
 
 def _either(target: str, flag: str, then: Python, other: Python) -> Statement:
     """Return an assignment of one of two values: on one line, or as a statement."""
-    choice = Conditional(then, flag, other)
+    choice = IfElse(then, flag, other)
     if len(flat(choice)) + len(target) + len(" = ") + BODY <= WIDTH:
         return Assign(target, choice)
     return If(flag, (Assign(target, then),), (Assign(target, other),))
@@ -449,7 +441,7 @@ def _names_it(name: str, *values: Python) -> bool:
 
 def _depth(node: Python) -> int:
     """Return how many calls stand inside each other, along first arguments."""
-    return 1 + _depth(node.arguments[0]) if isinstance(node, Call) else 0
+    return 1 + _depth(node.arguments[0]) if isinstance(node, Invocation) else 0
 
 
 def _weight(source: str, layer: Layer, *, hands: bool) -> Iterator[Python]:

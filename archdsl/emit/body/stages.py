@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from archdsl.emit.body.numbers import Written
-from archdsl.emit.body.presence import presence
-from archdsl.emit.body.rows import Members, Run, Texts
-from archdsl.emit.body.uses import Uses
+from archdsl.emit.body.merging import Instances, Members, Run
+from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.classes.instances import Instance, Place
-from archdsl.emit.python.nodes import Assign, Call, Loop, Python, Return, Statement, Text
+from archdsl.emit.expressions.presence import presence
+from archdsl.emit.expressions.scope import WrittenNumber
+from archdsl.emit.python.nodes import Assign, For, Invocation, Python, Return, Statement, Text
 
 Slice = tuple[int, int, tuple[Python, ...]]  # from, to, and what the blocks in between are handed
 
 
-def stage_forward(members: Members, texts: Texts, uses: Uses) -> tuple[Statement, ...]:
+def stage_forward(members: Members, texts: Instances, uses: SharedWeights) -> tuple[Statement, ...]:
     """Return the statements of the forward."""
     slices = [_slices(_handed(members, index, uses)) for index in range(len(texts.instances))]
     widest = max(slices, key=len)
@@ -28,17 +28,19 @@ def stage_forward(members: Members, texts: Texts, uses: Uses) -> tuple[Statement
     return (*uses.start, *statements, Return(Text("x")))
 
 
-def _from_start(slices: Sequence[list[Slice]], texts: Texts, uses: Uses) -> list[Statement]:
+def _from_start(
+    slices: Sequence[list[Slice]], texts: Instances, uses: SharedWeights
+) -> list[Statement]:
     """Return two loops: blocks with weights of their own first, as many as the instance has."""
     widest = max(slices, key=len)
     counts = tuple(each[0][1] if len(each) > 1 else 0 for each in slices)
     name = uses.members.unique("num_own")
     if set(counts) == {0, 1}:
         flags = [count == 1 for count in counts]
-        test = presence(texts.scope, texts.instances, flags, (), "has_own")
+        test = presence(texts.scope, flags, (), "has_own")
         uses.constants[name] = Text(f"int({test})")
     else:
-        uses.constants[name] = texts.scope.number(tuple(map(Written, counts)), name)
+        uses.constants[name] = texts.scope.number(tuple(map(WrittenNumber, counts)), name)
     return [
         _loop(f"[: self.{name}]", widest[0][2]),
         _loop(f"[self.{name} :]", widest[-1][2]),
@@ -46,8 +48,8 @@ def _from_start(slices: Sequence[list[Slice]], texts: Texts, uses: Uses) -> list
 
 
 def _loop(where: str, handed: tuple[Python, ...]) -> Statement:
-    call = Assign("x", Call("block", (Text("x"), *handed)))
-    return Loop("block", Text(f"self.blocks{where}"), (call,))
+    call = Assign("x", Invocation("block", (Text("x"), *handed)))
+    return For("block", Text(f"self.blocks{where}"), (call,))
 
 
 def _bounds(begin: int, end: int | None) -> str:
@@ -67,7 +69,9 @@ def _slices(handed: Sequence[tuple[int, tuple[Python, ...]]]) -> list[Slice]:
     return found
 
 
-def _handed(members: Members, index: int, uses: Uses) -> list[tuple[int, tuple[Python, ...]]]:
+def _handed(
+    members: Members, index: int, uses: SharedWeights
+) -> list[tuple[int, tuple[Python, ...]]]:
     """Return what the blocks of an instance are handed, and how many in a row are."""
     found: list[tuple[int, tuple[Python, ...]]] = []
     for member in members:
@@ -84,5 +88,5 @@ def _handed(members: Members, index: int, uses: Uses) -> list[tuple[int, tuple[P
     return found
 
 
-def _of(instance: Instance, place: Place, uses: Uses) -> tuple[Python, ...]:
+def _of(instance: Instance, place: Place, uses: SharedWeights) -> tuple[Python, ...]:
     return uses.hand(uses.inner[instance.number], place, [instance])

@@ -22,6 +22,7 @@ from archdsl.ir.network import (
     Step,
 )
 from archdsl.ir.numbers import Expr, Flag, Literal, Number, Operation, Symbol, Truth, Value
+from archdsl.ir.rebuild import children
 from archdsl.record import Record
 
 Owner: TypeAlias = Network | Block | Part | Stage
@@ -187,6 +188,16 @@ def _owners(node: Node, place: Place, count: int) -> Iterator[Owned]:
             assert_never(node)
 
 
+def nodes_in(owner: Owner) -> Iterator[Owner | Node]:
+    """Yield a node and everything inside it, parents first, in the order of registration."""
+    waiting: list[Owner | Node] = [owner]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        inner = [s.node for s in node.body] if isinstance(node, Network) else children(node)
+        waiting += reversed(inner)
+
+
 # ---------------------------------------------------------------- what an instance is given
 
 
@@ -197,9 +208,9 @@ def given(owner: Instance, child: Instance, place: Place) -> dict[str, Number | 
             return _in_run(block, is_first=place[-1] == (0,))
         case Block() as block:
             return _call(block)
-        case Stage(items=(Item(node=Block() as first), *_), repeats=Number() as repeats) as stage if (
-            is_run(stage)
-        ):
+        case (
+            Stage(items=(Item(node=Block() as first), *_), repeats=Number() as repeats) as stage
+        ) if is_run(stage):
             call = _call(first)
             return {**call, num_blocks(call): repeats}
         case _:
@@ -228,6 +239,19 @@ def _same(name: str, value: Value | bool) -> Number | Truth:
     if isinstance(value, bool):
         return Truth(value, Flag(name))
     return Number(value, Symbol(name))
+
+
+def repeats_of(owner: Instance, place: Place) -> Number | None:
+    """Return how many members a stage at a place in the text of an instance has, as written."""
+    if owner.origin.kind == "run" and not place:
+        symbol = next(name for name in reversed(owner.values))
+        value = owner.values[symbol]
+        return Number(value, Symbol(symbol))
+    node: Owner | Node = owner.node
+    for site in place:
+        members = node.items if isinstance(node, Stage) else getattr(node, "body", ())
+        node = next(member.node for member in members if member.site == site)
+    return node.repeats if isinstance(node, Stage) else None
 
 
 def minus(number: Number, count: int) -> Number:

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from archdsl.emit.classes.grouping import GeneratedClass, GeneratedClasses
 from archdsl.emit.classes.instances import Instance, owners
-from archdsl.emit.classes.kinds import Classes, Kind
 from archdsl.emit.python.names import Names
 from archdsl.ir.names import class_name
 from archdsl.ir.network import Block, Network, Part, Stage
 
 
-def class_names(classes: Classes, name: str) -> Mapping[int, str]:
+def class_names(classes: GeneratedClasses, name: str) -> Mapping[int, str]:
     """Return the names of classes by number; `name` is the network's.
 
     Of classes made from one declaration that with the most instances has its plain name, and the
@@ -21,7 +21,7 @@ def class_names(classes: Classes, name: str) -> Mapping[int, str]:
     found = {root.number: names.unique_class(name, "Network")}
     copies = _copies(root.first, classes)
     runs = {kind.first.origin for kind in classes.kinds if kind.first.origin.kind == "run"}
-    alike: dict[str, list[Kind]] = {}
+    alike: dict[str, list[GeneratedClass]] = {}
     for kind in sorted(classes.kinds, key=lambda kind: -copies[kind.number]):
         if kind is not root:
             wish = _wish(kind.first, is_only_run=len(runs) == 1)
@@ -34,7 +34,7 @@ def class_names(classes: Classes, name: str) -> Mapping[int, str]:
     return found
 
 
-def _copies(network: Instance, classes: Classes) -> Counter[int]:
+def _copies(network: Instance, classes: GeneratedClasses) -> Counter[int]:
     """Return how many modules of each class the compiled network has."""
     found: Counter[int] = Counter()
     waiting = [(network, 1)]
@@ -46,7 +46,7 @@ def _copies(network: Instance, classes: Classes) -> Counter[int]:
     return found
 
 
-def _distinct(wish: str, kind: Kind, others: Sequence[Kind]) -> str:
+def _distinct(wish: str, kind: GeneratedClass, others: Sequence[GeneratedClass]) -> str:
     """Return a name that says what none of the other classes of a declaration has."""
     own = [_marks(instance) for instance in kind.instances]
     rest = [_marks(instance) for other in others for instance in other.instances]

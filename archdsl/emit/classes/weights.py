@@ -6,9 +6,20 @@ Layers of a class use one weight where they do so in an instance, whichever weig
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from archdsl.emit.classes.instances import Instance, Origin, Owner, Place
-from archdsl.emit.classes.kinds import Classes, Kind
-from archdsl.ir.network import Form, LayerNode, Node, Part, Shared, SharedWeight, Stage, Step
+from archdsl.emit.classes.grouping import GeneratedClass, GeneratedClasses
+from archdsl.emit.classes.instances import Instance, Origin, Owner, Place, nodes_in
+from archdsl.ir.network import (
+    Block,
+    Form,
+    LayerNode,
+    Network,
+    Node,
+    Part,
+    Shared,
+    SharedWeight,
+    Stage,
+    Step,
+)
 from archdsl.record import Record
 
 Use: TypeAlias = tuple[Place, int]  # a layer (0), or what a class is handed there, from 0
@@ -22,13 +33,13 @@ class Owned(Record):
     index: int
 
 
-class Handed(Record):
+class HandedIn(Record):
     """A weight that `forward` is given, by its place among them."""
 
     index: int
 
 
-Source: TypeAlias = Owned | Handed
+Source: TypeAlias = Owned | HandedIn
 
 
 class Weights(Record):
@@ -44,7 +55,6 @@ class Weights(Record):
         """Whether every instance is handed a weight, be it that it uses none."""
         return index in self.forced or all(ids[index] is not None for ids in self.ids.values())
 
-
     def handed_to(self, index: int, instance: int) -> Shared:
         """Return the record of what is handed to an instance, by its place in the class."""
         found = self.records[index][instance]
@@ -56,7 +66,7 @@ NOTHING = Weights({}, (), {})
 
 
 def weights_of(
-    classes: Classes, shared: Sequence[Mapping[int, Shared]], apart: Collection[Origin]
+    classes: GeneratedClasses, shared: Sequence[Mapping[int, Shared]], apart: Collection[Origin]
 ) -> Mapping[int, Weights] | Origin:
     """Return the weights by class; `shared` are the owners' records, by id, of each member.
 
@@ -73,15 +83,15 @@ def weights_of(
 
 
 def _weights(
-    kind: Kind,
-    classes: Classes,
+    kind: GeneratedClass,
+    classes: GeneratedClasses,
     known: Mapping[int, Weights],
     shared: Sequence[Mapping[int, Shared]],
     *,
     by_site: bool,
 ) -> Weights | Origin:
     for inner in (j for i in kind.instances for j in i.inner.values()):
-        if classes.of(inner).number not in known and borrows(inner.node):
+        if classes.of(inner).number not in known and uses_others(inner.node):
             return inner.origin  # what it is handed would have to be known first
     found = {i.number: list(_uses(i, classes, known, by_site=by_site)) for i in kind.instances}
     uses = {number: dict(pairs) for number, pairs in found.items()}
@@ -101,7 +111,7 @@ def _weights(
         if len(owned) > 1:
             return kind.first.origin
         (index,) = owned
-        source: Source = Handed(len(columns)) if index is None else Owned(index)
+        source: Source = HandedIn(len(columns)) if index is None else Owned(index)
         if index is None:
             columns.append(column)
         sources |= dict.fromkeys(group, source)
@@ -112,7 +122,7 @@ def _weights(
     forced = frozenset(
         source.index
         for group, source in groups
-        if isinstance(source, Handed)
+        if isinstance(source, HandedIn)
         if any(0 < sum(use in each for use in group) < len(group) for each in uses.values())
     )
     return Weights(sources, handed, ids, records, forced)
@@ -134,7 +144,7 @@ def _index(instance: Instance, weight: int) -> int | None:
 
 
 def _records(
-    column: Sequence[int | None], kind: Kind, shared: Sequence[Mapping[int, Shared]]
+    column: Sequence[int | None], kind: GeneratedClass, shared: Sequence[Mapping[int, Shared]]
 ) -> tuple[Shared | None, ...]:
     return tuple(
         None if weight is None else shared[instance.member][weight]
@@ -158,7 +168,7 @@ def _together(uses: Sequence[Mapping[Use, int]]) -> list[list[Use]]:
 
 
 def _uses(
-    instance: Instance, classes: Classes, known: Mapping[int, Weights], *, by_site: bool
+    instance: Instance, classes: GeneratedClasses, known: Mapping[int, Weights], *, by_site: bool
 ) -> Iterator[tuple[Use, int]]:
     """Yield the shared weights that an instance uses, and those that it hands down."""
     node = instance.node
@@ -175,7 +185,7 @@ def _in_body(
     body: Sequence[Step],
     instance: Instance,
     place: Place,
-    classes: Classes,
+    classes: GeneratedClasses,
     known: Mapping[int, Weights],
 ) -> Iterator[tuple[Use, int]]:
     for step in body:
@@ -183,7 +193,11 @@ def _in_body(
 
 
 def _in(
-    node: Node, instance: Instance, place: Place, classes: Classes, known: Mapping[int, Weights]
+    node: Node,
+    instance: Instance,
+    place: Place,
+    classes: GeneratedClasses,
+    known: Mapping[int, Weights],
 ) -> Iterator[tuple[Use, int]]:
     if place in instance.inner:
         inner = instance.inner[place]
@@ -204,28 +218,21 @@ def _in(
             pass
 
 
-def borrows(node: Owner) -> bool:
+def uses_others(node: Owner) -> bool:
     """Whether something in a node uses a weight that stands outside of it."""
-    used: set[int] = set()
-    owned: set[int] = set()
-    waiting: list[object] = [node]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, LayerNode) and isinstance(each.shared, SharedWeight):
-            used.add(each.shared.id)
-        owned |= {s.id for s in getattr(each, "owned", ())}
-        waiting += (step.node for step in getattr(each, "body", ()))
-        waiting += (item.node for item in getattr(each, "items", ()))
-    return not used <= owned
+    used = {
+        inner.shared.id
+        for inner in nodes_in(node)
+        if isinstance(inner, LayerNode) and isinstance(inner.shared, SharedWeight)
+    }
+    return not used <= set(shared_by_id(node))
 
 
-def shared_by_id(node: Node | object) -> dict[int, Shared]:
+def shared_by_id(node: Owner) -> dict[int, Shared]:
     """Return the records of all weights owned in a node, by id."""
-    found: dict[int, Shared] = {}
-    waiting: list[object] = [node]
-    while waiting:
-        each = waiting.pop()
-        found |= {s.id: s for s in getattr(each, "owned", ())}
-        waiting += (step.node for step in getattr(each, "body", ()))
-        waiting += (item.node for item in getattr(each, "items", ()))
-    return found
+    return {
+        shared.id: shared
+        for inner in nodes_in(node)
+        if isinstance(inner, Network | Block | Part | Stage)
+        for shared in inner.owned
+    }

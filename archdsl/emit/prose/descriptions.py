@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from archdsl.emit.classes.kinds import Kind
+from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.python.printer import INDENT, WIDTH
 from archdsl.ir.layers import Conv, ConvTranspose, Linear
 from archdsl.ir.names import class_name
@@ -34,7 +34,7 @@ _TO_THE_INPUT = {
 }
 
 
-def description(kind: Kind) -> str:
+def description(kind: GeneratedClass) -> str:
     """Return what all instances of a class have in common, in a line without its full stop."""
     nodes = [i.node for i in kind.instances]
     most = max(map(_num_steps, nodes))

@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 
-from archdsl.emit.body.numbers import Scope, Written
+from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance, Owner
-from archdsl.emit.classes.kinds import Kind
+from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
 from archdsl.emit.prose.descriptions import description
 from archdsl.emit.python.printer import INDENT, WIDTH, docstring_text
 from archdsl.ir.network import Block, FeatureMap, Item, LayerNode, Network, Node, Part, Stage
@@ -89,7 +89,7 @@ def _paragraph(text: str, indent: int) -> tuple[str, ...]:
 # ---------------------------------------------------------------- classes
 
 
-def class_docstring(kind: Kind, scope: Scope) -> tuple[str, ...]:
+def class_docstring(kind: GeneratedClass, scope: ClassScope) -> tuple[str, ...]:
     """Return the lines of the docstring of a class: what it is and its shapes."""
     nodes = [instance.node for instance in kind.instances]
     inputs, outputs = [n.input for n in nodes], [n.output for n in nodes]
@@ -104,20 +104,20 @@ def class_docstring(kind: Kind, scope: Scope) -> tuple[str, ...]:
     return (f"{description(kind)}.", "", f"{one} -> {other}")
 
 
-def shape_of(nodes: Sequence[Node | Network], scope: Scope) -> str:
+def shape_of(nodes: Sequence[Node | Network], scope: ClassScope) -> str:
     """Return the shape of what a row of a network gives, for a comment; "" if it is not known."""
     shapes = [node.output.shape for node in nodes]
     if len({shape[1:] for shape in shapes}) > 1:
         return ""
-    slot = [Written(s[0], _made(node)) for s, node in zip(shapes, nodes, strict=True)]
+    slot = [WrittenNumber(s[0], _made(node)) for s, node in zip(shapes, nodes, strict=True)]
     channels = scope.mention(slot)
     return "" if channels is None else batch((channels, *shapes[0][1:]))
 
 
-def _shape(maps: Sequence[FeatureMap], scope: Scope) -> str:
+def _shape(maps: Sequence[FeatureMap], scope: ClassScope) -> str:
     """Return the shape of what a network takes or gives, sizes that are its arguments by name."""
     columns = zip(*(each.shape for each in maps), strict=True)
-    sizes = (scope.mention([Written(size) for size in column]) for column in columns)
+    sizes = (scope.mention([WrittenNumber(size) for size in column]) for column in columns)
     letters = ("C", "H", "W")
     return batch(size or letter for size, letter in zip(sizes, letters, strict=False))
 
@@ -126,20 +126,20 @@ def _channels(
     instances: Sequence[Instance],
     maps: Sequence[FeatureMap],
     exprs: Sequence[Expr | None],
-    scope: Scope,
+    scope: ClassScope,
 ) -> str | None:
     assert len(instances) == len(maps)
-    slot = [Written(m.channels, expr) for m, expr in zip(maps, exprs, strict=True)]
+    slot = [WrittenNumber(m.channels, expr) for m, expr in zip(maps, exprs, strict=True)]
     found = scope.mention(slot)
     if found is not None:
         return found
     return next((t for f in FACTORS if (t := _multiple(maps, f, scope))), None)
 
 
-def _multiple(maps: Sequence[FeatureMap], factor: int, scope: Scope) -> str | None:
+def _multiple(maps: Sequence[FeatureMap], factor: int, scope: ClassScope) -> str | None:
     if any(m.channels % factor for m in maps):
         return None
-    found = scope.mention([Written(m.channels // factor) for m in maps])
+    found = scope.mention([WrittenNumber(m.channels // factor) for m in maps])
     return None if found is None else f"{factor} * {found}"
 
 
@@ -168,7 +168,7 @@ def _made(node: Node | Network) -> Expr | None:
             return None
 
 
-def _sizes(instances: Sequence[Instance], scope: Scope) -> tuple[str, str]:
+def _sizes(instances: Sequence[Instance], scope: ClassScope) -> tuple[str, str]:
     nodes = [instance.node for instance in instances]
     if all(n.input.size == n.output.size for n in nodes):
         return "H", "W"

@@ -4,7 +4,6 @@ What is about to be printed, every name decided. Nothing here knows the network.
 """
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import TypeAlias
 
 from archdsl.ir.schemes import Scheme
@@ -32,7 +31,7 @@ class Star(Record):
     value: "Python"
 
 
-class Call(Record):
+class Invocation(Record):
     """`function(arguments)`."""
 
     function: str
@@ -55,7 +54,7 @@ class Comprehension(Record):
     is_list: bool = False
 
 
-class Conditional(Record):
+class IfElse(Record):
     """`then if condition else otherwise`."""
 
     then: "Python"
@@ -71,7 +70,7 @@ class Operation(Record):
 
 
 Python: TypeAlias = (
-    Text | Keyword | Star | Call | Sequence | Comprehension | Conditional | Operation
+    Text | Keyword | Star | Invocation | Sequence | Comprehension | IfElse | Operation
 )
 
 
@@ -90,7 +89,7 @@ class Return(Record):
     value: Python
 
 
-class Loop(Record):
+class For(Record):
     """`for target in iterable:` and a body."""
 
     target: str
@@ -118,7 +117,7 @@ class Comment(Record):
     text: str
 
 
-Statement: TypeAlias = Assign | Return | Loop | If | Evaluate | Comment
+Statement: TypeAlias = Assign | Return | For | If | Evaluate | Comment
 
 
 class Parameter(Record):
@@ -172,17 +171,17 @@ def children(node: Python) -> "tuple[Python, ...]":
             return ()
         case Keyword(value=value) | Star(value=value):
             return (value,)
-        case Call(arguments=items) | Sequence(items=items) | Operation(operands=items):
+        case Invocation(arguments=items) | Sequence(items=items) | Operation(operands=items):
             return items
         case Comprehension(element=element, iterable=iterable):
             return element, iterable
-        case Conditional(then=then, otherwise=otherwise):
+        case IfElse(then=then, otherwise=otherwise):
             return then, otherwise
 
 
 def calls(node: Python) -> Iterator[str]:
     """Yield the name of every function an expression calls."""
-    if isinstance(node, Call):
+    if isinstance(node, Invocation):
         yield node.function
     for child in children(node):
         yield from calls(child)

@@ -4,15 +4,15 @@ from typing import assert_never
 
 from archdsl.emit.python.nodes import (
     Assign,
-    Call,
     Comment,
     Comprehension,
-    Conditional,
     Constant,
     Evaluate,
+    For,
     If,
+    IfElse,
+    Invocation,
     Keyword,
-    Loop,
     Operation,
     Parameter,
     Python,
@@ -53,7 +53,7 @@ def flat(node: Python) -> str:
     match node:
         case Text(text):
             return text
-        case Call(function, arguments):
+        case Invocation(function, arguments):
             return f"{function}({_joined(arguments)})"
         case Keyword(name, value):
             return f"{name}={flat(value)}"
@@ -65,7 +65,7 @@ def flat(node: Python) -> str:
         case Comprehension(element, target, iterable, is_list):
             inside = f"{flat(element)} for {target} in {flat(iterable)}"
             return f"[{inside}]" if is_list else f"({inside})"
-        case Conditional(then, condition, otherwise):
+        case IfElse(then, condition, otherwise):
             return f"{flat(then)} if {condition} else {flat(otherwise)}"
         case Operation(operator, operands):
             return f" {operator} ".join(flat(operand) for operand in operands)
@@ -86,7 +86,7 @@ def layout(node: Python, indent: int, start: int, end: int = 0) -> str:
     if start + len(text) + end <= WIDTH:
         return text
     match node:
-        case Call(function, arguments) if arguments:
+        case Invocation(function, arguments) if arguments:
             return f"{function}({_arguments(arguments, indent)})"
         case Keyword(name, value):
             return f"{name}={layout(value, indent, start + len(name) + 1, end)}"
@@ -95,7 +95,7 @@ def layout(node: Python, indent: int, start: int, end: int = 0) -> str:
         case Sequence(items, is_tuple) if items:
             inside = _one_a_line(items, indent, sole_comma=is_tuple)
             return f"({inside})" if is_tuple else f"[{inside}]"
-        case Comprehension() | Conditional():
+        case Comprehension() | IfElse():
             inside = _lines(_clauses(node, indent + INDENT), indent)
             return (
                 f"[{inside}]" if isinstance(node, Comprehension) and node.is_list else f"({inside})"
@@ -120,7 +120,7 @@ def _one_a_line(items: tuple[Python, ...], indent: int, *, sole_comma: bool = Fa
     return _lines([layout(item, inner, inner, len(comma)) + comma for item in items], indent)
 
 
-def _clauses(node: Comprehension | Conditional, inner: int) -> list[str]:
+def _clauses(node: Comprehension | IfElse, inner: int) -> list[str]:
     """Return what stands between the brackets: one line if it fits, else one for each clause."""
     whole = flat(node)[1:-1] if isinstance(node, Comprehension) else flat(node)
     if inner + len(whole) <= WIDTH:
@@ -132,7 +132,7 @@ def _clauses(node: Comprehension | Conditional, inner: int) -> list[str]:
                 layout(element, inner, inner),
                 head + layout(iterable, inner, inner + len(head)),
             ]
-        case Conditional(then, condition, otherwise):
+        case IfElse(then, condition, otherwise):
             tail = layout(otherwise, inner, inner + len("else "))
             return [layout(then, inner, inner), f"if {condition}", f"else {tail}"]
 
@@ -163,7 +163,7 @@ def statement(node: Statement, indent: int) -> str:
             return margin + _assignment(f"{target} {operator} ", value, comment, indent)
         case Return(value):
             return f"{margin}return " + _value(value, indent, indent + len("return "))
-        case Loop(target, iterable, body):
+        case For(target, iterable, body):
             head = f"for {target} in "
             return _suite(head + layout(iterable, indent, indent + len(head), 1), body, indent)
         case If(condition, body, otherwise):
@@ -202,6 +202,6 @@ def _suite(head: str, body: tuple[Statement, ...], indent: int) -> str:
 def signature(name: str, parameters: tuple[Parameter, ...], result: str) -> str:
     """Return `def name(self, ...) -> result:` of a method, at the indentation of a method."""
     texts: list[Python] = [Text("self"), *(Text(str(parameter)) for parameter in parameters)]
-    head = Call(f"def {name}", tuple(texts))
+    head = Invocation(f"def {name}", tuple(texts))
     tail = f" -> {result}:"
     return " " * INDENT + layout(head, INDENT, INDENT, len(tail)) + tail

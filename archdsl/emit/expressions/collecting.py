@@ -38,7 +38,10 @@ def _terms(expr: Expr, factor: Fraction) -> dict[Expr | None, Fraction] | None:
             one, two = _terms(left, factor), _terms(right, factor if sign == "+" else -factor)
             if one is None or two is None:
                 return None
-            return {atom: one.get(atom, Fraction(0)) + two.get(atom, Fraction(0)) for atom in {**one, **two}}
+            return {
+                atom: one.get(atom, Fraction(0)) + two.get(atom, Fraction(0))
+                for atom in {**one, **two}
+            }
         case Operation("*", Literal(value), other) | Operation("*", other, Literal(value)):
             return _terms(other, factor * value)
         case Operation("/", other, Literal(value)) if value:

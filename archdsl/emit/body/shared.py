@@ -1,22 +1,23 @@
-"""How a class applies the weights that it owns or is handed, and the flags that its forward asks."""
+"""How a class applies the weights that it owns or is handed, and the flags of its forward."""
 
 from collections.abc import Mapping, Sequence
 
-from archdsl.emit.body.layers import functional, hands_weight, number_of
-from archdsl.emit.body.numbers import Scope
-from archdsl.emit.body.rows import CallRow, Column, LayerRow, PartRow, Row, Texts
+from archdsl.emit.body.merging import Column, Instances, Merged, MergedCall, MergedLayer, MergedPart
+from archdsl.emit.calls.layers import functional, hands_weight, number_of
 from archdsl.emit.classes.instances import Instance
-from archdsl.emit.classes.weights import RUN, Handed, Owned, Source, Weights
+from archdsl.emit.classes.weights import RUN, HandedIn, Owned, Source, Weights
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
     Assign,
-    Call,
+    Invocation,
     Keyword,
     Parameter,
     Python,
-    Sequence as Items,
     Statement,
     Text,
+)
+from archdsl.emit.python.nodes import (
+    Sequence as Items,
 )
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
 from archdsl.ir.network import LayerNode, Shared, SharedWeight
@@ -26,7 +27,7 @@ from archdsl.record import Record
 _MODULES = {Conv: "nn.Conv2d", ConvTranspose: "nn.ConvTranspose2d", Linear: "nn.Linear"}
 
 
-class Borrowed(Record):
+class SharedUse(Record):
     """How a layer uses a shared weight.
 
     `own` names the attribute of those that have a weight of their own instead. `function` is what
@@ -57,12 +58,12 @@ def effective(module: str, layer: Layer) -> Python:
     return Items((weight, Text(f"{module}.bias")), is_tuple=True) if has_bias else weight
 
 
-class Uses:
+class SharedWeights:
     """What a class's forward needs to know of weights and flags, noted down for its `__init__`."""
 
     def __init__(
         self,
-        texts: Texts,
+        texts: Instances,
         weights: Weights,
         inner: Mapping[int, Weights],  # by the number of an instance
         members: Names,
@@ -116,10 +117,10 @@ class Uses:
 
     def source(self, source: Source) -> str:
         """Return what holds a weight in forward."""
-        names = self.handed if isinstance(source, Handed) else self.owned
+        names = self.handed if isinstance(source, HandedIn) else self.owned
         return names[source.index]
 
-    def borrowed(self, row: LayerRow) -> Borrowed | None:
+    def use(self, row: MergedLayer) -> SharedUse | None:
         """Return how a layer uses a shared weight, None if it never does."""
         source = self.weights.sources.get((row.stand.place, 0))
         if source is None:
@@ -128,14 +129,12 @@ class Uses:
         layer = next(node.layer for node in users if node is not None)
         own = row.name if any(n is not None and n.shared is None for n in row.column) else ""
         if not hands_weight(layer) and self._same_geometry(users, source):
-            return Borrowed(self.source(source), own, layer, self._is_always(source))
+            return SharedUse(self.source(source), own, layer, self._is_always(source))
         function, keywords = functional(users, self.scope)
-        if isinstance(source, Handed):
+        if isinstance(source, HandedIn):
             self.functions.add(source.index)
         held = tuple(self._constant(keyword, row.name) for keyword in keywords)
-        return Borrowed(
-            self.source(source), own, layer, self._is_always(source), function, held
-        )
+        return SharedUse(self.source(source), own, layer, self._is_always(source), function, held)
 
     def _is_always(self, source: Source) -> bool:
         return isinstance(source, Owned) or self.weights.always(source.index)
@@ -147,7 +146,7 @@ class Uses:
         )
 
     def _shared(self, source: Source, index: int) -> Shared:
-        if isinstance(source, Handed):
+        if isinstance(source, HandedIn):
             return self.weights.handed_to(source.index, index)
         return self.instances[index].node.owned[source.index]
 
@@ -159,7 +158,7 @@ class Uses:
         self.constants[name] = keyword.value
         return Keyword(keyword.name, Text(f"self.{name}"))
 
-    def handed_to(self, row: CallRow) -> tuple[Python, ...]:
+    def handed_to(self, row: MergedCall) -> tuple[Python, ...]:
         """Return what the forward of another class is handed."""
         inner = next(self.inner[i.number] for i in row.column if i is not None)
         return self.hand(inner, row.stand.place, [i for i in row.column if i is not None])
@@ -176,7 +175,7 @@ class Uses:
             source = sources.get((place, index)) or sources.get((RUN, index))
             unused = all(inner.ids[i.number][index] is None for i in column)
             if unused and inner.always(index):
-                source = source or self._any_of(inner.handed[index])
+                source = source or self._any()
                 unused = False
             if source is None or unused:
                 left_out = True
@@ -185,7 +184,7 @@ class Uses:
             found.append(Keyword(inner.handed[index].name, value) if left_out else value)
         return tuple(found)
 
-    def _any_of(self, shared: Shared) -> Source | None:
+    def _any(self) -> Source | None:
         """Return a weight for those who are handed one and do not use it."""
         return next(iter(self.weights.sources.values()), None)
 
@@ -200,7 +199,7 @@ class Uses:
             self.flags[test] = self.members.unique(hint)
         return f"self.{self.flags[test]}"
 
-    def split(self, row: LayerRow) -> tuple[Python, Python]:
+    def split(self, row: MergedLayer) -> tuple[Python, Python]:
         """Return the parts and the part of a channel split."""
         found: list[Python] = []
         for field in ("parts", "part"):
@@ -212,9 +211,9 @@ class Uses:
             found.append(value)
         return found[0], found[1]
 
-    def is_sometimes(self, row: Row) -> bool:
+    def is_sometimes(self, row: Merged) -> bool:
         """Whether some instances lack what a row has."""
-        return isinstance(row, PartRow | CallRow) and None in row.column
+        return isinstance(row, MergedPart | MergedCall) and None in row.column
 
 
 def _if_shared(node: LayerNode | None) -> LayerNode | None:
@@ -227,5 +226,5 @@ def _is_literal(value: Python) -> bool:
             return not any(character.isalpha() for character in text)
         case Items(items=items):
             return all(map(_is_literal, items))
-        case Call() | _:
+        case Invocation() | _:
             return False

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from archdsl.emit.body.arithmetic import Plain
-from archdsl.emit.body.layers import DROP_RATE
-from archdsl.emit.body.numbers import Scope, Written
+from archdsl.emit.calls.layers import DROP_RATE
 from archdsl.emit.classes.instances import Instance
-from archdsl.emit.python.nodes import Call, Keyword, Operation, Parameter, Python, Text
-from archdsl.ir.network import Block, Drop, LayerNode, Part, Step
+from archdsl.emit.expressions.arithmetic import Plain
+from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
+from archdsl.emit.python.nodes import Invocation, Keyword, Operation, Parameter, Python, Text
 from archdsl.ir.layers import StochasticDepth
+from archdsl.ir.network import Block, Drop, LayerNode, Part, Step
 from archdsl.ir.numbers import Number, Truth
 from archdsl.record import Record
 
@@ -37,7 +37,7 @@ class Signature(Record):
 
 
 def signature(
-    scope: Scope, instances: Sequence[Instance], defaults: Mapping[str, str]
+    scope: ClassScope, instances: Sequence[Instance], defaults: Mapping[str, str]
 ) -> Signature:
     """Return the parameters that a class turned out to need; `defaults` by symbol."""
     order = list(instances[0].values)
@@ -59,7 +59,7 @@ def signature(
     return Signature(tuple(sorted(ordered, key=lambda p: p.default is not None)))
 
 
-def _of_symbol(symbol: str, scope: Scope, default: str | None) -> ClassParameter:
+def _of_symbol(symbol: str, scope: ClassScope, default: str | None) -> ClassParameter:
     values = scope.values_of(symbol)
     is_float = symbol in scope.floats
     annotation = "float" if is_float else _annotation(values)
@@ -108,8 +108,12 @@ class Given(Record, kw_only=True):
 
 
 def construct(
-    name: str, parameters: Signature, column: Sequence[Given | None], scope: Scope, rate: Python | None
-) -> Call:
+    name: str,
+    parameters: Signature,
+    column: Sequence[Given | None],
+    scope: ClassScope,
+    rate: Python | None,
+) -> Invocation:
     """Return the construction of a class, what is a default left out."""
     arguments: list[Python] = []
     for index, parameter in enumerate(parameters.parameters):
@@ -122,7 +126,7 @@ def construct(
             arguments.append(value)
         else:
             arguments.append(Keyword(parameter.name, value))
-    return Call(name, tuple(arguments))
+    return Invocation(name, tuple(arguments))
 
 
 def _plain(arguments: Sequence[Python]) -> int:
@@ -130,11 +134,16 @@ def _plain(arguments: Sequence[Python]) -> int:
 
 
 def _argument(
-    parameter: ClassParameter, column: Sequence[Given | None], scope: Scope, rate: Python | None
+    parameter: ClassParameter,
+    column: Sequence[Given | None],
+    scope: ClassScope,
+    rate: Python | None,
 ) -> Python | None:
     if parameter.added is not None:
         added = parameter.added
-        values = tuple(None if g is None else Written(added[g.instance.number]) for g in column)
+        values = tuple(
+            None if g is None else WrittenNumber(added[g.instance.number]) for g in column
+        )
         return scope.number(values, parameter.name)
     if parameter.symbol is None:
         return rate
@@ -146,17 +155,21 @@ def _argument(
     return scope.number(slot, parameter.name)
 
 
-def _written(number: Number, *, is_float: bool) -> Written:
+def _written(number: Number, *, is_float: bool) -> WrittenNumber:
     if is_float or isinstance(number.value, Fraction):
-        return Written(float(number.value), number.expr)
-    return Written(number.value, number.expr)
+        return WrittenNumber(float(number.value), number.expr)
+    return WrittenNumber(number.value, number.expr)
 
 
-def rate_of(column: Sequence[tuple[Instance, Drop] | None], scope: Scope, index: str = "") -> Python:
+def rate_of(
+    column: Sequence[tuple[Instance, Drop] | None], scope: ClassScope, index: str = ""
+) -> Python:
     """Return rate * position / total of a run of blocks; `index` counts positions in a loop."""
 
-    def slot(number: str) -> tuple[Written | None, ...]:
-        return tuple(None if each is None else Written(_of_run(*each, number)) for each in column)
+    def slot(number: str) -> tuple[WrittenNumber | None, ...]:
+        return tuple(
+            None if each is None else WrittenNumber(_of_run(*each, number)) for each in column
+        )
 
     rate, total = scope.number(slot("rate"), "drop_rate"), scope.number(slot("total"), "total")
     position = Text(index) if index else scope.number(slot("first"), "position")

@@ -4,13 +4,20 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias, assert_never
 
 from archdsl.analyses.walk import leaves
-from archdsl.emit.body.layers import Schemes
-from archdsl.emit.python.nodes import Call, ClassPlan, Evaluate, Keyword, Parameter, SchemePlan, Text
+from archdsl.emit.calls.layers import Schemes
+from archdsl.emit.python.nodes import (
+    ClassPlan,
+    Evaluate,
+    Invocation,
+    Keyword,
+    Parameter,
+    SchemePlan,
+    Text,
+)
 from archdsl.ir.layers import Conv, Size
 from archdsl.ir.network import Network
 from archdsl.ir.schemes import BareDirac, Binary, Dirac, Scheme
 from archdsl.record import Record
-
 
 
 def scheme_class(scheme: Scheme) -> str:
@@ -66,14 +73,14 @@ def plan_schemes(network: Network, classes: tuple[ClassPlan, ...]) -> tuple[Sche
     )
 
 
-def _calls(value: object) -> Iterator[Call]:
+def _calls(value: object) -> Iterator[Invocation]:
     """Yield every call in a plan or a part of one."""
     match value:
         case tuple():
             for item in value:  # pyright: ignore[reportUnknownVariableType]
                 yield from _calls(item)  # pyright: ignore[reportUnknownArgumentType]
         case Record():
-            if isinstance(value, Call):
+            if isinstance(value, Invocation):
                 yield value
             for name in _fields(value):
                 yield from _calls(getattr(value, name))
@@ -91,7 +98,7 @@ def _plan(name: str, scheme: Scheme, layers: list[Conv], given: set[str]) -> Sch
         template=scheme_class(scheme),
         scheme=scheme,
         parameters=parameters,
-        construct=Evaluate(Call("super().__init__", arguments)),
+        construct=Evaluate(Invocation("super().__init__", arguments)),
         has_groups=any(layer.groups != 1 for layer in layers),
     )
 

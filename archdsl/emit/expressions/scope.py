@@ -10,16 +10,16 @@ from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import TypeAlias
 
-from archdsl.emit.body.arithmetic import Plain, Words, plain, run, run_test
-from archdsl.emit.body.collecting import collected
+from archdsl.emit.expressions.arithmetic import Plain, Words, plain, run, run_test
+from archdsl.emit.expressions.collecting import collected
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import Assign, Python, Text
 from archdsl.emit.python.printer import constant
 from archdsl.ir.numbers import (
     Apply,
+    Both,
     Choice,
     Compare,
-    Both,
     Either,
     Expr,
     Flag,
@@ -40,14 +40,14 @@ LONGEST = 60  # a longer expression is not repeated in generated code
 Values: TypeAlias = Mapping[str, Value | bool]
 
 
-class Written(Record):
+class WrittenNumber(Record):
     """A number in one instance: its value, and how it was written over the names there."""
 
     value: Value | float
     expr: Expr | None = None
 
 
-Slot: TypeAlias = Sequence[Written | None]  # one for each instance; None where it has none
+Slot: TypeAlias = Sequence[WrittenNumber | None]  # one for each instance; None where it has none
 
 
 class Added(Record):
@@ -57,7 +57,7 @@ class Added(Record):
     values: tuple[Plain, ...]
 
 
-class Scope:
+class ClassScope:
     """What the text of one class may name, and which of it it does name.
 
     `values` are the symbols' in each instance, `lets` how some of them are written, `opened` the
@@ -263,7 +263,7 @@ class Scope:
             ):
                 simple = self.simple_test(test)
                 return Text(str(simple) if isinstance(simple, bool) else self.test(test))
-        slot = tuple(None if t is None else Written(t.value) for t in column)
+        slot = tuple(None if t is None else WrittenNumber(t.value) for t in column)
         return self.number(slot, hint)
 
     # ------------------------------------------------------------ symbols

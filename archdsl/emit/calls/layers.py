@@ -1,12 +1,10 @@
 """Layer -> the call that constructs it, its numbers expressed over what its class may name."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, assert_never
 
-import msgspec
-
-from archdsl.emit.body.numbers import Scope, Slot, Written
-from archdsl.emit.python.nodes import Call, Constant, Keyword, Python, Text
+from archdsl.emit.expressions.scope import ClassScope, Slot, WrittenNumber
+from archdsl.emit.python.nodes import Constant, Invocation, Keyword, Python, Text
 from archdsl.emit.python.nodes import Sequence as Items
 from archdsl.emit.python.printer import constant
 from archdsl.ir.layers import (
@@ -79,7 +77,7 @@ Schemes: TypeAlias = Mapping[Scheme, str]  # the classes of weight schemes
 class _Writer:
     """Writes the numbers of a layer's fields."""
 
-    def __init__(self, column: Column, scope: Scope) -> None:
+    def __init__(self, column: Column, scope: ClassScope) -> None:
         self.column = column
         self.scope = scope
 
@@ -99,7 +97,9 @@ class _Writer:
         """Return a field in each instance, or a member of a pair."""
         return tuple(None if n is None else _written(n, field, index) for n in self.column)
 
-    def keyword(self, field: str, default: Constant | None = None, rename: str = "") -> list[Python]:
+    def keyword(
+        self, field: str, default: Constant | None = None, rename: str = ""
+    ) -> list[Python]:
         """Return `field=value`, nothing where that is the default."""
         value = self.number(field)
         is_default = default is not None and value == Text(constant(default))
@@ -109,17 +109,17 @@ class _Writer:
 _SIDES = ("height", "width")
 
 
-def _written(node: LayerNode, field: str, index: int | None) -> Written:
+def _written(node: LayerNode, field: str, index: int | None) -> WrittenNumber:
     value = getattr(node.layer, field)
     exprs = next((w.exprs for w in node.written if w.field == field), ())
     if index is None:
-        return Written(value, exprs[0] if exprs else None)
-    return Written(value[index], exprs[index if len(exprs) > 1 else 0] if exprs else None)
+        return WrittenNumber(value, exprs[0] if exprs else None)
+    return WrittenNumber(value[index], exprs[index if len(exprs) > 1 else 0] if exprs else None)
 
 
 def constructor(
-    column: Column, scope: Scope, schemes: Schemes, *, inplace: bool = False
-) -> Call:
+    column: Column, scope: ClassScope, schemes: Schemes, *, inplace: bool = False
+) -> Invocation:
     """Return the call that makes the layer's module."""
     write = _Writer(column, scope)
     number, keyword = write.number, write.keyword
@@ -182,7 +182,7 @@ def constructor(
 DROP_RATE = "drop_rate"  # what a class calls the rate of stochastic depth that it is given
 
 
-def number_of(column: Column, field: str, scope: Scope) -> Python:
+def number_of(column: Column, field: str, scope: ClassScope) -> Python:
     """Return a number of a layer as an expression."""
     return _Writer(column, scope).number(field)
 
@@ -195,7 +195,7 @@ def hands_weight(layer: Layer) -> bool:
     return isinstance(layer, Conv) and layer.scheme is not None
 
 
-def functional(column: Column, scope: Scope) -> tuple[str, tuple[Keyword, ...]]:
+def functional(column: Column, scope: ClassScope) -> tuple[str, tuple[Keyword, ...]]:
     """Return the function that applies a shared weight, and its keywords."""
     write = _Writer(column, scope)
     layer = next(node.layer for node in column if node is not None)
@@ -217,7 +217,7 @@ def _keywords(found: Sequence[Python]) -> tuple[Keyword, ...]:
 
 def _norm(
     write: _Writer, layer: BatchNorm | LayerNorm | GroupNorm | LocalResponseNorm
-) -> Call:
+) -> Invocation:
     match layer:
         case BatchNorm(spatial=spatial, affine=affine):
             momentum = write.keyword("momentum", 0.1)
@@ -248,11 +248,15 @@ def _eps(write: _Writer) -> list[Python]:
     return write.keyword("eps", 1e-5)
 
 
-def _pool(write: _Writer, layer: Pool | AdaptivePool) -> Call:
+def _pool(write: _Writer, layer: Pool | AdaptivePool) -> Invocation:
     kind = "Max" if layer.kind is PoolKind.MAX else "Avg"
     if isinstance(layer, AdaptivePool):
         return _call(f"nn.Adaptive{kind}Pool2d", write.number("output_size"))
-    size, stride, padding = write.number("kernel_size"), write.number("stride"), write.keyword("padding", 0)
+    size, stride, padding = (
+        write.number("kernel_size"),
+        write.number("stride"),
+        write.keyword("padding", 0),
+    )
     flags: list[Python] = [_flag("ceil_mode", "True")] if layer.ceil_mode else []
     if layer.kind is PoolKind.MAX:
         flags += write.keyword("dilation", 1)
@@ -262,7 +266,7 @@ def _pool(write: _Writer, layer: Pool | AdaptivePool) -> Call:
     return _call(f"nn.{kind}Pool2d", size, *own, *padding, *flags)
 
 
-def _activation(write: _Writer, layer: Activation, *, inplace: bool) -> Call:
+def _activation(write: _Writer, layer: Activation, *, inplace: bool) -> Invocation:
     function = _ACTIVATIONS[layer.kind]
     if layer.slope is not None:
         name, default = _SLOPES.get(layer.kind, ("alpha", 1.0))
@@ -290,18 +294,9 @@ def _bias(bias: bool) -> list[Python]:
     return [] if bias else [_flag("bias", "False")]
 
 
-def _call(function: str, *arguments: Python) -> Call:
-    return Call(function, arguments)
+def _call(function: str, *arguments: Python) -> Invocation:
+    return Invocation(function, arguments)
 
 
 def _flag(name: str, text: str) -> Keyword:
     return Keyword(name, Text(text))
-
-
-def skeleton(layer: Layer) -> Hashable:
-    """Return what of a layer is not a number: its type, flags and modes."""
-    fields = msgspec.structs.astuple(layer)
-    return type(layer), tuple([f for f in fields if type(f) not in _NUMBERS])
-
-
-_NUMBERS = (int, float, tuple)  # the other fields are flags, modes, weight schemes and None

@@ -9,16 +9,17 @@ from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TypeAlias, assert_never
 
-from archdsl.emit.body.arithmetic import plain, run_test
-from archdsl.emit.body.layers import skeleton
-from archdsl.emit.classes.instances import Instance, Origin, Place
+import msgspec
+
+from archdsl.emit.classes.instances import Instance, Origin, Place, nodes_in
+from archdsl.ir.layers import Layer
 from archdsl.ir.network import Block, Form, Join, LayerNode, Node, Part, SharedWeight, Stage, Step
-from archdsl.ir.numbers import Test
+from archdsl.ir.numbers import Test, holds
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 
 
-class Kind(Record):
+class GeneratedClass(Record):
     """A class: what is constructed by it, in all members of the family."""
 
     number: int
@@ -30,14 +31,14 @@ class Kind(Record):
         return self.instances[0]
 
 
-class Classes(Record):
+class GeneratedClasses(Record):
     """The classes of a family, each after those that it constructs but for itself."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[GeneratedClass, ...]
     by_instance: Mapping[int, int]  # numbers of instances and of kinds
     strangers: frozenset[int]  # members of the family whose network is of another class
 
-    def of(self, instance: Instance) -> Kind:
+    def of(self, instance: Instance) -> GeneratedClass:
         """Return the class of an instance."""
         return self.kinds[self.by_instance[instance.number]]
 
@@ -51,7 +52,7 @@ class _Fact(Record):
 _Facts: TypeAlias = Mapping[Hashable, _Fact]
 
 
-def classify(instances: Sequence[Instance], apart: Collection[Origin] = ()) -> Classes:
+def classify(instances: Sequence[Instance], apart: Collection[Origin] = ()) -> GeneratedClasses:
     """Return the classes; instances `apart` that hold one another are never of one."""
     groups = _gather(instances, apart)
     while True:
@@ -73,17 +74,13 @@ def _gather(instances: Sequence[Instance], apart: Collection[Origin]) -> list[li
 def _alone(instance: Instance) -> Hashable:
     """Return what instances that are kept apart must have in common: who shares with whom."""
     first: dict[int, int] = {}
-    found: list[Hashable] = []
-    waiting: list[object] = [instance.node]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, LayerNode):
-            weight = node.shared
-            found.append(
-                first.setdefault(weight.id, len(first)) if isinstance(weight, SharedWeight) else None
-            )
-        waiting += (step.node for step in reversed(getattr(node, "body", ())))
-        waiting += (item.node for item in reversed(getattr(node, "items", ())))
+    found = [
+        first.setdefault(node.shared.id, len(first))
+        if isinstance(node.shared, SharedWeight)
+        else None
+        for node in nodes_in(instance.node)
+        if isinstance(node, LayerNode)
+    ]
     return instance.depth, tuple(found)
 
 
@@ -111,18 +108,15 @@ def _agree(known: _Facts, members: list[Instance], facts: _Facts, instance: Inst
                 return False
         elif not all(_is_left_out(fact, member) for member in members):
             return False
-    return all(
-        _is_left_out(fact, instance) for place, fact in known.items() if place not in facts
-    )
+    return all(_is_left_out(fact, instance) for place, fact in known.items() if place not in facts)
 
 
 def _is_left_out(fact: _Fact, instance: Instance) -> bool:
     """Whether the tests of an instance say that it lacks what another one has."""
     if fact.is_shortcut:
         return True
-    values = {name: plain(value) for name, value in instance.values.items()}
     try:
-        return not all(run_test(test, values) for test in fact.when)
+        return not all(holds(test, instance.values) for test in fact.when)
     except (ArithmeticError, KeyError):
         return False
 
@@ -132,7 +126,7 @@ def _is_left_out(fact: _Fact, instance: Instance) -> bool:
 
 def _facts(instance: Instance, number: Mapping[int, int]) -> Iterator[tuple[Hashable, _Fact]]:
     node = instance.node
-    yield "owned", _Fact(tuple((s.name, skeleton(s.layer)) for s in node.owned), ())
+    yield "owned", _Fact(tuple((s.name, _structure(s.layer)) for s in node.owned), ())
     if isinstance(node, Stage):
         yield from _of_items(node, instance, (), number)
     else:
@@ -184,7 +178,7 @@ def _what(node: Node, instance: Instance, here: Place, number: Mapping[int, int]
     """Return what of a node is not a number."""
     match node:
         case LayerNode(layer=layer, implied=implied):
-            return skeleton(layer), _name(node.name), implied
+            return _structure(layer), _name(node.name), implied
         case Join(operator=operator):
             return operator
         case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
@@ -195,6 +189,15 @@ def _what(node: Node, instance: Instance, here: Place, number: Mapping[int, int]
             assert_never(node)
 
 
+def _structure(layer: Layer) -> Hashable:
+    """Return what of a layer is not a number: its type, flags and modes."""
+    fields = msgspec.structs.astuple(layer)
+    return type(layer), tuple([f for f in fields if type(f) not in _NUMBERS])
+
+
+_NUMBERS = (int, float, tuple)  # the other fields are flags, modes, weight schemes and None
+
+
 def _name(name: str) -> str | None:
     """Return a name, None for an index: members of a Sequential are counted as they come."""
     return None if name.isdigit() else name
@@ -203,7 +206,7 @@ def _name(name: str) -> str | None:
 # ---------------------------------------------------------------- order
 
 
-def _ordered(groups: list[list[Instance]]) -> Classes:
+def _ordered(groups: list[list[Instance]]) -> GeneratedClasses:
     """Return the classes in the order of a file: each after those that it uses."""
     number = {i.number: n for n, group in enumerate(groups) for i in group}
     order: dict[int, None] = {}
@@ -211,10 +214,10 @@ def _ordered(groups: list[list[Instance]]) -> Classes:
     root = number[min(networks, key=lambda network: network.member).number]
     _visit(root, groups, number, order, set())
     place = {old: new for new, old in enumerate(order)}
-    kinds = tuple(Kind(new, tuple(groups[old])) for old, new in place.items())
+    kinds = tuple(GeneratedClass(new, tuple(groups[old])) for old, new in place.items())
     by_instance = {i.number: kind.number for kind in kinds for i in kind.instances}
     strangers = frozenset(i.member for i in networks if i.number not in by_instance)
-    return Classes(kinds, by_instance, strangers)
+    return GeneratedClasses(kinds, by_instance, strangers)
 
 
 def _visit(

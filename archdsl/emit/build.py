@@ -1,19 +1,26 @@
 """A class of a family -> what is printed of it, and what whoever constructs it must know."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
 
-from archdsl.emit.body.construction import Callees, Construction
-from archdsl.emit.body.forward import Flow
-from archdsl.emit.body.numbers import Scope
-from archdsl.emit.body.parameters import one_sided, opened
-from archdsl.emit.body.rows import CallRow, JoinRow, LayerRow, Row, Run, Texts, members_of, rows_of
-from archdsl.emit.body.signature import Signature, signature
+from archdsl.emit.body.blocks import Constructed
+from archdsl.emit.body.forward import ForwardWriter
+from archdsl.emit.body.merging import (
+    Instances,
+    Merged,
+    MergedJoin,
+    members_of,
+    rows_of,
+)
+from archdsl.emit.body.modules import InitWriter
+from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.body.stages import stage_forward
-from archdsl.emit.body.uses import Uses
+from archdsl.emit.calls.signature import Signature, signature
+from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance, Owner, Place
-from archdsl.emit.classes.kinds import Kind
 from archdsl.emit.classes.weights import Weights
+from archdsl.emit.expressions.arithmetic import plain
+from archdsl.emit.expressions.opened import one_sided, opened
+from archdsl.emit.expressions.scope import ClassScope
 from archdsl.emit.prose.docstrings import class_docstring, shape_of
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
@@ -26,9 +33,8 @@ from archdsl.emit.python.nodes import (
     Text,
 )
 from archdsl.emit.python.printer import constant, string
-from archdsl.emit.body.arithmetic import plain
-from archdsl.ir.network import Block, Network, Require, Stage
-from archdsl.ir.numbers import Compare, Number, Test, negated
+from archdsl.ir.network import Block, Network, Stage
+from archdsl.ir.numbers import Test, negated
 from archdsl.record import Record
 
 
@@ -44,7 +50,7 @@ class Built(Record):
 class Around(Record, kw_only=True):
     """What a class stands among."""
 
-    callees: Callees
+    callees: Constructed
     names: Mapping[int, str]  # of classes, by number
     taken: frozenset[str]
     weights: Mapping[int, Weights]  # by number of a class
@@ -52,10 +58,10 @@ class Around(Record, kw_only=True):
     opened: frozenset[str]  # arguments that the network's class may take
 
 
-def build(kind: Kind, around: Around, last: Iterable[Statement] = ()) -> Built:
+def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) -> Built:
     """Return a class; the network's `__init__` ends with the `last` steps."""
     scope = _scope(kind, around)
-    texts = Texts(kind.instances, scope)
+    texts = Instances(kind.instances, scope)
     is_stage = isinstance(kind.first.node, Stage)
     written = _stage(kind, texts, around) if is_stage else _body(kind, texts, around)
     checks = (*_formulas(kind.first, scope), *_requires(kind.first, scope), *_checks(kind, scope))
@@ -80,39 +86,39 @@ class _Written(Record):
     forward: tuple[Statement, ...]
 
 
-def _stage(kind: Kind, texts: Texts, around: Around) -> _Written:
+def _stage(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
     """Write a class of blocks in a row."""
     uses = _uses(kind, texts, around, Names(("blocks",)))
-    construction = Construction(kind.instances, texts.scope, uses, around.callees)
+    construction = InitWriter(texts, uses, around.callees)
     members = members_of(texts)
     construction.owned()
-    construction.blocks(members)
+    construction.stage(members)
     forward = stage_forward(members, texts, uses)
     return _Written((*construction.statements, *_constants(uses)), uses.inputs(), forward)
 
 
-def _body(kind: Kind, texts: Texts, around: Around) -> _Written:
+def _body(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
     """Write a class of layers, parts and blocks; what forward asks for is registered first."""
     scope = texts.scope
     rows = rows_of(texts)
     uses = _uses(kind, texts, around, Names(_attributes(rows)))
-    forward = Flow(uses, {}).body(rows)
-    construction = Construction(kind.instances, scope, uses, around.callees)
+    forward = ForwardWriter(uses, {}).body(rows)
+    construction = InitWriter(texts, uses, around.callees)
     construction.owned()
-    construction.rows(rows)
+    construction.steps(rows)
     flags = [Assign(f"self.{name}", Text(scope.test(test))) for test, name in uses.flags.items()]
     if isinstance(kind.first.node, Network):  # once more, with what is known now: shapes
         again = _uses(kind, texts, around, Names(_attributes(rows)))
-        forward = Flow(again, _shapes(rows, scope)).body(rows)
+        forward = ForwardWriter(again, _shapes(rows, scope)).body(rows)
     init = (*flags, *construction.statements, *_constants(uses))
     return _Written(init, uses.inputs(), forward)
 
 
-def _uses(kind: Kind, texts: Texts, around: Around, members: Names) -> Uses:
-    return Uses(texts, around.weights[kind.number], around.inner, members)
+def _uses(kind: GeneratedClass, texts: Instances, around: Around, members: Names) -> SharedWeights:
+    return SharedWeights(texts, around.weights[kind.number], around.inner, members)
 
 
-def _constants(uses: Uses) -> Iterator[Statement]:
+def _constants(uses: SharedWeights) -> Iterator[Statement]:
     return (Assign(f"self.{name}", value) for name, value in uses.constants.items())
 
 
@@ -123,16 +129,16 @@ def _floats(node: Owner) -> set[str]:
     return {name for name, value in node.arguments if isinstance(value, float)}
 
 
-def _tests(kind: Kind) -> Iterator[Test]:
+def _tests(kind: GeneratedClass) -> Iterator[Test]:
     """Yield the tests that tell instances of a class from others."""
     nodes = (i.node for i in kind.instances)
     yield from dict.fromkeys(test for n in nodes if isinstance(n, Block) for test in n.decided)
 
 
-def _scope(kind: Kind, around: Around) -> Scope:
+def _scope(kind: GeneratedClass, around: Around) -> ClassScope:
     first = kind.first
     found = opened(kind, around.opened)
-    return Scope(
+    return ClassScope(
         [instance.values for instance in kind.instances],
         [instance.lets for instance in kind.instances],
         found,
@@ -143,20 +149,22 @@ def _scope(kind: Kind, around: Around) -> Scope:
     )
 
 
-def _attributes(rows: Sequence[Row]) -> Iterator[str]:
+def _attributes(rows: Sequence[Merged]) -> Iterator[str]:
     for row in rows:
-        if not isinstance(row, JoinRow):
+        if not isinstance(row, MergedJoin):
             yield row.name
 
 
-def _defaults(kind: Kind) -> Mapping[str, str]:
+def _defaults(kind: GeneratedClass) -> Mapping[str, str]:
     """Return the defaults of symbols: as declared, those compiled for the network, stride 1."""
     node = kind.first.node
     match node:
         case Network(values=values, arguments=arguments, formulas=formulas):
             given = dict(arguments)
             return {formula.name: "None" for formula in formulas} | {
-                name: repr(given[name]) if isinstance(given[name], float) else constant(plain(value))
+                name: repr(given[name])
+                if isinstance(given[name], float)
+                else constant(plain(value))
                 for name, value in values
                 if name not in {formula.name for formula in formulas}
             }
@@ -166,7 +174,7 @@ def _defaults(kind: Kind) -> Mapping[str, str]:
             return {"stride": "1"}
 
 
-def _requires(instance: Instance, scope: Scope) -> Iterator[Statement]:
+def _requires(instance: Instance, scope: ClassScope) -> Iterator[Statement]:
     """Yield what raises ValueError where an argument is not one that the spec takes."""
     node = instance.node
     if not isinstance(node, Block | Network):
@@ -179,7 +187,7 @@ def _requires(instance: Instance, scope: Scope) -> Iterator[Statement]:
         yield If(scope.test(negated(require.test)), (error,))
 
 
-def _checks(kind: Kind, scope: Scope) -> Iterator[Statement]:
+def _checks(kind: GeneratedClass, scope: ClassScope) -> Iterator[Statement]:
     """Yield what raises ValueError where a class was not compiled for an argument."""
     for test, truth in one_sided(kind.instances):
         seen = test if truth else negated(test)
@@ -191,7 +199,7 @@ def _checks(kind: Kind, scope: Scope) -> Iterator[Statement]:
         yield If(scope.test(negated(seen)), (error,))
 
 
-def _formulas(instance: Instance, scope: Scope) -> Iterator[Statement]:
+def _formulas(instance: Instance, scope: ClassScope) -> Iterator[Statement]:
     """Yield the defaults of a network's arguments that hang on other arguments."""
     if not isinstance(instance.node, Network):
         return
@@ -208,7 +216,7 @@ def _names(test: Test) -> frozenset[str]:
     return test_symbols(test)
 
 
-def _shapes(rows: Sequence[Row], scope: Scope) -> Mapping[Place, str]:
+def _shapes(rows: Sequence[Merged], scope: ClassScope) -> Mapping[Place, str]:
     """Return comments on what flows in a network, by the places of its rows."""
     found: dict[Place, str] = {}
     for row in rows:

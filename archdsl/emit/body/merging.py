@@ -5,10 +5,11 @@ each instance that has it.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import TypeAlias, TypeVar, assert_never
 
-from archdsl.emit.body.numbers import Scope
 from archdsl.emit.classes.instances import Instance, Place
+from archdsl.emit.expressions.scope import ClassScope
 from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, GroupNorm, Linear
 from archdsl.ir.network import (
     MAIN,
@@ -20,17 +21,19 @@ from archdsl.ir.network import (
     Map,
     Node,
     Part,
+    Site,
     Stage,
     Step,
 )
-from archdsl.ir.numbers import Test
+from archdsl.ir.numbers import Test, negated
+from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 
 Found = TypeVar("Found")
 Column: TypeAlias = tuple[Found | None, ...]  # one for each instance of the class
 
 
-class Stand(Record, kw_only=True):
+class Standing(Record, kw_only=True):
     """Where a row stands and when it is there: all that rows have in common."""
 
     place: Place
@@ -39,45 +42,45 @@ class Stand(Record, kw_only=True):
     gives: Map = MAIN
 
 
-class LayerRow(Record):
+class MergedLayer(Record):
     """A layer; it may work in place if its input is fresh in all instances."""
 
-    stand: Stand
+    stand: Standing
     column: Column[LayerNode]
     name: str
     inplace: bool
 
 
-class CallRow(Record):
+class MergedCall(Record):
     """An instance of another class."""
 
-    stand: Stand
+    stand: Standing
     column: Column[Instance]
     name: str
 
 
-class PartRow(Record):
+class MergedPart(Record):
     """An nn.Sequential of what its rows make."""
 
-    stand: Stand
+    stand: Standing
     column: Column[Part]
     name: str
-    rows: "tuple[Row, ...]"
+    steps: "tuple[Merged, ...]"
 
 
-class StageRow(Record):
+class MergedStage(Record):
     """An nn.Sequential of blocks: those of a run, or rows."""
 
-    stand: Stand
+    stand: Standing
     column: Column[Stage]
     name: str
     members: "Members"
 
 
-class JoinRow(Record):
+class MergedJoin(Record):
     """Maps that become one. `operands` are all that any instance has, in order."""
 
-    stand: Stand
+    stand: Standing
     column: Column[Join]
     operands: "tuple[Operand, ...]"
 
@@ -89,7 +92,7 @@ class Operand(Record):
     when: tuple[Test, ...] = ()
 
 
-Row: TypeAlias = LayerRow | CallRow | PartRow | StageRow | JoinRow
+Merged: TypeAlias = MergedLayer | MergedCall | MergedPart | MergedStage | MergedJoin
 
 
 class Run(Record):
@@ -98,33 +101,33 @@ class Run(Record):
     lists: tuple[tuple[tuple[Instance, Item], ...], ...]
 
 
-Members: TypeAlias = "tuple[Run, ...] | tuple[Row, ...]"
+Members: TypeAlias = "tuple[Run, ...] | tuple[Merged, ...]"
 
 
-class Texts(Record):
+class Instances(Record):
     """What is brought together: instances of one class and what they may name."""
 
     instances: tuple[Instance, ...]
-    scope: Scope
+    scope: ClassScope
 
 
-def rows_of(texts: Texts) -> tuple[Row, ...]:
+def rows_of(texts: Instances) -> tuple[Merged, ...]:
     """Return the rows of a class that is a body."""
     bodies = [() if isinstance(i.node, Stage) else i.node.body for i in texts.instances]
     return _rows(bodies, (), texts, by_name=True)
 
 
-def members_of(texts: Texts) -> Members:
+def members_of(texts: Instances) -> Members:
     """Return the members of a class that is a stage."""
     stages = tuple(i.node if isinstance(i.node, Stage) else None for i in texts.instances)
     return _members(stages, (), texts)
 
 
 def _rows(
-    bodies: Sequence[Sequence[Step] | None], place: Place, texts: Texts, *, by_name: bool
-) -> tuple[Row, ...]:
+    bodies: Sequence[Sequence[Step] | None], place: Place, texts: Instances, *, by_name: bool
+) -> tuple[Merged, ...]:
     by_site = [{step.site: step for step in body or ()} for body in bodies]
-    sites = sorted(set().union(*by_site))
+    sites = sorted(set[Site]().union(*by_site))
     fresh = [_fresh(body or ()) for body in bodies]
     rows = [
         _row(
@@ -139,12 +142,12 @@ def _rows(
 
 
 def _row(
-    steps: Column[Step], fresh: Sequence[bool | None], place: Place, texts: Texts
-) -> Row:
+    steps: Column[Step], fresh: Sequence[bool | None], place: Place, texts: Instances
+) -> Merged:
     there = [step for step in steps if step is not None]
-    stand = Stand(
+    stand = Standing(
         place=place,
-        when=_telling(there[0].when, steps, texts),
+        when=_telling(there[0].when, texts),
         takes=tuple(None if step is None else step.takes for step in steps),
         gives=there[0].gives[0],
     )
@@ -153,18 +156,18 @@ def _row(
         case LayerNode():
             column = only(nodes, LayerNode)
             inplace = all(f for f, n in zip(fresh, nodes, strict=True) if n is not None)
-            return LayerRow(stand, column, _own_name(column), inplace)
+            return MergedLayer(stand, column, _own_name(column), inplace)
         case Join():
             return _join(stand, only(nodes, Join), steps, texts)
         case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
-            return CallRow(stand, _instances(nodes, place, texts), there[0].node.name)
+            return MergedCall(stand, _instances(nodes, place, texts), there[0].node.name)
         case Part(name=name):
             parts = only(nodes, Part)
             bodies = [None if part is None else part.body for part in parts]
-            return PartRow(stand, parts, name, _rows(bodies, place, texts, by_name=False))
+            return MergedPart(stand, parts, name, _rows(bodies, place, texts, by_name=False))
         case Stage(name=name):
             stages = only(nodes, Stage)
-            return StageRow(stand, stages, name, _members(stages, place, texts))
+            return MergedStage(stand, stages, name, _members(stages, place, texts))
         case _:
             assert_never(there[0].node)
 
@@ -182,16 +185,14 @@ def _own_name(column: Column[LayerNode]) -> str:
     )
 
 
-def _instances(nodes: Sequence[Node | None], place: Place, texts: Texts) -> Column[Instance]:
+def _instances(nodes: Sequence[Node | None], place: Place, texts: Instances) -> Column[Instance]:
     return tuple(
         None if node is None else instance.inner[place]
         for node, instance in zip(nodes, texts.instances, strict=True)
     )
 
 
-def _telling(
-    when: tuple[Test, ...], column: Sequence[object | None], texts: Texts
-) -> tuple[Test, ...]:
+def _telling(when: tuple[Test, ...], texts: Instances) -> tuple[Test, ...]:
     """Return those tests that not every instance answers alike."""
     found: list[Test] = []
     for test in when:
@@ -204,7 +205,9 @@ def _telling(
 # ---------------------------------------------------------------- joins
 
 
-def _join(stand: Stand, column: Column[Join], steps: Column[Step], texts: Texts) -> JoinRow:
+def _join(
+    stand: Standing, column: Column[Join], steps: Column[Step], texts: Instances
+) -> MergedJoin:
     """Return a join: where an instance lacks an operand, the others are those of the fullest."""
     lists = [None if step is None else step.takes for step in steps]
     fullest = max((takes for takes in lists if takes is not None), key=len)
@@ -217,11 +220,11 @@ def _join(stand: Stand, column: Column[Join], steps: Column[Step], texts: Texts)
     operands = tuple(
         Operand(
             tuple(None if maps is None else maps[index] for maps in aligned),
-            _telling(tests[index] if tests else (), column, texts),
+            _telling(tests[index] if tests else (), texts),
         )
         for index in range(len(fullest))
     )
-    return JoinRow(stand, column, operands)
+    return MergedJoin(stand, column, operands)
 
 
 def _aligned(takes: tuple[Map, ...], fullest: tuple[Map, ...]) -> tuple[Map | None, ...]:
@@ -229,16 +232,13 @@ def _aligned(takes: tuple[Map, ...], fullest: tuple[Map, ...]) -> tuple[Map | No
     if len(takes) == len(fullest):
         return takes
     left = list(takes)
-    found: list[Map | None] = []
-    for place in fullest:
-        found.append(left.pop(0) if left and left[0] == place else None)
-    return tuple(found)
+    return tuple(left.pop(0) if left and left[0] == place else None for place in fullest)
 
 
 # ---------------------------------------------------------------- stages
 
 
-def _members(stages: Column[Stage], place: Place, texts: Texts) -> Members:
+def _members(stages: Column[Stage], place: Place, texts: Instances) -> Members:
     first = next(stage for stage in stages if stage is not None)
     if first.repeats is None:
         return _items(stages, place, texts)
@@ -249,7 +249,7 @@ def _members(stages: Column[Stage], place: Place, texts: Texts) -> Members:
     return (Run(tuple(lists)),)
 
 
-def _items(stages: Column[Stage], place: Place, texts: Texts) -> tuple[Row, ...]:
+def _items(stages: Column[Stage], place: Place, texts: Instances) -> tuple[Merged, ...]:
     """Return the members of a stage that is written out."""
     bodies = [None if s is None else [_step(item) for item in s.items] for s in stages]
     return _rows(bodies, place, texts, by_name=False)
@@ -257,6 +257,57 @@ def _items(stages: Column[Stage], place: Place, texts: Texts) -> tuple[Row, ...]
 
 def _step(item: Item) -> Step:
     return Step(node=item.node, site=item.site, when=item.when)
+
+
+# ---------------------------------------------------------------- what is merged
+
+
+class UnderTest(Record):
+    """Neighbours under one `if`: those where a test holds, and those where it does not."""
+
+    test: Test
+    then: tuple[Merged, ...]
+    otherwise: tuple[Merged, ...]
+    whole: tuple[Merged, ...]  # both, in order, as they stand outside
+
+
+def by_tests(steps: Sequence[Merged]) -> Iterator[Merged | UnderTest]:
+    """Yield steps in order, those that stand under one test, or its opposite, together."""
+    index = 0
+    while index < len(steps):
+        when = steps[index].stand.when
+        if not when:
+            yield steps[index]
+            index += 1
+            continue
+        test, opposite = when[0], negated(when[0])
+        whole = tuple(
+            takewhile(lambda s: s.stand.when[:1] in ((test,), (opposite,)), steps[index:])
+        )  # noqa: B023
+        yield UnderTest(
+            test,
+            tuple(_below(step) for step in whole if step.stand.when[0] == test),
+            tuple(_below(step) for step in whole if step.stand.when[0] == opposite),
+            whole,
+        )
+        index += len(whole)
+
+
+def _below(step: Merged) -> Merged:
+    """Return the step as it stands under its first test."""
+    return replace(step, stand=replace(step.stand, when=step.stand.when[1:]))
+
+
+def is_shortcut(step: Merged) -> bool:
+    """Whether a step is a shortcut, which instances have where they change the shape."""
+    match step:
+        case MergedPart(column=column):
+            return any(part is not None and part.kind == "shortcut" for part in column)
+        case MergedCall(column=column):
+            nodes = (instance.node for instance in column if instance is not None)
+            return any(isinstance(node, Part) and node.kind == "shortcut" for node in nodes)
+        case MergedLayer() | MergedStage() | MergedJoin():
+            return False
 
 
 # ---------------------------------------------------------------- in place
@@ -301,11 +352,11 @@ def _makes_fresh(step: Step) -> bool:
             return False
 
 
-def _one_for_each_name(rows: Sequence[Row]) -> Iterator[Row]:
+def _one_for_each_name(rows: Sequence[Merged]) -> Iterator[Merged]:
     """Yield the rows; layers of one name are one module, in place only if each of them may be."""
-    unsafe = {row.name for row in rows if isinstance(row, LayerRow) and not row.inplace}
+    unsafe = {row.name for row in rows if isinstance(row, MergedLayer) and not row.inplace}
     for row in rows:
-        if isinstance(row, LayerRow) and row.name in unsafe:
-            yield LayerRow(row.stand, row.column, row.name, inplace=False)
+        if isinstance(row, MergedLayer) and row.name in unsafe:
+            yield MergedLayer(row.stand, row.column, row.name, inplace=False)
         else:
             yield row

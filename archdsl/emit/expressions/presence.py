@@ -6,17 +6,14 @@ is not that of the shared one.
 
 from collections.abc import Iterator, Sequence
 
-from archdsl.emit.body.numbers import Scope
-from archdsl.emit.classes.instances import Instance
+from archdsl.emit.expressions.scope import ClassScope
 from archdsl.ir.numbers import Compare, Either, Expr, Literal, Symbol, Test
 
 _STRIDE, _IN_CHANNELS = Symbol("stride"), Symbol("in_channels")
 _STRIDED = Compare("!=", _STRIDE, Literal(1))
 
 
-def presence(
-    scope: Scope, instances: Sequence[Instance], flags: Sequence[bool], out: Sequence[Expr], hint: str
-) -> str:
+def presence(scope: ClassScope, flags: Sequence[bool], out: Sequence[Expr], hint: str) -> str:
     """Return a condition that is true in exactly the flagged instances.
 
     `out` are ways to write the channels that leave what is there; `hint` names the parameter that
@@ -25,7 +22,6 @@ def presence(
     for test in _candidates(out):
         if scope.truths(test) == tuple(flags) and not isinstance(scope.simple_test(test), bool):
             return scope.test(test)
-    assert len(instances) == len(flags)
     return scope.add(hint, tuple(flags))
 
 

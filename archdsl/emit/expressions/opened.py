@@ -6,14 +6,14 @@ chooses something by that is not seen: a list or a table, an `if` whose other si
 
 from collections.abc import Iterator, Sequence
 
-from archdsl.emit.body.arithmetic import plain, run_test
+from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance
-from archdsl.emit.classes.kinds import Kind
+from archdsl.emit.expressions.arithmetic import plain, run_test
 from archdsl.ir.network import MAIN, Block, Join, Network, Operator, Part, Stage
 from archdsl.ir.numbers import Test, test_symbols
 
 
-def opened(kind: Kind, arguments: frozenset[str]) -> frozenset[str]:
+def opened(kind: GeneratedClass, arguments: frozenset[str]) -> frozenset[str]:
     """Return the symbols that may be parameters; `arguments` are those of the network."""
     first = kind.first
     match first.node:

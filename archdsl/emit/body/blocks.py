@@ -1,0 +1,232 @@
+"""The construction of instances of other classes: single ones, equal ones in a row, even rows."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+from archdsl.emit.body.merging import Run
+from archdsl.emit.calls.layers import DROP_RATE, Schemes
+from archdsl.emit.calls.signature import Given, Signature, construct, rate_of, takes_rate
+from archdsl.emit.classes.instances import Instance, Place, given, minus, repeats_of
+from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
+from archdsl.emit.python.nodes import Comprehension, Invocation, Keyword, Python, Star, Text
+from archdsl.ir.network import Block, Drop, Part
+from archdsl.ir.numbers import Number, Truth
+from archdsl.record import Record
+
+MANY = 3  # so many blocks that grow evenly are a loop
+
+
+class Cell(Record):
+    """An instance in a row of blocks, where it stands, and how often."""
+
+    instance: Instance
+    place: Place
+    count: int = 1
+
+
+Cells: TypeAlias = Sequence[Cell | None]  # one for each instance of the class around
+
+
+class Constructed(Record):
+    """What may be constructed: the names and signatures of classes, by instances."""
+
+    names: Mapping[int, str]
+    signatures: Mapping[int, Signature]
+    schemes: Schemes
+
+
+class BlockWriter:
+    """Writes the construction of other classes in the text of one."""
+
+    def __init__(
+        self, instances: Sequence[Instance], scope: ClassScope, classes: Constructed
+    ) -> None:
+        self.instances = instances
+        self.scope = scope
+        self.classes = classes
+
+    def block(self, cells: Cells, index: str = "") -> Invocation:
+        """Return the construction of instances of one class; a loop counts them by `index`."""
+        first = next(cell.instance for cell in cells if cell is not None)
+        column = [
+            None
+            if cell is None
+            else Given(instance=cell.instance, numbers=given(owner, cell.instance, cell.place))
+            for owner, cell in zip(self.instances, cells, strict=True)
+        ]
+        name, signature = self.classes.names[first.number], self.classes.signatures[first.number]
+        return construct(name, signature, column, self.scope, self._rate(cells, index))
+
+    def _rate(self, cells: Cells, index: str) -> Python | None:
+        """Return the rate of stochastic depth, None where nothing is dropped."""
+        rated = [cell for cell in cells if cell is not None and takes_rate(cell.instance)]
+        if any(isinstance(cell.instance.node, Part) for cell in rated):
+            return Text(DROP_RATE)  # it stands in the text of a block that is given one
+        drops = [
+            None if cell is None or cell not in rated else _drop(cell.instance) for cell in cells
+        ]
+        return rate_of(drops, self.scope, index) if any(drops) else None
+
+    def run(self, run: Run, place: Place) -> list[Python]:
+        """Return the blocks of a run: equal ones, and those that differ evenly, as loops."""
+        lists = [
+            [Cell(instance, (*place, item.site), item.count) for instance, item in cells]
+            for cells in run.lists
+        ]
+        repeats = [repeats_of(instance, place) for instance in self.instances]
+        even = self._even(lists, repeats)
+        if even is not None:
+            return [even]
+        heads, tail = _normal_form(lists)
+        found: list[Python] = [self.block(head) for head in heads]
+        return [*found, *self._tail(tail, repeats, len(heads))]
+
+    # ------------------------------------------------------------ equal blocks
+
+    def _tail(self, tail: Cells, repeats: Sequence[Number | None], before: int) -> list[Python]:
+        """Return the equal blocks at the end of a run."""
+        if not any(tail):
+            return []
+        counts = tuple(_count(cell, r, before) for cell, r in zip(tail, repeats, strict=True))
+        count = self.scope.number(counts, "num_blocks")
+        if count == Text("0"):
+            return []
+        if count == Text("1"):
+            return [self.block(tail)]
+        if not any(cell is not None and _drop(cell.instance) for cell in tail):
+            return [star(self.block(tail), "_", Invocation("range", (count,)))]
+        bounds = tuple(self.scope.number(bound, "start") for bound in _positions(tail))
+        return [star(self.block(tail, "i"), "i", Invocation("range", bounds))]
+
+    # ------------------------------------------------------------ blocks that differ evenly
+
+    def _even(
+        self, lists: Sequence[Sequence[Cell]], repeats: Sequence[Number | None]
+    ) -> Python | None:
+        """Return a run as a loop if its blocks are many and differ by equal steps."""
+        if any(cell.count > 1 for cells in lists for cell in cells):
+            return None
+        if max(map(len, lists)) < MANY or any(0 < len(cells) < MANY for cells in lists):
+            return None
+        steps = [self._steps(cells, o) for cells, o in zip(lists, self.instances, strict=True)]
+        if None in steps:
+            return None
+        call = self.block([cells[0] if cells else None for cells in lists])
+        first = next(cells[0].instance for cells in lists if cells)
+        names = {p.symbol: p.name for p in self.classes.signatures[first.number].parameters}
+        for symbol in dict.fromkeys(symbol for each in steps if each for symbol in each):
+            column = [None if not each else WrittenNumber(each.get(symbol, 0)) for each in steps]
+            step = self.scope.text(column)
+            if step is None or symbol not in names:
+                return None
+            call = _grown(call, names[symbol], step)
+        counts = tuple(_turns(cells, r) for cells, r in zip(lists, repeats, strict=True))
+        count = self.scope.number(counts, "num_blocks")
+        return star(call, "i", Invocation("range", (count,)))
+
+    def _steps(self, cells: Sequence[Cell], owner: Instance) -> dict[str, int] | None:
+        """Return by how much each number grows from block to block, None if not evenly."""
+        columns = [given(owner, cell.instance, cell.place) for cell in cells]
+        found: dict[str, int] = {}
+        for name in columns[0] if columns else ():
+            gaps = {_gap(a[name], b[name]) for a, b in pairwise(columns)}
+            gap = gaps.pop()
+            if gaps or gap is None:
+                return None
+            if gap:
+                found[name] = gap
+        return found
+
+
+def _drop(instance: Instance) -> tuple[Instance, Drop] | None:
+    """Return the place of a block in its run of drop rates, if a branch of it is dropped so."""
+    node = instance.node
+    if not isinstance(node, Block) or node.drop is None or not takes_rate(instance):
+        return None
+    return instance, node.drop
+
+
+def _normal_form(lists: Sequence[Sequence[Cell]]) -> tuple[list[Cells], Cells]:
+    """Return the blocks that stand first, one by one, and the equal ones at the end.
+
+    Where an instance has fewer different blocks than another, some of its equal ones stand first.
+    """
+    left = [list(cells) for cells in lists]
+    heads: list[Cells] = [[_take(cells) for cells in left] for _ in range(max(map(len, lists)) - 1)]
+    return heads, [cells[0] if cells else None for cells in left]
+
+
+def _take(cells: list[Cell]) -> Cell | None:
+    """Take a block from the start of a list."""
+    if not cells:
+        return None
+    first = cells.pop(0)
+    if first.count > 1:
+        ((index,), *_) = first.place[-1:]
+        rest = Cell(first.instance, (*first.place[:-1], (index + 1,)), first.count - 1)
+        cells.insert(0, rest)
+    return Cell(first.instance, first.place)
+
+
+def _count(cell: Cell | None, repeats: Number | None, before: int) -> WrittenNumber:
+    count = 0 if cell is None else cell.count
+    if repeats is not None and repeats.value == count + before:
+        return WrittenNumber(count, minus(repeats, before).expr)
+    return WrittenNumber(count)
+
+
+def _turns(cells: Sequence[Cell], repeats: Number | None) -> WrittenNumber | None:
+    if not cells:
+        return None
+    return WrittenNumber(len(cells), None if repeats is None else repeats.expr)
+
+
+def _positions(tail: Cells) -> tuple[list[WrittenNumber | None], list[WrittenNumber | None]]:
+    """Return the first place of equal blocks in their run of drop rates, and the one after."""
+    found = [None if cell is None else _drop(cell.instance) for cell in tail]
+    counts = [0 if cell is None else cell.count for cell in tail]
+    starts = [None if each is None else WrittenNumber(each[1].first) for each in found]
+    stops = [
+        None if each is None else WrittenNumber(each[1].first + count)
+        for each, count in zip(found, counts, strict=True)
+    ]
+    return starts, stops
+
+
+def _gap(one: Number | Truth, other: Number | Truth) -> int | None:
+    """Return by how much a number grows; None where it is no whole number, or a flag changes."""
+    if isinstance(one, Number) and isinstance(other, Number):
+        gap = other.value - one.value
+        return gap if isinstance(gap, int) else None
+    return 0 if one.value == other.value else None
+
+
+def _grown(call: Invocation, name: str, step: str) -> Invocation:
+    """Return a call with an argument that grows by a step from turn to turn."""
+    arguments = list(call.arguments)
+    named = [n for n, a in enumerate(arguments) if isinstance(a, Keyword) and a.name == name]
+    place = named[0] if named else 0  # in_channels, by position
+    arguments[place] = _sum(arguments[place], step)
+    return Invocation(call.function, tuple(arguments))
+
+
+def _sum(argument: Python, step: str) -> Python:
+    match argument:
+        case Keyword(name, value):
+            return Keyword(name, _sum(value, step))
+        case Text(text):
+            sign, size = ("-", step[1:]) if step.startswith("-") else ("+", step)
+            factor = "i" if size == "1" else f"{_factor(size)} * i"
+            return Text(f"{text} {sign} {factor}")
+        case _:
+            raise AssertionError("numbers are text")
+
+
+def _factor(size: str) -> str:
+    return size if size.isidentifier() or size.isdigit() else f"({size})"
+
+
+def star(element: Python, target: str, iterable: Python) -> Star:
+    """Return `*(element for target in iterable)`."""
+    return Star(Comprehension(element, target, iterable))

@@ -1,0 +1,347 @@
+"""Merged steps -> the statements of an `__init__`: what a class registers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import assert_never
+
+from archdsl.emit.body.blocks import BlockWriter, Cell, Constructed
+from archdsl.emit.body.merging import (
+    Column,
+    Instances,
+    Members,
+    Merged,
+    MergedCall,
+    MergedJoin,
+    MergedLayer,
+    MergedPart,
+    MergedStage,
+    Run,
+    UnderTest,
+    by_tests,
+    is_shortcut,
+)
+from archdsl.emit.body.shared import SharedWeights
+from archdsl.emit.calls.layers import constructor
+from archdsl.emit.classes.instances import Instance, Place, nodes_in
+from archdsl.emit.expressions.presence import presence
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.python.nodes import (
+    Assign,
+    Comment,
+    Comprehension,
+    Evaluate,
+    If,
+    IfElse,
+    Invocation,
+    Keyword,
+    Python,
+    Star,
+    Statement,
+    Text,
+)
+from archdsl.emit.python.nodes import (
+    Sequence as Items,
+)
+from archdsl.ir.layers import ChannelSplit, Dropout, Flatten, StochasticDepth, tensors
+from archdsl.ir.network import Block, LayerNode, Part, SharedWeight, Step
+from archdsl.ir.numbers import Expr, Test, negated
+
+
+class InitWriter:
+    """Writes the statements of an `__init__`."""
+
+    def __init__(self, texts: Instances, uses: SharedWeights, classes: Constructed) -> None:
+        self.instances = texts.instances
+        self.scope = texts.scope
+        self.uses = uses
+        self.schemes = classes.schemes
+        self.blocks = BlockWriter(texts.instances, texts.scope, classes)
+        self.statements: list[Statement] = []
+        self.registered: set[str] = set()
+        self.lists = 0
+
+    # ------------------------------------------------------------ attributes
+
+    def owned(self) -> None:
+        """Register the shared weights of one's own."""
+        for index, shared in enumerate(self.instances[0].node.owned):
+            column = tuple(_user(instance, index) for instance in self.instances)
+            self._register(shared.name, constructor(column, self.scope, self.schemes))
+
+    def stage(self, members: Members) -> None:
+        """Register the members of a stage that is a class."""
+        elements = self._members(members, ())
+        self._register("blocks", Invocation("nn.ModuleList", (_listed(elements),)))
+
+    def steps(self, steps: Sequence[Merged]) -> None:
+        """Register what steps have."""
+        for found in by_tests(steps):
+            if isinstance(found, UnderTest):
+                self._choice(found)
+            else:
+                self._step(found)
+
+    def _choice(self, choice: UnderTest) -> None:
+        outer, registered = self.statements, self.registered
+        bodies: list[tuple[Statement, ...]] = []
+        for side in (choice.then, choice.otherwise):
+            self.statements, self.registered = [], set(registered)
+            self.steps(side)
+            bodies.append(tuple(self.statements))
+        self.statements, self.registered = outer, registered
+        self.registered |= {s.name for s in choice.whole if not isinstance(s, MergedJoin)}
+        self.statements += self._under(choice.test, *bodies)
+
+    def _under(
+        self, test: Test, then: tuple[Statement, ...], other: tuple[Statement, ...]
+    ) -> list[Statement]:
+        """Return statements under a test and under its opposite."""
+        match then, other:
+            case _ if then == other:
+                return list(then)
+            case (), _:
+                return [If(self._test(negated(test)), other)]
+            case (Assign(target, a),), (Assign(same, b),) if target == same:
+                return [Assign(target, IfElse(a, self._test(test), b))]
+            case _:
+                return [If(self._test(test), then, other)]
+
+    def _test(self, test: Test) -> str:
+        """Return a test as Python, by its attribute if there is one."""
+        if test in self.uses.flags:
+            return f"self.{self.uses.flags[test]}"
+        if negated(test) in self.uses.flags:
+            return f"not self.{self.uses.flags[negated(test)]}"
+        return self.scope.test(test)
+
+    def _step(self, step: Merged) -> None:
+        match step:
+            case MergedJoin() | MergedPart(steps=()):
+                pass  # forward does without a module
+            case MergedLayer(name=name) if name in self.registered:
+                pass  # one module for all layers that keep nothing
+            case MergedLayer():
+                self._layer(step)
+            case MergedPart() | MergedCall():
+                value = self.module(step)
+                if None in step.column and not step.stand.when and is_shortcut(step):
+                    value = self._shortcut(step, value)
+                self._register(step.name, value)
+            case MergedStage():
+                self._register(step.name, self.module(step))
+            case _:
+                assert_never(step)
+
+    def _register(self, name: str, value: Python) -> None:
+        self.registered.add(name)
+        self.statements.append(Assign(f"self.{name}", value))
+
+    def _layer(self, step: MergedLayer) -> None:
+        there = [node for node in step.column if node is not None]
+        if isinstance(there[0].layer, Flatten | ChannelSplit):
+            return  # forward calls functions
+        own = tuple(None if n is None or n.shared is not None else n for n in step.column)
+        if not any(own):
+            return
+        value = constructor(own, self.scope, self.schemes, inplace=step.inplace)
+        if any(node.shared is not None for node in there):
+            self._own_weight(step, own, value)
+        else:
+            self._register(step.name, value)
+
+    def _own_weight(self, step: MergedLayer, own: Column[LayerNode], value: Python) -> None:
+        """Register a layer where it has a weight of its own, and not the shared one."""
+        flags = [node is not None for node in own]
+        out = _exprs(own, "out_channels") or _exprs(own, "out_features")
+        test = presence(self.scope, flags, out, f"has_{step.name}")
+        use = self.uses.use(step)
+        assert use is not None, "the others use a shared weight"
+        if use.always:
+            comment = "None: this block uses the shared layer that forward is given."
+            self.statements.append(Comment(comment))
+            self._register(step.name, IfElse(value, test, Text("None")))
+        else:  # forward knows by what it is handed
+            self.registered.add(step.name)
+            self.statements.append(If(test, (Assign(f"self.{step.name}", value),)))
+
+    def _shortcut(self, step: MergedPart | MergedCall, value: Python) -> Python:
+        """Return a shortcut that instances have where they change the shape."""
+        flags = [node is not None for node in step.column]
+        out = _outputs(step, self.instances)
+        test = presence(self.scope, flags, out, f"has_{step.name}")
+        is_handed = isinstance(step, MergedCall) and bool(self.uses.handed_to(step))
+        after_another = any(takes is not None and takes[0] for takes in step.stand.takes)
+        is_none = is_handed or after_another  # no nn.Identity can stand in for it
+        return IfElse(value, test, Text("None") if is_none else Invocation("nn.Identity"))
+
+    # ------------------------------------------------------------ modules
+
+    def module(self, step: Merged) -> Python:
+        """Return the expression that makes the module of a step."""
+        match step:
+            case MergedLayer(column=column, inplace=inplace):
+                return constructor(column, self.scope, self.schemes, inplace=inplace)
+            case MergedPart():
+                return self._sequential(step)
+            case MergedStage(stand=stand, members=members):
+                return Invocation("nn.Sequential", tuple(self._members(members, stand.place)))
+            case MergedCall(stand=stand, column=column):
+                cells = [None if i is None else Cell(i, stand.place) for i in column]
+                return self.blocks.block(cells)
+            case MergedJoin():
+                raise AssertionError("a join is no module")
+            case _:
+                assert_never(step)
+
+    def _members(self, members: Members, place: Place) -> list[Python]:
+        found: list[Python] = []
+        for member in members:
+            if isinstance(member, Run):
+                found += self.blocks.run(member, place)
+            else:
+                found.append(self.module(member))
+        return found
+
+    def _sequential(self, part: MergedPart) -> Python:
+        steps = _needed(part.steps, self.scope)
+        if not steps:
+            return Invocation("nn.Identity")
+        if any(step.stand.when for step in steps):
+            return self._list(steps)
+        values = tuple(map(self._member, steps))
+        if _has_names(steps):
+            names = map(_name, steps)
+            pairs = (Keyword(name, value) for name, value in zip(names, values, strict=True))
+            return Invocation("nn.Sequential", (Invocation("OrderedDict", tuple(pairs)),))
+        is_named = any(p is not None and p.label is not None for p in part.column)
+        if len(values) == 1 and not is_named and not _keeps(steps[0]):
+            return values[0]
+        return Invocation("nn.Sequential", values)
+
+    def _member(self, step: Merged) -> Python:
+        if isinstance(step, MergedLayer) and _is_idle(step, self.scope):
+            return Invocation("nn.Identity")  # it keeps its place in the order
+        return self.module(step)
+
+    def _list(self, steps: Sequence[Merged]) -> Python:
+        """Return an nn.Sequential of a list that statements before it make."""
+        self.lists += 1
+        name = "layers" if self.lists == 1 else f"layers{self.lists}"
+        if _has_names(steps):
+            self.statements.append(Assign(name, Invocation("OrderedDict[str, nn.Module]")))
+            self.statements += self._appended(name, steps, by_name=True)
+            return Invocation("nn.Sequential", (Text(name),))
+        self.statements.append(Assign(f"{name}: list[nn.Module]", Items(())))
+        self.statements += self._appended(name, steps, by_name=False)
+        return Invocation("nn.Sequential", (Star(Text(name)),))
+
+    def _appended(self, name: str, steps: Sequence[Merged], *, by_name: bool) -> list[Statement]:
+        """Return the statements that append modules to a list, or enter them by name."""
+        found: list[Statement] = []
+        waiting: list[Python] = []  # neighbours that no test is about
+        for each in by_tests(steps):
+            match each:
+                case UnderTest(test=test, then=then, otherwise=otherwise):
+                    found += _extended(name, waiting)
+                    sides = (
+                        tuple(self._appended(name, side, by_name=by_name))
+                        for side in (then, otherwise)
+                    )
+                    found += self._under(test, *sides)
+                    waiting = []
+                case _ if by_name:
+                    found.append(Assign(f'{name}["{_name(each)}"]', self._member(each)))
+                case _:
+                    waiting.append(self._member(each))
+        return [*found, *_extended(name, waiting)]
+
+
+def _extended(name: str, values: Sequence[Python]) -> Iterator[Statement]:
+    if len(values) == 1:
+        yield Evaluate(Invocation(f"{name}.append", tuple(values)))
+    elif values:
+        yield Assign(name, Items(tuple(values)), operator="+=")
+
+
+def _listed(elements: list[Python]) -> Python:
+    """Return the elements as a list, a single loop as a list comprehension."""
+    match elements:
+        case [Star(Comprehension(element, target, iterable))]:
+            return Comprehension(element, target, iterable, is_list=True)
+        case _:
+            return Items(tuple(elements))
+
+
+# ---------------------------------------------------------------- what steps are
+
+
+def _name(step: Merged) -> str:
+    return "" if isinstance(step, MergedJoin) else step.name
+
+
+def _has_names(steps: Sequence[Merged]) -> bool:
+    return not all(_name(step).isdigit() for step in steps)
+
+
+def _needed(steps: Sequence[Merged], scope: ClassScope) -> list[Merged]:
+    """Return the members of an nn.Sequential without what does nothing at its end: no key moves."""
+    kept = list(steps)
+    while kept and isinstance(kept[-1], MergedLayer) and _is_idle(kept[-1], scope):
+        kept.pop()
+    return kept or list(steps)
+
+
+def _is_idle(step: MergedLayer, scope: ClassScope) -> bool:
+    """Whether a layer drops nothing, whatever the arguments."""
+    layers = [node.layer for node in step.column if node is not None]
+    if not all(isinstance(layer, Dropout | StochasticDepth) and layer.p == 0 for layer in layers):
+        return False
+    return constructor(step.column, scope, {}).arguments == (Text("0.0"),)
+
+
+def _keeps(step: Merged) -> bool:
+    """Whether a step has entries in `state_dict`, or a name of its own."""
+    if not isinstance(step, MergedLayer):
+        return True
+    there = [node for node in step.column if node is not None]
+    return any(node.label is not None or tensors(node.layer) for node in there)
+
+
+def _exprs(column: Column[LayerNode], field: str) -> list[Expr]:
+    written = (w for node in column if node is not None for w in node.written)
+    return list(dict.fromkeys(w.exprs[0] for w in written if w.field == field))
+
+
+def _outputs(step: MergedPart | MergedCall, instances: Sequence[Instance]) -> list[Expr]:
+    """Return how the channels that leave a shortcut are written, by it and by its block."""
+    found: dict[Expr, None] = {}
+    for cell in step.column:
+        node = cell.node if isinstance(cell, Instance) else cell
+        if isinstance(node, Part):
+            found |= dict.fromkeys(_last_exprs(node.body))
+    makes = (i.node.makes.expr for i in instances if isinstance(i.node, Block))
+    return list(found | dict.fromkeys(makes))
+
+
+def _last_exprs(body: Sequence[Step]) -> Iterable[Expr]:
+    for step in reversed(body):
+        match step.node:
+            case LayerNode(written=written):
+                fields = ("out_channels", "num_features")
+                yield from (w.exprs[0] for w in written if w.field in fields)
+            case Block(out_channels=channels):
+                yield channels.expr
+            case _:
+                pass
+
+
+def _user(instance: Instance, index: int) -> LayerNode:
+    """Return a layer that uses a weight of an instance's own, with its numbers as written."""
+    shared = instance.node.owned[index]
+    for node in nodes_in(instance.node):
+        if isinstance(node, LayerNode) and node.layer == shared.layer:
+            if node.shared == SharedWeight(shared.id):
+                return node
+    given = instance.node.input
+    return LayerNode(
+        kind="", label=None, layer=shared.layer, input=given, output=given, span=shared.span
+    )
