@@ -9,7 +9,7 @@ from archdsl.emit.body.merging import (
     Merged,
     MergedJoin,
     members_of,
-    rows_of,
+    merged_steps,
 )
 from archdsl.emit.body.modules import InitWriter
 from archdsl.emit.body.shared import SharedWeights
@@ -34,7 +34,7 @@ from archdsl.emit.python.nodes import (
 )
 from archdsl.emit.python.printer import constant, string
 from archdsl.ir.network import Block, Network, Stage
-from archdsl.ir.numbers import Test, negated
+from archdsl.ir.numbers import Test, negated, test_symbols
 from archdsl.record import Record
 
 
@@ -87,7 +87,7 @@ class _Written(Record):
 
 
 def _stage(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
-    """Write a class of blocks in a row."""
+    """Write a class of blocks in a step."""
     uses = _uses(kind, texts, around, Names(("blocks",)))
     construction = InitWriter(texts, uses, around.callees)
     members = members_of(texts)
@@ -100,16 +100,16 @@ def _stage(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
 def _body(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
     """Write a class of layers, parts and blocks; what forward asks for is registered first."""
     scope = texts.scope
-    rows = rows_of(texts)
-    uses = _uses(kind, texts, around, Names(_attributes(rows)))
-    forward = ForwardWriter(uses, {}).body(rows)
+    steps = merged_steps(texts)
+    uses = _uses(kind, texts, around, Names(_attributes(steps)))
+    forward = ForwardWriter(uses, {}).body(steps)
     construction = InitWriter(texts, uses, around.callees)
     construction.owned()
-    construction.steps(rows)
+    construction.steps(steps)
     flags = [Assign(f"self.{name}", Text(scope.test(test))) for test, name in uses.flags.items()]
     if isinstance(kind.first.node, Network):  # once more, with what is known now: shapes
-        again = _uses(kind, texts, around, Names(_attributes(rows)))
-        forward = ForwardWriter(again, _shapes(rows, scope)).body(rows)
+        again = _uses(kind, texts, around, Names(_attributes(steps)))
+        forward = ForwardWriter(again, _shapes(steps, scope)).body(steps)
     init = (*flags, *construction.statements, *_constants(uses))
     return _Written(init, uses.inputs(), forward)
 
@@ -149,10 +149,10 @@ def _scope(kind: GeneratedClass, around: Around) -> ClassScope:
     )
 
 
-def _attributes(rows: Sequence[Merged]) -> Iterator[str]:
-    for row in rows:
-        if not isinstance(row, MergedJoin):
-            yield row.name
+def _attributes(steps: Sequence[Merged]) -> Iterator[str]:
+    for step in steps:
+        if not isinstance(step, MergedJoin):
+            yield step.name
 
 
 def _defaults(kind: GeneratedClass) -> Mapping[str, str]:
@@ -211,16 +211,14 @@ def _formulas(instance: Instance, scope: ClassScope) -> Iterator[Statement]:
 
 
 def _names(test: Test) -> frozenset[str]:
-    from archdsl.ir.numbers import test_symbols
-
     return test_symbols(test)
 
 
-def _shapes(rows: Sequence[Merged], scope: ClassScope) -> Mapping[Place, str]:
-    """Return comments on what flows in a network, by the places of its rows."""
+def _shapes(steps: Sequence[Merged], scope: ClassScope) -> Mapping[Place, str]:
+    """Return comments on what flows in a network, by the places of its steps."""
     found: dict[Place, str] = {}
-    for row in rows:
-        nodes = [cell.node if isinstance(cell, Instance) else cell for cell in row.column]
+    for step in steps:
+        nodes = [cell.node if isinstance(cell, Instance) else cell for cell in step.column]
         if None not in nodes:
-            found[row.stand.place] = shape_of([n for n in nodes if n is not None], scope)
+            found[step.stand.place] = shape_of([n for n in nodes if n is not None], scope)
     return found

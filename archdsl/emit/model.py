@@ -38,7 +38,7 @@ def plan_model(family: Family, name: str, header: Header, *, initialize: bool = 
             case frozenset() as wrong:  # arguments that are decided when the network is compiled
                 family = family.without(wrong)
             case tuple() as classes:
-                return _model(family, classes, header, initialize=initialize)
+                return _model(family, classes, header)
 
 
 Wrong: TypeAlias = frozenset[str]
@@ -128,7 +128,7 @@ def _is_recursive(classes: GeneratedClasses) -> bool:
     )
 
 
-def _model(family: Family, built: tuple[Built, ...], header: Header, *, initialize: bool) -> Model:
+def _model(family: Family, built: tuple[Built, ...], header: Header) -> Model:
     network = family.network
     frozen = frozen_names(network)
     plans = tuple(each.plan for each in built)

@@ -61,7 +61,7 @@ class _Value:
     def __init__(self, value: Python, name: str | None = None) -> None:
         self.value = value
         self.name = name  # of the variable that it is assigned to; None: a new one
-        self.place: Place = ()  # of the row that made it
+        self.place: Place = ()  # of the step that made it
         self.is_closed = False  # it comes from a part or block: the next call begins a line
         self.was_pad = False
 
@@ -78,7 +78,7 @@ class _Value:
 
 
 class ForwardWriter:
-    """Writes the statements of a forward; `shapes` are comments by the places of rows."""
+    """Writes the statements of a forward; `shapes` are comments by the places of steps."""
 
     def __init__(self, uses: SharedWeights, shapes: Mapping[Place, str]) -> None:
         self.uses = uses
@@ -89,58 +89,60 @@ class ForwardWriter:
         self.statements: list[Statement] = []
         self.env: dict[Map, _Value] = {MAIN: _Value(Text("x"), "x")}
 
-    def body(self, rows: Sequence[Merged]) -> tuple[Statement, ...]:
+    def body(self, steps: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
-        self._rows(_in_order(rows), ())
+        self._steps(_in_order(steps), ())
         last = Return(self.env[MAIN].value)
         return (*self.uses.start, *self.head, *self.statements, last)
 
-    def _rows(self, rows: Sequence[Merged], after: Sequence[Merged]) -> None:
-        """Write rows; `after` are those that follow them in the body."""
-        rest = list(rows)
-        for found in by_tests(rows):
+    def _steps(self, steps: Sequence[Merged], after: Sequence[Merged]) -> None:
+        """Write steps; `after` are those that follow them in the body."""
+        rest = list(steps)
+        for found in by_tests(steps):
             if isinstance(found, UnderTest):
                 del rest[: len(found.whole)]
                 self._choice(found, (*rest, *after))
             else:
                 del rest[0]
-                self._row(found, (*rest, *after))
+                self._step(found, (*rest, *after))
 
     # ------------------------------------------------------------ conditions
 
     def _choice(self, choice: UnderTest, after: Sequence[Merged]) -> None:
-        """Write rows that stand under a test or under its opposite."""
-        rows = choice.whole
+        """Write steps that stand under a test or under its opposite."""
+        steps = choice.whole
         given = [
             map_
-            for map_ in dict.fromkeys(row.stand.gives for row in rows)
+            for map_ in dict.fromkeys(step.stand.gives for step in steps)
             if map_ in self.env or _is_read(map_, after)
         ]
-        for row in rows:
-            for map_ in _maps(row):
+        for step in steps:
+            for map_ in _maps(step):
                 if map_ in self.env:
                     self._assign(self.env[map_])
         for map_ in given:
-            self._enter(map_, rows)
+            self._enter(map_, steps)
         outer, env = self.statements, self.env
         names = {map_: env[map_].name for map_ in given}
         bodies: list[tuple[Statement, ...]] = []
         for side in (choice.then, choice.otherwise):
             self.statements, self.env = [], {map_: value.copy() for map_, value in env.items()}
-            self._rows(side, after)
+            self._steps(side, after)
             for map_, name in names.items():
                 self._assign_to(map_, name)
             bodies.append(tuple(self.statements))
         self.statements, self.env = outer, env
         for map_ in given:
-            env[map_].place = next(r.stand.place for r in reversed(rows) if r.stand.gives == map_)
-        self._write_choice(choice.test, rows[0], *bodies)
+            env[map_].place = next(r.stand.place for r in reversed(steps) if r.stand.gives == map_)
+        self._write_choice(choice.test, steps[0], *bodies)
 
-    def _enter(self, map_: Map, rows: Sequence[Merged]) -> None:
-        """Make a map that some rows under a test give a variable before it."""
+    def _enter(self, map_: Map, steps: Sequence[Merged]) -> None:
+        """Make a map that some steps under a test give a variable before it."""
         if map_ in self.env:
             return
-        source = next(m for row in rows if row.stand.gives == map_ for m in _maps(row) if m != map_)
+        source = next(
+            m for step in steps if step.stand.gives == map_ for m in _maps(step) if m != map_
+        )
         self.env[map_] = _Value(self.env[source].value, self.names.unique("out"))
         self._assign_to(map_, self.env[map_].name)
 
@@ -152,14 +154,14 @@ class ForwardWriter:
             self.env[map_] = _Value(Text(name), name)
 
     def _write_choice(
-        self, test: Test, row: Merged, then: tuple[Statement, ...], other: tuple[Statement, ...]
+        self, test: Test, step: Merged, then: tuple[Statement, ...], other: tuple[Statement, ...]
     ) -> None:
         if then == other:
             self.statements += then
             return
         if not then:
             test, then, other = negated(test), other, ()
-        flag = self.uses.flag(test, _hint(row))
+        flag = self.uses.flag(test, _hint(step))
         before = self.statements[-1] if self.statements else None
         match then, other, before:
             case (Assign(target, a),), (Assign(same, b),), Assign(alias) if (
@@ -177,48 +179,48 @@ class ForwardWriter:
             case _:
                 self.statements.append(If(flag, then, other))
 
-    # ------------------------------------------------------------ rows
+    # ------------------------------------------------------------ steps
 
-    def _row(self, row: Merged, after: Sequence[Merged]) -> None:
-        match row:
+    def _step(self, step: Merged, after: Sequence[Merged]) -> None:
+        match step:
             case MergedLayer():
-                self._layer(row, after)
+                self._layer(step, after)
             case MergedPart(steps=()):
-                taken = self._taken(row, after)
-                self._give(row, taken, taken.value, after)
+                taken = self._taken(step, after)
+                self._give(step, taken, taken.value, after)
             case MergedPart(name=name) | MergedStage(name=name):
-                self._module(name, (), row, after)
+                self._module(name, (), step, after)
             case MergedCall(name=name):
-                self._module(name, self.uses.handed_to(row), row, after)
+                self._module(name, self.uses.handed_to(step), step, after)
             case MergedJoin():
-                self._join(row, after)
+                self._join(step, after)
             case _:
-                assert_never(row)
+                assert_never(step)
 
-    def _taken(self, row: Merged, after: Sequence[Merged]) -> _Value:
-        """Return the value that a row takes; one that is read again later is in a variable."""
-        maps = _maps(row)
-        if len(maps) > 1:  # the first row of a branch in some instances only
-            self._enter(row.stand.gives, (row,))
-            return self.env[row.stand.gives]
+    def _taken(self, step: Merged, after: Sequence[Merged]) -> _Value:
+        """Return the value that a step takes; one that is read again later is in a variable."""
+        maps = _maps(step)
+        if len(maps) > 1:  # the first step of a branch in some instances only
+            self._enter(step.stand.gives, (step,))
+            return self.env[step.stand.gives]
         (map_,) = maps
         if map_ not in self.env:
-            self._enter(map_, (row,))
-        if map_ != row.stand.gives and _is_read(map_, after):
+            self._enter(map_, (step,))
+        if map_ != step.stand.gives and _is_read(map_, after):
             self._assign(self.env[map_])
         return self.env[map_]
 
-    def _give(self, row: Merged, taken: _Value, value: Python, after: Sequence[Merged]) -> _Value:
-        """Enter what a row gives, under the variable of what it took unless that is read again."""
-        map_ = row.stand.gives
+    def _give(self, step: Merged, taken: _Value, value: Python, after: Sequence[Merged]) -> _Value:
+        """Enter what a step gives, under the variable of what it took unless that is read again."""
+        map_ = step.stand.gives
         known = self.env.get(map_)
         if known is not None:
             given = _Value(value, known.name)
         else:
             lives = any(v is taken and _is_read(m, after) for m, v in self.env.items())
             given = _Value(value, None if lives else taken.name)
-        given.place = row.stand.place
-        self._forget(_maps(row), after)
+        given.place = step.stand.place
+        self._forget(_maps(step), after)
         self.env[map_] = given
         return given
 
@@ -228,36 +230,36 @@ class ForwardWriter:
             if map_ in self.env and not _is_read(map_, after):
                 del self.env[map_]
 
-    def _layer(self, row: MergedLayer, after: Sequence[Merged]) -> None:
-        layer = next(node.layer for node in row.column if node is not None)
-        taken = self._taken(row, after)
+    def _layer(self, step: MergedLayer, after: Sequence[Merged]) -> None:
+        layer = next(node.layer for node in step.column if node is not None)
+        taken = self._taken(step, after)
         begins = isinstance(layer, _BEGINNERS) and not (taken.was_pad and not taken.is_assigned)
         if begins or (taken.is_closed and not isinstance(layer, Flatten)):
             self._assign(taken)
-        call = self._apply(row, layer, taken)
+        call = self._apply(step, layer, taken)
         if len(flat(call)) > _ROOM or _depth(call) > DEEPEST:
             self._assign(taken)
-            call = self._apply(row, layer, taken)
-        self._give(row, taken, call, after).was_pad = isinstance(layer, Pad)
+            call = self._apply(step, layer, taken)
+        self._give(step, taken, call, after).was_pad = isinstance(layer, Pad)
 
-    def _apply(self, row: MergedLayer, layer: Layer, taken: _Value) -> Python:
+    def _apply(self, step: MergedLayer, layer: Layer, taken: _Value) -> Python:
         match layer:
             case Flatten():
                 return Invocation("torch.flatten", (taken.value, Text("1")))
             case ChannelSplit():
                 self._assign(taken)
-                parts, part = (flat(number) for number in self.uses.split(row))
+                parts, part = (flat(number) for number in self.uses.split(step))
                 return Operation("", (Text(f"{flat(taken.value)}.chunk({parts}, dim=1)[{part}]"),))
             case _:
-                borrowed = self.uses.use(row)
+                borrowed = self.uses.use(step)
                 return (
-                    self._by_module(row, taken)
+                    self._by_module(step, taken)
                     if borrowed is None
                     else self._by_weight(borrowed, layer, taken)
                 )
 
-    def _by_module(self, row: MergedLayer, taken: _Value) -> Python:
-        return Invocation(f"self.{row.name}", (taken.value,))
+    def _by_module(self, step: MergedLayer, taken: _Value) -> Python:
+        return Invocation(f"self.{step.name}", (taken.value,))
 
     def _by_weight(self, borrowed: SharedUse, layer: Layer, taken: _Value) -> Python:
         source = self._source(borrowed)
@@ -283,47 +285,47 @@ class ForwardWriter:
         return name
 
     def _module(
-        self, name: str, handed: tuple[Python, ...], row: Merged, after: Sequence[Merged]
+        self, name: str, handed: tuple[Python, ...], step: Merged, after: Sequence[Merged]
     ) -> None:
-        taken = self._taken(row, after)
+        taken = self._taken(step, after)
         self._assign(taken)
         call = Invocation(f"self.{name}", (taken.value, *handed))
         is_else = taken is not self.env.get(MAIN) or handed  # no nn.Identity could stand in for it
-        if is_shortcut(row) and self.uses.is_sometimes(row) and is_else:
+        if is_shortcut(step) and self.uses.is_sometimes(step) and is_else:
             kept = self.env[MAIN].value
             choice = IfElse(kept, f"self.{name} is None", call)
             shortcut = self.names.unique("shortcut")
             self.statements.append(Assign(shortcut, choice))
-            self.env[row.stand.gives] = _Value(Text(shortcut), shortcut)
+            self.env[step.stand.gives] = _Value(Text(shortcut), shortcut)
             return
-        self._give(row, taken, call, after).is_closed = True
+        self._give(step, taken, call, after).is_closed = True
 
     # ------------------------------------------------------------ joins
 
-    def _join(self, row: MergedJoin, after: Sequence[Merged]) -> None:
-        operator = next(node.operator for node in row.column if node is not None)
-        maps = [_map(operand) for operand in row.operands]
+    def _join(self, step: MergedJoin, after: Sequence[Merged]) -> None:
+        operator = next(node.operator for node in step.column if node is not None)
+        maps = [_map(operand) for operand in step.operands]
         for map_ in dict.fromkeys(maps):
             if maps.count(map_) > 1:
                 self._assign(self.env[map_])
         values = [self.env[map_].value for map_ in maps]
-        known = self.env.get(row.stand.gives)
-        if any(operand.when for operand in row.operands):
-            value = self._joined_sometimes(operator, values, row)
+        known = self.env.get(step.stand.gives)
+        if any(operand.when for operand in step.operands):
+            value = self._joined_sometimes(operator, values, step)
         else:
             value = self._joined(operator, values)
         joined = _Value(value, None if known is None else known.name)
         joined.is_closed = isinstance(value, IfElse)
-        joined.place = row.stand.place
+        joined.place = step.stand.place
         self._forget(maps, after)
-        self.env[row.stand.gives] = joined
+        self.env[step.stand.gives] = joined
 
     def _joined_sometimes(
-        self, operator: Operator, values: Sequence[Python], row: MergedJoin
+        self, operator: Operator, values: Sequence[Python], step: MergedJoin
     ) -> Python:
         """Join what is always there, and the rest where a test says so."""
-        test = next(operand.when[-1] for operand in row.operands if operand.when)
-        pairs = list(zip(values, row.operands, strict=True))
+        test = next(operand.when[-1] for operand in step.operands if operand.when)
+        pairs = list(zip(values, step.operands, strict=True))
         always = [value for value, operand in pairs if not operand.when]
         name = self.names.unique("out")
         self.statements.append(Assign(name, self._joined(operator, always)))
@@ -372,45 +374,43 @@ def _map(operand: Operand) -> Map:
     return next((map_ for map_ in maps if map_ != MAIN), MAIN)
 
 
-def _in_order(rows: Sequence[Merged]) -> tuple[Merged, ...]:
-    """Return rows as they run: a shortcut that takes a preactivation before what changes that."""
+def _in_order(steps: Sequence[Merged]) -> tuple[Merged, ...]:
+    """Return steps as they run: a shortcut that takes a preactivation before what changes that."""
     ordered: list[Merged] = []
-    for row in rows:
+    for step in steps:
         place = len(ordered)
-        if is_shortcut(row) and None in row.column:
-            (taken,) = dict.fromkeys(_maps(row))
+        if is_shortcut(step) and None in step.column:
+            (taken,) = dict.fromkeys(_maps(step))
             if taken != MAIN:
-                firsts = (
-                    n for n, r in enumerate(ordered) if taken in _maps(r) and r.stand.gives != taken
-                )
+                firsts = (n for n, other in enumerate(ordered) if _leaves(other, taken))
                 place = next(firsts, place)
-        ordered.insert(place, row)
+        ordered.insert(place, step)
     return tuple(ordered)
 
 
-def _leaves(row: Merged, map_: Map) -> bool:
-    """Whether a row takes a map and gives another one."""
-    return map_ in _maps(row) and row.stand.gives != map_
+def _leaves(step: Merged, map_: Map) -> bool:
+    """Whether a step takes a map and gives another one."""
+    return map_ in _maps(step) and step.stand.gives != map_
 
 
-def _maps(row: Merged) -> list[Map]:
-    """Return the maps that a row takes in some instance."""
-    return list(dict.fromkeys(map_ for takes in row.stand.takes for map_ in takes or ()))
+def _maps(step: Merged) -> list[Map]:
+    """Return the maps that a step takes in some instance."""
+    return list(dict.fromkeys(map_ for takes in step.stand.takes for map_ in takes or ()))
 
 
-def _is_read(map_: Map, rows: Sequence[Merged]) -> bool:
-    """Whether rows read a map before another one gives it anew; the body gives MAIN."""
-    for row in rows:
-        if map_ in _maps(row):
+def _is_read(map_: Map, steps: Sequence[Merged]) -> bool:
+    """Whether steps read a map before another one gives it anew; the body gives MAIN."""
+    for step in steps:
+        if map_ in _maps(step):
             return True
-        if row.stand.gives == map_ and not row.stand.when:
+        if step.stand.gives == map_ and not step.stand.when:
             return False
     return map_ == MAIN
 
 
-def _hint(row: Merged) -> str:
-    """Return a name for the attribute that tells whether a row is there."""
-    match row:
+def _hint(step: Merged) -> str:
+    """Return a name for the attribute that tells whether a step is there."""
+    match step:
         case MergedLayer(column=column) if any(
             node is not None and isinstance(node.layer, ChannelSplit) for node in column
         ):

@@ -1,11 +1,10 @@
 """The text of a class: what stands in its instances, brought together by its place.
 
-This is the one traversal in which instances meet. What follows sees rows: a step, with its node in
+This is the one traversal in which instances meet. What follows sees merged: a step, with its node in
 each instance that has it.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 from typing import TypeAlias, TypeVar, assert_never
 
 from archdsl.emit.classes.instances import Instance, Place
@@ -34,7 +33,7 @@ Column: TypeAlias = tuple[Found | None, ...]  # one for each instance of the cla
 
 
 class Standing(Record, kw_only=True):
-    """Where a row stands and when it is there: all that rows have in common."""
+    """Where a step stands and when it is there: all that merged have in common."""
 
     place: Place
     when: tuple[Test, ...] = ()  # what tells the instances that have it from the others
@@ -60,7 +59,7 @@ class MergedCall(Record):
 
 
 class MergedPart(Record):
-    """An nn.Sequential of what its rows make."""
+    """An nn.Sequential of what its merged make."""
 
     stand: Standing
     column: Column[Part]
@@ -69,7 +68,7 @@ class MergedPart(Record):
 
 
 class MergedStage(Record):
-    """An nn.Sequential of blocks: those of a run, or rows."""
+    """An nn.Sequential of blocks: those of a run, or merged."""
 
     stand: Standing
     column: Column[Stage]
@@ -96,7 +95,7 @@ Merged: TypeAlias = MergedLayer | MergedCall | MergedPart | MergedStage | Merged
 
 
 class Run(Record):
-    """Blocks in a row of one class, in each instance: (the block, how often, its index)."""
+    """Blocks in a step of one class, in each instance: (the block, how often, its index)."""
 
     lists: tuple[tuple[tuple[Instance, Item], ...], ...]
 
@@ -111,10 +110,10 @@ class Instances(Record):
     scope: ClassScope
 
 
-def rows_of(texts: Instances) -> tuple[Merged, ...]:
-    """Return the rows of a class that is a body."""
+def merged_steps(texts: Instances) -> tuple[Merged, ...]:
+    """Return the merged of a class that is a body."""
     bodies = [() if isinstance(i.node, Stage) else i.node.body for i in texts.instances]
-    return _rows(bodies, (), texts, by_name=True)
+    return _merged(bodies, (), texts, by_name=True)
 
 
 def members_of(texts: Instances) -> Members:
@@ -123,14 +122,14 @@ def members_of(texts: Instances) -> Members:
     return _members(stages, (), texts)
 
 
-def _rows(
+def _merged(
     bodies: Sequence[Sequence[Step] | None], place: Place, texts: Instances, *, by_name: bool
 ) -> tuple[Merged, ...]:
     by_site = [{step.site: step for step in body or ()} for body in bodies]
     sites = sorted(set[Site]().union(*by_site))
     fresh = [_fresh(body or ()) for body in bodies]
-    rows = [
-        _row(
+    merged = [
+        _one(
             tuple(steps.get(site) for steps in by_site),
             tuple(None if b is None else site in f for b, f in zip(bodies, fresh, strict=True)),
             (*place, site),
@@ -138,10 +137,10 @@ def _rows(
         )
         for site in sites
     ]
-    return tuple(_one_for_each_name(rows) if by_name else rows)
+    return tuple(_one_for_each_name(merged) if by_name else merged)
 
 
-def _row(
+def _one(
     steps: Column[Step], fresh: Sequence[bool | None], place: Place, texts: Instances
 ) -> Merged:
     there = [step for step in steps if step is not None]
@@ -164,7 +163,7 @@ def _row(
         case Part(name=name):
             parts = only(nodes, Part)
             bodies = [None if part is None else part.body for part in parts]
-            return MergedPart(stand, parts, name, _rows(bodies, place, texts, by_name=False))
+            return MergedPart(stand, parts, name, _merged(bodies, place, texts, by_name=False))
         case Stage(name=name):
             stages = only(nodes, Stage)
             return MergedStage(stand, stages, name, _members(stages, place, texts))
@@ -252,7 +251,7 @@ def _members(stages: Column[Stage], place: Place, texts: Instances) -> Members:
 def _items(stages: Column[Stage], place: Place, texts: Instances) -> tuple[Merged, ...]:
     """Return the members of a stage that is written out."""
     bodies = [None if s is None else [_step(item) for item in s.items] for s in stages]
-    return _rows(bodies, place, texts, by_name=False)
+    return _merged(bodies, place, texts, by_name=False)
 
 
 def _step(item: Item) -> Step:
@@ -281,16 +280,18 @@ def by_tests(steps: Sequence[Merged]) -> Iterator[Merged | UnderTest]:
             index += 1
             continue
         test, opposite = when[0], negated(when[0])
-        whole = tuple(
-            takewhile(lambda s: s.stand.when[:1] in ((test,), (opposite,)), steps[index:])
-        )  # noqa: B023
+        sides = ((test,), (opposite,))
+        end = index + 1
+        while end < len(steps) and steps[end].stand.when[:1] in sides:
+            end += 1
+        whole = tuple(steps[index:end])
         yield UnderTest(
             test,
             tuple(_below(step) for step in whole if step.stand.when[0] == test),
             tuple(_below(step) for step in whole if step.stand.when[0] == opposite),
             whole,
         )
-        index += len(whole)
+        index = end
 
 
 def _below(step: Merged) -> Merged:
@@ -352,11 +353,11 @@ def _makes_fresh(step: Step) -> bool:
             return False
 
 
-def _one_for_each_name(rows: Sequence[Merged]) -> Iterator[Merged]:
-    """Yield the rows; layers of one name are one module, in place only if each of them may be."""
-    unsafe = {row.name for row in rows if isinstance(row, MergedLayer) and not row.inplace}
-    for row in rows:
-        if isinstance(row, MergedLayer) and row.name in unsafe:
-            yield MergedLayer(row.stand, row.column, row.name, inplace=False)
+def _one_for_each_name(merged: Sequence[Merged]) -> Iterator[Merged]:
+    """Yield the merged; layers of one name are one module, in place only if each of them may be."""
+    unsafe = {step.name for step in merged if isinstance(step, MergedLayer) and not step.inplace}
+    for step in merged:
+        if isinstance(step, MergedLayer) and step.name in unsafe:
+            yield MergedLayer(step.stand, step.column, step.name, inplace=False)
         else:
-            yield row
+            yield step

@@ -338,9 +338,10 @@ def _user(instance: Instance, index: int) -> LayerNode:
     """Return a layer that uses a weight of an instance's own, with its numbers as written."""
     shared = instance.node.owned[index]
     for node in nodes_in(instance.node):
-        if isinstance(node, LayerNode) and node.layer == shared.layer:
-            if node.shared == SharedWeight(shared.id):
-                return node
+        if isinstance(node, LayerNode) and node.shared == SharedWeight(shared.id):
+            if node.layer != shared.layer:
+                continue  # `strides = any`: its stride is another
+            return node
     given = instance.node.input
     return LayerNode(
         kind="", label=None, layer=shared.layer, input=given, output=given, span=shared.span

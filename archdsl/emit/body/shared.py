@@ -120,20 +120,20 @@ class SharedWeights:
         names = self.handed if isinstance(source, HandedIn) else self.owned
         return names[source.index]
 
-    def use(self, row: MergedLayer) -> SharedUse | None:
+    def use(self, step: MergedLayer) -> SharedUse | None:
         """Return how a layer uses a shared weight, None if it never does."""
-        source = self.weights.sources.get((row.stand.place, 0))
+        source = self.weights.sources.get((step.stand.place, 0))
         if source is None:
             return None
-        users = tuple(_if_shared(node) for node in row.column)
+        users = tuple(_if_shared(node) for node in step.column)
         layer = next(node.layer for node in users if node is not None)
-        own = row.name if any(n is not None and n.shared is None for n in row.column) else ""
+        own = step.name if any(n is not None and n.shared is None for n in step.column) else ""
         if not hands_weight(layer) and self._same_geometry(users, source):
             return SharedUse(self.source(source), own, layer, self._is_always(source))
         function, keywords = functional(users, self.scope)
         if isinstance(source, HandedIn):
             self.functions.add(source.index)
-        held = tuple(self._constant(keyword, row.name) for keyword in keywords)
+        held = tuple(self._constant(keyword, step.name) for keyword in keywords)
         return SharedUse(self.source(source), own, layer, self._is_always(source), function, held)
 
     def _is_always(self, source: Source) -> bool:
@@ -158,10 +158,10 @@ class SharedWeights:
         self.constants[name] = keyword.value
         return Keyword(keyword.name, Text(f"self.{name}"))
 
-    def handed_to(self, row: MergedCall) -> tuple[Python, ...]:
+    def handed_to(self, step: MergedCall) -> tuple[Python, ...]:
         """Return what the forward of another class is handed."""
-        inner = next(self.inner[i.number] for i in row.column if i is not None)
-        return self.hand(inner, row.stand.place, [i for i in row.column if i is not None])
+        inner = next(self.inner[i.number] for i in step.column if i is not None)
+        return self.hand(inner, step.stand.place, [i for i in step.column if i is not None])
 
     def hand(
         self, inner: Weights, place: tuple[tuple[int, ...], ...], column: Sequence[Instance]
@@ -199,21 +199,21 @@ class SharedWeights:
             self.flags[test] = self.members.unique(hint)
         return f"self.{self.flags[test]}"
 
-    def split(self, row: MergedLayer) -> tuple[Python, Python]:
+    def split(self, step: MergedLayer) -> tuple[Python, Python]:
         """Return the parts and the part of a channel split."""
         found: list[Python] = []
         for field in ("parts", "part"):
-            value = number_of(row.column, field, self.scope)
+            value = number_of(step.column, field, self.scope)
             if not _is_literal(value):
-                name = f"{row.name}_{field}"
+                name = f"{step.name}_{field}"
                 self.constants[name] = value
                 value = Text(f"self.{name}")
             found.append(value)
         return found[0], found[1]
 
-    def is_sometimes(self, row: Merged) -> bool:
-        """Whether some instances lack what a row has."""
-        return isinstance(row, MergedPart | MergedCall) and None in row.column
+    def is_sometimes(self, step: Merged) -> bool:
+        """Whether some instances lack what a step has."""
+        return isinstance(step, MergedPart | MergedCall) and None in step.column
 
 
 def _if_shared(node: LayerNode | None) -> LayerNode | None:

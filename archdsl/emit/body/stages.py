@@ -1,4 +1,4 @@
-"""The forward of a stage that is a class: its blocks in a row, each handed what it uses."""
+"""The forward of a stage that is a class: its blocks in a step, each handed what it uses."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -72,7 +72,7 @@ def _slices(handed: Sequence[tuple[int, tuple[Python, ...]]]) -> list[Slice]:
 def _handed(
     members: Members, index: int, uses: SharedWeights
 ) -> list[tuple[int, tuple[Python, ...]]]:
-    """Return what the blocks of an instance are handed, and how many in a row are."""
+    """Return what the blocks of an instance are handed, and how many in a step are."""
     found: list[tuple[int, tuple[Python, ...]]] = []
     for member in members:
         if isinstance(member, Run):

@@ -222,7 +222,7 @@ def _call(block: Block) -> dict[str, Number | Truth]:
 
 
 def _in_run(block: Block, *, is_first: bool) -> dict[str, Number | Truth]:
-    """Return what a block of a run is given: the run is constructed with the first one's numbers."""
+    """Return what a block of a run is given: the run itself is given the first one's numbers."""
     same: dict[str, Number | Truth] = {
         name: _same(name, number.value) for name, number in block.arguments
     }
@@ -244,9 +244,8 @@ def _same(name: str, value: Value | bool) -> Number | Truth:
 def repeats_of(owner: Instance, place: Place) -> Number | None:
     """Return how many members a stage at a place in the text of an instance has, as written."""
     if owner.origin.kind == "run" and not place:
-        symbol = next(name for name in reversed(owner.values))
-        value = owner.values[symbol]
-        return Number(value, Symbol(symbol))
+        symbol = list(owner.values)[-1]
+        return Number(owner.values[symbol], Symbol(symbol))
     node: Owner | Node = owner.node
     for site in place:
         members = node.items if isinstance(node, Stage) else getattr(node, "body", ())

@@ -32,6 +32,8 @@ from archdsl.ir.numbers import (
     Test,
     Truth,
     Value,
+    evaluate,
+    normal,
     symbols,
 )
 from archdsl.record import Record
@@ -304,8 +306,8 @@ class ClassScope:
             inner = self._simple(self._lets[name])
             if inner is not None:
                 return Symbol(name) if symbols(inner) else inner
-        held = [values.get(name) for values in self._values]
-        if None in held:
+        held = [values[name] for values in self._values if name in values]
+        if len(held) < len(self._values):
             return None
         if len(set(held)) == 1:
             return Literal(held[0])
@@ -395,8 +397,6 @@ def _agree(slot: Slot, values: Sequence[Plain]) -> bool:
 
 def _folded(expr: Expr) -> Expr | None:
     """Return an expression of numbers alone as one number."""
-    from archdsl.ir.numbers import evaluate, normal
-
     try:
         return Literal(normal(evaluate(expr, {})))
     except ArithmeticError:

@@ -1,1 +1,1 @@
-"""?"""
+"""What docstrings say."""

@@ -1,1 +1,1 @@
-"""?"""
+"""The training script."""
