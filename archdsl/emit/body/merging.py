@@ -1,7 +1,7 @@
 """The text of a class: what stands in its instances, brought together by its place.
 
-This is the one traversal in which instances meet. What follows sees merged: a step, with its node in
-each instance that has it.
+This is the one traversal in which instances meet. What follows sees merged steps: each is a step
+with its node in every instance that has it.
 """
 
 from collections.abc import Iterator, Sequence
