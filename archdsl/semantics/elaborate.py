@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.initialization import Initialization
 from archdsl.ir.network import Let, Literal, Network
-from archdsl.ir.numbers import Flag, Number, Symbol, Truth, symbols, test_symbols
+from archdsl.ir.numbers import Flag, Number, Symbol, Truth, symbols
 from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.recipe import Recipe
 from archdsl.limits import STEP_WORK

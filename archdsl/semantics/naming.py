@@ -235,7 +235,9 @@ def _by_text(node: Block | Part | Stage) -> Sequence[Node]:
     return children(node)
 
 
-def _users(node: Node, key: int, way: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], LayerNode]]:
+def _users(
+    node: Node, key: int, way: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, ...], LayerNode]]:
     """Yield the layers that use a weight; the copies of a run have the same way to them."""
     match node:
         case LayerNode(shared=SharedWeight(found)) if found == key:
