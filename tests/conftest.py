@@ -80,6 +80,7 @@ def block(body, **facts):
         input=MAP,
         output=MAP,
         out_channels=literal(4),
+        makes=literal(4),
         span=NOWHERE,
         **facts,
     )

@@ -31,6 +31,7 @@ from typing import NamedTuple
 
 from archdsl.analyses.tensors import entries
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir.family import Family
 from archdsl.pipeline import Compilation, check_spec, compile_spec
 from archdsl.recursion import deep_recursion
 from archdsl.semantics.elaborate import elaborate
@@ -295,4 +296,5 @@ def unfolded(compilation: Compilation) -> Compilation:
     """Return the same network with every block of every run elaborated."""
     network = compilation.network
     file = load(network.file)
-    return Compilation(elaborate(file, file.networks[network.name], {}, fold=False))
+    elaborated = elaborate(file, file.networks[network.name], {}, fold=False)
+    return Compilation(elaborated, lambda: Family(elaborated.network))

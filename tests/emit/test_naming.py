@@ -3,7 +3,7 @@ import keyword
 
 from torch import nn
 
-from archdsl.emit.naming import FILE_NAMES, Names
+from archdsl.emit.python.names import FILE_NAMES, Names
 from archdsl.ir.names import RESERVED_ATTRIBUTES, class_name
 
 

@@ -3,7 +3,7 @@ import random
 import subprocess
 import sys
 
-from archdsl.emit.plan import (
+from archdsl.emit.python.nodes import (
     Assign,
     Call,
     Comment,
@@ -18,7 +18,7 @@ from archdsl.emit.plan import (
     Star,
     Text,
 )
-from archdsl.emit.python import WIDTH, docstring_text, signature, statement, string
+from archdsl.emit.python.printer import WIDTH, docstring_text, signature, statement, string
 
 NAMES = ("x", "width", "in_channels", "shared_conv2", "kernel_size", "nn.Conv2d", "self.branch1")
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import torch
 
-from archdsl.emit.train import number, render_train
+from archdsl.emit.training.script import number, render_train
 from archdsl.ir.layers import Conv
 from archdsl.ir.network import FeatureMap, LayerNode, Network
 from archdsl.ir.recipe import (

@@ -192,7 +192,22 @@ def test_branches_give_maps_of_their_own_and_an_identity_is_no_step():
         ("b", (MAIN,), (second,)),
         ("sum", (first, MAIN, second), (MAIN,)),
     ]
-    assert places(network.body) == [("branch1", first), ("b", second), ("sum", (at, LAST))]
+    assert places(network.body) == [
+        ("branch1", (*first, LAST)),
+        ("b", (*second, LAST)),
+        ("sum", (at, LAST)),
+    ]
+
+
+def test_a_slice_at_the_start_of_a_branch_is_a_step_before_it():
+    network, at = inside("concat { branch { channel_split(3, 1) relu } identity }")
+    branch = (at, at + 9)
+    assert flow(network.body) == [
+        ("", (MAIN,), (branch,)),
+        ("branch1", (branch,), (branch,)),
+        ("concat", (branch, MAIN), (MAIN,)),
+    ]
+    assert [step.node.name for step in network.body[1].node.body] == ["0"]
 
 
 def test_branches_in_a_residual_take_what_flows_there():
