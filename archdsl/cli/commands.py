@@ -32,8 +32,13 @@ def compile_(arguments: argparse.Namespace) -> int:
     compilation = _compilation(arguments)
     name = arguments.name or compilation.name
     folder = Path(arguments.out) / name
-    files = {folder / file: text for file, text in compilation.files(name).items()}
-    members = _compiled_members(compilation, name, folder, files)
+    written = compilation.written(name)
+    files = {folder / file: text for file, text in written.texts.items()}
+    members: dict[str, object] = {
+        "files": {kind: _path_in(files, folder / f"{kind}.py") for kind in ("model", "train")},
+        "class": compilation.class_name(name),
+        "open": written.open,
+    }
     if arguments.check:
         return _check_current(compilation, check_files(files), members, arguments)
     write_files(files)
@@ -144,14 +149,8 @@ def _compilation(arguments: argparse.Namespace) -> "Compilation":
     return compilation
 
 
-def _compiled_members(
-    compilation: "Compilation", name: str, folder: "Path", files: "dict[Path, str]"
-) -> dict[str, object]:
-    paths = {
-        kind: path.as_posix() if (path := folder / f"{kind}.py") in files else None
-        for kind in ("model", "train")
-    }
-    return {"files": paths, "class": compilation.class_name(name)}
+def _path_in(files: "dict[Path, str]", path: "Path") -> str | None:
+    return path.as_posix() if path in files else None
 
 
 def _extra_members(compilation: "Compilation", arguments: argparse.Namespace) -> dict[str, object]:

@@ -5,12 +5,12 @@ import sys
 
 from archdsl.emit.python.nodes import (
     Assign,
-    Call,
     Comment,
     Comprehension,
-    Conditional,
+    For,
+    IfElse,
+    Invocation,
     Keyword,
-    Loop,
     Operation,
     Parameter,
     Return,
@@ -39,9 +39,11 @@ def expression(draw, depth):
         return Sequence(items, is_tuple=draw.random() < 0.5)
     if kind == 6:
         return Comprehension(
-            call(draw, depth - 1), "i", Call("range", (words(draw),)), is_list=True
+            call(draw, depth - 1), "i", Invocation("range", (words(draw),)), is_list=True
         )
-    return Call("nn.Sequential", (Star(Comprehension(call(draw, depth - 1), "_", call(draw, 0))),))
+    return Invocation(
+        "nn.Sequential", (Star(Comprehension(call(draw, depth - 1), "_", call(draw, 0))),)
+    )
 
 
 def call(draw, depth):
@@ -55,12 +57,12 @@ def call(draw, depth):
         if inner
         else []
     )
-    return Call(draw.choice(NAMES[1:]), (*positional, *named))
+    return Invocation(draw.choice(NAMES[1:]), (*positional, *named))
 
 
 def sum_of(draw):
     """Return a sum with more than one operator, of names and calls that fit a line."""
-    operands = [Call(draw.choice(NAMES), (Text("x"),)) for _ in range(draw.randint(3, 8))]
+    operands = [Invocation(draw.choice(NAMES), (Text("x"),)) for _ in range(draw.randint(3, 8))]
     return Operation("+", tuple(operands))
 
 
@@ -72,9 +74,9 @@ def random_statement(draw):
     if kind == 1:
         return Return(sum_of(draw))
     if kind == 2:
-        return Assign("self.shortcut", Conditional(call(draw, 2), "stride != 1", Text("None")))
+        return Assign("self.shortcut", IfElse(call(draw, 2), "stride != 1", Text("None")))
     if kind == 3:
-        return Assign("x", Call("self.relu", (sum_of(draw),)))
+        return Assign("x", Invocation("self.relu", (sum_of(draw),)))
     return Assign(draw.choice(("x", "out", "self.layer1")), value)
 
 
@@ -104,17 +106,17 @@ def test_signatures_are_laid_out_as_ruff_does():
 
 
 def test_a_comment_stands_beside_its_statement_if_it_fits():
-    short = Assign("x", Call("self.stem", (Text("x"),)), "(N, 64, 56, 56)")
+    short = Assign("x", Invocation("self.stem", (Text("x"),)), "(N, 64, 56, 56)")
     assert statement(short, 8) == "        x = self.stem(x)  # (N, 64, 56, 56)"
 
 
 def test_a_comment_that_does_not_fit_stands_above():
-    long = Assign("x", Call("self." + "a" * 70, (Text("x"),)), "(N, 64, 56, 56)")
+    long = Assign("x", Invocation("self." + "a" * 70, (Text("x"),)), "(N, 64, 56, 56)")
     assert statement(long, 8).splitlines()[0] == "        # (N, 64, 56, 56)"
 
 
 def test_loops_are_indented():
-    loop = Loop("block", Text("self.blocks"), (Comment("one by one"), Return(Text("x"))))
+    loop = For("block", Text("self.blocks"), (Comment("one by one"), Return(Text("x"))))
     assert statement(loop, 4) == (
         "    for block in self.blocks:\n        # one by one\n        return x"
     )
