@@ -186,7 +186,7 @@ def test_the_folder_may_be_named(spec, capsys):
     numbers = json.loads(capsys.readouterr().out)
     assert numbers["files"]["model"] == "generated/my_net/model.py"
     assert numbers["class"] == "MyNet"
-    assert numbers["open"] == ["width", "classes"]  # one block would share with none
+    assert numbers["open"] == ["depth", "width", "classes"]
 
 
 def test_compile_check_says_whether_files_are_current(spec, capsys):

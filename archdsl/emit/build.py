@@ -64,14 +64,16 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
     texts = Instances(kind.instances, scope)
     is_stage = isinstance(kind.first.node, Stage)
     written = _stage(kind, texts, around) if is_stage else _body(kind, texts, around)
-    checks = (*_formulas(kind.first, scope), *_requires(kind.first, scope), *_checks(kind, scope))
+    formulas = tuple(_formulas(kind.first, scope))
+    checks = dict.fromkeys((*_requires(kind.first), *_checks(kind)))
+    early, late = _written_checks(checks, scope)
     ending = last if isinstance(kind.first.node, Network) else ()
     settled = signature(scope, kind.instances, _defaults(kind))
     plan = ClassPlan(
         name=around.names[kind.number],
         docstring=class_docstring(kind, scope),
         parameters=tuple(parameter.printed() for parameter in settled.parameters),
-        init=(*checks, *scope.locals, *written.init, *ending),
+        init=(*formulas, *early, *scope.locals, *late, *written.init, *ending),
         inputs=written.inputs,
         forward=written.forward,
     )
@@ -174,29 +176,42 @@ def _defaults(kind: GeneratedClass) -> Mapping[str, str]:
             return {"stride": "1"}
 
 
-def _requires(instance: Instance, scope: ClassScope) -> Iterator[Statement]:
-    """Yield what raises ValueError where an argument is not one that the spec takes."""
+class _Check(Record):
+    """What must hold; the message tells why, unless it is that nothing else was compiled for."""
+
+    test: Test
+    message: str | None = None
+
+
+def _requires(instance: Instance) -> Iterator[_Check]:
+    """Yield what the spec and its sharing ask of the arguments."""
     node = instance.node
-    if not isinstance(node, Block | Network):
-        return
-    for require in node.requires:
-        simple = scope.simple_test(negated(require.test))
-        if isinstance(simple, bool) or not _names(simple) <= set(scope.used):
-            continue
-        error = Evaluate(Text(f"raise ValueError({string(require.message)})"))
-        yield If(scope.test(negated(require.test)), (error,))
+    if isinstance(node, Block | Network):
+        yield from (_Check(require.test, require.message) for require in node.requires)
 
 
-def _checks(kind: GeneratedClass, scope: ClassScope) -> Iterator[Statement]:
-    """Yield what raises ValueError where a class was not compiled for an argument."""
+def _checks(kind: GeneratedClass) -> Iterator[_Check]:
+    """Yield what all instances answer alike: the class was compiled for no other answer."""
     for test, truth in one_sided(kind.instances):
-        seen = test if truth else negated(test)
-        simple = scope.simple_test(seen)
-        if isinstance(simple, bool) or not _names(simple) <= set(scope.used):
+        yield _Check(test if truth else negated(test))
+
+
+def _written_checks(
+    checks: Iterable[_Check], scope: ClassScope
+) -> tuple[Sequence[Statement], Sequence[Statement]]:
+    """Return what raises ValueError before the locals are there, and what only after that."""
+    early: dict[str, Statement] = {}
+    late: dict[str, Statement] = {}
+    for check in checks:
+        wrong = scope.simple_test(negated(check.test))
+        if isinstance(wrong, bool) or not test_symbols(wrong) <= scope.named:
             continue
-        text = scope.test(seen)
-        error = Evaluate(Text(f"raise ValueError({string(f'compiled for {text}')})"))
-        yield If(scope.test(negated(seen)), (error,))
+        message = check.message or f"compiled for {scope.test(check.test)}"
+        error = Evaluate(Text(f"raise ValueError({string(message)})"))
+        text = scope.test(wrong)
+        found = early if test_symbols(wrong) <= set(scope.used) else late
+        found.setdefault(text, If(text, (error,)))
+    return tuple(early.values()), tuple(late.values())
 
 
 def _formulas(instance: Instance, scope: ClassScope) -> Iterator[Statement]:
@@ -208,10 +223,6 @@ def _formulas(instance: Instance, scope: ClassScope) -> Iterator[Statement]:
             name = scope.name_of(formula.name)
             value = scope.formula(formula.number.expr)
             yield If(f"{name} is None", (Assign(name, Text(value)),))
-
-
-def _names(test: Test) -> frozenset[str]:
-    return test_symbols(test)
 
 
 def _shapes(steps: Sequence[Merged], scope: ClassScope) -> Mapping[Place, str]:

@@ -33,7 +33,7 @@ def family_of(
         return Family(network)
     decided = frozenset[str]().union(*map(test_symbols, network.decided))
     tried = [(n, v) for n, v in network.values if n not in network.hangs | decided]
-    trial = _Trial(file, declaration, arguments)
+    trial = _Trial(network, file, declaration, arguments)
     near = {name: iter(_near(value)) for name, value in tried}
     small = {name: iter(_smallest(value)) for name, value in tried}
     found: list[Member] = []
@@ -55,8 +55,13 @@ class _Trial:
     """Builds members, until that becomes too much work."""
 
     def __init__(
-        self, file: SpecFile, declaration: tree.Network, arguments: Mapping[str, tree.Argument]
+        self,
+        network: Network,
+        file: SpecFile,
+        declaration: tree.Network,
+        arguments: Mapping[str, tree.Argument],
     ) -> None:
+        self.requires = frozenset(network.requires)
         self.file = file
         self.declaration = declaration
         self.arguments = arguments
@@ -74,14 +79,18 @@ class _Trial:
         return None
 
     def member(self, changes: Mapping[str, tree.Argument]) -> Network | None:
-        """Return the network with these arguments changed, None where it is not legal."""
+        """Return the network with these arguments changed, None where it is not legal.
+
+        What the compiled network requires its class will check, so a member keeps to it.
+        """
         if self.left <= 0:
             return None
         work = self.file.work
         done, work.done = work.done, MAX_WORK - self.left
         try:
             given = {**self.arguments, **changes}
-            return elaborate(self.file, self.declaration, given, sizes=False).network
+            built = elaborate(self.file, self.declaration, given, sizes=False).network
+            return built if self.requires <= frozenset(built.requires) else None
         except SpecError:
             return None
         finally:

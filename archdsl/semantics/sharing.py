@@ -1,5 +1,6 @@
 """Decides who owns each shared weight: the smallest part that contains all its uses."""
 
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import Note
@@ -11,12 +12,14 @@ from archdsl.ir.network import (
     Network,
     Node,
     Part,
+    Require,
     Shared,
     SharedWeight,
     Site,
     Stage,
     Step,
 )
+from archdsl.ir.numbers import Compare, Literal, symbols
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.semantics.bodies import Bodies
@@ -36,6 +39,7 @@ class _Frame(Record):
 
 class _Use(Record):
     node: LayerNode
+    sites: Path
     owners: tuple[Path, ...]  # who may own the weight, outermost first
     copies: int
     calls: tuple[Span, ...]  # of the blocks that it is in, outermost first
@@ -53,7 +57,30 @@ def resolve_sharing(network: Network, bodies: Bodies) -> Network:
         if total > 1:
             shared[key] = (_common(found), _weight(key, found, total))
     _warn_unshared(shared, bodies)
-    return _Rebuilder(shared).network(network)
+    requires = dict.fromkeys((*network.requires, *_requires(network, uses.found, shared)))
+    return _Rebuilder(shared).network(replace(network, requires=tuple(requires)))
+
+
+def _requires(
+    network: Network, found: Mapping[int, list[_Use]], shared: Mapping[int, tuple[Path, Shared]]
+) -> Iterator[Require]:
+    """Yield that each stage that owns a weight has several blocks that use it, as it has here.
+
+    Of one block alone the weight would be the block's own.
+    """
+    for step in network.body:
+        stage = step.node
+        if not isinstance(stage, Stage) or stage.repeats is None:
+            continue
+        for key, (owner, _) in shared.items():
+            if owner != (step.site,):
+                continue
+            users = {use.sites[1] for use in found[key]}
+            others = sum(item.count for item in stage.items if item.site not in users)
+            if symbols(stage.repeats.expr):
+                more = Compare(">", stage.repeats.expr, Literal(others + 1))
+                name = stage.label or "what a `for` repeats"
+                yield Require(more, f"{name} needs two blocks that share a weight")
 
 
 def _is_owner(node: Node | Network) -> bool:
@@ -86,7 +113,7 @@ class _Collector:
             frames = (*frames, _Frame(path))
         match node:
             case LayerNode(shared=Candidate(key=key)):
-                self._use(node, key, frames, calls)
+                self._use(node, key, path, frames, calls)
             case LayerNode() | Join():
                 pass
             case Stage(items=items):
@@ -101,7 +128,12 @@ class _Collector:
                 assert_never(node)
 
     def _use(
-        self, node: LayerNode, key: int, frames: tuple[_Frame, ...], calls: tuple[Span, ...]
+        self,
+        node: LayerNode,
+        key: int,
+        path: Path,
+        frames: tuple[_Frame, ...],
+        calls: tuple[Span, ...],
     ) -> None:
         """Enter a use: no owner below a run's repeated member, unless the scope is in there too."""
         level, copies = 0, 1
@@ -114,7 +146,7 @@ class _Collector:
                 if level >= self.bodies.share_scopes[key].level:
                     copies *= frame.count
                 level += 1
-        self.found.setdefault(key, []).append(_Use(node, tuple(owners), copies, calls))
+        self.found.setdefault(key, []).append(_Use(node, path, tuple(owners), copies, calls))
 
 
 def _common(uses: list[_Use]) -> Path:

@@ -1,6 +1,6 @@
 """digits, compiled by archdsl from specs/digits.arch.
 
-Compiled for n = 2; width and classes may be given.
+Its arguments width, n and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/digits.arch
@@ -67,11 +67,13 @@ class Stage(nn.Module):
 class Digits(nn.Module):
     """The network: (N, 1, 8, 8) -> (N, classes)."""
 
-    def __init__(self, width: int = 16, classes: int = 10) -> None:
+    def __init__(self, width: int = 16, n: int = 2, classes: int = 10) -> None:
         super().__init__()
+        if n <= 1:
+            raise ValueError("conv2 needs two blocks that share a weight")
         self.stem = nn.Sequential(nn.Conv2d(1, width, 3, padding=1, bias=False))
-        self.conv2 = Stage(width, width, num_blocks=2)
-        self.conv3 = Stage(width, 2 * width, num_blocks=2, stride=2)
+        self.conv2 = Stage(width, width, num_blocks=n)
+        self.conv3 = Stage(width, 2 * width, num_blocks=n, stride=2)
         self.head = nn.Sequential(
             nn.BatchNorm2d(2 * width),
             nn.ReLU(inplace=True),

@@ -1,6 +1,6 @@
 """share_wrn, compiled by archdsl from specs/share_wrn.arch.
 
-Compiled for depth = 40; k, dropout and classes may be given.
+Its arguments depth, k, dropout and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/share_wrn.arch
@@ -64,11 +64,12 @@ class Stage(nn.Module):
                 *(Wide(width, width, dropout) for _ in range(num_blocks - 1)),
             ]
         )
+        self.num_own = 1
 
     def forward(self, x: Tensor) -> Tensor:
-        for block in self.blocks[:1]:
+        for block in self.blocks[: self.num_own]:
             x = block(x)
-        for block in self.blocks[1:]:
+        for block in self.blocks[self.num_own :]:
             x = block(x, self.shared_spatial)
         return x
 
@@ -76,12 +77,19 @@ class Stage(nn.Module):
 class ShareWrn(nn.Module):
     """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self, k: int = 4, dropout: float = 0.0, classes: int = 10) -> None:
+    def __init__(
+        self, depth: int = 40, k: int = 4, dropout: float = 0.0, classes: int = 10
+    ) -> None:
         super().__init__()
+        if (depth - 4) % 6 != 0:
+            raise ValueError("depth must be 6n + 4")
+        n = (depth - 4) // 6
+        if n <= 2:
+            raise ValueError("conv2 needs two blocks that share a weight")
         self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
-        self.conv2 = Stage(16, 16 * k, dropout, num_blocks=6)
-        self.conv3 = Stage(16 * k, 32 * k, dropout, num_blocks=6, stride=2)
-        self.conv4 = Stage(32 * k, 64 * k, dropout, num_blocks=6, stride=2)
+        self.conv2 = Stage(16, 16 * k, dropout, num_blocks=n)
+        self.conv3 = Stage(16 * k, 32 * k, dropout, num_blocks=n, stride=2)
+        self.conv4 = Stage(32 * k, 64 * k, dropout, num_blocks=n, stride=2)
         self.head = nn.Sequential(
             nn.BatchNorm2d(64 * k),
             nn.ReLU(inplace=True),

@@ -1,6 +1,6 @@
 """share_wrn, compiled by archdsl from specs/share_wrn.arch.
 
-Compiled for depth = 28; k, dropout and classes may be given.
+Its arguments depth, k, dropout and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/share_wrn.arch --set depth=28 --set k=10 --set dropout=0.3 \
@@ -65,11 +65,12 @@ class Stage(nn.Module):
                 *(Wide(width, width, dropout) for _ in range(num_blocks - 1)),
             ]
         )
+        self.num_own = 1
 
     def forward(self, x: Tensor) -> Tensor:
-        for block in self.blocks[:1]:
+        for block in self.blocks[: self.num_own]:
             x = block(x)
-        for block in self.blocks[1:]:
+        for block in self.blocks[self.num_own :]:
             x = block(x, self.shared_spatial)
         return x
 
@@ -77,12 +78,19 @@ class Stage(nn.Module):
 class ShareWrnDepth28K10Dropout03Classes100(nn.Module):
     """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self, k: int = 10, dropout: float = 0.3, classes: int = 100) -> None:
+    def __init__(
+        self, depth: int = 28, k: int = 10, dropout: float = 0.3, classes: int = 100
+    ) -> None:
         super().__init__()
+        if (depth - 4) % 6 != 0:
+            raise ValueError("depth must be 6n + 4")
+        n = (depth - 4) // 6
+        if n <= 2:
+            raise ValueError("conv2 needs two blocks that share a weight")
         self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
-        self.conv2 = Stage(16, 16 * k, dropout, num_blocks=4)
-        self.conv3 = Stage(16 * k, 32 * k, dropout, num_blocks=4, stride=2)
-        self.conv4 = Stage(32 * k, 64 * k, dropout, num_blocks=4, stride=2)
+        self.conv2 = Stage(16, 16 * k, dropout, num_blocks=n)
+        self.conv3 = Stage(16 * k, 32 * k, dropout, num_blocks=n, stride=2)
+        self.conv4 = Stage(32 * k, 64 * k, dropout, num_blocks=n, stride=2)
         self.head = nn.Sequential(
             nn.BatchNorm2d(64 * k),
             nn.ReLU(inplace=True),

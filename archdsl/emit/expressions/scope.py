@@ -350,6 +350,11 @@ class ClassScope:
         """The lets that are used, each after those that it names."""
         return tuple(self._locals)
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The symbols that are parameters or locals."""
+        return frozenset(self._printed)
+
     def values_of(self, symbol: str) -> tuple[Plain, ...]:
         """Return the values of a symbol in all instances."""
         return tuple(values[symbol] for values in self._plain)
