@@ -7,7 +7,7 @@ from archdsl.emit.render import render_model
 from archdsl.ir.family import Family
 from archdsl.ir.layers import Conv, Layer
 from archdsl.ir.network import LayerNode, Network, Node, Shared
-from archdsl.ir.rebuild import map_children, replace
+from archdsl.ir.rebuild import map_children, map_steps, replace
 
 
 def render_deployed(deployed: Deployed, class_name: str, header: Header) -> str:
@@ -30,7 +30,7 @@ def _docstring(network: Network, header: Header) -> tuple[str, ...]:
 
 def _plain(network: Network) -> Network:
     """Return the network with plain convolutions: the weights of binary ones are unpacked."""
-    body = tuple(map(_plain_node, network.body))
+    body = map_steps(network.body, _plain_node)
     return replace(network, body=body, owned=tuple(map(_plain_weight, network.owned)))
 
 
