@@ -60,10 +60,12 @@ def further(compilation, opened, compile_at, count, seed=0):
     `compile_at` gives the Compilation at further arguments, as the command line has them.
     """
     values = {n: v for n, v in compilation.network.arguments if n in opened}
+    numbers = dict(compilation.network.values)  # what is not open stays, be its default a formula
+    kept = {n: v for n, v in compilation.network.arguments if n in numbers and n not in opened}
     assert set(values) == set(opened)
     for given in draws(values, count, random.Random(seed)):
         try:
-            yield Further(given, compile_at(literals(given)))
+            yield Further(given, compile_at(literals(kept | given)))
         except SpecError as error:
             if error.diagnostics[0].code == "E316":
                 yield Further(given, None, error.diagnostics[0].message)

@@ -11,8 +11,8 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from tests.drawing.block_writer import BlockWriter
-from tests.drawing.layers import adaptive_pool, linear
-from tests.drawing.pieces import Body, Env, Map, Trace, Unfit, constant
+from tests.drawing.layers import adaptive_pool, linear, same
+from tests.drawing.pieces import Body, Env, Map, Trace, Unfit, constant, variable
 from tests.drawing.places import SAME, Place
 from tests.drawing.words import NETWORKS
 
@@ -51,6 +51,8 @@ class Writer(BlockWriter):
                 value = self.argument(p.kind, Place(Env(), Map(8, (8, 8)), None, in_block=False))
                 arguments[p.name] = value.text
             env.values[p.name] = value.of(env)
+        if self.chance(70):
+            parameters += self.offered_parameters(names, env)
         given = self.input()
         header, pieces, said = self.network_body(env, given, names)
         inside = ", ".join(f"{p.name} = {default.text}" for p, default in parameters)
@@ -104,7 +106,10 @@ class Writer(BlockWriter):
                 found = self.advance(place, *self.stage(place))
                 pieces += [found] if found else []
         pieces += self.pieces(place, 5)
-        if self.chance(50):
+        if (rates := self.known("rate", place)) and self.chance(70):
+            found = self.advance(place, same(f"dropout({self.choose(rates)})"), SAME)
+            pieces += [found] if found else []
+        if self.chance(90 if self.known("classes", place) else 50):
             pieces += self.ending(place)
         body = Body(tuple(pieces), wide=not self.chance(20))
         said = self.annotations(self.trace_of(body, replace(place, given=given)), "network", 35)
@@ -113,9 +118,11 @@ class Writer(BlockWriter):
     def ending(self, place):
         """Return pooling and a linear layer."""
         found = []
+        known = self.known("classes", place)
+        classes = variable(known[0]) if known else constant(10)
         if place.given.size not in (None, (1, 1)):
             found.append(self.advance(place, adaptive_pool("avgpool", None), SAME))
-        found.append(self.advance(place, linear(constant(10), []), constant(10)))
+        found.append(self.advance(place, linear(classes, []), classes))
         return [piece for piece in found if piece]
 
     def output(self, body, env, given):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from archdsl.diagnostics import SpecError
 from archdsl.pipeline import compile_text
+from tests.arguments import check_arguments
 from tests.generated import (
     build,
     check_copies,
@@ -61,6 +63,13 @@ def prove(spec):
     check_copies(module)
     check_forward(module, compilation)
     train_step(build(network), compilation)
+    check_arguments(
+        compilation,
+        lambda given: compile_text(spec.text, arguments={**spec.arguments, **given}),
+        count=2,
+        seed=zlib.crc32(spec.text.encode()),
+        forward=True,
+    )
 
 
 @STEADY

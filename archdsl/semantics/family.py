@@ -10,7 +10,7 @@ from fractions import Fraction
 from archdsl.diagnostics import SpecError
 from archdsl.ir.family import Family, Member
 from archdsl.ir.network import Network
-from archdsl.ir.numbers import Value, test_symbols
+from archdsl.ir.numbers import Value, symbols, test_symbols
 from archdsl.limits import MAX_WORK, PROBE_WORK
 from archdsl.semantics.elaborate import elaborate
 from archdsl.syntax import tree
@@ -31,9 +31,17 @@ def family_of(
     """
     if file.work.done > PROBE_WORK:  # not even one more would be built in time
         return Family(network)
-    decided = frozenset[str]().union(*map(test_symbols, network.decided))
-    tried = [(n, v) for n, v in network.values if n not in network.hangs | decided]
-    trial = _Trial(network, file, declaration, arguments)
+    decided = network.hangs.union(*map(test_symbols, network.decided))
+    for let in reversed(network.lets):
+        if let.name in decided:
+            decided |= symbols(let.number.expr)
+    tried = [(n, v) for n, v in network.values if n not in decided]
+    held = {
+        n: tree.Argument(None, _literal(_exact(v), declaration))
+        for n, v in network.values
+        if n in decided  # be its default a formula over what is tried
+    }
+    trial = _Trial(network, file, declaration, {**held, **arguments})
     near = {name: iter(_near(value)) for name, value in tried}
     small = {name: iter(_smallest(value)) for name, value in tried}
     found: list[Member] = []
@@ -120,6 +128,10 @@ def _near(value: Value | bool) -> Iterator[Fraction | bool]:
     yield Fraction(value) / 2 + Fraction(1, 4)
     yield Fraction(value) + Fraction(1, 4)
     yield Fraction(value) * 2
+
+
+def _exact(value: Value | bool) -> Fraction | bool:
+    return value if isinstance(value, bool) else Fraction(value)
 
 
 def _literal(value: Fraction | bool, declaration: tree.Network) -> tree.Expression:

@@ -5,7 +5,16 @@ from dataclasses import replace
 from tests.drawing.call_writer import CallWriter
 from tests.drawing.fixed import counted, held_conv, held_layer, itself, kernels_loop, when, written
 from tests.drawing.layers import Geometry, conv_transpose, enlarged, pool, same
-from tests.drawing.pieces import Body, Piece, Trace, Unfit, constant, hiding, variable
+from tests.drawing.pieces import (
+    Body,
+    Piece,
+    Trace,
+    Unfit,
+    constant,
+    hiding,
+    number,
+    variable,
+)
 from tests.drawing.places import SAME, Declaration, Parameter, scoped
 from tests.drawing.words import COMMON
 
@@ -23,6 +32,8 @@ class BlockWriter(CallWriter):
                 case "conv":
                     stride = variable("stride") if not place.keep and self.chance(40) else None
                     found.append(held_conv(p.name, self.width(place), stride))
+                case "rate":
+                    found.append(same(f"dropout({p.name})"))
                 case "kernels":
                     found.append(kernels_loop(p.name, self.width(place)))
                 case "count" if self.chance(50):
@@ -167,17 +178,12 @@ class BlockWriter(CallWriter):
         block = place.env[held[0]] if held and self.chance(50) else self.choose(self.blocks)
         callee = held[0] if held and block is place.env[held[0]] else block.name
         arguments = self.arguments(block, place)
-        count = self.choose((2, 3, 1, 4, 5))
-        factors = f"{count} * "
-        if self.chance(20):
-            factors, count = f"2 * {count} * ", 2 * count
-        elif count == 1 and self.chance(50):
-            factors = ""
+        count, factors = self.times(place)
         head = f"stage {name}{f'(stride = {stride})' if stride > 1 else ''} = "
         text = f"{head}{factors}{callee}{written(block, arguments, self)}"
 
         def apply(env, given, trace):
-            for i in range(count):
+            for i in range(number(count, env)):
                 found = env[callee] if callee in held else block
                 given = found.enter(arguments, env, given, trace, stride if i == 0 else 1)
             return given
@@ -185,6 +191,16 @@ class BlockWriter(CallWriter):
         inside = self.traced(lambda t: apply(place.env.child(), place.given, t))
         said = self.annotations(inside, "stage", 55)
         return Piece((text + said,), hiding(apply, said)), None
+
+    def times(self, place):
+        """Return how many blocks a stage has, and how that is written before the block."""
+        offered = self.repeats(place)
+        if offered:
+            return offered, f"{offered.text} * "
+        count = self.choose((2, 3, 1, 4, 5))
+        if self.chance(20):
+            return constant(2 * count), f"2 * {count} * "
+        return constant(count), "" if count == 1 and self.chance(50) else f"{count} * "
 
     def written_stage(self, place, name):
         """Return a stage with its members written one by one."""

@@ -83,7 +83,12 @@ class CallWriter(BranchWriter):
             case "count":
                 return constant(self.choose((1, 2, 0)))
             case "flag":
+                offered = self.offered_flag(place)
+                if offered:
+                    return offered
                 return self.condition(place) if self.chance(30) else constant(self.chance(50))
+            case "rate":
+                return self.rate(place)
             case "layer":
                 text = self.choose((*ACTIVATIONS, "bn", "dropout(0.2)"))
                 return Value(text, lambda _: LayerValue(lambda: same(text)))
@@ -110,7 +115,7 @@ class CallWriter(BranchWriter):
         block.parameters = [Parameter(self.fresh(NUMBERS, names), "number", None)]
         if self.chance(15):
             block.parameters[0] = replace(block.parameters[0], default=constant(8))
-        kinds = ["number", "count", "flag", "layer", "conv", "kernels"]
+        kinds = ["number", "count", "flag", "layer", "conv", "kernels", "rate"]
         kinds += ["block"] if any(b.simple for b in self.blocks) else []
         for _ in range(self.integer(0, 3)):
             block.parameters.append(self.parameter(names, self.choose(kinds)))
@@ -137,6 +142,7 @@ class CallWriter(BranchWriter):
     def parameter(self, names, kind):
         pools = {
             "number": NUMBERS,
+            "rate": ["dropout", "p", "rate"],
             "count": ["depth", "times", "level", "n"],
             "flag": ["wide", "last", "is_first", "pass_"],
             "layer": ["act", "norm", "function", "module"],

@@ -1,6 +1,6 @@
 """Layers as they are drawn."""
 
-from tests.drawing.expressions import Expressions
+from tests.drawing.offered import Offered
 from tests.drawing.layers import (
     Geometry,
     adaptive_pool,
@@ -23,7 +23,7 @@ from tests.drawing.places import SAME
 from tests.drawing.words import ACTIVATIONS, COMMON
 
 
-class LayerWriter(Expressions):
+class LayerWriter(Offered):
     """Draws layers."""
 
     def layer(self, place):

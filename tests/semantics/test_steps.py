@@ -200,7 +200,7 @@ def test_branches_give_maps_of_their_own_and_an_identity_is_no_step():
 
 
 def test_a_slice_at_the_start_of_a_branch_is_a_step_before_it():
-    network, at = inside("concat { branch { channel_split(3, 1) relu } identity }")
+    network, at = inside("concat { branch { channel_split(2, 1) relu } identity }")
     branch = (at, at + 9)
     assert flow(network.body) == [
         ("", (MAIN,), (branch,)),

@@ -214,7 +214,7 @@ def given(owner: Instance, child: Instance, place: Place) -> dict[str, Number | 
             call = _call(first)
             return {**call, num_blocks(call): repeats}
         case _:
-            return {n: _same(n, value) for n, value in child.values.items() if n not in child.lets}
+            return {n: _same(n, value) for n, value in child.values.items()}
 
 
 def _call(block: Block) -> dict[str, Number | Truth]:
