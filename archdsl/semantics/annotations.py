@@ -7,7 +7,8 @@ from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
 from archdsl.record import Record
 from archdsl.semantics.catalogue import Bn
-from archdsl.semantics.evaluate import fail, integer_of
+from archdsl.semantics.checks import fail
+from archdsl.semantics.evaluate import integer_of
 from archdsl.semantics.schemes import SaidScheme, read_scheme
 from archdsl.semantics.signature import Kind, Parameter, bind
 from archdsl.semantics.values import Scope

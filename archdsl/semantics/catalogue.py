@@ -44,7 +44,7 @@ from archdsl.ir.layers import (
 from archdsl.ir.network import Written
 from archdsl.ir.numbers import Number, arithmetic, combine, leaf, literal
 from archdsl.record import Record
-from archdsl.semantics.evaluate import fail
+from archdsl.semantics.checks import fail
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.schemes import SaidScheme, check_scheme, refuse_transposed
 from archdsl.semantics.signature import (

@@ -7,7 +7,7 @@ from archdsl.ir.rebuild import replace
 from archdsl.ir.shapes import ShapeError, output_map, reduction
 from archdsl.semantics.annotations import Context, Said, matches, read
 from archdsl.semantics.catalogue import Built, Facts, Use, bind_layer, build_layer
-from archdsl.semantics.evaluate import check_size, fail
+from archdsl.semantics.checks import check_size, fail
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.state import Elaboration, Here
 from archdsl.semantics.values import LayerValue

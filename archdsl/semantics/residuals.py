@@ -7,7 +7,7 @@ from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Site, Step
 from archdsl.ir.numbers import show
 from archdsl.semantics.annotations import Context
-from archdsl.semantics.evaluate import fail
+from archdsl.semantics.checks import fail
 from archdsl.semantics.flow import Flow, times, told, way_out
 from archdsl.semantics.state import LAST, Elaboration, Here, Role
 from archdsl.source import Span

@@ -5,7 +5,7 @@ from archdsl.ir.layers import Conv
 from archdsl.ir.numbers import Number
 from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac, Per, Scheme
 from archdsl.record import Record
-from archdsl.semantics.evaluate import fail
+from archdsl.semantics.checks import fail
 from archdsl.semantics.signature import Arguments, Kind, Parameter, bind
 from archdsl.semantics.values import Scope
 from archdsl.source import Span

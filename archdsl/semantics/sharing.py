@@ -20,7 +20,7 @@ from archdsl.ir.network import (
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.semantics.bodies import Bodies
-from archdsl.semantics.evaluate import fail
+from archdsl.semantics.checks import fail
 from archdsl.source import Span
 
 Path: TypeAlias = tuple[Site, ...]

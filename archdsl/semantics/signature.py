@@ -7,7 +7,8 @@ from archdsl.diagnostics import Note
 from archdsl.ir.numbers import Number, Truth, literal
 from archdsl.limits import MAX_SIZE, MAX_WINDOW
 from archdsl.record import Record
-from archdsl.semantics.evaluate import check_integer, evaluate, fail
+from archdsl.semantics.checks import check_integer, fail
+from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.values import ListValue, Scope, Value, opaque_number, type_name
 from archdsl.source import Span
 from archdsl.suggest import closest

@@ -33,7 +33,7 @@ from archdsl.semantics.annotations import (
     ShareScope,
     read,
 )
-from archdsl.semantics.evaluate import fail, spend
+from archdsl.semantics.checks import fail, spend
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.schemes import SaidScheme
 from archdsl.semantics.values import (
