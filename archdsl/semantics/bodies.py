@@ -10,7 +10,7 @@ from archdsl.ir.numbers import Number, Symbol, Truth, negated, symbols, test_sym
 from archdsl.limits import MAX_DEPTH, MAX_WORK
 from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
-from archdsl.semantics.checks import fail, spend
+from archdsl.semantics.checks import check_map, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
 from archdsl.semantics.flow import Flow
@@ -71,7 +71,7 @@ class Bodies(Elaboration):
                 said = message.value or "the requirement is not met"
                 if not found.value:
                     self.stopped = True  # whatever follows was written for other arguments
-                    fail("E316", said, condition.span, notes=_values(condition, here.scope))
+                    fail_here("E316", said, condition.span, notes=_values(condition, here.scope))
                 if _is_top(here) and test_symbols(found.test):
                     here.draft.requires.append(Require(found.test, said))
             case tree.Expect():
@@ -284,5 +284,5 @@ def _input(item: tree.Element, here: Here, other: tuple[int, int] | None) -> fro
     sizes = [integer_of(a.value, here.scope, "a size of the input", 1) for a in arguments]
     size = (int(sizes[1].value), int(sizes[2].value)) if len(sizes) > 1 else None
     draft.flow = Flow(sizes[0], other if size is not None and other is not None else size)
-    draft.input = draft.flow.map
+    draft.input = check_map(draft.flow.map, item.call.span, "a size of the input")
     return frozenset[str]().union(*(symbols(n.expr) for n in sizes[1:]))

@@ -44,7 +44,7 @@ from archdsl.ir.layers import (
 from archdsl.ir.network import Written
 from archdsl.ir.numbers import Number, arithmetic, combine, leaf, literal
 from archdsl.record import Record
-from archdsl.semantics.checks import fail
+from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.schemes import SaidScheme, check_scheme, refuse_transposed
 from archdsl.semantics.signature import (
@@ -185,7 +185,7 @@ def _check_groups(groups: int, channels: tuple[Number, Number], span: Span) -> N
     if inputs % groups == 0 and outputs % groups == 0:
         return
     message = f"{groups} groups do not divide the channels: {channels[0]} in, {channels[1]} out"
-    fail("E321", message, span, f"groups that do: {_divisors(gcd(inputs, outputs), groups)}")
+    fail_here("E321", message, span, f"groups that do: {_divisors(gcd(inputs, outputs), groups)}")
 
 
 def _divisors(number: int, near: int) -> str:
@@ -199,7 +199,7 @@ def _divides(parts: Number, flow: Flow, span: Span, what: str) -> None:
     channels = int(flow.channels.value)
     if channels % int(parts.value):
         help_ = f"what divides them: {_divisors(channels, int(parts.value))}"
-        fail("E321", f"{what} {parts} does not divide {flow.channels} channels", span, help_)
+        fail_here("E321", f"{what} {parts} does not divide {flow.channels} channels", span, help_)
 
 
 # ---------------------------------------------------------------- convolutions, linear
@@ -257,7 +257,7 @@ def _conv_transpose(use: Use, flow: Flow, facts: Facts) -> Built:
     )
     for given, step, spread in zip(layer.output_padding, layer.stride, layer.dilation, strict=True):
         if given >= max(step, spread):
-            fail(
+            fail_here(
                 "E322", "`output_padding` must be smaller than the stride or the dilation", use.span
             )
     written = (
@@ -360,7 +360,7 @@ def _pool(use: Use, kind: PoolKind) -> Built:
     padding = _padding(use, kernel, dilation if use.arguments.given("padding") else (_ONE,))
     for size, border in zip(_pair(kernel), _pair(padding), strict=True):
         if 2 * border > size:
-            fail("E322", f"padding {border} is more than half the window of {size}", use.span)
+            fail_here("E322", f"padding {border} is more than half the window of {size}", use.span)
     layer = Pool(
         kind=kind,
         kernel_size=_pair(kernel),
@@ -433,7 +433,7 @@ def _pad_channels(use: Use, flow: Flow, _: Facts) -> Built:
     channels = use.arguments.number("out_channels")
     if channels.value < flow.channels.value:
         message = f"`pad_channels` takes no channels away: {flow.channels} in, {channels} out"
-        fail("E322", message, use.span, "reduce them with `conv1x1(..)`")
+        fail_here("E322", message, use.span, "reduce them with `conv1x1(..)`")
     layer = PadChannels(out_channels=use.arguments.integer("out_channels"))
     return Built(layer, (_write("out_channels", channels),), channels)
 
@@ -448,7 +448,7 @@ def _channel_split(use: Use, flow: Flow, _: Facts) -> Built:
     parts, part = use.arguments.number("parts"), use.arguments.number("part")
     _divides(parts, flow, use.arguments.place("parts"), "parts")
     if part.value >= parts.value:
-        fail("E303", f"`part` counts from 0 to {int(parts.value) - 1}, not {part}", use.span)
+        fail_here("E303", f"`part` counts from 0 to {int(parts.value) - 1}, not {part}", use.span)
     layer = ChannelSplit(parts=int(parts.value), part=int(part.value))
     channels = combine("/", flow.channels, parts)
     return Built(layer, (_write("parts", parts), _write("part", part)), channels)

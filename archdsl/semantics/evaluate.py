@@ -26,7 +26,7 @@ from archdsl.ir.numbers import (
     test_symbols,
 )
 from archdsl.ir.numbers import show as show_expr
-from archdsl.semantics.checks import check_integer, check_size, fail, spend
+from archdsl.semantics.checks import check_integer, check_size, fail, fail_here, spend
 from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.functions import FUNCTIONS, call_function
 from archdsl.semantics.tables import bounded, item_of, table
@@ -241,7 +241,7 @@ def _arithmetic(node: tree.Binary, scope: Scope) -> Number:
     try:
         number = combine(node.operator, left, right)
     except ZeroDivisionError:
-        fail("E305", f"{left} is divided by zero", node.right.span)
+        fail_here("E305", f"{left} is divided by zero", node.right.span)
     check_size(number.value, node.span)
     if isinstance(number.expr, Leaf):
         spend(size_of(left.expr) + size_of(right.expr), scope, node.span)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from archdsl.ir.numbers import Leaf, Number, applied, leaf, literal, size_of
 from archdsl.limits import MAX_VALUES
 from archdsl.record import Record
-from archdsl.semantics.checks import check_size, fail, spend
+from archdsl.semantics.checks import check_size, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.values import DictValue, ListValue, Scope, Value, items_in
 from archdsl.syntax import tree
@@ -60,7 +60,7 @@ class _FunctionCall(Record):
 def _range(use: _FunctionCall) -> Value:
     numbers, span = [n.value for n in use.numbers(1, 3)], use.node.span
     if not all(isinstance(n, int) for n in numbers) or (len(numbers) > 2 and numbers[2] == 0):
-        fail("E303", "`range` takes integers: `range(stop)`, `range(start, stop, step)`", span)
+        fail_here("E303", "`range` takes integers: `range(stop)`, `range(start, stop, step)`", span)
     found = range(*(int(n) for n in numbers))
     if found[MAX_VALUES:]:  # `len` takes no numbers beyond 2^63
         fail("E309", f"a loop runs at most {MAX_VALUES:,} times", span)
@@ -79,7 +79,7 @@ def _round_to(use: _FunctionCall) -> Value:
     numbers = use.numbers(2, 2)
     step = numbers[1].value
     if not isinstance(step, int) or step < 1:
-        fail("E303", "`round_to(x, step)` takes a positive integer as step", use.node.span)
+        fail_here("E303", "`round_to(x, step)` takes a positive integer as step", use.node.span)
     return use.made(numbers)
 
 

@@ -7,7 +7,7 @@ from archdsl.ir.rebuild import replace
 from archdsl.ir.shapes import ShapeError, output_map, reduction
 from archdsl.semantics.annotations import Context, Said, matches, read
 from archdsl.semantics.catalogue import Built, Facts, Use, bind_layer, build_layer
-from archdsl.semantics.checks import check_size, fail
+from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.state import Elaboration, Here
 from archdsl.semantics.values import LayerValue
@@ -111,17 +111,15 @@ def _output(built: Built, use: Use, flow: Flow) -> FeatureMap:
     except ShapeError as error:
         pixels = "no pixels" if flow.size is None else f"{flow.size[0]} x {flow.size[1]} pixels"
         note = Note(f"it is given {flow.channels} channels, {pixels}")
-        fail("E330", f"`{use.word}`: {error}", use.span, notes=(note,))
-    for size in output.shape:
-        check_size(size, use.span)
-    return output
+        fail_here("E330", f"`{use.word}`: {error}", use.span, notes=(note,))
+    return check_map(output, use.span, f"a size of what `{use.word}` gives")
 
 
 def _flattened(flow: Flow, here: Here, span: Span) -> Flow:
     """Add the flatten that `linear` leaves unsaid after a map of one pixel."""
     if flow.size != (1, 1):
         help_ = "put `avgpool` or `flatten` before it"
-        fail("E331", f"`linear` takes a vector, not the map {flow.map}", span, help_)
+        fail_here("E331", f"`linear` takes a vector, not the map {flow.map}", span, help_)
     after = Flow(flow.channels, None, flow.reduction)
     before = (*here.way, span.start - 1)  # nothing written stands there
     here.draft.add(implied_flatten(flow.map, span), before, here.when)

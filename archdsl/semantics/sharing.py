@@ -150,7 +150,7 @@ def _weight(key: int, uses: list[_Use], total: int) -> Shared:
 def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
     """Return the place that tells a use from another one: a block's call, or the layer itself."""
     for call, others in zip(use.calls, other.calls, strict=False):
-        if (call.source.name, call.start) != (others.source.name, others.start):
+        if call != others:
             return (call,)
     return (use.node.span,)
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
 from archdsl.diagnostics import Note
-from archdsl.ir.numbers import Number, Truth, literal
+from archdsl.ir.numbers import Number, Truth, literal, test_symbols
 from archdsl.limits import MAX_SIZE, MAX_WINDOW
 from archdsl.record import Record
-from archdsl.semantics.checks import check_integer, fail
+from archdsl.semantics.checks import check_integer, fail, fail_here
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.values import ListValue, Scope, Value, opaque_number, type_name
 from archdsl.source import Span
@@ -179,6 +179,7 @@ def _convert(
     match parameter.kind:
         case Kind.FLAG:
             if isinstance(value, Truth):
+                scope.choose_by(test_symbols(value.test))  # no layer keeps how it was written
                 return value.value
             help_ = f"write `{parameter.name} = true`"
             if isinstance(value, Number):
@@ -202,15 +203,15 @@ def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number
         case Kind.RATE if not 0 <= value.value < 1:
             percent = f"write `{float(value.value) / 100:g}`" if 1 < value.value < 100 else None
             message = f"{what} is a probability of at least 0 and below 1, not {value}"
-            fail("E303", message, span, percent)
+            fail_here("E303", message, span, percent)
         case Kind.TINY if not 0 < value.value < 1:
             help_ = "drop it: normalization knows the channels that it is given"
             message = f"{what} is above 0 and below 1, not {value}"
-            fail("E303", message, span, help_ if value.value >= 1 else None)
+            fail_here("E303", message, span, help_ if value.value >= 1 else None)
         case Kind.POSITIVE if value.value <= 0:
-            fail("E303", f"{what} is above 0, not {value}", span)
+            fail_here("E303", f"{what} is above 0, not {value}", span)
         case Kind.SHARE if not 0 <= value.value <= 1:
-            fail("E303", f"{what} is between 0 and 1, not {value}", span)
+            fail_here("E303", f"{what} is between 0 and 1, not {value}", span)
         case _:
             return value
 
@@ -219,7 +220,7 @@ def _integer(value: Number, kind: Kind, span: Span, what: str) -> Number:
     least, most = _BOUNDS[kind]
     number = check_integer(value, span, what, least)
     if number.value > most:
-        fail("E303", f"{what} is at most {most:,} in PyTorch, not {number}", span)
+        fail_here("E303", f"{what} is at most {most:,} in PyTorch, not {number}", span)
     return number
 
 

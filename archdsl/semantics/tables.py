@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from archdsl.ir.numbers import Known, Number, Truth, leaf
 from archdsl.limits import MAX_VALUES
-from archdsl.semantics.checks import fail, spend
+from archdsl.semantics.checks import fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.values import (
     DictValue,
@@ -75,14 +75,14 @@ def _position(key: Value, length: int, span: Span) -> int:
     if not isinstance(key, Number) or not isinstance(key.value, int):
         fail("E302", "a place in a list is an integer, counted from 0", span)
     if not 0 <= key.value < length:
-        fail("E307", f"the list has {length} items, counted from 0; there is no {key}", span)
+        fail_here("E307", f"the list has {length} items, counted from 0; there is no {key}", span)
     return key.value
 
 
 def _no_key(key: Value, pairs: Sequence[tuple[Value, Value]], span: Span) -> NoReturn:
     known = ", ".join(f"`{written(k)}`" for k, _ in pairs[:_SHOWN])
     known += ", .." if len(pairs) > _SHOWN else ""
-    fail("E307", f"the table has no entry for `{written(key)}`", span, f"there is {known}")
+    fail_here("E307", f"the table has no entry for `{written(key)}`", span, f"there is {known}")
 
 
 _SHOWN = 20  # keys of a table, in a message
