@@ -13,10 +13,9 @@ from archdsl.record import Record
 from archdsl.semantics.annotations import check_words
 from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
 from archdsl.semantics.calls import without_stride
-from archdsl.semantics.catalogue import layer_parameters
 from archdsl.semantics.functions import FUNCTIONS
 from archdsl.semantics.signature import place
-from archdsl.semantics.words import is_layer_word
+from archdsl.semantics.words import is_layer_word, layer_parameters
 from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile

@@ -35,7 +35,7 @@ from archdsl.semantics.annotations import (
 )
 from archdsl.semantics.checks import InstanceError, fail, spend
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.schemes import SaidScheme
+from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.values import (
     BlockValue,
     LayerValue,
