@@ -8,7 +8,7 @@ import pytest
 from archdsl import limits
 from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.numbers import Number, show_value
-from archdsl.semantics import evaluate
+from archdsl.semantics import functions
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.expects import NETWORK_QUANTITIES, PART_QUANTITIES
 from tests.markdown import check_example, examples
@@ -69,7 +69,7 @@ def test_each_quantity_has_its_row():
 
 
 def test_each_data_set_function_and_word_is_there():
-    for name in (*DATA_SETS, *evaluate._FUNCTIONS):
+    for name in (*DATA_SETS, *functions.FUNCTIONS):
         assert re.search(rf"`{name}\b", TEXT), name
     grammar = (ROOT / "grammars/arch.lark").read_text("utf-8")
     for word in re.findall(r'"([a-z]+)"', grammar):

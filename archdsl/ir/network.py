@@ -193,6 +193,9 @@ class Join(Placed, kw_only=True):
     operator: Operator
     name: str = ""  # for tables; no module
     when: tuple[tuple[Test, ...], ...] = ()  # of each map: the `if`s around it among the branches
+    labels: tuple[
+        str, ...
+    ] = ()  # written names of identities: no members, but names that are taken
     input: FeatureMap  # of what branched
     output: FeatureMap
     span: Span

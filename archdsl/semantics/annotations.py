@@ -6,10 +6,14 @@ from fractions import Fraction
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
 from archdsl.record import Record
-from archdsl.semantics.catalogue import Bn
-from archdsl.semantics.evaluate import fail, integer_of
-from archdsl.semantics.schemes import SaidScheme, read_scheme
-from archdsl.semantics.signature import Kind, Parameter, bind
+from archdsl.semantics.catalogue import ROWS, Keeps
+from archdsl.semantics.checks import fail
+from archdsl.semantics.evaluate import integer_of
+from archdsl.semantics.kinds.fitting import SaidScheme
+from archdsl.semantics.kinds.parts import Bn
+from archdsl.semantics.parameters import Kind, Parameter
+from archdsl.semantics.schemes import read_scheme
+from archdsl.semantics.signature import bind
 from archdsl.semantics.values import Scope
 from archdsl.semantics.words import is_layer_word, split_word
 from archdsl.source import Span
@@ -219,12 +223,9 @@ def _share(call: tree.Call, scope: Scope) -> Share:
 
 def _selector(name: tree.Name) -> str:
     split = split_word(name.text)
-    if split is not None and split[0] not in ("conv", "conv_transpose", "linear"):
-        what = (
-            "normalization is"
-            if split[0] in ("bn", "layernorm", "groupnorm", "instancenorm")
-            else "that is"
-        )
+    keeps = Keeps.WEIGHT if split is None else ROWS[split[0]].keeps
+    if keeps is not Keeps.WEIGHT:
+        what = "normalization is" if keeps is Keeps.NORMALIZATION else "that is"
         help_ = "share `conv`, `conv_transpose` or `linear` layers"
         fail("E506", f"`{name.text}` cannot be shared: {what} never shared", name.span, help_)
     return name.text

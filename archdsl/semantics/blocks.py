@@ -27,7 +27,8 @@ from archdsl.limits import MAX_NESTING
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context, read
 from archdsl.semantics.calls import gives_stride, stride_argument, without_stride
-from archdsl.semantics.evaluate import evaluate, fail, integer_of
+from archdsl.semantics.checks import fail
+from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.signature import place
 from archdsl.semantics.state import Draft, Elaboration, Here, Role

@@ -10,15 +10,16 @@ from archdsl.ir.numbers import Number, Symbol, Truth, negated, symbols, test_sym
 from archdsl.limits import MAX_DEPTH, MAX_WORK
 from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
+from archdsl.semantics.checks import check_map, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
-from archdsl.semantics.evaluate import evaluate, fail, integer_of, show, spend, truth
+from archdsl.semantics.evaluate import evaluate, integer_of, truth
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.recipe_values import read_initialization
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_loop, add_stage
 from archdsl.semantics.state import Elaboration, Here, Role
-from archdsl.semantics.values import BlockValue, LayerValue, Scope, Value, type_name
+from archdsl.semantics.values import BlockValue, LayerValue, Scope, Value, type_name, written
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -70,7 +71,7 @@ class Bodies(Elaboration):
                 said = message.value or "the requirement is not met"
                 if not found.value:
                     self.stopped = True  # whatever follows was written for other arguments
-                    fail("E316", said, condition.span, notes=_values(condition, here.scope))
+                    fail_here("E316", said, condition.span, notes=_values(condition, here.scope))
                 if _is_top(here) and test_symbols(found.test):
                     here.draft.requires.append(Require(found.test, said))
             case tree.Expect():
@@ -236,7 +237,7 @@ def _values(condition: tree.Expression, scope: Scope) -> tuple[Note, ...]:
     """Return what the names of a condition stand for."""
     names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", condition.span.text))
     known = ((name, scope.find(name)) for name in names)
-    said = [f"`{n}` is {show(value)}" for n, value in known if isinstance(value, Number)]
+    said = [f"`{n}` is {written(value)}" for n, value in known if isinstance(value, Number)]
     return (Note(f"here {' and '.join(said)}"),) if said else ()
 
 
@@ -283,5 +284,5 @@ def _input(item: tree.Element, here: Here, other: tuple[int, int] | None) -> fro
     sizes = [integer_of(a.value, here.scope, "a size of the input", 1) for a in arguments]
     size = (int(sizes[1].value), int(sizes[2].value)) if len(sizes) > 1 else None
     draft.flow = Flow(sizes[0], other if size is not None and other is not None else size)
-    draft.input = draft.flow.map
+    draft.input = check_map(draft.flow.map, item.call.span, "a size of the input")
     return frozenset[str]().union(*(symbols(n.expr) for n in sizes[1:]))

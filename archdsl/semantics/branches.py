@@ -10,7 +10,7 @@ from archdsl.ir.network import Join, LayerNode, Map, Operator, Step
 from archdsl.ir.numbers import Test, combine, literal
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.annotations import Context
-from archdsl.semantics.evaluate import fail
+from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.flow import Flow, listed, times, told, way_out
 from archdsl.semantics.residuals import depth
 from archdsl.semantics.state import LAST, Branch, Draft, Elaboration, Here, Role
@@ -43,9 +43,22 @@ def add_combine(
     branches = _with_drops(operator, inside.branches, context)
     if any(branch.part.body for branch in branches) or len(branches) > 1:
         when = tuple(branch.when for branch in branches)
-        join = Join(operator=operator, when=when, input=flow.map, output=after.map, span=span)
+        join = Join(
+            operator=operator,
+            when=when,
+            labels=tuple(_identity_labels(branches)),
+            input=flow.map,
+            output=after.map,
+            span=span,
+        )
         _add(join, branches, item, here)
     here.draft.flow = Flow(after.channels, after.size, times(flow.reduction, after.reduction))
+
+
+def _identity_labels(branches: list[Branch]) -> Iterator[str]:
+    for branch in branches:
+        if branch.part.label is not None and not branch.part.body:
+            yield branch.part.label
 
 
 def _add(join: Join, branches: list[Branch], item: tree.Element, here: Here) -> None:
@@ -157,6 +170,7 @@ def _together(operator: Operator, draft: Draft, item: tree.Element) -> Flow:
                 total = other if total.size == (1, 1) else total
             case _:
                 _mismatch(operator, draft, item)
+    check_map(total.map, item.call.span, f"a size of what `{operator}` gives")
     return total
 
 
@@ -166,7 +180,7 @@ def _mismatch(operator: Operator, draft: Draft, item: tree.Element) -> NoReturn:
     maps = listed([str(flow.map) for flow in flows])
     notes = tuple(Note(f"this branch gives {told(flow)}", span) for flow, span in draft.flows)
     help_ = way_out(flows, equal_channels=operator is not Operator.CONCAT)
-    fail("E402", f"{maps} do not {verb}", item.call.span, help_, notes)
+    fail_here("E402", f"{maps} do not {verb}", item.call.span, help_, notes)
 
 
 def _broadcasts(left: Flow, right: Flow) -> bool:

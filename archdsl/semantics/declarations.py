@@ -13,10 +13,9 @@ from archdsl.record import Record
 from archdsl.semantics.annotations import check_words
 from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
 from archdsl.semantics.calls import without_stride
-from archdsl.semantics.catalogue import layer_parameters
-from archdsl.semantics.evaluate import FUNCTION_WORDS
+from archdsl.semantics.functions import FUNCTIONS
 from archdsl.semantics.signature import place
-from archdsl.semantics.words import is_layer_word
+from archdsl.semantics.words import is_layer_word, layer_parameters
 from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
@@ -33,7 +32,7 @@ def check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
 
 def _check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
     for name, (block, _) in file.blocks.items():
-        if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTION_WORDS:
+        if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTIONS:
             diagnostics.add(_takes_word(name, block, file))
     for block in _all_blocks(file):
         if not is_usable_kind(block.name.text):

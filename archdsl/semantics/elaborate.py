@@ -12,9 +12,10 @@ from archdsl.limits import STEP_WORK
 from archdsl.record import Record
 from archdsl.semantics.annotations import Context
 from archdsl.semantics.bodies import IMPLIED, Bodies
+from archdsl.semantics.checks import fail, spend
 from archdsl.semantics.declarations import check_declarations, warn_unused
 from archdsl.semantics.dependence import NOTHING, hangs_on
-from archdsl.semantics.evaluate import evaluate, fail, spend
+from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes

@@ -10,8 +10,9 @@ from typing import NoReturn, TypeAlias
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.numbers import Number
 from archdsl.record import Record
+from archdsl.semantics.checks import fail
 from archdsl.semantics.dependence import parts_of
-from archdsl.semantics.evaluate import evaluate, fail, truth_of
+from archdsl.semantics.evaluate import evaluate, truth_of
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
 from archdsl.suggest import closest, did_you_mean

@@ -6,19 +6,21 @@ from archdsl.ir.network import Candidate, FeatureMap, LayerNode
 from archdsl.ir.rebuild import replace
 from archdsl.ir.shapes import ShapeError, output_map, reduction
 from archdsl.semantics.annotations import Context, Said, matches, read
-from archdsl.semantics.catalogue import Built, Facts, Use, bind_layer, build_layer
-from archdsl.semantics.evaluate import check_size, fail
+from archdsl.semantics.catalogue import ROWS, Keeps
+from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.kinds.parts import Built, Facts, Use
+from archdsl.semantics.signature import bind
 from archdsl.semantics.state import Elaboration, Here
-from archdsl.semantics.values import LayerValue
-from archdsl.semantics.words import WEIGHTLESS_WORDS
+from archdsl.semantics.values import LayerValue, Scope
+from archdsl.semantics.words import layer_parameters, split_word
 from archdsl.source import Span
 from archdsl.syntax import tree
 
 
 def add_layer(elaboration: Elaboration, item: tree.Element, here: Here) -> None:
     """Add a layer, called by its word."""
-    _add(elaboration, bind_layer(item.call, here.scope), item, here)
+    _add(elaboration, _bind(item.call, here.scope), item, here)
 
 
 def add_layer_value(
@@ -31,10 +33,19 @@ def add_layer_value(
             message = f"`{item.call.name.text}` has its arguments already"
             fail("E311", message, item.call.span)
         call, scope = _called(item.call, call.name), here.scope
-    use = bind_layer(call, scope)
+    use = _bind(call, scope)
     if scope.root is not here.scope.root:  # it comes from another declaration
         use = replace(use, arguments=use.arguments.opaque())
     _add(elaboration, use, item, here)
+
+
+def _bind(call: tree.Call, scope: Scope) -> Use:
+    """Return the call of a layer with its arguments checked."""
+    word = call.name.text
+    split = split_word(word)
+    assert split is not None, word
+    arguments = bind(call, layer_parameters(word), scope, f"`{word}`")
+    return Use(word, *split, arguments, call.span)
 
 
 def _called(call: tree.Call, name: tree.Name) -> tree.Call:
@@ -53,7 +64,8 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
     if use.kind == "linear" and flow.size is not None:
         flow = _flattened(flow, here, item.span)
     pixels = frozenset[str]() if here.draft.in_block else elaboration.pixels
-    built = build_layer(use, flow, Facts(context.bn, context.scheme, pixels))
+    facts = Facts(context.bn, context.scheme, pixels)
+    built = ROWS[use.kind].build(use, flow, facts)
     if isinstance(built.layer, Conv) and built.layer.scheme and context.scheme:
         elaboration.reach_scheme(context.scheme)
     output = _output(built, use, flow)
@@ -95,11 +107,11 @@ def _check_annotations(said: Said, use: Use, item: tree.Element) -> None:
     missing = None
     if said.bn is not None and use.kind != "bn":
         missing = "is no batch norm"
-    elif said.scheme is not None and use.kind not in ("conv", "conv_transpose"):
+    elif said.scheme is not None and not ROWS[use.kind].is_convolution:
         missing = "is no convolution"
     elif said.drop is not None:
         missing = "has no residual branch to drop"
-    elif said.frozen and use.kind in WEIGHTLESS_WORDS:
+    elif said.frozen and ROWS[use.kind].keeps is Keeps.NOTHING:
         missing = "has nothing to freeze"
     if missing is not None:
         fail("E511", f"`{use.word}` {missing}", item.annotations[0].span.to(item.span))
@@ -111,17 +123,15 @@ def _output(built: Built, use: Use, flow: Flow) -> FeatureMap:
     except ShapeError as error:
         pixels = "no pixels" if flow.size is None else f"{flow.size[0]} x {flow.size[1]} pixels"
         note = Note(f"it is given {flow.channels} channels, {pixels}")
-        fail("E330", f"`{use.word}`: {error}", use.span, notes=(note,))
-    for size in output.shape:
-        check_size(size, use.span)
-    return output
+        fail_here("E330", f"`{use.word}`: {error}", use.span, notes=(note,))
+    return check_map(output, use.span, f"a size of what `{use.word}` gives")
 
 
 def _flattened(flow: Flow, here: Here, span: Span) -> Flow:
     """Add the flatten that `linear` leaves unsaid after a map of one pixel."""
     if flow.size != (1, 1):
         help_ = "put `avgpool` or `flatten` before it"
-        fail("E331", f"`linear` takes a vector, not the map {flow.map}", span, help_)
+        fail_here("E331", f"`linear` takes a vector, not the map {flow.map}", span, help_)
     after = Flow(flow.channels, None, flow.reduction)
     before = (*here.way, span.start - 1)  # nothing written stands there
     here.draft.add(implied_flatten(flow.map, span), before, here.when)

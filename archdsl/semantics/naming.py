@@ -130,6 +130,13 @@ def _label(node: Node) -> str | None:
     return None if isinstance(node, Join) else node.label
 
 
+def _labels(node: Node) -> tuple[str, ...]:
+    """Return the names that a member takes by being written so."""
+    if isinstance(node, Join):
+        return node.labels
+    return () if node.label is None else (node.label,)
+
+
 def _kind(node: Node) -> str:
     match node:
         case LayerNode(kind=kind) | Part(kind=kind) | Stage(kind=kind):
@@ -147,7 +154,7 @@ class _Namer:
 
     def __init__(self, body: Sequence[Step]) -> None:
         members = [step.node for step in body]
-        self.taken = {label for node in members if (label := _label(node)) is not None}
+        self.taken = {label for node in members for label in _labels(node)}
         self.counts: dict[str, int] = {}
         self.joins: dict[str, int] = {}  # by operator
         self.kept: dict[tuple[str, Layer], str] = {}  # names of layers without tensors

@@ -29,7 +29,8 @@ from archdsl.ir.recipe import (
     WarmRestarts,
 )
 from archdsl.record import Record
-from archdsl.semantics.evaluate import evaluate, fail, truth_of
+from archdsl.semantics.checks import fail
+from archdsl.semantics.evaluate import evaluate, truth_of
 from archdsl.semantics.signature import place
 from archdsl.semantics.values import ListValue, Scope, type_name
 from archdsl.source import Span

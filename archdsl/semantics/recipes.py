@@ -7,7 +7,8 @@ from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecErr
 from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.network import FeatureMap
 from archdsl.ir.recipe import Cosine, Optimizer, Recipe, Schedule, Steps, WarmRestarts
-from archdsl.semantics.evaluate import evaluate, fail
+from archdsl.semantics.checks import fail
+from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.recipe_values import (
     DECAYS,
     MOMENTS,

@@ -7,7 +7,7 @@ from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Site, Step
 from archdsl.ir.numbers import show
 from archdsl.semantics.annotations import Context
-from archdsl.semantics.evaluate import fail
+from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.flow import Flow, times, told, way_out
 from archdsl.semantics.state import LAST, Elaboration, Here, Role
 from archdsl.source import Span
@@ -143,7 +143,7 @@ def _shortcut(
         stride = ", stride = stride" if strided else ""
         width = show(after.channels.expr)
         help_ = f"add `shortcut {{ conv1x1({width}{stride}) }}`"
-        fail("E401", message, group["residual"].call.span, help_)
+        fail_here("E401", message, group["residual"].call.span, help_)
     return _part(elaboration, element, start, here)
 
 
@@ -155,7 +155,7 @@ def _unequal(after: Flow, beside: Flow, group: Mapping[str, tree.Element]) -> No
     else:
         notes.append(Note(f"the identity gives {told(beside)}"))
     message = f"{after.map} and {beside.map} do not add"
-    fail("E402", message, span, way_out((after, beside)), tuple(notes))
+    fail_here("E402", message, span, way_out((after, beside)), tuple(notes))
 
 
 def depth(flow: Flow, context: Context, span: Span) -> LayerNode | None:

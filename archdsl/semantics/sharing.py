@@ -23,7 +23,7 @@ from archdsl.ir.numbers import Compare, Literal, symbols
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.semantics.bodies import Bodies
-from archdsl.semantics.evaluate import fail
+from archdsl.semantics.checks import fail
 from archdsl.source import Span
 
 Path: TypeAlias = tuple[Site, ...]
@@ -182,7 +182,7 @@ def _weight(key: int, uses: list[_Use], total: int) -> Shared:
 def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
     """Return the place that tells a use from another one: a block's call, or the layer itself."""
     for call, others in zip(use.calls, other.calls, strict=False):
-        if (call.source.name, call.start) != (others.source.name, others.start):
+        if call != others:
             return (call,)
     return (use.node.span,)
 

@@ -1,35 +1,17 @@
-"""Signatures of layers and annotations, and the binding of a call's arguments to them."""
+"""Binds the arguments of a call to the parameters of a layer, an annotation or a block."""
 
-from collections.abc import Mapping, Sequence
-from enum import Enum, auto
+from collections.abc import Sequence
 
 from archdsl.diagnostics import Note
-from archdsl.ir.numbers import Number, Truth, literal
+from archdsl.ir.numbers import Number, Truth, test_symbols
 from archdsl.limits import MAX_SIZE, MAX_WINDOW
-from archdsl.record import Record
-from archdsl.semantics.evaluate import check_integer, evaluate, fail
-from archdsl.semantics.values import ListValue, Scope, Value, opaque_number, type_name
+from archdsl.semantics.checks import check_integer, fail, fail_here
+from archdsl.semantics.evaluate import evaluate
+from archdsl.semantics.parameters import Arguments, Kind, Parameter
+from archdsl.semantics.values import ListValue, Scope, Value, type_name
 from archdsl.source import Span
 from archdsl.suggest import closest
 from archdsl.syntax import tree
-
-
-class Kind(Enum):
-    """What an argument may be."""
-
-    COUNT = auto()  # a positive integer
-    NATURAL = auto()  # an integer of at least 0
-    NUMBER = auto()  # any number
-    POSITIVE = auto()  # a number above 0
-    RATE = auto()  # a number in [0, 1)
-    TINY = auto()  # a number above 0 and below 1
-    SHARE = auto()  # a number in [0, 1]
-    FLAG = auto()  # true or false
-    PAIR = auto()  # a positive integer, or [height, width]
-    NATURAL_PAIR = auto()  # an integer of at least 0, or [height, width]
-    BORDER = auto()  # an integer of at least 0, or [top, bottom, left, right]
-    OPTION = auto()  # one of a few words
-
 
 _BOUNDS = {  # least and most of an integer; the most is what PyTorch takes
     Kind.COUNT: (1, MAX_SIZE),
@@ -38,78 +20,6 @@ _BOUNDS = {  # least and most of an integer; the most is what PyTorch takes
     Kind.NATURAL_PAIR: (0, MAX_WINDOW),
     Kind.BORDER: (0, MAX_WINDOW),
 }
-
-
-class Parameter(Record):
-    """A parameter; without a default it must be given."""
-
-    name: str
-    kind: Kind
-    default: "Number | bool | str | None" = None
-    required: bool = False
-    options: tuple[str, ...] = ()
-
-
-class Arguments:
-    """A call's arguments by parameter, checked; numbers keep how they were written."""
-
-    def __init__(
-        self,
-        values: Mapping[str, "tuple[Number, ...] | bool | str | None"],
-        span: Span,
-        places: Mapping[str, Span],
-    ) -> None:
-        self._values = values
-        self._places = places
-        self.span = span
-
-    def opaque(self) -> "Arguments":
-        """Return the arguments as another declaration sees them."""
-        values = {
-            name: tuple(opaque_number(n) for n in value) if isinstance(value, tuple) else value
-            for name, value in self._values.items()
-        }
-        return Arguments(values, self.span, self._places)
-
-    def place(self, name: str) -> Span:
-        """Return where an argument is given; the call where it is not."""
-        return self._places.get(name, self.span)
-
-    def given(self, name: str) -> bool:
-        """Say whether the argument is there, given or by default."""
-        return self._values.get(name) is not None
-
-    def number(self, name: str) -> Number:
-        """Return a numeric argument."""
-        return self.numbers(name)[0]
-
-    def numbers(self, name: str) -> tuple[Number, ...]:
-        """Return a numeric argument of one number or several."""
-        value = self._values[name]
-        assert isinstance(value, tuple), name
-        return value
-
-    def integer(self, name: str) -> int:
-        """Return the value of an integer argument."""
-        value = self.number(name).value
-        assert isinstance(value, int), name
-        return value
-
-    def real(self, name: str) -> float:
-        """Return the value of a numeric argument as PyTorch takes it."""
-        return float(self.number(name).value)
-
-    def flag(self, name: str) -> bool:
-        """Return a true-or-false argument."""
-        value = self._values[name]
-        assert isinstance(value, bool), name
-        return value
-
-    def word(self, name: str) -> str:
-        """Return an option."""
-        value = self._values[name]
-        assert isinstance(value, str), name
-        return value
 
 
 def bind(call: tree.Call, signature: Sequence[Parameter], scope: Scope, what: str) -> Arguments:
@@ -178,6 +88,7 @@ def _convert(
     match parameter.kind:
         case Kind.FLAG:
             if isinstance(value, Truth):
+                scope.choose_by(test_symbols(value.test))  # no layer keeps how it was written
                 return value.value
             help_ = f"write `{parameter.name} = true`"
             if isinstance(value, Number):
@@ -201,15 +112,15 @@ def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number
         case Kind.RATE if not 0 <= value.value < 1:
             percent = f"write `{float(value.value) / 100:g}`" if 1 < value.value < 100 else None
             message = f"{what} is a probability of at least 0 and below 1, not {value}"
-            fail("E303", message, span, percent)
+            fail_here("E303", message, span, percent)
         case Kind.TINY if not 0 < value.value < 1:
             help_ = "drop it: normalization knows the channels that it is given"
             message = f"{what} is above 0 and below 1, not {value}"
-            fail("E303", message, span, help_ if value.value >= 1 else None)
+            fail_here("E303", message, span, help_ if value.value >= 1 else None)
         case Kind.POSITIVE if value.value <= 0:
-            fail("E303", f"{what} is above 0, not {value}", span)
+            fail_here("E303", f"{what} is above 0, not {value}", span)
         case Kind.SHARE if not 0 <= value.value <= 1:
-            fail("E303", f"{what} is between 0 and 1, not {value}", span)
+            fail_here("E303", f"{what} is between 0 and 1, not {value}", span)
         case _:
             return value
 
@@ -218,7 +129,7 @@ def _integer(value: Number, kind: Kind, span: Span, what: str) -> Number:
     least, most = _BOUNDS[kind]
     number = check_integer(value, span, what, least)
     if number.value > most:
-        fail("E303", f"{what} is at most {most:,} in PyTorch, not {number}", span)
+        fail_here("E303", f"{what} is at most {most:,} in PyTorch, not {number}", span)
     return number
 
 
@@ -252,18 +163,3 @@ def _option(node: tree.Expression, parameter: Parameter, scope: Scope) -> str:
     known = ", ".join(f"`{o}`" for o in parameter.options)
     help_ = f"did you mean `{near}`?" if near else None
     fail("E314", f"`{parameter.name}` is one of {known}", node.span, help_)
-
-
-def count(name: str) -> Parameter:
-    """Return a positive integer that must be given."""
-    return Parameter(name, Kind.COUNT, required=True)
-
-
-def default_count(name: str, value: int) -> Parameter:
-    """Return a positive integer with a default."""
-    return Parameter(name, Kind.COUNT, literal(value))
-
-
-def option(name: str, default: str, *others: str) -> Parameter:
-    """Return a choice of words; the first is the default."""
-    return Parameter(name, Kind.OPTION, default, options=(default, *others))

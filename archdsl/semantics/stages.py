@@ -8,11 +8,13 @@ from archdsl.ir.rebuild import replace
 from archdsl.semantics.annotations import Context, read
 from archdsl.semantics.blocks import Instance, build_block
 from archdsl.semantics.calls import gives_stride
+from archdsl.semantics.checks import check_size, fail, fail_here
 from archdsl.semantics.dependence import hangs_on
-from archdsl.semantics.evaluate import check_size, evaluate, fail, integer_of, unmade
+from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.signature import place
 from archdsl.semantics.state import Draft, Elaboration, Here, Role, StageStride
+from archdsl.semantics.tables import unmade
 from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value, type_name
 from archdsl.semantics.words import is_layer_word
 from archdsl.source import Span
@@ -175,7 +177,7 @@ def _repeats(repeat: tree.Repeat, scope: Scope) -> Number:
         check_size(count.value, span)
     count = count or literal(1)
     if count.value < 1:
-        fail("E303", "a stage has at least 1 block, not 0", span)
+        fail_here("E303", "a stage has at least 1 block, not 0", span)
     return count
 
 

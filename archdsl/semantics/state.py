@@ -33,9 +33,9 @@ from archdsl.semantics.annotations import (
     ShareScope,
     read,
 )
-from archdsl.semantics.evaluate import fail, spend
+from archdsl.semantics.checks import InstanceError, fail, spend
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.schemes import SaidScheme
+from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.values import (
     BlockValue,
     LayerValue,
@@ -46,10 +46,6 @@ from archdsl.semantics.values import (
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
-
-# Mistakes that one instance of a block may make and another not.
-_OF_INSTANCES = ("E303", "E305", "E307", "E316", "E321", "E322", "E330", "E331", "E401", "E402")
-
 
 LAST = 2**62  # in a site: after everything that is written
 
@@ -352,12 +348,10 @@ class Elaboration(ABC):
 
     def report(self, error: SpecError) -> None:
         """Keep the diagnostics of an error; what depends on a block's arguments shows them."""
+        is_traced = isinstance(error, InstanceError)
+        calls = [told() for told in self.calls[-1:-3:-1]] if is_traced else []
         for found in error.diagnostics:
-            traced = found
-            if found.code in _OF_INSTANCES and self.calls:
-                calls = (told() for told in self.calls[-1:-3:-1])
-                traced = replace(found, notes=(*found.notes, *calls))
-            self.diagnostics.add(traced)
+            self.diagnostics.add(replace(found, notes=(*found.notes, *calls)))
 
     def warn(self, code: str, message: str, span: Span, help_: str | None = None) -> None:
         """Add a warning."""

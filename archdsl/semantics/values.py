@@ -1,7 +1,7 @@
 """Values of the language, and the scopes that name them."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import SpecError
 from archdsl.ir.numbers import (
@@ -14,6 +14,7 @@ from archdsl.ir.numbers import (
     leaf,
     show,
     show_test,
+    show_value,
     symbols,
 )
 from archdsl.record import Record
@@ -79,6 +80,27 @@ def type_name(value: Value) -> str:
             return "a block"
         case LayerValue():
             return "a layer"
+
+
+def written(value: Value) -> str:
+    """Return a value as the language writes it."""
+    match value:
+        case Truth(value=truth):
+            return "true" if truth else "false"
+        case str():
+            return f'"{value}"'
+        case Number(value=exact):
+            return show_value(exact)
+        case ListValue(items=items):
+            return f"[{', '.join(map(written, items))}]"
+        case DictValue(items=items):
+            return f"{{{', '.join(f'{written(k)}: {written(v)}' for k, v in items)}}}"
+        case BlockValue(declaration=declaration):
+            return declaration.name.text
+        case LayerValue(call=call):
+            return call.span.text
+        case _:
+            assert_never(value)
 
 
 def same(left: Value, right: Value) -> bool:

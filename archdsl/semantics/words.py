@@ -3,44 +3,18 @@
 import re
 from functools import lru_cache
 
-from archdsl.ir.layers import ActivationKind
+from archdsl.semantics.catalogue import ROWS
+from archdsl.semantics.parameters import Parameter
 
-KERNEL_WORDS = ("conv", "conv_transpose", "maxpool", "avgpool")
-PLAIN_WORDS = (
-    "linear",
-    "bn",
-    "layernorm",
-    "groupnorm",
-    "instancenorm",
-    "local_response_norm",
-    *(str(kind) for kind in ActivationKind),
-    "ncrelu",
-    "prelu",
-    "dropout",
-    "dropout2d",
-    "stochastic_depth",
-    "flatten",
-    "pad",
-    "pad_channels",
-    "channel_shuffle",
-    "channel_split",
-    "upsample",
-    "pixel_shuffle",
-    "scale",
-    "factor",
-)
-WEIGHTLESS_WORDS = frozenset(
-    {*KERNEL_WORDS, *PLAIN_WORDS}
-    - {"conv", "conv_transpose", "linear", "bn", "layernorm", "groupnorm", "instancenorm"}
-    - {"prelu", "scale"}
-)
-_KERNEL = re.compile(r"(conv_transpose|conv|maxpool|avgpool)([1-9][0-9]{0,2})x([1-9][0-9]{0,2})")
+_WINDOWED = tuple(word for word, kind in ROWS.items() if kind.windowed)
+_PLAIN = tuple(word for word, kind in ROWS.items() if not kind.windowed)
+_KERNEL = re.compile(f"({'|'.join(_WINDOWED)})([1-9][0-9]{{0,2}})x([1-9][0-9]{{0,2}})")
 
 
 @lru_cache(maxsize=256)
 def split_word(word: str) -> tuple[str, tuple[int, int] | None] | None:
     """Return the kind a word names and its (height, width) suffix; None if it names no layer."""
-    if word in PLAIN_WORDS or word in KERNEL_WORDS:
+    if word in ROWS:
         return word, None
     match = _KERNEL.fullmatch(word)
     return (match[1], (int(match[2]), int(match[3]))) if match else None
@@ -53,4 +27,16 @@ def is_layer_word(word: str) -> bool:
 
 def layer_words() -> tuple[str, ...]:
     """Return words to suggest from."""
-    return (*KERNEL_WORDS, *PLAIN_WORDS, "conv1x1", "conv3x3", "maxpool2x2", "avgpool2x2")
+    return (*_WINDOWED, *_PLAIN, "conv1x1", "conv3x3", "maxpool2x2", "avgpool2x2")
+
+
+@lru_cache(maxsize=256)
+def layer_parameters(word: str) -> tuple[Parameter, ...]:
+    """Return the parameters of a layer; one that says its window takes none."""
+    split = split_word(word)
+    assert split is not None, word
+    kind, kernel = split
+    parameters = ROWS[kind].parameters
+    if kernel is None:
+        return parameters
+    return tuple(p for p in parameters if p.name not in ("kernel", "size"))

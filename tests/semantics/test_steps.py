@@ -221,6 +221,12 @@ def test_branches_in_a_residual_take_what_flows_there():
     ]
 
 
+def test_a_named_identity_is_no_step_and_keeps_its_name():
+    network, at = inside("sum { branch { conv3x3(4) } branch2: identity branch { conv3x3(4) } }")
+    assert [step.node.name for step in network.body] == ["branch1", "branch3", "sum"]
+    assert network.body[-1].node.labels == ("branch2",)
+
+
 def test_a_branch_alone_is_still_joined():
     network, at = inside("sum { branch { bn } if n > 3 { identity } }")
     assert flow(network.body)[-1] == ("sum", ((at, at + 6),), (MAIN,))
@@ -253,6 +259,25 @@ block unit { residual { conv3x3(3) } }
 
 
 # ---------------------------------------------------------------- arguments of blocks
+
+
+@pytest.mark.parametrize(
+    ("layer", "hangs"),
+    [
+        ("conv3x3(width, bias = flag)", {"flag"}),
+        ("conv3x3(width, bias = not flag or width > 4)", {"flag", "width"}),
+        ("conv3x3(width, bias = true)", set()),
+        ("conv3x3(width, stride = if flag then 1 else 2)", set()),
+    ],
+)
+def test_a_block_hangs_on_what_decides_a_flag_of_a_layer(layer, hangs):
+    text = f"""
+block unit(width, flag) {{ {layer} }}
+network net(width = 8, flag = true) {{ input(3, 8, 8) unit(width, flag) }}
+"""
+    network = network_of(text)
+    assert network.body[0].node.hangs == hangs
+    assert network.hangs == set()
 
 
 def test_a_block_keeps_numbers_and_flags_over_the_names_around_it():

@@ -1,0 +1,102 @@
+"""Convolutions and `linear`: the layers whose weight may be shared."""
+
+from archdsl.ir.layers import (
+    Conv,
+    ConvTranspose,
+    Linear,
+)
+from archdsl.semantics.checks import fail_here
+from archdsl.semantics.flow import Flow
+from archdsl.semantics.kinds.fitting import check_scheme, refuse_transposed
+from archdsl.semantics.kinds.parts import (
+    Built,
+    Facts,
+    Use,
+    check_groups,
+    padding_of,
+    pair,
+    window_of,
+    write,
+)
+
+
+def conv(use: Use, flow: Flow, facts: Facts) -> Built:
+    """Return a convolution."""
+    a = use.arguments
+    kernel, stride, dilation = window_of(use), a.numbers("stride"), a.numbers("dilation")
+    out, groups = a.number("out_channels"), a.number("groups")
+    padding = padding_of(use, kernel, dilation)
+    check_groups(a.integer("groups"), (flow.channels, out), a.place("groups"))
+    layer = Conv(
+        in_channels=int(flow.channels.value),
+        out_channels=a.integer("out_channels"),
+        kernel_size=pair(kernel),
+        stride=pair(stride),
+        padding=pair(padding),
+        dilation=pair(dilation),
+        groups=a.integer("groups"),
+        bias=a.flag("bias"),
+        scheme=facts.scheme.scheme if facts.scheme else None,
+    )
+    if facts.scheme is not None:
+        check_scheme(layer, facts.scheme, (flow.channels, out), use.span)
+    written = (
+        write("in_channels", flow.channels),
+        write("out_channels", out),
+        write("kernel_size", kernel),
+        write("stride", stride),
+        write("padding", padding),
+        write("dilation", dilation),
+        write("groups", groups),
+    )
+    return Built(layer, written, out)
+
+
+def conv_transpose(use: Use, flow: Flow, facts: Facts) -> Built:
+    """Return a transposed convolution."""
+    a = use.arguments
+    if facts.scheme is not None and facts.scheme.scheme is not None:
+        refuse_transposed(facts.scheme, use.span)
+    kernel, stride, dilation = window_of(use), a.numbers("stride"), a.numbers("dilation")
+    out, extra = a.number("out_channels"), a.numbers("output_padding")
+    padding = padding_of(use, kernel, dilation)
+    check_groups(a.integer("groups"), (flow.channels, out), a.place("groups"))
+    layer = ConvTranspose(
+        in_channels=int(flow.channels.value),
+        out_channels=a.integer("out_channels"),
+        kernel_size=pair(kernel),
+        stride=pair(stride),
+        padding=pair(padding),
+        output_padding=pair(extra),
+        dilation=pair(dilation),
+        groups=a.integer("groups"),
+        bias=a.flag("bias"),
+    )
+    for given, step, spread in zip(layer.output_padding, layer.stride, layer.dilation, strict=True):
+        if given >= max(step, spread):
+            fail_here(
+                "E322", "`output_padding` must be smaller than the stride or the dilation", use.span
+            )
+    written = (
+        write("in_channels", flow.channels),
+        write("out_channels", out),
+        write("kernel_size", kernel),
+        write("stride", stride),
+        write("padding", padding),
+        write("output_padding", extra),
+        write("dilation", dilation),
+        write("groups", a.number("groups")),
+    )
+    return Built(layer, written, out)
+
+
+def linear(use: Use, flow: Flow, _: Facts) -> Built:
+    """Return a fully connected layer."""
+    out = use.arguments.number("out_features")
+    layer = Linear(
+        in_features=int(flow.channels.value),
+        out_features=use.arguments.integer("out_features"),
+        bias=use.arguments.flag("bias"),
+    )
+    written = (write("in_features", flow.channels), write("out_features", out))
+    return Built(layer, written, out)

@@ -1,0 +1,117 @@
+"""What the rows of layers are made of: a call and what is decided about it, and numbers of it."""
+
+from enum import StrEnum
+from functools import lru_cache
+from math import gcd
+
+from archdsl.ir.layers import Layer
+from archdsl.ir.network import Written
+from archdsl.ir.numbers import Number, combine, literal
+from archdsl.record import Record
+from archdsl.semantics.checks import fail_here
+from archdsl.semantics.flow import Flow
+from archdsl.semantics.kinds.fitting import SaidScheme
+from archdsl.semantics.parameters import Arguments
+from archdsl.source import Span
+
+
+class Bn(StrEnum):
+    """What of a batch normalization changes in training: the words of `bn(..)`."""
+
+    LEARNED = "learned"  # scale, offset and moments
+    SCALE = "scale"  # scale and moments
+    FROZEN = "frozen"  # moments; the scale is 1, the offset 0
+    FIXED = "fixed"  # nothing
+
+
+class Facts(Record):
+    """What annotations have decided about the layers at a place."""
+
+    bn: Bn = Bn.LEARNED
+    scheme: SaidScheme | None = None
+    pixels: frozenset[str] = frozenset()  # what the size of the input hangs on
+
+
+class Built(Record):
+    """A layer, how its numbers were written, and its output channels."""
+
+    layer: Layer
+    written: tuple[Written, ...] = ()
+    channels: Number | None = None  # None: as many as it was given
+
+
+class Use(Record):
+    """A call of a layer, its arguments bound, before it meets a map."""
+
+    word: str
+    kind: str
+    kernel: tuple[int, int] | None
+    arguments: Arguments
+    span: Span
+
+
+def pair(numbers: tuple[Number, ...]) -> tuple[int, int]:
+    """Return a (height, width) from one number or two."""
+    first, second = (numbers * 2)[:2]
+    assert isinstance(first.value, int)
+    assert isinstance(second.value, int)
+    return first.value, second.value
+
+
+def write(field: str, numbers: tuple[Number, ...] | Number) -> Written:
+    """Return how the numbers of a field were written."""
+    if isinstance(numbers, Number):
+        return Written(field, (numbers.expr,))
+    exprs = tuple(n.expr for n in numbers)
+    return Written(field, exprs[:1] if exprs.count(exprs[0]) == len(exprs) else exprs)
+
+
+def window_of(use: Use) -> tuple[Number, ...]:
+    """Return the window, which stands in the word or is an argument."""
+    if use.kernel is not None:
+        return _literals(use.kernel)
+    return (use.arguments.numbers("kernel") * 2)[:2]
+
+
+@lru_cache(maxsize=256)
+def _literals(kernel: tuple[int, int]) -> tuple[Number, ...]:
+    return tuple(map(literal, kernel))
+
+
+def padding_of(
+    use: Use, kernel: tuple[Number, ...], dilation: tuple[Number, ...]
+) -> tuple[Number, ...]:
+    """Return the padding: as given, else (kernel - 1) // 2 * dilation, which keeps odd sizes."""
+    if use.arguments.given("padding"):
+        return (use.arguments.numbers("padding") * 2)[:2]
+    return tuple(_half(k, d) for k, d in zip(kernel, (dilation * 2)[:2], strict=True))
+
+
+@lru_cache(maxsize=256)
+def _half(kernel: Number, dilation: Number) -> Number:
+    half = combine("//", combine("-", kernel, literal(1)), literal(2))
+    return half if dilation.value == 1 else combine("*", half, dilation)
+
+
+def check_groups(groups: int, channels: tuple[Number, Number], span: Span) -> None:
+    """Raise SpecError where groups do not divide the channels that come in and go out."""
+    inputs, outputs = (int(c.value) for c in channels)
+    if inputs % groups == 0 and outputs % groups == 0:
+        return
+    message = f"{groups} groups do not divide the channels: {channels[0]} in, {channels[1]} out"
+    fail_here("E321", message, span, f"groups that do: {_divisors(gcd(inputs, outputs), groups)}")
+
+
+def _divisors(number: int, near: int) -> str:
+    """Return the divisors of a number next to another one, as a list."""
+    fitting = [d for d in range(1, min(number, 4096) + 1) if number % d == 0]
+    nearest = sorted(sorted(fitting, key=lambda d: abs(d - near))[:5])
+    return ", ".join(map(str, nearest))
+
+
+def check_divides(parts: Number, flow: Flow, span: Span, what: str) -> None:
+    """Raise SpecError where parts do not divide the channels that come in."""
+    channels = int(flow.channels.value)
+    if channels % int(parts.value):
+        help_ = f"what divides them: {_divisors(channels, int(parts.value))}"
+        fail_here("E321", f"{what} {parts} does not divide {flow.channels} channels", span, help_)

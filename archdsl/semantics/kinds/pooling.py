@@ -1,0 +1,59 @@
+"""Poolings."""
+
+from archdsl.ir.layers import (
+    AdaptivePool,
+    Pool,
+    PoolKind,
+)
+from archdsl.ir.numbers import literal
+from archdsl.semantics.checks import fail, fail_here
+from archdsl.semantics.flow import Flow
+from archdsl.semantics.kinds.parts import Built, Facts, Use, padding_of, pair, window_of, write
+
+_ONE = literal(1)
+
+
+def maxpool(use: Use, _: Flow, __: Facts) -> Built:
+    """Return a pooling that keeps the largest number."""
+    return _pool(use, PoolKind.MAX)
+
+
+def avgpool(use: Use, _: Flow, __: Facts) -> Built:
+    """Return a pooling that takes the mean."""
+    return _pool(use, PoolKind.AVG)
+
+
+def _pool(use: Use, kind: PoolKind) -> Built:
+    a = use.arguments
+    if use.kernel is None and not a.given("kernel"):
+        return _adaptive(use, kind)
+    if use.kernel is None and a.given("size"):
+        fail("E323", "a pooling takes `kernel` or `size`, not both", use.span)
+    kernel = window_of(use)
+    stride = a.numbers("stride") if a.given("stride") else kernel
+    dilation = a.numbers("dilation") if kind is PoolKind.MAX else (_ONE,)
+    padding = padding_of(use, kernel, dilation if use.arguments.given("padding") else (_ONE,))
+    for size, border in zip(pair(kernel), pair(padding), strict=True):
+        if 2 * border > size:
+            fail_here("E322", f"padding {border} is more than half the window of {size}", use.span)
+    layer = Pool(
+        kind=kind,
+        kernel_size=pair(kernel),
+        stride=pair(stride),
+        padding=pair(padding),
+        dilation=pair(dilation),
+        ceil_mode=a.flag("ceil"),
+        count_include_pad=kind is PoolKind.AVG and a.flag("count_include_pad"),
+    )
+    fields = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    return Built(layer, tuple(write(name, numbers) for name, numbers in fields.items()))
+
+
+def _adaptive(use: Use, kind: PoolKind) -> Built:
+    for name in ("stride", "padding"):
+        if use.arguments.given(name):
+            help_ = f"write the window, as in `{use.kind}3x3({name} = 2)`"
+            fail("E323", f"`{use.word}` without a window has no `{name}`", use.span, help_)
+    size = use.arguments.numbers("size") if use.arguments.given("size") else (_ONE,)
+    layer = AdaptivePool(kind=kind, output_size=pair(size))
+    return Built(layer, (write("output_size", size),))
