@@ -34,7 +34,7 @@ from archdsl.emit.python.nodes import (
 )
 from archdsl.emit.python.printer import constant, string
 from archdsl.ir.network import Block, Network, Stage
-from archdsl.ir.numbers import Test, negated, test_symbols
+from archdsl.ir.numbers import Test, negated
 from archdsl.record import Record
 
 
@@ -66,14 +66,14 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
     written = _stage(kind, texts, around) if is_stage else _body(kind, texts, around)
     formulas = tuple(_formulas(kind.first, scope))
     checks = dict.fromkeys((*_requires(kind.first), *_checks(kind)))
-    early, late = _written_checks(checks, scope)
+    refusals = tuple(_written_checks(checks, scope))
     ending = last if isinstance(kind.first.node, Network) else ()
     settled = signature(scope, kind.instances, _defaults(kind))
     plan = ClassPlan(
         name=around.names[kind.number],
         docstring=class_docstring(kind, scope),
         parameters=tuple(parameter.printed() for parameter in settled.parameters),
-        init=(*formulas, *early, *scope.locals, *late, *written.init, *ending),
+        init=(*formulas, *refusals, *scope.locals, *written.init, *ending),
         inputs=written.inputs,
         forward=written.forward,
     )
@@ -196,22 +196,19 @@ def _checks(kind: GeneratedClass) -> Iterator[_Check]:
         yield _Check(test if truth else negated(test))
 
 
-def _written_checks(
-    checks: Iterable[_Check], scope: ClassScope
-) -> tuple[Sequence[Statement], Sequence[Statement]]:
-    """Return what raises ValueError before the locals are there, and what only after that."""
-    early: dict[str, Statement] = {}
-    late: dict[str, Statement] = {}
+def _written_checks(checks: Iterable[_Check], scope: ClassScope) -> Iterator[Statement]:
+    """Yield what raises ValueError where the arguments are none that the class is for."""
+    said: set[str] = set()
     for check in checks:
-        wrong = scope.simple_test(negated(check.test))
-        if isinstance(wrong, bool) or not test_symbols(wrong) <= scope.named:
+        test = scope.asked(check.test)
+        if test is None:
             continue
-        message = check.message or f"compiled for {scope.test(check.test)}"
-        error = Evaluate(Text(f"raise ValueError({string(message)})"))
-        text = scope.test(wrong)
-        found = early if test_symbols(wrong) <= set(scope.used) else late
-        found.setdefault(text, If(text, (error,)))
-    return tuple(early.values()), tuple(late.values())
+        words = scope.exact_words(test)
+        wrong = words.test(negated(test))
+        if wrong not in said:
+            said.add(wrong)
+            message = check.message or f"compiled for {words.test(test)}"
+            yield If(wrong, (Evaluate(Text(f"raise ValueError({string(message)})")),))
 
 
 def _formulas(instance: Instance, scope: ClassScope) -> Iterator[Statement]:

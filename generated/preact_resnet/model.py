@@ -8,8 +8,6 @@ Change the spec, not this file, and run
 1,703,258 parameters for inputs (3, 32, 32).
 """
 
-import math
-
 from torch import Tensor, nn
 
 
@@ -47,10 +45,10 @@ class PreactResnet(nn.Module):
 
     def __init__(self, depth: int = 164, classes: int = 10) -> None:
         super().__init__()
+        if (depth - 2) % 9 != 0:
+            raise ValueError("depth must be 9n + 2 with bottlenecks, 6n + 2 with basic blocks")
         per_stage = (depth - 2) // 3
         n = per_stage // 3
-        if n != math.floor(n):
-            raise ValueError("depth must be 9n + 2 with bottlenecks, 6n + 2 with basic blocks")
         self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
         self.conv2 = nn.Sequential(Bottleneck(16, 16), *(Bottleneck(64, 16) for _ in range(n - 1)))
         self.conv3 = nn.Sequential(

@@ -84,9 +84,9 @@ class ShareWrnDepth28K10Dropout03Classes100(nn.Module):
         super().__init__()
         if (depth - 4) % 6 != 0:
             raise ValueError("depth must be 6n + 4")
-        n = (depth - 4) // 6
-        if n <= 2:
+        if (depth - 4) / 6 <= 2:
             raise ValueError("conv2 needs two blocks that share a weight")
+        n = (depth - 4) // 6
         self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
         self.conv2 = Stage(16, 16 * k, dropout, num_blocks=n)
         self.conv3 = Stage(16 * k, 32 * k, dropout, num_blocks=n, stride=2)

@@ -145,12 +145,37 @@ _SUM, _PRODUCT, _TIGHT = 1, 2, 3
 _BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "//": _PRODUCT, "%": _PRODUCT}
 
 
-class Words:
-    """How a class writes symbols: their names, and which of them are floats."""
+def whole_test(test: Test) -> Test:
+    """Return the test that nothing is left over, where it is that a quotient is whole."""
+    match test:
+        case Compare("==" | "!=" as operator, left, Apply("floor", (right,))) if left == right:
+            divisor = 1
+            while isinstance(left, Operation) and left.operator == "/":
+                if not (isinstance(left.right, Literal) and isinstance(left.right.value, int)):
+                    return test
+                divisor *= left.right.value
+                left = left.left
+            return Compare(operator, Operation("%", left, Literal(divisor)), Literal(0))
+        case Both(left, right):
+            return Both(whole_test(left), whole_test(right))
+        case Either(left, right):
+            return Either(whole_test(left), whole_test(right))
+        case _:
+            return test
 
-    def __init__(self, names: Mapping[str, str], floats: frozenset[str]) -> None:
+
+class Words:
+    """How a class writes symbols: their names, and which of them are floats.
+
+    Unless quotients are `whole`, `/` leaves what is left over.
+    """
+
+    def __init__(
+        self, names: Mapping[str, str], floats: frozenset[str], *, whole: bool = True
+    ) -> None:
         self.names = names
         self.floats = floats
+        self.whole = whole
 
     def say(self, expr: Expr, binding: int = 0) -> str:
         """Return an expression as Python, with no parentheses that it does not need."""
@@ -164,8 +189,8 @@ class Words:
                 return self.say(Operation("*", Literal(2), left), binding)
             case Operation(operator, left, right):
                 own = _BINDING[operator]
-                if operator == "/":
-                    operator = "/" if self.is_float(left) or self.is_float(right) else "//"
+                if operator == "/" and not self.is_float(expr):
+                    operator = "//"
                 text = f"{self.say(left, own)} {operator} {self.say(right, own + 1)}"
                 return f"({text})" if own < binding else text
             case Apply():
@@ -197,6 +222,8 @@ class Words:
                 return isinstance(value, Fraction)
             case Symbol(name):
                 return name in self.floats
+            case Operation("/") if not self.whole:
+                return True
             case Operation(_, left, right):
                 return self.is_float(left) or self.is_float(right)
             case Apply(function, arguments):

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import TypeAlias
 
-from archdsl.emit.expressions.arithmetic import Plain, Words, plain, run, run_test
+from archdsl.emit.expressions.arithmetic import Plain, Words, plain, run, run_test, whole_test
 from archdsl.emit.expressions.collecting import collected
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import Assign, Python, Text
@@ -34,7 +34,10 @@ from archdsl.ir.numbers import (
     Value,
     evaluate,
     normal,
+    substitute,
+    substitute_test,
     symbols,
+    test_symbols,
 )
 from archdsl.record import Record
 
@@ -215,7 +218,30 @@ class ClassScope:
             truths = self.truths(test)
             assert truths is not None, "a test that is known is none"
             return self.add("is_so", truths)
-        return self._words(_names(simple)).test(simple)
+        return self._words(test_symbols(simple)).test(simple)
+
+    def asked(self, test: Test) -> Test | None:
+        """Return a test over used parameters alone; None where nobody can be asked it."""
+        simple = self.simple_test(test)
+        if isinstance(simple, bool):
+            return None
+        try:
+            expanded = whole_test(substitute_test(simple, self._expanded))
+        except OverflowError:
+            return None
+        return expanded if test_symbols(expanded) <= set(self.used) else None
+
+    def exact_words(self, test: Test) -> Words:
+        """Return the words of a test of which no quotient is known to be whole."""
+        words = self._words(test_symbols(test))
+        return Words(words.names, words.floats, whole=False)
+
+    def _expanded(self, name: str) -> Expr | Test:
+        if name in self._open:
+            return Flag(name) if isinstance(self._values[0][name], bool) else Symbol(name)
+        inner = self._simple(self._lets[name])
+        assert inner is not None
+        return substitute(inner, self._expanded)
 
     def truths(self, test: Test) -> tuple[bool, ...] | None:
         """Return what a test gives in each instance, None where Python could not say."""
@@ -350,11 +376,6 @@ class ClassScope:
         """The lets that are used, each after those that it names."""
         return tuple(self._locals)
 
-    @property
-    def named(self) -> frozenset[str]:
-        """The symbols that are parameters or locals."""
-        return frozenset(self._printed)
-
     def values_of(self, symbol: str) -> tuple[Plain, ...]:
         """Return the values of a symbol in all instances."""
         return tuple(values[symbol] for values in self._plain)
@@ -414,17 +435,3 @@ def _both(left: Test | bool, right: Test | bool) -> Test | bool:
     if isinstance(right, bool):
         return left if right else False
     return Both(left, right)
-
-
-def _names(test: Test) -> frozenset[str]:
-    match test:
-        case Compare(_, left, right):
-            return symbols(left) | symbols(right)
-        case Not(inner):
-            return _names(inner)
-        case Both(left, right) | Either(left, right):
-            return _names(left) | _names(right)
-        case Flag(name):
-            return frozenset((name,))
-        case Known():
-            return frozenset()
