@@ -19,7 +19,7 @@ from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance, Owner, Place
 from archdsl.emit.classes.weights import Weights
 from archdsl.emit.expressions.arithmetic import plain
-from archdsl.emit.expressions.opened import one_sided, opened
+from archdsl.emit.expressions.opened import keeps_shape, kept_channels, one_sided, opened
 from archdsl.emit.expressions.scope import ClassScope
 from archdsl.emit.prose.docstrings import class_docstring, shape_of
 from archdsl.emit.python.names import Names
@@ -140,11 +140,13 @@ def _tests(kind: GeneratedClass) -> Iterator[Test]:
 def _scope(kind: GeneratedClass, around: Around) -> ClassScope:
     first = kind.first
     found = opened(kind, around.opened)
+    kept = kept_channels(kind.instances) if keeps_shape(kind.instances) else None
     return ClassScope(
         [instance.values for instance in kind.instances],
         [instance.lets for instance in kind.instances],
         found,
         Names((*around.taken, "i")),
+        aliases={} if kept is None else {"in_channels": kept},
         tests=tuple(_tests(kind)),
         floats=_floats(first.node) & found,
         adds=first.origin.kind != "network",

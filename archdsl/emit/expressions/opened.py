@@ -40,16 +40,30 @@ def _known(instances: Sequence[Instance]) -> Iterator[str]:
 
 def _kept(instances: Sequence[Instance]) -> Iterator[str]:
     """Yield what is no argument of a block that always adds its input: it keeps the shape."""
-    if not all(isinstance(i.node, Block) and _adds_input(i.node) for i in instances):
-        return
+    if keeps_shape(instances):
+        if kept_channels(instances) is not None:
+            yield "in_channels"
+        if all(instance.values["stride"] == 1 for instance in instances):
+            yield "stride"
+
+
+def keeps_shape(instances: Sequence[Instance]) -> bool:
+    """Whether these are blocks that always add their input."""
+    return all(isinstance(i.node, Block) and _adds_input(i.node) for i in instances)
+
+
+def kept_channels(instances: Sequence[Instance]) -> str | None:
+    """Return the parameter that says how many channels enter blocks that keep the shape."""
     entering = [instance.values["in_channels"] for instance in instances]
-    for name in instances[0].values:
-        same = [instance.values.get(name) for instance in instances]
-        if name not in ("in_channels", "stride") and same == entering:
-            yield "in_channels"  # that name says it
-            break
-    if all(instance.values["stride"] == 1 for instance in instances):
-        yield "stride"
+    return next(
+        (
+            name
+            for name in instances[0].values
+            if name not in ("in_channels", "stride")
+            and [instance.values.get(name) for instance in instances] == entering
+        ),
+        None,
+    )
 
 
 def _adds_input(block: Block) -> bool:

@@ -67,7 +67,8 @@ class ClassScope:
 
     `values` are the symbols' in each instance, `lets` how some of them are written, `opened` the
     symbols that may be parameters: the text does nothing else with them than computing. Of those
-    some are `floats`. With `adds` a number that cannot be said becomes a new parameter.
+    some are `floats`; `aliases` are symbols that another one says. With `adds` a number that cannot
+    be said becomes a new parameter.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class ClassScope:
         opened: frozenset[str],
         names: Names,
         *,
+        aliases: Mapping[str, str],
         tests: Sequence[Test],
         floats: AbstractSet[str],
         adds: bool,
@@ -89,6 +91,7 @@ class ClassScope:
         common = [name for name in values[0] if all(name in each for each in values)]
         self._open = self.opened = opened & frozenset(common)
         self._common = frozenset(common)
+        self._aliases = {name: alias for name, alias in aliases.items() if alias in self._open}
         self._known: dict[Expr, Expr | None] = {}
         self._printed: dict[str, str] = {}
         self._locals: list[Assign] = []
@@ -328,6 +331,8 @@ class ClassScope:
     def _symbol(self, name: str) -> Expr | None:
         if name in self._open:
             return Symbol(name)
+        if name in self._aliases:
+            return Symbol(self._aliases[name])
         if name in self._lets:
             inner = self._simple(self._lets[name])
             if inner is not None:
