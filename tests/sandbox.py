@@ -101,13 +101,6 @@ def loop():
 
 def serve():
     # what every command of a user has loaded when it is measured
-    import archdsl.analyses.tensors
-    import archdsl.cli.formatting
-    import archdsl.emit.files
-    import archdsl.write
-    import archdsl.pipeline
-    import archdsl.report.document
-    import archdsl.report.tables  # noqa: F401
 
     for line in sys.stdin:
         job = json.loads(line)
