@@ -64,7 +64,7 @@ def test_a_deep_network_is_the_same_program_with_other_numbers():
     assert shallow.keys() == deep.keys() == {"model.py", "train.py"}
     for file in shallow:
         assert program(shallow[file]) == program(deep[file])
-    assert "range(999999)" in deep["model.py"]
+    assert len(deep["model.py"]) < 1.05 * len(shallow["model.py"])
 
 
 def test_files_of_deep_networks_differ_in_no_more_than_their_numbers():
@@ -73,7 +73,7 @@ def test_files_of_deep_networks_differ_in_no_more_than_their_numbers():
     lines = [text.splitlines() for text in texts]
     assert len(lines[0]) == len(lines[1])
     changed = [a for a, b in zip(*lines, strict=True) if a != b]
-    assert len(changed) == 6  # arguments, command, parameters, and the range of each stage
+    assert len(changed) == 3  # command, parameters, and the default of the depth
 
 
 def test_a_deep_network_takes_no_more_memory_than_a_shallow_one():
@@ -175,7 +175,8 @@ def test_growth_is_measured():
     different, depth = growth.tables(quiet, 1, (1, 2), (28,), in_place=True)
     assert [row[0] for row in different.rows] == ["1", "2"]
     assert [row[0] for row in depth.rows] == ["28"]
-    assert depth.rows[0][-1] == "76"  # lines of generated/wrn/model.py
+    lines = (ROOT / "generated/wrn/model.py").read_text().count("\n")
+    assert depth.rows[0][-1] == str(lines)
 
 
 def test_the_chain_has_no_equal_blocks():

@@ -85,6 +85,24 @@ def test_thousands_of_drawn_specs_become_the_networks_they_say(spec):
     prove(spec)
 
 
+def test_classes_of_drawn_networks_take_arguments():
+    found = Counter()
+
+    @settings(STEADY, max_examples=60)
+    @given(specs())
+    def write(spec):
+        try:
+            compilation = compile_text(spec.text, arguments=spec.arguments)
+        except SpecError:
+            return
+        opened = compilation.written("net").open
+        found.update(compiled=1, open=bool(opened), several=len(opened) > 1)
+
+    write()
+    assert found["open"] >= 0.35 * found["compiled"]
+    assert found["several"] >= 5
+
+
 @pytest.mark.parametrize("scheme", ["dirac", "binary"])
 def test_a_scheme_around_a_drawn_network_is_legal_or_told_why_not(scheme):
     """Most of the networks hold convolutions that cannot have it; nothing else is wrong then."""

@@ -3,7 +3,7 @@
 from archdsl.analyses.deployed import Deployed, is_binary
 from archdsl.emit.model import plan_model
 from archdsl.emit.prose.docstrings import Header, module_docstring
-from archdsl.emit.render import render_model
+from archdsl.emit.render import render_load, render_model
 from archdsl.ir.family import Family
 from archdsl.ir.layers import Conv, Layer
 from archdsl.ir.network import LayerNode, Network, Node, Shared
@@ -17,7 +17,7 @@ def render_deployed(deployed: Deployed, class_name: str, header: Header) -> str:
     plan = replace(plan, docstring=_docstring(network, header))
     packs = any(is_binary(origin.layer) for origin in deployed.origins)
     name = plan.classes[-1].name
-    return render_model(plan, "deployed.py.jinja", name=name, packs=packs)
+    return render_model(plan, render_load(name, packs=packs))
 
 
 def _docstring(network: Network, header: Header) -> tuple[str, ...]:

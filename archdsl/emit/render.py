@@ -11,7 +11,7 @@ from archdsl.emit.python.nodes import ModulePlan
 from archdsl.emit.python.printer import signature, statement
 
 
-def render_model(plan: ModulePlan, template: str = "model.py.jinja", **more: object) -> str:
+def render_model(plan: ModulePlan, *last: str) -> str:
     """Return the text of model.py: what it defines, after the imports that this needs."""
     templates = environment()
     classes = templates.get_template("classes.py.jinja").render(
@@ -27,10 +27,15 @@ def render_model(plan: ModulePlan, template: str = "model.py.jinja", **more: obj
         templates.get_template(f"model/{helper}.py.jinja").render()
         for helper in _helpers("\n".join((classes, plan.frozen or "")))
     ]
-    definitions = [text.strip("\n") for text in (*helpers, *schemes, classes)]
-    return templates.get_template(template).render(
-        plan=plan, definitions=definitions, imports=list(imports(plan, definitions)), **more
+    definitions = [text.strip("\n") for text in (*helpers, *schemes, classes, *last)]
+    return templates.get_template("model.py.jinja").render(
+        plan=plan, definitions=definitions, imports=list(imports(plan, definitions))
     )
+
+
+def render_load(class_name: str, *, packs: bool) -> str:
+    """Return the function that reads the file of weights of a deployed network."""
+    return environment().get_template("load.py.jinja").render(name=class_name, packs=packs)
 
 
 def _helpers(text: str) -> list[str]:
@@ -54,6 +59,8 @@ def imports(plan: ModulePlan, definitions: Sequence[str]) -> Iterator[str]:
         yield ""
     if re.search(r"(?<![\w.])torch\.", text):
         yield "import torch"
+    if "load_file(" in text:
+        yield "from safetensors.torch import load_file"
     yield "from torch import Tensor, nn"
     if re.search(r"(?<![\w.])F\.", text):
         yield "from torch.nn import functional as F"

@@ -171,7 +171,7 @@ class BlockWriter(CallWriter):
         name = self.fresh(
             ["conv2", "layer1", "stage1", "group", "blocks", "x", "conv3"], place.labels
         )
-        if self.chance(25):
+        if self.chance(32):
             return self.written_stage(place, name)
         stride = self.choose((2, 1, 3)) if self.chance(45) and not place.keep else 1
         held = [n for n, v in place.env.names().items() if isinstance(v, Declaration)]

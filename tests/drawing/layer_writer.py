@@ -1,6 +1,5 @@
 """Layers as they are drawn."""
 
-from tests.drawing.offered import Offered
 from tests.drawing.layers import (
     Geometry,
     adaptive_pool,
@@ -18,6 +17,7 @@ from tests.drawing.layers import (
     pool,
     same,
 )
+from tests.drawing.offered import Offered
 from tests.drawing.pieces import constant, number, variable
 from tests.drawing.places import SAME
 from tests.drawing.words import ACTIVATIONS, COMMON

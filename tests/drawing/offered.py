@@ -102,7 +102,7 @@ class Offered(Expressions):
                 Value(f"({name} % {by} + 1)", lambda e: e[name] % by + 1),
                 Value(
                     f"(if {name} > 2 then {name} else 2)",
-                    lambda e: e[name] if e[name] > 2 else 2,
+                    lambda e: max(2, e[name]),
                 ),
             )
         )
@@ -127,4 +127,3 @@ class Offered(Expressions):
             return variable(self.choose(known))
         text = self.choose(("0.1", "0.2"))
         return Value(text, lambda _: Fraction(text))
-

@@ -1,12 +1,15 @@
 """What model.py says, for specs that show one thing each."""
 
 import ast
+import re
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from archdsl.pipeline import compile_text
@@ -286,8 +289,9 @@ def test_generated_files_are_formatted_and_clean(tmp_path):
     options = ["--isolated", "--line-length", "100"]
     subprocess.run([*ruff, "format", "--check", *options, str(tmp_path)], check=True)
     rules = "E,F,I,W,B,UP,SIM,RUF,ARG,PL,D200,D205,D400,D403"
+    ignored = "PLR0913,PLR0917,PLR2004"  # a class has the arguments and numbers of its spec
     subprocess.run(
-        [*ruff, "check", "--select", rules, "--ignore", "PLR0913", *options, str(tmp_path)],
+        [*ruff, "check", "--select", rules, "--ignore", ignored, *options, str(tmp_path)],
         check=True,
     )
 
@@ -300,28 +304,53 @@ def test_a_file_is_the_same_every_time():
 # ---------------------------------------------------------------- classes and arguments
 
 
-def test_blocks_of_one_structure_share_one_class():
-    found = code(*SPECS["stages of one block, strided and not"])
-    assert found.count("class Basic") == 1
-    assert "def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:" in found
-    assert "self.a = nn.Sequential(*(Basic(16, 16) for _ in range(3)))" in found
-    assert (
-        "self.b = nn.Sequential(Basic(16, 32, stride=2), *(Basic(32, 32) for _ in range(2)))"
-        in found
-    )
+def classes(body, blocks=""):
+    """Return the classes of a module, each with the names of its parameters."""
+    found = {}
+    for node in ast.parse(code(body, blocks)).body:
+        if isinstance(node, ast.ClassDef):
+            (init, *_) = (f for f in node.body if isinstance(f, ast.FunctionDef))
+            found[node.name] = tuple(argument.arg for argument in init.args.args[1:])
+    return found
+
+
+def namespace(body, blocks=""):
+    """Return what a module defines."""
+    module = types.ModuleType("net")
+    exec(compile(code(body, blocks), "net/model.py", "exec"), module.__dict__)
+    return module
+
+
+def shape(module, *given):
+    with torch.no_grad():
+        return tuple(module.eval()(torch.zeros(1, *given)).shape[1:])
+
+
+def test_blocks_of_one_declaration_share_one_class():
+    found = classes(*SPECS["stages of one block, strided and not"])
+    assert found == {"Basic": ("in_channels", "width", "stride"), "Net": ()}
 
 
 def test_whether_the_shape_changes_is_decided_in_the_constructor():
-    found = code(*SPECS["stages of one block, strided and not"])
-    assert "if stride != 1 or in_channels != width\n            else nn.Identity()" in found
-    assert "return self.relu(out + self.shortcut(x))" in found
+    basic = namespace(*SPECS["stages of one block, strided and not"]).Basic
+    for arguments, projects in (((8, 8), False), ((8, 12), True), ((8, 8, 2), True)):
+        block = basic(*arguments)
+        assert any(name.startswith("shortcut.") for name in block.state_dict()) == projects
+        stride = arguments[2] if len(arguments) > 2 else 1
+        assert shape(block, 8, 6, 6) == (arguments[1], 6 // stride, 6 // stride)
 
 
 def test_a_preactivation_feeds_both_branches_only_where_the_shape_changes():
-    found = code(*SPECS["preactivation"])
-    assert "out = self.relu(self.bn1(x))" in found
-    assert "shortcut = x if self.shortcut is None else self.shortcut(out)" in found
-    assert "return out + shortcut" in found
+    wide = namespace(*SPECS["preactivation"]).Wide
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 6, 6)
+    for out, weights in ((8, ("conv2",)), (12, ("conv2", "shortcut.0"))):
+        block = wide(8, out, dropout=0.0).eval()
+        with torch.no_grad():
+            block.conv2.weight.zero_()  # nothing but the shortcut is left
+            before = block.relu(block.bn1(x))
+            expected = x if len(weights) == 1 else block.shortcut(before)
+            assert torch.equal(block(x), expected)
 
 
 def test_a_shortcut_that_no_block_has_is_not_mentioned():
@@ -329,94 +358,125 @@ def test_a_shortcut_that_no_block_has_is_not_mentioned():
 
 
 def test_whether_the_input_is_added_is_decided_in_the_constructor():
-    found = code(
-        "stage a = 2 * inverted(16, 2)\n stage b(stride = 2) = 2 * inverted(24, 2)", INVERTED
-    )
-    assert found.count("class Inverted") == 1
-    assert "self.adds = stride == 1 and in_channels == width\n" in found
-    assert "return out + x if self.adds else out\n" in found
+    body = "stage a = 2 * inverted(16, 2)\n stage b(stride = 2) = 2 * inverted(24, 2)"
+    assert [*classes(body, INVERTED)] == ["Inverted", "Net"]
+    inverted = namespace(body, INVERTED).Inverted
+    x = torch.randn(2, 8, 6, 6)
+    for arguments, adds in (((8, 8, 3), True), ((8, 12, 3), False), ((8, 8, 3, 2), False)):
+        block = inverted(*arguments).eval()
+        torch.nn.init.zeros_([p for p in block.parameters() if p.ndim == 1][-2])  # the last bn
+        torch.nn.init.zeros_([p for p in block.parameters() if p.ndim == 1][-1])
+        with torch.no_grad():
+            found = block(x)
+        assert torch.equal(found, x if adds else torch.zeros_like(found))
 
 
 def test_a_block_that_does_not_add_its_input_has_no_drop_rate():
-    found = code("stage a(stride = 2) = 3 * inverted(16, 2) with stochastic_depth(0.5)", INVERTED)
-    assert found.count("class Inverted") == 1
-    assert "drop_rate: float = 0.0" in found
-    assert "Inverted(16, 16, expand=2, stride=2)," in found
-    assert "*(Inverted(16, 16, expand=2, drop_rate=0.5 * i / 3) for i in range(2, 4))" in found
+    body = "stage a(stride = 2) = 3 * inverted(16, 2) with stochastic_depth(0.5)"
+    found = classes(body, INVERTED)
+    assert found["Inverted"] == ("in_channels", "width", "expand", "drop_rate", "stride")
+    assert [*found] == ["StochasticDepth", "Inverted", "Net"]
+    network = made(compile_text(spec(body, INVERTED)))
+    rates = [getattr(m, "p", None) for m in network.modules() if "Stoch" in type(m).__name__]
+    assert [rate for rate in rates if rate] == pytest.approx([0.5 * 2 / 3, 0.5])
 
 
 def test_an_argument_says_whether_the_input_is_added_where_nothing_else_does():
-    found = code(*SPECS["inputs that are added as an argument says"])
-    assert found.count("class Gated") == 1
-    assert "self.adds2 = adds" in found
-    assert "x = x + out if self.adds2 else out\n        return self.relu(x)" in found
+    name = "inputs that are added as an argument says"
+    assert classes(*SPECS[name]) == {"Gated": ("in_channels", "width", "adds"), "Net": ()}
 
 
-def test_a_block_that_holds_its_own_kind_constructs_itself():
-    found = code(*SPECS["blocks that hold their own kind"])
-    assert "class InnermostLevel(nn.Module)" in found
-    assert found.count("class ") == 3
-    assert "Level(width, 2 * width, depth=depth - 1)\n" in found
-    assert "if depth > 1\n" in found
-    assert "else InnermostLevel(width, 2 * width)" in found
-    assert "self.level1 = Level(16, 4, depth=3)" in found
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("blocks that hold their own kind", ("in_channels", "width", "depth")),
+        (
+            "blocks that hold their own kind, told by what they double",
+            ("in_channels", "width"),
+        ),
+        ("blocks that hold their own kind once", ("in_channels", "width", "depth")),
+    ],
+)
+def test_a_block_that_holds_its_own_kind_constructs_itself(name, parameters):
+    assert classes(*SPECS[name]) == {"Level": parameters, "Net": ()}
 
 
-def test_blocks_that_hold_their_own_kind_and_do_not_count_are_counted():
-    found = code(*SPECS["blocks that hold their own kind, told by what they double"])
-    assert "def __init__(self, in_channels: int, width: int, depth: int) -> None:" in found
-    assert "self.level1 = Level(16, 4, depth=2)" in found
+def test_a_block_of_any_depth_is_built_by_the_class_that_holds_itself():
+    level = namespace(*SPECS["blocks that hold their own kind"]).Level
+    for depth in range(5):
+        block = level(3, 2, depth=depth)
+        assert sum(isinstance(m, level) for m in block.modules()) == depth + 1
+        assert shape(block, 3, 16, 16) == (2, 16, 16)
 
 
-def test_classes_of_one_declaration_are_told_apart_by_their_arguments():
-    found = code(
-        "inverted(16, 2)\n inverted(24, 2)\n inverted(32, 1)",
-        INVERTED.replace("conv1x1(hidden) bn relu6", "if expand != 1 { conv1x1(hidden) bn relu6 }"),
+def test_a_layer_under_an_if_is_there_where_the_argument_says_so():
+    blocks = INVERTED.replace(
+        "conv1x1(hidden) bn relu6", "if expand != 1 { conv1x1(hidden) bn relu6 }"
     )
-    assert "class Inverted(nn.Module)" in found
-    assert "class InvertedExpand1(nn.Module)" in found
+    body = "inverted(16, 2)\n inverted(24, 2)\n inverted(32, 1)"
+    assert classes(body, blocks) == {
+        "Inverted": ("in_channels", "width", "expand", "stride"),
+        "Net": (),
+    }
+    inverted = namespace(body, blocks).Inverted
+    convolutions = [
+        sum(isinstance(m, nn.Conv2d) for m in inverted(8, 8, expand=expand).modules())
+        for expand in (1, 2, 3, 6)
+    ]
+    assert convolutions == [2, 3, 3, 3]
 
 
-def test_a_kernel_of_two_sides_is_one_argument():
-    found = code(*SPECS["kernels of two sides"])
-    assert "self, in_channels: int, width: int, kernel_size: tuple[int, int]" in found
-    assert "kernel_size=kernel_size," in found
-    assert "padding=(kernel_size[0] // 2, kernel_size[1] // 2)" in found
-    assert "Unit(16, 8, kernel_size=(1, 3))" in found
-    assert "Unit(8, 16, kernel_size=(1, 1))" in found
+def test_kernels_of_two_sides_are_one_class():
+    assert [*classes(*SPECS["kernels of two sides"])] == ["Unit", "Two", "Net"]
+    network = made(compile_text(spec(*SPECS["kernels of two sides"])))
+    kernels = [m.kernel_size for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert kernels == [
+        *((3, 3), (1, 3), (3, 1), (1, 1)),
+        *((1, 5), (1, 5), (1, 5), (3, 3), (3, 3), (3, 3)),
+    ]
 
 
 def test_expressions_are_those_of_the_spec():
-    found = code(
-        "unit(4, 5)\n unit(8, 7)",
+    body = "unit(4, 5)\n unit(8, 7)"
+    blocks = (
         "block unit(width, kernel) {\n let hidden = 2 * width + 1\n"
-        "conv(hidden, kernel = kernel) conv1x1(width) }",
+        "conv(hidden, kernel = kernel) conv1x1(width) }"
     )
-    assert "hidden = 2 * width + 1\n" in found
-    assert "padding=(kernel - 1) // 2" in found
-    assert "self.conv2 = nn.Conv2d(hidden, width, kernel_size=1, bias=False)" in found
+    assert "hidden = 2 * width + 1\n" in code(body, blocks)
+    unit = namespace(body, blocks).Unit(3, 10, kernel=9)
+    shapes = [tuple(p.shape) for p in unit.parameters()]
+    assert shapes == [(21, 3, 9, 9), (10, 21, 1, 1)]
+    assert shape(unit, 3, 6, 6) == (10, 6, 6)
 
 
 def test_a_division_that_python_rounds_otherwise_is_not_written():
-    found = code(
-        "unit(6)\n unit(10)", "block unit(width) { conv1x1(width / 4 * 2) conv1x1(width) }"
-    )
-    assert "width // 4 * 2" not in found
+    body = "unit(6)\n unit(10)"
+    blocks = "block unit(width) { conv1x1(width / 4 * 2) conv1x1(width) }"
+    assert "width // 4 * 2" not in code(body, blocks)
+    network = made(compile_text(spec(body, blocks)))
+    assert [network.unit1.conv1.out_channels, network.unit2.conv1.out_channels] == [3, 5]
 
 
-def test_numbers_that_no_argument_gives_become_arguments():
-    found = code(
-        "unit(8)\n unit(100)",
-        "block unit(width) { conv1x1(if width > 10 then 3 else 5) conv1x1(width) }",
-    )
-    assert "def __init__(self, in_channels: int, width: int, out_channels: int) -> None:" in found
-    assert "Unit(16, 8, out_channels=5)" in found
+def test_a_number_that_is_chosen_is_chosen_in_the_constructor():
+    body = "unit(8)\n unit(100)"
+    blocks = "block unit(width) { conv1x1(if width > 10 then 3 else 5) conv1x1(width) }"
+    assert classes(body, blocks) == {"Unit": ("in_channels", "width"), "Net": ()}
+    unit = namespace(body, blocks).Unit
+    widths = [next(unit(3, width).parameters()).shape[0] for width in (1, 10, 11, 12)]
+    assert widths == [5, 5, 3, 3]
 
 
-def test_another_structure_is_another_class():
-    found = code("unit(8)\n unit(16)", "block unit(width) { if width > 8 { relu } conv1x1(width) }")
-    assert "class Unit(nn.Module)" in found
-    assert "class UnitWidth16(nn.Module)" in found
+def test_a_layer_without_weights_under_an_if_is_no_other_class():
+    body = "unit(8)\n unit(16)"
+    blocks = "block unit(width) { if width > 8 { relu } conv1x1(width) }"
+    assert classes(body, blocks) == {"Unit": ("in_channels", "width"), "Net": ()}
+    unit = namespace(body, blocks).Unit
+    x = torch.randn(1, 3, 2, 2)
+    for width, clips in ((8, False), (9, True), (16, True)):
+        block = unit(3, width)
+        with torch.no_grad():
+            expected = block.conv1(x.clamp(min=0) if clips else x)
+            assert torch.equal(block(x.clone()), expected)
 
 
 # ---------------------------------------------------------------- sharing
@@ -441,28 +501,30 @@ def test_only_blocks_that_use_a_shared_weight_are_given_it():
 
 
 def test_a_stage_owns_what_its_blocks_share():
-    found = code(*SPECS["sharing in stages"])
-    assert found.count("self.shared_conv1 = ") + found.count("self.shared_conv2 = ") == 2
-    assert "x = block(x, self.shared_conv" in found
+    network = made(compile_text(spec(*SPECS["sharing in stages"])))
+    found = [name for name in network.state_dict() if ".shared_" in name]
+    assert found == ["a.shared_conv1.weight", "b.shared_conv1.weight"]
 
 
 def test_stages_of_one_structure_share_one_class():
-    found = code(
-        "stage a = 3 * same(16) with share(conv3x3)\n stage b = 4 * same(32) with share(conv3x3)",
-        "block same(width) { conv1x1(width) conv3x3(width) bn relu }",
-    )
-    assert found.count("class Stage") == 1
-    assert "self.a = Stage(width=16, depth=3)" in found
-    assert "self.b = Stage(width=32, depth=4)" in found
-    assert "for _ in range(depth - 1)" in found
+    body = "stage a = 3 * same(16) with share(conv3x3)\n stage b = 4 * same(32) with share(conv3x3)"
+    blocks = "block same(width) { conv1x1(width) conv3x3(width) bn relu }"
+    assert classes(body, blocks) == {
+        "Same": ("in_channels", "width"),
+        "Stage": ("in_channels", "width", "num_blocks"),
+        "Net": (),
+    }
+    stage = namespace(body, blocks).Stage(5, 6, num_blocks=7)
+    assert len(stage.blocks) == 7
+    assert shape(stage, 5, 4, 4) == (6, 4, 4)
 
 
 def test_a_block_with_a_weight_of_its_own_may_be_an_instance_of_the_class_that_shares():
-    found = code(*SPECS["sharing from the second block"])
-    assert "if has_conv2 else None" in found
-    assert "conv2 = shared_conv1 if self.conv2 is None else self.conv2" in found
-    assert "Wide(16, 24, dropout=0.0, has_conv2=True)" in found
-    assert found.count("class Wide") == 1
+    name = "sharing from the second block"
+    assert [*classes(*SPECS[name])] == ["Wide", "Stage", "Net"]
+    network = made(compile_text(spec(*SPECS[name])))
+    owners = [key for key in network.state_dict() if key.endswith(("conv1.weight", "conv2.weight"))]
+    assert owners == ["a.shared_conv1.weight", "a.blocks.0.conv1.weight", "a.blocks.0.conv2.weight"]
 
 
 def test_a_weight_used_at_several_strides_is_applied_by_a_function():
@@ -474,20 +536,21 @@ def test_a_weight_used_at_several_strides_is_applied_by_a_function():
 # ---------------------------------------------------------------- repetition
 
 
-def test_arguments_in_progression_are_a_range():
+def test_blocks_that_grow_by_the_same_are_a_loop():
     found = code(*SPECS["blocks that grow"])
-    assert "Dense(in_channels, 4) for in_channels in range(16, 48, 4)" in found
-
-
-def test_other_arguments_are_a_table():
-    found = code(*SPECS["blocks that grow"])
-    table = "for in_channels, growth in ((48, 2), (50, 3), (53, 6), (59, 11), (70, 18), (88, 27))"
-    assert table in found
+    assert len(re.findall(r"\bDense\(", found)) < 1 + 8 + 6
+    network = made(compile_text(spec(*SPECS["blocks that grow"])))
+    assert [b.branch1[2].in_channels for b in network.dense1] == list(range(16, 48, 4))
+    assert [b.branch1[2].in_channels for b in network.dense2] == [48, 50, 53, 59, 70, 88]
+    assert [b.branch1[2].out_channels for b in network.dense2] == [2, 3, 6, 11, 18, 27]
 
 
 def test_the_rates_of_a_run_are_a_loop():
-    found = code(*SPECS["stochastic depth"])
-    assert "drop_rate=0.5 * i / 3) for i in range(1, 4)" in found
+    network = made(compile_text(spec(*SPECS["stochastic depth"])))
+    rates = [m.p for m in network.modules() if type(m).__name__ == "StochasticDepth"]
+    assert rates == pytest.approx([0.5 / 3, 1 / 3, 0.5, 0.2])
+    many = code("stage a = 300 * basic(16) with stochastic_depth(0.5)", BASIC)
+    assert len(many) < 4_000
 
 
 def test_a_network_of_a_million_blocks_is_as_quick_and_as_short():
@@ -495,7 +558,8 @@ def test_a_network_of_a_million_blocks_is_as_quick_and_as_short():
     start = time.perf_counter()
     found = source_of(compile_text(text))
     assert time.perf_counter() - start < 2
-    assert "range(1000000)" in found
+    assert "num_blocks=1000000" in found
+    assert len(found) < 4_000
 
 
 # ---------------------------------------------------------------- frozen parts
@@ -565,12 +629,12 @@ def test_a_long_command_is_continued_so_that_it_can_be_pasted():
         (
             "level(4, 1)",
             LEVEL,
-            "Conv3x3, concatenation of (the input | Level, transposed conv2x2), conv3x3.",
+            "Level, transposed conv2x2, concatenated to the input.",
         ),
         (
             "unit(3)\n unit(5)",
             "block unit(kernel) { conv1x1(8) conv(16, kernel) }",
-            "Conv1x1, conv.",
+            "Conv, conv.",
         ),
     ],
 )
