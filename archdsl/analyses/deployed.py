@@ -22,10 +22,14 @@ from archdsl.ir.layers import (
     Conv,
     ConvTranspose,
     Dropout,
+    Elementary,
+    Idle,
     Layer,
     Linear,
     StochasticDepth,
     Tensor,
+    Weighted,
+    scheme_of,
     tensors,
 )
 from archdsl.ir.network import (
@@ -43,7 +47,7 @@ from archdsl.ir.network import (
     Step,
 )
 from archdsl.ir.rebuild import replace
-from archdsl.ir.schemes import Binary, BinaryScale
+from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Dirac, Scheme
 from archdsl.record import Record
 from archdsl.recursion import deep_recursion
 
@@ -152,16 +156,15 @@ def file_tensors(layer: Layer) -> tuple[Tensor, ...]:
     A binary convolution has `bits`, eight weights in a byte, and `scale` instead of its weight.
     """
     needed = tensors_of(layer)
-    if not is_binary(layer):
-        return needed
-    assert isinstance(layer, Conv)
-    assert isinstance(layer.scheme, Binary)
-    per_filter = layer.scheme.scale is BinaryScale.MEAN
-    return (
-        Tensor("bits", (-(-needed[0].numel // 8),), bits=8),
-        Tensor("scale", (layer.out_channels if per_filter else 1,)),
-        *needed[1:],
-    )
+    match layer:
+        case Conv(scheme=Binary(scale=scale), out_channels=filters):
+            return (
+                Tensor("bits", (-(-needed[0].numel // 8),), bits=8),
+                Tensor("scale", (filters if scale is BinaryScale.MEAN else 1,)),
+                *needed[1:],
+            )
+        case _:
+            return needed
 
 
 def file_bits(tensor: Tensor) -> int:
@@ -171,7 +174,18 @@ def file_bits(tensor: Tensor) -> int:
 
 def is_binary(layer: Layer) -> bool:
     """Whether the file has one bit for each weight."""
-    return isinstance(layer, Conv) and isinstance(layer.scheme, Binary)
+    return _kept_scheme(scheme_of(layer)) is not None
+
+
+def _kept_scheme(scheme: Scheme | None) -> Binary | None:
+    """Return the scheme that a deployed weight has; others are computed once and for all."""
+    match scheme:
+        case Binary():
+            return scheme
+        case Dirac() | BareDirac() | None:
+            return None
+        case _:
+            assert_never(scheme)
 
 
 def _numel(origin: Origin, tensors: Iterable[Tensor]) -> int:
@@ -193,7 +207,7 @@ def _is_idle(node: Node) -> bool:
     """Whether a node is the identity at inference and can go."""
     match node:
         case LayerNode(layer=layer):
-            return isinstance(layer, Dropout | StochasticDepth)
+            return isinstance(layer, Idle)
         case Part(kind="branch" | "shortcut"):
             return False  # one of several ways
         case Block(body=body) | Part(body=body):
@@ -236,7 +250,7 @@ def _folds(step: Step, following: Step | None) -> bool:
         return False
     if not isinstance(node, LayerNode) or not isinstance(following.node, LayerNode):
         return False
-    is_weighted = isinstance(node.layer, Conv | ConvTranspose | Linear)
+    is_weighted = isinstance(node.layer, Weighted)
     has_own = node.shared is None and not is_binary(node.layer)
     return is_weighted and has_own and isinstance(following.node.layer, BatchNorm)
 
@@ -365,7 +379,7 @@ class _Deployment:
 
     def _shared(self, weight: Shared, at: _At) -> Shared:
         layer = _deployed_layer(weight.layer)
-        assert isinstance(layer, Conv | ConvTranspose | Linear), "nothing else is shared"
+        assert isinstance(layer, Weighted), "nothing else is shared"
         self.origins.append(
             Origin(path=at.path, layer=layer, trained_path=at.trained, trained=weight.layer)
         )
@@ -375,8 +389,7 @@ class _Deployment:
 def _deployed_layer(layer: Layer, *, folded: bool = False) -> Layer:
     match layer:
         case Conv(scheme=scheme, bias=bias):
-            scheme = scheme if isinstance(scheme, Binary) else None
-            return replace(layer, scheme=scheme, bias=bias or folded)
+            return replace(layer, scheme=_kept_scheme(scheme), bias=bias or folded)
         case ConvTranspose(bias=bias) | Linear(bias=bias):
             return replace(layer, bias=bias or folded)
         case BatchNorm():
@@ -384,7 +397,8 @@ def _deployed_layer(layer: Layer, *, folded: bool = False) -> Layer:
         case StochasticDepth():
             return Dropout(p=0.0)  # in a body of nothing else
         case _:
-            return layer
+            same: Dropout | Elementary = layer  # checked by type: another kind may change
+            return same
 
 
 def _kind(node: Node) -> str:

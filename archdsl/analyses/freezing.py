@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from archdsl.analyses.walk import leaves
-from archdsl.ir.layers import Dropout, StochasticDepth, tensors
+from archdsl.ir.layers import Idle, tensors
 from archdsl.ir.network import (
     Block,
     Form,
@@ -59,7 +59,7 @@ def _states(node: "Network | Node | Shared") -> Iterator[bool]:
             yield node.frozen
         case LayerNode():
             matters = tensors(node.layer) and node.shared is None
-            if matters or isinstance(node.layer, Dropout | StochasticDepth):
+            if matters or isinstance(node.layer, Idle):
                 yield node.frozen
         case Join():
             pass

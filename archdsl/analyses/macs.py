@@ -7,7 +7,7 @@ each multiplication and once for each addition.
 
 from math import prod
 
-from archdsl.ir.layers import Conv, ConvTranspose, Linear
+from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Elementary, Idle, Linear
 from archdsl.ir.network import FeatureMap, LayerNode
 
 
@@ -24,7 +24,8 @@ def macs(node: LayerNode) -> int:
             return _positions(node.input) * prod(kernel) * c_in * (c_out // groups)
         case Linear(in_features=n_in, out_features=n_out):
             return n_in * n_out
-        case _:
+        case layer:
+            _: BatchNorm | Idle | Elementary = layer  # checked by type: another kind may multiply
             return 0
 
 

@@ -7,8 +7,8 @@ first in its highest bit, as numpy.packbits does it; each layer begins a byte.
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, assert_never
 
-from archdsl.analyses.deployed import Deployed, Origin, file_tensors, is_binary, names
-from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Layer
+from archdsl.analyses.deployed import Deployed, Origin, file_tensors, names
+from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Layer, scheme_of
 from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac
 
 if TYPE_CHECKING:
@@ -34,24 +34,33 @@ def _layer(
     origin: Origin, state: "Mapping[str, Tensor]", trained: str, norm: str
 ) -> "Iterator[tuple[str, Tensor]]":
     """Yield the tensors of a copy of a layer, by their names in it."""
-    if is_binary(origin.layer):
-        yield from _packed(origin, state, trained)
-    elif origin.norm is None and not isinstance(_scheme(origin.trained), Dirac | BareDirac):
-        for tensor in file_tensors(origin.layer):
-            yield tensor.name, state[f"{trained}.{tensor.name}"]
-    else:
-        weight, bias = _effective(origin.trained, state, trained), state.get(f"{trained}.bias")
-        dtype = state[f"{trained}.weight"].dtype
-        bias = None if bias is None else bias.double()
-        if origin.norm is not None:
-            weight, bias = _folded(origin.trained, weight, bias, _affine(origin.norm, state, norm))
-        yield "weight", weight.to(dtype)
-        if bias is not None:
-            yield "bias", bias.to(dtype)
+    scheme = scheme_of(origin.trained)
+    match scheme:
+        case Binary():
+            yield from _packed(origin, scheme, state, trained)
+        case Dirac() | BareDirac():
+            yield from _computed(origin, state, trained, norm)
+        case None if origin.norm is not None:
+            yield from _computed(origin, state, trained, norm)
+        case None:
+            for tensor in file_tensors(origin.layer):
+                yield tensor.name, state[f"{trained}.{tensor.name}"]
+        case _:
+            assert_never(scheme)
 
 
-def _scheme(layer: Layer) -> object:
-    return layer.scheme if isinstance(layer, Conv) else None
+def _computed(
+    origin: Origin, state: "Mapping[str, Tensor]", trained: str, norm: str
+) -> "Iterator[tuple[str, Tensor]]":
+    """Yield the weight that a layer applies and its bias, with the normalization behind it."""
+    weight, bias = _effective(origin.trained, state, trained), state.get(f"{trained}.bias")
+    dtype = state[f"{trained}.weight"].dtype
+    bias = None if bias is None else bias.double()
+    if origin.norm is not None:
+        weight, bias = _folded(origin.trained, weight, bias, _affine(origin.norm, state, norm))
+    yield "weight", weight.to(dtype)
+    if bias is not None:
+        yield "bias", bias.to(dtype)
 
 
 # ---------------------------------------------------------------- batch normalization
@@ -123,15 +132,14 @@ def _delta(layer: Conv, delta: Delta, weight: "Tensor") -> "Tensor":
 
 
 def _packed(
-    origin: Origin, state: "Mapping[str, Tensor]", name: str
+    origin: Origin, scheme: Binary, state: "Mapping[str, Tensor]", name: str
 ) -> "Iterator[tuple[str, Tensor]]":
     """Yield the signs of a binary convolution, its scale, and its bias if it has one."""
-    layer, weight = origin.layer, state[f"{name}.weight"]
-    assert isinstance(layer, Conv)
-    assert isinstance(layer.scheme, Binary)
+    weight = state[f"{name}.weight"]
+    assert isinstance(origin.layer, Conv)
     yield "bits", pack(weight >= 0)
-    yield "scale", _scale(layer.scheme, weight)
-    if layer.bias:
+    yield "scale", _scale(scheme, weight)
+    if origin.layer.bias:
         yield "bias", state[f"{name}.bias"]
 
 

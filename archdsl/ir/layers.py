@@ -5,9 +5,9 @@ it uses and whether it learns are facts of the network around it.
 """
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
-from archdsl.ir.schemes import Binary, Dirac, Per, Scheme
+from archdsl.ir.schemes import BareDirac, Binary, Dirac, Per, Scheme
 from archdsl.record import Record
 
 Size: TypeAlias = tuple[int, int]  # (height, width)
@@ -251,12 +251,11 @@ class Factor(Record, kw_only=True):
     value: float
 
 
-Layer: TypeAlias = (
-    Conv
-    | ConvTranspose
-    | Linear
-    | BatchNorm
-    | LayerNorm
+# A new kind of layer goes into one of these.
+Weighted: TypeAlias = Conv | ConvTranspose | Linear  # whose weight can be shared
+Idle: TypeAlias = Dropout | StochasticDepth  # the identity at inference
+Elementary: TypeAlias = (  # no weight that is multiplied with, and the same at inference
+    LayerNorm
     | GroupNorm
     | InstanceNorm
     | LocalResponseNorm
@@ -265,8 +264,6 @@ Layer: TypeAlias = (
     | Activation
     | NCReLU
     | PReLU
-    | Dropout
-    | StochasticDepth
     | Flatten
     | Pad
     | PadChannels
@@ -277,8 +274,12 @@ Layer: TypeAlias = (
     | Scale
     | Factor
 )
+Layer: TypeAlias = Weighted | BatchNorm | Idle | Elementary
 
-Weighted: TypeAlias = Conv | ConvTranspose | Linear  # the layers whose weight can be shared
+
+def scheme_of(layer: Layer) -> Scheme | None:
+    """Return what the weight of a layer is computed from, None where it is learned as it is."""
+    return layer.scheme if isinstance(layer, Conv) else None
 
 
 class Tensor(Record):
@@ -302,9 +303,8 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
     """Return what the layer keeps in `state_dict`, in PyTorch's order."""
     match layer:
         case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
-            bits = 1 if isinstance(layer.scheme, Binary) else 32
-            weight = _weight((c_out, c_in // groups, *kernel), layer.bias, c_out, bits)
-            return (*weight, *_scalars(layer.scheme, c_out))
+            shape, bits = (c_out, c_in // groups, *kernel), _bits(layer.scheme)
+            return (*_weight(shape, layer.bias, c_out, bits), *_scalars(layer.scheme, c_out))
         case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
             return _weight((c_in, c_out // groups, *kernel), layer.bias, c_out)
         case Linear(in_features=n_in, out_features=n_out, bias=bias):
@@ -336,6 +336,8 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             | Factor()
         ):
             return ()
+        case _:
+            assert_never(layer)
 
 
 def _weight(shape: tuple[int, ...], bias: bool, out: int, bits: int = 32) -> tuple[Tensor, ...]:
@@ -343,11 +345,26 @@ def _weight(shape: tuple[int, ...], bias: bool, out: int, bits: int = 32) -> tup
     return (weight, Tensor("bias", (out,))) if bias else (weight,)
 
 
+def _bits(scheme: Scheme | None) -> int:
+    """Return the bits of an element of the weight, as deployed."""
+    match scheme:
+        case Binary():
+            return 1
+        case Dirac() | BareDirac() | None:
+            return 32
+        case _:
+            assert_never(scheme)
+
+
 def _scalars(scheme: Scheme | None, out_channels: int) -> tuple[Tensor, ...]:
-    if not isinstance(scheme, Dirac):
-        return ()
-    shapes = {Per.LAYER: (1,), Per.CHANNEL: (out_channels,)}
-    return Tensor("a", shapes[scheme.a_per]), Tensor("b", shapes[scheme.b_per])
+    match scheme:
+        case Dirac(a_per=a_per, b_per=b_per):
+            shapes = {Per.LAYER: (1,), Per.CHANNEL: (out_channels,)}
+            return Tensor("a", shapes[a_per]), Tensor("b", shapes[b_per])
+        case BareDirac() | Binary() | None:
+            return ()
+        case _:
+            assert_never(scheme)
 
 
 def _scale_and_offset(n: int) -> tuple[Tensor, ...]:

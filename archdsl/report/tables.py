@@ -6,7 +6,7 @@ from typing import TypeAlias
 from archdsl.analyses.counts import Counts, Row, Sums, add, rows_by_block, rows_by_layer
 from archdsl.analyses.tensors import Entry
 from archdsl.analyses.walk import leaves
-from archdsl.ir.layers import Conv
+from archdsl.ir.layers import scheme_of
 from archdsl.ir.network import Network
 from archdsl.report.literal import written
 from archdsl.report.table import Cell, Column, Table
@@ -91,7 +91,7 @@ def sizes(network: Network) -> str:
 
     Nothing where no weight scheme makes them two things.
     """
-    if not any(isinstance(leaf.layer, Conv) and leaf.layer.scheme for leaf in leaves(network)):
+    if not any(scheme_of(leaf.layer) for leaf in leaves(network)):
         return ""
     from archdsl.analyses.deployed import deployed
 

@@ -1,5 +1,7 @@
 """Where weight schemes can stand."""
 
+from typing import assert_never
+
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv
 from archdsl.ir.numbers import Number
@@ -31,6 +33,8 @@ def check_scheme(
             _check_channels(layer, said, channels, span)
         case Binary() | None:
             pass
+        case _:
+            assert_never(said.scheme)
 
 
 def _check_window(layer: Conv, said: SaidScheme, span: Span) -> None:
@@ -80,4 +84,12 @@ def _fitting(inputs: int, outputs: int) -> tuple[int, ...]:
 
 
 def _word(said: SaidScheme) -> str:
-    return "binary" if isinstance(said.scheme, Binary) else "dirac"
+    match said.scheme:
+        case Dirac() | BareDirac():
+            return "dirac"
+        case Binary():
+            return "binary"
+        case None:
+            return "plain"
+        case _:
+            assert_never(said.scheme)
