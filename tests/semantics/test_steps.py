@@ -1,5 +1,7 @@
 """Steps: where each stands, what maps it takes and gives, and under which conditions."""
 
+from typing import Any
+
 import pytest
 
 from archdsl.ir.network import MAIN, Block, Join, Stage
@@ -18,7 +20,7 @@ network net(width = 8) {{
 """
 
 
-def network_of(text, **arguments):
+def network_of(text, **arguments) -> Any:  # nodes of which each test knows the kind
     return compile_text(text, arguments=arguments).network
 
 
@@ -222,7 +224,7 @@ def test_branches_in_a_residual_take_what_flows_there():
 
 
 def test_a_named_identity_is_no_step_and_keeps_its_name():
-    network, at = inside("sum { branch { conv3x3(4) } branch2: identity branch { conv3x3(4) } }")
+    network, _ = inside("sum { branch { conv3x3(4) } branch2: identity branch { conv3x3(4) } }")
     assert [step.node.name for step in network.body] == ["branch1", "branch3", "sum"]
     assert network.body[-1].node.labels == ("branch2",)
 
