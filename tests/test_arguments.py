@@ -51,7 +51,7 @@ OPEN = {
     "tests/specs/mnasnet:mnasnet": ("classes",),
     "tests/specs/mobilenet_v3:mobilenet_v3": ("classes",),
     "tests/specs/onebit_readings:one_less": ("k", "classes"),
-    "tests/specs/padded_preact:padded_preact": (),
+    "tests/specs/padded_preact:padded_preact": ("depth",),
     "tests/specs/regnet:regnet_x": ("group",),
     "tests/specs/regnet:regnet_y": ("group",),
     "tests/specs/shake_shake:shake_shake": ("width", "classes"),
