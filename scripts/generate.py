@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from pathlib import Path
 
-from archdsl.write import check_files, write_files
 from archdsl.pipeline import compile_spec
+from archdsl.write import check_files, write_files
 
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = Path("generated")

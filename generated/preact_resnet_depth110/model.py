@@ -1,6 +1,6 @@
 """preact_resnet, compiled by archdsl from specs/preact_resnet.arch.
 
-Compiled for depth = 110, bottlenecks = false; classes may be given.
+Compiled for bottlenecks = false; depth and classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/preact_resnet.arch --set depth=110
@@ -40,12 +40,14 @@ class Basic(nn.Module):
 class PreactResnetDepth110(nn.Module):
     """The network: (N, 3, 32, 32) -> (N, classes)."""
 
-    def __init__(self, classes: int = 10) -> None:
+    def __init__(self, depth: int = 110, classes: int = 10) -> None:
         super().__init__()
+        per_stage = (depth - 2) // 3
+        n = per_stage // 2
         self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False))
-        self.conv2 = nn.Sequential(*(Basic(16, 16) for _ in range(18)))
-        self.conv3 = nn.Sequential(Basic(16, 32, stride=2), *(Basic(32, 32) for _ in range(17)))
-        self.conv4 = nn.Sequential(Basic(32, 64, stride=2), *(Basic(64, 64) for _ in range(17)))
+        self.conv2 = nn.Sequential(*(Basic(16, 16) for _ in range(n)))
+        self.conv3 = nn.Sequential(Basic(16, 32, stride=2), *(Basic(32, 32) for _ in range(n - 1)))
+        self.conv4 = nn.Sequential(Basic(32, 64, stride=2), *(Basic(64, 64) for _ in range(n - 1)))
         self.head = nn.Sequential(
             nn.BatchNorm2d(64),
             nn.ReLU(inplace=True),
