@@ -3,6 +3,7 @@
 import inspect
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -20,7 +21,7 @@ NOT_COMPILED_FOR = "compiled for "  # how a class refuses what no `require` of t
 class Further:
     """A network at other arguments: what Python is given, and what the compiler says of it."""
 
-    given: dict[str, object]  # by the names of the spec
+    given: Mapping[str, object]  # by the names of the spec
     compilation: Compilation | None  # None: a `require` forbids it
     message: str = ""  # of the `require`
 

@@ -23,11 +23,16 @@ def source_of(compilation, name=NAME):
     return compilation.files(name)["model.py"]
 
 
-def load(compilation, name=NAME):
-    """Return the class that builds the network."""
+def load_module(compilation, name=NAME):
+    """Return the module that model.py is."""
     module = types.ModuleType(name)
     exec(compile(source_of(compilation, name), f"{name}/model.py", "exec"), module.__dict__)
-    return getattr(module, compilation.class_name(name))
+    return module
+
+
+def load(compilation, name=NAME):
+    """Return the class that builds the network."""
+    return getattr(load_module(compilation, name), compilation.class_name(name))
 
 
 def build(network, device="cpu"):

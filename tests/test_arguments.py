@@ -51,7 +51,7 @@ OPEN = {
     "tests/specs/mnasnet:mnasnet": ("classes",),
     "tests/specs/mobilenet_v3:mobilenet_v3": ("classes",),
     "tests/specs/onebit_readings:one_less": ("k", "classes"),
-    "tests/specs/padded_preact:padded_preact": (),
+    "tests/specs/padded_preact:padded_preact": ("depth",),
     "tests/specs/regnet:regnet_x": ("group",),
     "tests/specs/regnet:regnet_y": ("group",),
     "tests/specs/shake_shake:shake_shake": ("width", "classes"),
@@ -193,6 +193,7 @@ def test_one_class_is_every_wide_residual_network():
 def test_a_class_without_arguments_is_the_network_that_was_compiled():
     text = source_of(at("specs/wrn", depth="40", k="4"), "wrn")
     network = next(n for n in ast.walk(ast.parse(text)) if getattr(n, "name", "") == "Wrn")
+    assert isinstance(network, ast.ClassDef)
     init = network.body[1]
     assert isinstance(init, ast.FunctionDef)
     assert [a.arg for a in init.args.args] == ["self", *OPEN["specs/wrn:wrn"]]

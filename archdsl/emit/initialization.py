@@ -136,7 +136,7 @@ def _he(fan: Fan, weights: _Weights) -> Iterator[Statement]:
 
 def _of_he(weights: _Weights) -> str:
     if weights.has(Linear):
-        scope = "the weights" if not weights.has_schemes else "the weights that have no scheme"
+        scope = "the weights" if not weights.has_schemes else "the weights without a scheme"
         return f"He initialization of {scope}; the rest keeps PyTorch's defaults"
     if weights.has_schemes:
         return "He initialization of the plain convolutions; the others have their own"
@@ -162,7 +162,7 @@ def _with_biases(init: Xavier | TruncatedNormal, weights: _Weights) -> Iterator[
     if has_biases:
         zero = Evaluate(Invocation("nn.init.zeros_", (Text("module.bias"),)))
         steps.append(If("module.bias is not None", (zero,)))
-    scope = " of the weights that have no scheme" if weights.has_schemes else ""
+    scope = " of the weights without a scheme" if weights.has_schemes else ""
     yield Comment(f"{comment}{scope}{'; biases are 0' if has_biases else ''}")
     yield _over_modules(If(weights.condition(Conv, ConvTranspose, Linear), tuple(steps)))
 

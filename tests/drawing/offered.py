@@ -83,7 +83,9 @@ class Offered(Expressions):
             value = found.of(place.env)
         except (Unfit, ZeroDivisionError):
             return None
-        return found if value == int(value) and accept(int(value)) else None
+        if not isinstance(value, int | Fraction) or value != int(value):
+            return None
+        return found if accept(int(value)) else None
 
     def repeats(self, place):
         """Return how many blocks a stage has, None where no argument says so."""

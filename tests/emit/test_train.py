@@ -23,7 +23,7 @@ import torch
 
 from archdsl.emit.training.script import number, render_train
 from archdsl.ir.layers import Conv
-from archdsl.ir.network import FeatureMap, LayerNode, Network
+from archdsl.ir.network import FeatureMap, LayerNode, Network, Step
 from archdsl.ir.recipe import (
     AdamW,
     Cosine,
@@ -90,7 +90,7 @@ def network(data="digits", frozen=False):
         defaults=(),
         input=image,
         output=FeatureMap(classes),
-        body=(node,),
+        body=(Step(node=node, site=(0,)),),
         span=NOWHERE,
     )
 

@@ -205,7 +205,7 @@ def test_a_slice_at_the_start_of_a_branch_is_a_step_before_it():
     network, at = inside("concat { branch { channel_split(2, 1) relu } identity }")
     branch = (at, at + 9)
     assert flow(network.body) == [
-        ("", (MAIN,), (branch,)),
+        ("channel_split", (MAIN,), (branch,)),
         ("branch1", (branch,), (branch,)),
         ("concat", (branch, MAIN), (MAIN,)),
     ]

@@ -27,6 +27,7 @@ def presence(scope: ClassScope, flags: Sequence[bool], out: Sequence[Expr], hint
 
 def _candidates(out: Sequence[Expr]) -> Iterator[Test]:
     """Yield that the stride is not 1, that the channels change, one of both, and the opposites."""
+    out = [expr for expr in out if expr != _IN_CHANNELS]  # those do not change
     for expr in out:
         changes = Compare("!=", _IN_CHANNELS, expr)
         yield Either(_STRIDED, changes)
