@@ -9,26 +9,8 @@ import pytest
 import torch
 
 from archdsl.pipeline import compile_spec, compile_text
-from tests.uses.networks import ROOT
+from tests.uses.networks import PLAIN, ROOT
 
-# Without batch norm, which would measure half of a batch in each process.
-PLAIN = """
-network plain {
-    input(1, 8, 8)
-    stem { conv3x3(8) relu }
-    stage body = 3 * unit(8) with share(conv3x3)
-    head { avgpool linear(10) }
-    train = quick
-}
-block unit(width) { residual { conv3x3(width) relu conv1x1(width) } }
-train quick {
-    data      = digits
-    batch     = 32
-    epochs    = 2
-    optimizer = sgd(lr = 0.05, momentum = 0.9)
-    schedule  = cosine
-}
-"""
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
