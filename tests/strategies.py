@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from tests.drawing.block_writer import BlockWriter
 from tests.drawing.layers import adaptive_pool, linear
 from tests.drawing.pieces import Body, Env, Map, Trace, Unfit, constant
 from tests.drawing.places import SAME, Place
+from tests.drawing.rare_writer import RareWriter
 from tests.drawing.words import NETWORKS
 
 sys.setrecursionlimit(20_000)  # as compiling does; hypothesis warns of a change while it runs
@@ -28,7 +28,7 @@ class Drawn:
     output: tuple[int, ...]
 
 
-class Writer(BlockWriter):
+class Writer(RareWriter):
     """Draws one spec."""
 
     def spec(self):
@@ -92,6 +92,7 @@ class Writer(BlockWriter):
             header.insert(0, f'require {test.text}, "as it should be"')
         pieces = self.lets(place)
         pieces += self.pieces(place, 2, least=0)
+        pieces += self.rare(place)
         if self.blocks:
             for _ in range(self.choose((1, 2, 0, 3))):
                 found = self.advance(place, *self.stage(place))
@@ -100,7 +101,7 @@ class Writer(BlockWriter):
         if self.chance(50):
             pieces += self.ending(place)
         body = Body(tuple(pieces), wide=not self.chance(20))
-        said = self.annotations(self.trace_of(body, replace(place, given=given)), "network", 35)
+        said = self.annotations(self.trace_of(body, replace(place, given=given)), "network", 45)
         return header, body, said
 
     def ending(self, place):
