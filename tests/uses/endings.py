@@ -17,6 +17,7 @@ import argparse
 import gc
 import os
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -157,6 +158,8 @@ def main() -> Callable[[], None] | None:
         found = run_all(folder, flags.runs, plain=flags.plain)
     if not isinstance(found, Counter):
         return found
+    if not flags.folder:
+        shutil.rmtree(folder)
     for how, count in found.most_common():
         print(f"{count:4d} of {flags.runs} ended {how}")
     if found["well"] < flags.runs:

@@ -108,6 +108,17 @@ def test_no_thread_of_gloo_is_left_to_abort_a_process_that_ends(tmp_path, compil
 
 
 @LINUX
+@pytest.mark.slow
+def test_runs_end_well_where_the_threads_of_gloo_are_slow():
+    command = [sys.executable, "-m", "tests.uses.endings", "--runs", "20"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "  20 of 20 ended well\n"), done.stderr
+
+
+@LINUX
 def test_a_run_that_both_processes_give_up_ends_as_one_that_they_finish(tmp_path):
     status, stderr, left = watched(tmp_path, "--lr", 1e30)
     assert status == 1
