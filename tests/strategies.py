@@ -35,7 +35,8 @@ class Writer(RareWriter):
         """Return a spec."""
         for _ in range(self.choose((2, 3, 1, 4, 0))):
             self.blocks.append(self.declaration())
-        name = self.fresh(NETWORKS, {b.name for b in self.blocks})
+        classes = {b.name.capitalize() for b in self.blocks}  # as generated code calls them
+        name = self.fresh(NETWORKS, {b.name for b in self.blocks} | classes)
         names: set[str] = set()
         parameters = self.network_parameters(names)
         env, arguments = Env(), {}

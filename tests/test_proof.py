@@ -73,7 +73,7 @@ def prove(options):
         found[accepted(spec)] += 1
 
     hold()
-    assert found[True] >= 0.95 * found.total(), found
+    assert found[True] >= 0.9 * found.total(), found
 
 
 def test_drawn_specs_become_the_networks_they_say():

@@ -78,7 +78,7 @@ def drawn():
 
 
 def test_random_specs_compile(drawn):
-    assert drawn.compiled > 0.95 * drawn.all
+    assert drawn.compiled > 0.9 * drawn.all
 
 
 @pytest.mark.parametrize("least", list(COMMON))

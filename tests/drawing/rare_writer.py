@@ -10,6 +10,7 @@ from tests.drawing.layers import (
     adaptive_pool,
     conv,
     conv_transpose,
+    divided,
     divisors,
     enlarged,
     ncrelu,
@@ -26,23 +27,29 @@ SCHEMES = (
     "binary(scale = mean)",
     "dirac(bare, delta = padded)",
     "dirac(v2, delta = padded)",
-    "dirac(bare, std = 0.1)",
+    "dirac(bare, std = 0.1, delta = padded)",
     "binary(scale = mean, gain = 4)",
     "dirac(b_per = channel)",
     "binary",
     "dirac(a_per = channel, b_per = channel)",
 )
 LAYERS = ("dropout(0.2)", "layernorm", "scale", "factor(0.5)", "prelu", "silu")
-OF_IMAGES = ("local_response_norm", "stochastic_depth(0.1)", "local_response_norm(5)")
+OF_IMAGES = (
+    "local_response_norm",
+    "stochastic_depth(0.1)",
+    "instancenorm",
+    "local_response_norm(5)",
+    "stochastic_depth(0.2)",
+)
 
 
 class RareWriter(BlockWriter):
     """Draws what is rare."""
 
     def rare(self, place):
-        """Return one to three rare pieces; the place moves on with them."""
+        """Return up to four rare pieces; the place moves on with them."""
         found = []
-        for _ in range(self.integer(1, 3)):
+        for _ in range(self.integer(2, 4)):
             ways = [self.rare_layer, self.rare_norm]
             if place.given.size is not None:
                 ways += [self.rare_convolution] * 4 + [self.rare_sharing] * 2
@@ -59,7 +66,7 @@ class RareWriter(BlockWriter):
         out = self.choose((channels, 2 * channels, *fewer[-1:]))
         word = self.choose(("conv3x3", "conv1x3", "conv1x1"))
         dilation = constant(2) if self.chance(35) else None
-        groups = constant(self.choose(divisors(channels, out))) if self.chance(40) else None
+        groups = constant(self.choose(divisors(channels, out))) if self.chance(50) else None
         said, stride = self.choose(SCHEMES), None
         if said.startswith("binary") and self.chance(35):
             stride = constant(2)
@@ -84,6 +91,9 @@ class RareWriter(BlockWriter):
         """Return a layer that keeps the shape."""
         if place.given.size is not None and self.chance(50):
             return same(self.choose(OF_IMAGES), spatial=True), SAME
+        if place.given.size is not None and self.chance(30):
+            by = constant(divisors(place.given.channels)[-1])
+            return divided(f"{self.choose(('groupnorm', 'channel_shuffle'))}({by.text})", by), SAME
         return same(self.choose(LAYERS)), SAME
 
     def rare_shape(self, place):
