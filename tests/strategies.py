@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from tests.drawing.block_writer import BlockWriter
 from tests.drawing.layers import adaptive_pool, linear, same
 from tests.drawing.pieces import Body, Env, Map, Trace, Unfit, constant, variable
 from tests.drawing.places import SAME, Place
+from tests.drawing.rare_writer import RareWriter
 from tests.drawing.words import NETWORKS
 
 INITIALIZATIONS = ("he(fan_in)", "he(fan_out)", "xavier", "truncated_normal(0.02)", "default")
@@ -34,14 +34,15 @@ class Drawn:
     output: tuple[int, ...]
 
 
-class Writer(BlockWriter):
+class Writer(RareWriter):
     """Draws one spec."""
 
     def spec(self):
         """Return a spec."""
         for _ in range(self.choose((2, 3, 1, 4, 0))):
             self.blocks.append(self.declaration())
-        name = self.fresh(NETWORKS, {b.name for b in self.blocks})
+        classes = {b.name.capitalize() for b in self.blocks}  # as generated code calls them
+        name = self.fresh(NETWORKS, {b.name for b in self.blocks} | classes)
         names: set[str] = set()
         parameters = self.network_parameters(names)
         env, arguments = Env(), {}
@@ -101,6 +102,7 @@ class Writer(BlockWriter):
             header.insert(0, f'require {test.text}, "as it should be"')
         pieces = self.lets(place)
         pieces += self.pieces(place, 2, least=0)
+        pieces += self.rare(place)
         if self.blocks:
             for _ in range(self.choose((1, 2, 0, 3))):
                 found = self.advance(place, *self.stage(place))
@@ -112,7 +114,7 @@ class Writer(BlockWriter):
         if self.chance(90 if self.known("classes", place) else 50):
             pieces += self.ending(place)
         body = Body(tuple(pieces), wide=not self.chance(20))
-        said = self.annotations(self.trace_of(body, replace(place, given=given)), "network", 35)
+        said = self.annotations(self.trace_of(body, replace(place, given=given)), "network", 45)
         return header, body, said
 
     def ending(self, place):

@@ -1,10 +1,16 @@
 """Random specs are valid, and reach the whole language."""
 
 from collections import Counter
+from typing import get_args
 
+import pytest
 from hypothesis import Phase, given, settings
 
+from archdsl.analyses.walk import root, walk
 from archdsl.diagnostics import SpecError
+from archdsl.ir.layers import Conv, Layer
+from archdsl.ir.network import LayerNode
+from archdsl.ir.schemes import Scheme
 from archdsl.pipeline import compile_text
 from tests.features import features
 from tests.strategies import specs
@@ -35,23 +41,60 @@ COMMON = {
 }
 
 
-def test_random_specs_compile_and_reach_the_language():
-    found, drawn = Counter(), Counter()
+KINDS = [kind.__name__ for kind in (*get_args(Layer), *get_args(Scheme))]
 
-    @settings(STEADY, max_examples=500, phases=[Phase.generate])
-    @given(specs())
-    def draw(spec):
-        drawn["all"] += 1
+
+class Drawn:
+    """What is in 500 random specs: features, kinds of layers and weight schemes."""
+
+    def __init__(self):
+        self.features, self.kinds = Counter(), Counter()
+        self.all = self.compiled = 0
+
+    def add(self, spec):
+        self.all += 1
         try:
             network = compile_text(spec.text, arguments=spec.arguments).network
         except SpecError:
             return
-        drawn["compiled"] += 1
-        found.update(features(network, spec.text))
+        self.compiled += 1
+        self.features.update(features(network, spec.text))
+        nodes = [place.node for place in walk(root(network))]
+        layers = [node.layer for node in nodes if isinstance(node, LayerNode)]
+        schemes = [layer.scheme for layer in layers if isinstance(layer, Conv) and layer.scheme]
+        self.kinds.update({type(each).__name__ for each in (*layers, *schemes)})
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    found = Drawn()
+
+    @settings(STEADY, max_examples=500, phases=[Phase.generate])
+    @given(specs())
+    def draw(spec):
+        found.add(spec)
 
     draw()
-    assert drawn["compiled"] > 0.9 * drawn["all"]
-    for least, names in COMMON.items():
-        wanted = [name for line in names.splitlines() for name in line.strip().split("|")]
-        assert not {name: found[name] for name in wanted if found[name] < least}
-    assert sum(name.startswith("activation ") for name in found) >= 15
+    return found
+
+
+def test_random_specs_compile(drawn):
+    assert drawn.compiled > 0.9 * drawn.all
+
+
+@pytest.mark.parametrize("least", list(COMMON))
+def test_random_specs_reach_the_language(drawn, least):
+    found = drawn.features
+    wanted = [name for line in COMMON[least].splitlines() for name in line.strip().split("|")]
+    assert not {name: found[name] for name in wanted if found[name] < least}
+
+
+def test_random_specs_have_most_activations(drawn):
+    assert sum(name.startswith("activation ") for name in drawn.features) >= 15
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_specs_have_every_kind_of_layer_and_weight_scheme(drawn, kind):
+    assert drawn.kinds[kind] >= 2, (
+        f"specs with {kind} are not drawn: add a way to RareWriter in tests/drawing/rare_writer.py"
+    )

@@ -10,6 +10,7 @@ change the spec, not this file.
 """
 
 import argparse
+import gc
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed.nn  # imported later, its defaults would hold the process group for ever
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
@@ -385,11 +387,38 @@ def meet(device: torch.device, batch: int) -> None:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
 
+def part() -> None:
+    """Leave the other processes; no thread of gloo is left then.
+
+    One that drops its last tensor while Python ends aborts the process. They end with the group,
+    and that with the last reference to it, which is to be ours: DDP, were it the last, would keep
+    them from using Python and wait for them for ever.
+    """
+    group = dist.group.WORLD
+    gc.collect()  # what DDP left
+    dist.destroy_process_group()
+    del group
+
+
 def main(config: Config) -> None:
-    """Train, test after every epoch, and keep the log and the checkpoint."""
+    """Train in this process alone, or together with those that torchrun started."""
     device = torch.device(config.device)
-    if WORLD_SIZE > 1:
-        meet(device, config.batch)
+    if WORLD_SIZE == 1:
+        run(config, device)
+        return
+    meet(device, config.batch)
+    refusal = None
+    try:
+        run(config, device)
+    except SystemExit as error:
+        refusal = error.code  # the error itself knows variables of `run`, such as the replica
+    part()
+    if refusal is not None:
+        raise SystemExit(refusal)
+
+
+def run(config: Config, device: torch.device) -> None:
+    """Train, test after every epoch, and keep the log and the checkpoint."""
     torch.manual_seed(config.seed)
     torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
     train, test = load_batches(config)
@@ -448,8 +477,6 @@ def main(config: Config) -> None:
             f"test accuracy {accuracy:.4f}  best {best:.4f}  {seconds:.1f} s",
             flush=True,
         )
-    if WORLD_SIZE > 1:
-        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

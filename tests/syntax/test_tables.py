@@ -1,10 +1,14 @@
 """The tables that the parser runs are lark's, and the driver reads them as lark does."""
 
+import random
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lark import Lark
 from lark.exceptions import UnexpectedInput
 
@@ -14,9 +18,19 @@ from archdsl.syntax.driver import UnexpectedWordError, run
 from archdsl.syntax.lexer import words
 from archdsl.syntax.tables import KEYWORDS
 from scripts.tables import TARGET, tables
+from tests.markdown import examples
+from tests.strategies import specs
+from tests.test_mutations import TEXTS, mutated
+from tests.test_proof import STEADY
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "specs").glob("*.arch"))
+CASES = [
+    text
+    for document in sorted((ROOT / "tests" / "cases").glob("*.md"))
+    for example in examples(document)
+    for text in (example.text, *(text for _, text in example.files))
+]
 
 
 class Shape:
@@ -66,8 +80,7 @@ def test_without_one_word_a_spec_is_taken_or_refused_as_lark_does(path):
     text = path.read_text()
     found = [m for m in re.finditer(r"\w+|[^\w\s]", text) if not _in_comment(text, m.start())]
     for match in found[:: max(1, len(found) // 40)]:
-        broken = text[: match.start()] + " " + text[match.end() :]
-        assert _own_takes(broken) == _lark_takes(broken), broken
+        as_lark(text[: match.start()] + " " + text[match.end() :])
 
 
 def _in_comment(text, offset):
@@ -75,20 +88,50 @@ def _in_comment(text, offset):
     return "#" in line
 
 
-def _own_takes(text):
+def as_lark(text):
+    """Hold what is read of a text, or that it is refused, against lark; return which it is."""
     try:
-        read(text)
-    except (UnexpectedWordError, SpecError):
-        return False
-    return True
-
-
-def _lark_takes(text):
-    try:
-        lark().parse(text, start="spec")
+        expected = lark_shape(lark().parse(text, start="spec"))
     except UnexpectedInput:
-        return False
-    return True
+        expected = None
+    try:
+        found = read(text)
+    except (UnexpectedWordError, SpecError):
+        found = None
+    assert found == expected, text
+    return "refused" if found is None else "taken"
+
+
+def test_every_case_is_read_or_refused_as_lark_does():
+    found = Counter(map(as_lark, CASES))
+    assert found["taken"] >= 400
+    assert found["refused"] >= 50
+
+
+def test_mutated_cases_are_read_or_refused_as_lark_does():
+    found = Counter()
+    for seed in range(1_000):
+        draw = random.Random(seed)
+        text = draw.choice(TEXTS)
+        for _ in range(draw.randint(1, 3)):
+            text = mutated(text, draw)
+        found[as_lark(text)] += 1
+    assert found["taken"] >= 200
+    assert found["refused"] >= 200
+
+
+def test_drawn_specs_are_read_as_lark_does_and_mutated_ones_read_or_refused():
+    found = Counter()
+
+    @settings(STEADY, max_examples=100)
+    @given(specs(), st.randoms(use_true_random=True))
+    def hold(spec, draw):
+        assert as_lark(spec.text) == "taken"
+        found[as_lark(mutated(spec.text, draw))] += 1
+
+    hold()
+    assert found["taken"] >= 20
+    assert found["refused"] >= 20
 
 
 def test_a_keyword_is_a_name_where_the_grammar_has_no_keyword():

@@ -94,6 +94,24 @@ FACTS = {
         shared={},
     ),
 }
+# A network with a recipe; without batch norm, which measures the part that a process is given.
+PLAIN = """
+network plain {
+    input(1, 8, 8)
+    stem { conv3x3(8) relu }
+    stage body = 3 * unit(8) with share(conv3x3)
+    head { avgpool linear(10) }
+    train = quick
+}
+block unit(width) { residual { conv3x3(width) relu conv1x1(width) } }
+train quick {
+    data      = digits
+    batch     = 32
+    epochs    = 2
+    optimizer = sgd(lr = 0.05, momentum = 0.9)
+    schedule  = cosine
+}
+"""
 SHARING = [name for name, facts in FACTS.items() if facts.shared]
 SMALL = ["share_wrn22", "wrn10"]
 

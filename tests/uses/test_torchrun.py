@@ -9,26 +9,29 @@ import pytest
 import torch
 
 from archdsl.pipeline import compile_spec, compile_text
-from tests.uses.networks import ROOT
+from tests.uses.networks import PLAIN, ROOT
 
-# Without batch norm, which would measure half of a batch in each process.
-PLAIN = """
-network plain {
-    input(1, 8, 8)
-    stem { conv3x3(8) relu }
-    stage body = 3 * unit(8) with share(conv3x3)
-    head { avgpool linear(10) }
-    train = quick
-}
-block unit(width) { residual { conv3x3(width) relu conv1x1(width) } }
-train quick {
-    data      = digits
-    batch     = 32
-    epochs    = 2
-    optimizer = sgd(lr = 0.05, momentum = 0.9)
-    schedule  = cosine
-}
+# Runs train.py and, however that ends, leaves the names of the threads that there are then. With
+# BROKEN the second process fails in its first step, while the first one waits for it.
+WATCHED = """
+import os, runpy, sys
+from pathlib import Path
+
+import torch
+
+def fail(*_, **__):
+    raise RuntimeError("this process is broken")
+
+folder = Path(__file__).parent
+if "BROKEN" in os.environ and os.environ["RANK"] == "1":
+    torch.randperm = fail
+try:
+    runpy.run_path(str(folder / "train.py"), run_name="__main__")
+finally:
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    (folder / f"threads{os.environ['RANK']}").write_text("\\n".join(names))
 """
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="threads are listed in /proc")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
@@ -38,9 +41,9 @@ def write(folder, compilation):
     return folder
 
 
-def train(folder, *flags, processes=2):
+def train(folder, *flags, processes=2, script="train.py"):
     """Run the script in one process or two; return its exit status, stdout and stderr."""
-    run = (*(TORCHRUN if processes == 2 else ()), folder / "train.py", "--device", "cpu", *flags)
+    run = (*(TORCHRUN if processes == 2 else ()), folder / script, "--device", "cpu", *flags)
     command = [sys.executable, *map(str, run)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -78,6 +81,60 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
     ]
     for name, tensor in states[0].items():
         torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def watched(folder, *flags):
+    """Run the script in two processes; return status, stderr and the threads left in each.
+
+    Where one fails, torchrun may end the other before that has told its threads.
+    """
+    write(folder, compile_text(PLAIN))
+    (folder / "watched.py").write_text(WATCHED)
+    flags = ("--synthetic", "--epochs", 1, "--out", folder / "out", *flags)
+    status, _, stderr = train(folder, *flags, script="watched.py")
+    left = [path.read_text().splitlines() for path in folder.glob("threads*")]
+    return status, stderr, left
+
+
+@LINUX
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_no_thread_of_gloo_is_left_to_abort_a_process_that_ends(tmp_path, compiled):
+    """It would where it still has a tensor; `python -m tests.uses.endings` counts how often."""
+    status, stderr, left = watched(tmp_path, *(["--compile"] if compiled else []))
+    assert status == 0, stderr
+    assert [[name for name in names if "gloo" in name] for names in left] == [[], []]
+    assert len(log_of(tmp_path / "out")) == 2
+    assert torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["epoch"] == 1
+
+
+@LINUX
+@pytest.mark.slow
+def test_runs_end_well_where_the_threads_of_gloo_are_slow():
+    command = [sys.executable, "-m", "tests.uses.endings", "--runs", "20"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "  20 of 20 ended well\n"), done.stderr
+
+
+@LINUX
+def test_a_run_that_both_processes_give_up_ends_as_one_that_they_finish(tmp_path):
+    status, stderr, left = watched(tmp_path, "--lr", 1e30)
+    assert status == 1
+    assert "the loss is nan in epoch 1: try a lower --lr" in stderr
+    assert "terminate called" not in stderr
+    assert left
+    assert not [name for names in left for name in names if "gloo" in name]
+
+
+def test_a_process_that_fails_ends_the_other_one(tmp_path, monkeypatch):
+    write(tmp_path, compile_text(PLAIN))
+    (tmp_path / "watched.py").write_text(WATCHED)
+    monkeypatch.setenv("BROKEN", "yes")
+    status, _, stderr = train(tmp_path, "--synthetic", script="watched.py")
+    assert status == 1
+    assert "RuntimeError: this process is broken" in stderr
 
 
 @pytest.mark.slow

@@ -250,7 +250,7 @@ def _origin(recipe: Recipe, command: str) -> tuple[str, ...]:
 
 
 def _modules(reader: Reader) -> tuple[str, ...]:
-    return tuple(sorted({"json", "math", "os", "platform", "sys", "time", *reader.modules}))
+    return tuple(sorted({"gc", "json", "math", "os", "platform", "sys", "time", *reader.modules}))
 
 
 def _snake(class_name: str) -> str:

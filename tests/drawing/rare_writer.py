@@ -1,0 +1,152 @@
+"""What chance alone would draw too seldom: each spec is given some of it on purpose.
+
+A kind of layer or a weight scheme that is new to the language is drawn here.
+"""
+
+from tests.drawing.block_writer import BlockWriter
+from tests.drawing.fixed import written
+from tests.drawing.layers import (
+    Geometry,
+    adaptive_pool,
+    conv,
+    conv_transpose,
+    divided,
+    divisors,
+    enlarged,
+    ncrelu,
+    pad_channels,
+    same,
+)
+from tests.drawing.pieces import Body, Piece, constant, hiding
+from tests.drawing.places import SAME, scoped
+from tests.drawing.words import LABELS
+
+SCHEMES = (
+    "dirac",
+    "dirac(bare)",
+    "binary(scale = mean)",
+    "dirac(bare, delta = padded)",
+    "dirac(v2, delta = padded)",
+    "dirac(bare, std = 0.1, delta = padded)",
+    "binary(scale = mean, gain = 4)",
+    "dirac(b_per = channel)",
+    "binary",
+    "dirac(a_per = channel, b_per = channel)",
+)
+LAYERS = ("dropout(0.2)", "layernorm", "scale", "factor(0.5)", "prelu", "silu")
+OF_IMAGES = (
+    "local_response_norm",
+    "stochastic_depth(0.1)",
+    "instancenorm",
+    "local_response_norm(5)",
+    "stochastic_depth(0.2)",
+)
+
+
+class RareWriter(BlockWriter):
+    """Draws what is rare."""
+
+    def rare(self, place):
+        """Return up to four rare pieces; the place moves on with them."""
+        found = []
+        for _ in range(self.integer(2, 4)):
+            ways = [self.rare_layer, self.rare_norm]
+            if place.given.size is not None:
+                ways += [self.rare_convolution] * 4 + [self.rare_sharing] * 2
+                ways += [self.rare_shape] * 2
+                ways += [self.rare_stage] * 2 * (len(self.blocks) > 1)
+            piece = self.advance(place, *self.choose(ways)(place))
+            found += [piece] if piece else []
+        return found
+
+    def rare_convolution(self, place):
+        """Return a convolution with a weight scheme."""
+        channels = place.given.channels
+        fewer = [d for d in divisors(channels) if d < channels < 5 * d]
+        out = self.choose((channels, 2 * channels, *fewer[-1:]))
+        word = self.choose(("conv3x3", "conv1x3", "conv1x1"))
+        dilation = constant(2) if self.chance(35) else None
+        groups = constant(self.choose(divisors(channels, out))) if self.chance(50) else None
+        said, stride = self.choose(SCHEMES), None
+        if said.startswith("binary") and self.chance(35):
+            stride = constant(2)
+        kernel = constant([int(word[-3]), int(word[-1])])
+        geometry = Geometry(kernel, stride, dilation=dilation)
+        extra = ["bias = true"] if self.chance(35) else []
+        return saying(conv(word, constant(out), geometry, groups, extra), said), constant(out)
+
+    def rare_sharing(self, place):
+        """Return two convolutions that share a weight with a scheme."""
+        out, extra = constant(place.given.channels), ["bias = true"] if self.chance(40) else []
+        one = conv("conv3x3", out, Geometry(constant([3, 3])), None, extra)
+        body, said = Body((one, same("relu"), one)), f"share(conv3x3), {self.choose(SCHEMES)}"
+        lines = body.braced(f"{self.fresh(LABELS, place.labels)}: with {said}")
+        return Piece(lines, hiding(body.apply, said)), out
+
+    def rare_norm(self, _):
+        """Return a batch norm of which something is not learned."""
+        return saying(same("bn"), self.choose(("bn(fixed)", "bn(scale)", "bn(fixed)"))), SAME
+
+    def rare_layer(self, place):
+        """Return a layer that keeps the shape."""
+        if place.given.size is not None and self.chance(50):
+            return same(self.choose(OF_IMAGES), spatial=True), SAME
+        if place.given.size is not None and self.chance(30):
+            by = constant(divisors(place.given.channels)[-1])
+            return divided(f"{self.choose(('groupnorm', 'channel_shuffle'))}({by.text})", by), SAME
+        return same(self.choose(LAYERS)), SAME
+
+    def rare_shape(self, place):
+        """Return a layer that changes the shape."""
+        channels = place.given.channels
+        match self.integer(0, 4):
+            case 0:
+                return ncrelu(), None
+            case 3:
+                by, kernel = divisors(channels)[-1], constant([2, 2])
+                geometry = Geometry(kernel, constant(self.choose((1, 2))))
+                out = constant(by)
+                return conv_transpose("conv_transpose2x2", out, geometry, out, None, []), out
+            case 1:
+                out = constant(channels + self.choose((4, 1, 8)))
+                return pad_channels(out), out
+            case 2:
+                size = constant(self.choose((4, [2, 3], 2)))
+                return adaptive_pool(self.choose(("avgpool", "maxpool")), size), SAME
+            case _:
+                return enlarged("pixel_shuffle(2)", constant(2), shuffled=True), None
+
+    def rare_stage(self, place):
+        """Return a stage of two kinds of blocks, written one by one."""
+        name = self.fresh(["layer1", "stage1", "group"], place.labels)
+        inside = place.inside(labels=None)
+        calls = []
+        for block in self.blocks[:2]:
+            arguments = self.arguments(block, inside)
+            piece = called(block, arguments, self)
+            calls += [piece] if self.advance(inside, piece, None) else []
+        body = Body(tuple(calls) or (same("relu"),))
+        return Piece(body.braced(f"stage {name}"), body_rule(body, place)), None
+
+
+def called(block, arguments, writer):
+    """Return the call of a block."""
+    return Piece(
+        (f"{block.name}{written(block, arguments, writer)}",),
+        lambda env, given, trace: block.enter(arguments, env, given, trace),
+        inline=True,
+    )
+
+
+def body_rule(body, place):
+    """Return what a body in braces makes of a map."""
+
+    def apply(env, given, trace):
+        return body.apply(scoped(env, given, in_block=place.in_block), given, trace)
+
+    return apply
+
+
+def saying(piece, said):
+    """Return a layer with an annotation."""
+    return Piece((f"{piece.lines[0]} with {said}",), hiding(piece.apply, said))
