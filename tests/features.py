@@ -5,7 +5,17 @@ import re
 from archdsl.analyses.walk import root, walk
 from archdsl.ir import layers as ir
 from archdsl.ir import schemes
-from archdsl.ir.network import MAIN, Block, Join, LayerNode, Network, Part, Shared, Stage
+from archdsl.ir.network import (
+    MAIN,
+    Block,
+    Join,
+    LayerNode,
+    Network,
+    Part,
+    Shared,
+    SharedWeight,
+    Stage,
+)
 
 _WORDS = {
     "let": r"\blet ",
@@ -40,7 +50,7 @@ def features(network: Network, text: str) -> set[str]:
         match node:
             case LayerNode():
                 found |= _layer(node)
-                if node.shared is not None:
+                if isinstance(node.shared, SharedWeight):
                     users.setdefault(node.shared.id, set()).add(getattr(node.layer, "stride", ()))
             case Block():
                 found |= _block(node) | _joins(node.body)

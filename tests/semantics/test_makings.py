@@ -1,6 +1,7 @@
 """How numbers and truths were made: expressions over symbols, and what leaves hang on."""
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,10 @@ from archdsl.pipeline import compile_text
 HEAD = 'network net(n = 3, k = 8, wide = true, kind = "a", sizes = [4, 8], image = 8) {'
 symbols_of_test = test_symbols
 del test_symbols  # pytest would take it for a test
+
+
+def network_of(text) -> Any:  # nodes of which each test knows the kind
+    return compile_text(text).network
 
 
 def made(expression, before="", **arguments):
@@ -97,14 +102,14 @@ def test_leaves_name_what_they_hang_on(expression, names):
 
 def test_turns_hang_on_what_the_loop_goes_over():
     text = f"{HEAD} input(3, 8, 8) for i in range(n) {{ conv3x3(i + 1) }} }}"
-    written = compile_text(text).network.body[1].node.written
+    written = network_of(text).body[1].node.written
     out = next(w for w in written if w.field == "out_channels").exprs[0]
     assert (show(out), symbols(out)) == ("i + 1", {"n"})
 
 
 def test_pixels_hang_on_the_size_of_the_input():
     text = f"{HEAD} input(3, image, image) flatten linear(10) }}"
-    written = compile_text(text).network.body[1].node.written
+    written = network_of(text).body[1].node.written
     exprs = {w.field: w.exprs[0] for w in written}
     assert show(exprs["in_features"]) == "3 * pixels"
     assert symbols(exprs["in_features"]) == {"image"}
@@ -114,7 +119,7 @@ def test_lists_from_elsewhere_do_not_bring_their_symbols():
     text = (
         f"{HEAD} input(3, 8, 8) unit([n, k]) }}\nblock unit(ws) {{\nlet x = max(ws)\nconv3x3(x) }}"
     )
-    (step,) = compile_text(text).network.body
+    (step,) = network_of(text).body
     (let,) = step.node.lets
     assert (let.number.value, symbols(let.number.expr)) == (8, set())
 
@@ -125,7 +130,7 @@ def test_what_is_not_chosen_uses_nothing():
 network net { input(3, 8, 8) unit(4) }
 block unit(w) { conv3x3(if w > 3 then w else stride) }
 """
-    (step,) = compile_text(text).network.body
+    (step,) = network_of(text).body
     out = next(w for w in step.node.body[0].node.written if w.field == "out_channels").exprs[0]
     assert show(out) == "if w > 3 then w else stride"
 

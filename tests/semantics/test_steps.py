@@ -128,6 +128,7 @@ def test_members_have_their_sites_and_conditions():
 )
 def test_a_run_says_how_often_its_loop_turns(sequence, turns):
     stage, at = stage_of(f"for i in {sequence} {{ unit() }}")
+    assert stage.repeats is not None
     assert show(stage.repeats.expr) == turns
     assert [item.site[:2] for item in stage.items] == [(at, 0), (at, 1), (at, 2)]
 
