@@ -25,11 +25,13 @@ from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_NESTING
 from archdsl.record import Record
-from archdsl.semantics.annotations import Context, read
+from archdsl.semantics.annotations import read
 from archdsl.semantics.calls import gives_stride, stride_argument, without_stride
 from archdsl.semantics.checks import fail
+from archdsl.semantics.context import Context
 from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.meanings import DropBranches
 from archdsl.semantics.signature import place
 from archdsl.semantics.state import Draft, Elaboration, Here, Role
 from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value
@@ -181,7 +183,7 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         output=draft.flow.map,
         out_channels=out,
         makes=draft.flow.channels,
-        drop=drop if own.drop is None else None,
+        drop=None if any(isinstance(s.meaning, DropBranches) for s in own) else drop,
         span=instance.call.span,
     )
     return block, Flow(out, draft.flow.size, times(flow.reduction, draft.flow.reduction))

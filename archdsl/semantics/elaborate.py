@@ -10,9 +10,9 @@ from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.recipe import Recipe
 from archdsl.limits import STEP_WORK
 from archdsl.record import Record
-from archdsl.semantics.annotations import Context
 from archdsl.semantics.bodies import IMPLIED, Bodies
 from archdsl.semantics.checks import fail, spend
+from archdsl.semantics.context import Context
 from archdsl.semantics.declarations import check_declarations, warn_unused
 from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.evaluate import evaluate

@@ -6,8 +6,8 @@ from archdsl.diagnostics import Note
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Site, Step
 from archdsl.ir.numbers import show
-from archdsl.semantics.annotations import Context
 from archdsl.semantics.checks import fail, fail_here
+from archdsl.semantics.context import Context
 from archdsl.semantics.flow import Flow, times, told, way_out
 from archdsl.semantics.state import LAST, Elaboration, Here, Role
 from archdsl.source import Span

@@ -1,12 +1,14 @@
-"""Weight schemes: what `with dirac(..)` and `with binary(..)` mean, and where they can stand."""
+"""Weight schemes: what `with dirac(..)` and `with binary(..)` mean, their arguments read."""
 
 from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac, Per, Scheme
 from archdsl.semantics.checks import fail
 from archdsl.semantics.kinds.fitting import SaidScheme
+from archdsl.semantics.meanings import SetScheme
 from archdsl.semantics.parameters import Arguments, Kind, Parameter
 from archdsl.semantics.signature import bind
 from archdsl.semantics.values import Scope
 from archdsl.syntax import tree
+from archdsl.words import AnnotationWord
 
 _FORMS = ("v1", "v2", "bare")
 _PER = ("layer", "channel")
@@ -30,16 +32,14 @@ _V1 = Dirac()
 _V2 = Dirac(a=1.0, b=0.1, a_per=Per.CHANNEL, b_per=Per.CHANNEL, std=None, delta=Delta.PADDED)
 
 
-def read_scheme(call: tree.Call, scope: Scope) -> SaidScheme:
+def read_scheme(call: tree.Call, scope: Scope) -> SetScheme:
     """Return what `dirac`, `binary` or `plain` says; raise SpecError."""
-    match call.name.text:
-        case "dirac":
-            scheme = _dirac(bind(call, _DIRAC, scope, "`dirac`"))
-        case "binary":
-            scheme = _binary(bind(call, _BINARY, scope, "`binary`"))
-        case _:
-            scheme = None
-    return SaidScheme(scheme, call.span)
+    scheme = None
+    if call.name.text == AnnotationWord.DIRAC:
+        scheme = _dirac(bind(call, _DIRAC, scope, "`dirac`"))
+    elif call.name.text == AnnotationWord.BINARY:
+        scheme = _binary(bind(call, _BINARY, scope, "`binary`"))
+    return SetScheme(SaidScheme(scheme, call.span))
 
 
 def _dirac(a: Arguments) -> Scheme:

@@ -43,7 +43,7 @@ class _Use(Record):
 
 def resolve_sharing(network: Network, bodies: Bodies) -> Network:
     """Return the network with shared weights at their owners, and lone layers on their own."""
-    if not bodies.shares:
+    if not bodies.reach.shares:
         return network
     uses = _Collector(bodies)
     uses.visit(network, (), ())
@@ -111,7 +111,7 @@ class _Collector:
                 if copies == 1:
                     owners.append(frame.owner)
             else:
-                if level >= self.bodies.share_scopes[key].level:
+                if level >= self.bodies.reach.scope(key).level:
                     copies *= frame.count
                 level += 1
         self.found.setdefault(key, []).append(_Use(node, tuple(owners), copies, calls))
@@ -156,11 +156,11 @@ def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
 
 
 def _warn_unshared(shared: dict[int, tuple[Path, Shared]], bodies: Bodies) -> None:
-    useful = {bodies.share_scopes[key].annotation.span.start for key in shared}
-    for scope in bodies.shares:
-        span = scope.annotation.span
-        if scope.matched and span.start not in useful:
-            useful.add(span.start)
+    useful = {bodies.reach.scope(key).span for key in shared}
+    for scope in bodies.reach.shares:
+        span = scope.span
+        if scope.reached and span not in useful:
+            useful.add(span)
             bodies.warn("W501", "only one layer is left to share: nothing is shared", span)
 
 

@@ -5,10 +5,11 @@ from typing import assert_never
 from archdsl.ir.network import Block, FeatureMap, Item, Stage
 from archdsl.ir.numbers import Number, combine, leaf, literal
 from archdsl.ir.rebuild import replace
-from archdsl.semantics.annotations import Context, read
+from archdsl.semantics.annotations import read
 from archdsl.semantics.blocks import Instance, build_block
 from archdsl.semantics.calls import gives_stride
 from archdsl.semantics.checks import check_size, fail, fail_here
+from archdsl.semantics.context import Context
 from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow
@@ -124,7 +125,7 @@ class _Run:
         self.repeats = _repeats(repeat, scope)
         self.count = int(self.repeats.value)
         # A `from` makes the blocks before it differ from those after it.
-        self.settles = max((s.annotation.start for s in context.shares), default=1)
+        self.settles = max((s.start for s in context.shares), default=1)
 
     def elaborate(self, flow: Flow) -> tuple[tuple[Item, ...], Flow | None]:
         value = _block_value(self.elaboration, self.repeat, self.scope)

@@ -6,7 +6,6 @@ from enum import Enum, auto
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.initialization import Initialization
-from archdsl.ir.layers import Layer
 from archdsl.ir.names import is_usable_attribute, usable, why_unusable
 from archdsl.ir.network import (
     MAIN,
@@ -24,18 +23,10 @@ from archdsl.ir.numbers import Number, Test, literal
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_STEPS, STEP_WORK
 from archdsl.record import Record
-from archdsl.semantics.annotations import (
-    NOTHING_SAID,
-    Context,
-    DropScope,
-    Said,
-    Share,
-    ShareScope,
-    read,
-)
+from archdsl.semantics.annotations import Said, read
 from archdsl.semantics.checks import InstanceError, fail, spend
+from archdsl.semantics.context import Context, DropScope, Reach
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.values import (
     BlockValue,
     LayerValue,
@@ -44,7 +35,6 @@ from archdsl.semantics.values import (
     opaque,
 )
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
 LAST = 2**62  # in a site: after everything that is written
@@ -168,7 +158,6 @@ class Elaboration(ABC):
     def __init__(self, *, fold: bool = True) -> None:
         self.fold = fold
         self.diagnostics = Diagnostics()
-        self.identity = 0
         self.steps = 0  # layers, blocks and iterations so far
         self.depth = 0  # blocks inside one another
         self.calls: list[Callable[[], Note]] = []  # of the blocks around this place
@@ -176,14 +165,10 @@ class Elaboration(ABC):
         self.given_size: tuple[int, int] | None = None  # what the spec says, once it is known
         self.bodies = 0  # bodies inside one another, those of blocks too
         self.stopped = False  # a `require` is not met
-        self.shares: list[ShareScope] = []
-        self.share_keys: dict[tuple[int, Layer], int] = {}
-        self.share_scopes: dict[int, ShareScope] = {}  # by key
-        self.drops: dict[int, DropScope] = {}
+        self.reach = Reach()
         self.drop_runs: list[DropScope] = []  # those with blocks whose rates grow
         self.pixels = frozenset[str]()  # what the size of the input hangs on
         self._opaque: dict[int, tuple[Value, Value]] = {}
-        self.schemes: dict[tuple[str, int], tuple[Span, bool]] = {}  # whether a layer has it
 
     def apply(
         self,
@@ -196,64 +181,16 @@ class Elaboration(ABC):
         """Return what holds inside something with these annotations."""
         return self.inside(read(annotations, scope), context, grows=grows)
 
-    def inside(self, said: Said, context: Context, *, grows: bool = False) -> Context:
+    def inside(self, said: Sequence[Said], context: Context, *, grows: bool = False) -> Context:
         """Return the context with what was said; where a drop rate `grows` it does so by block."""
-        if said is NOTHING_SAID:
-            return context
-        shares = tuple(self._share(share, context) for share in reversed(said.shares))
-        if said.scheme is not None and said.scheme.scheme is not None:
-            self.schemes.setdefault(_place(said.scheme.span), (said.scheme.span, False))
-        drop = context.drop
-        if said.drop is not None:
-            drop = DropScope(said.drop, self._next_identity(), grows=grows)
-            self.drops[drop.identity] = drop
-        return Context(
-            bn=said.bn or context.bn,
-            scheme=said.scheme or context.scheme,
-            frozen=context.frozen if said.frozen is None else said.frozen,
-            shares=(*context.shares, *shares),
-            drop=drop,
-            in_run=context.in_run and said.drop is None,
-            level=context.level,
-            index=context.index,
-        )
-
-    def _share(self, share: Share, context: Context) -> ShareScope:
-        scope = ShareScope(share, self._next_identity(), context.level)
-        self.shares.append(scope)
-        return scope
-
-    def _next_identity(self) -> int:
-        self.identity += 1
-        return self.identity
-
-    def reach_scheme(self, said: SaidScheme) -> None:
-        """Note that a layer has the weight scheme that was said there."""
-        self.schemes[_place(said.span)] = said.span, True
+        for each in reversed(said):
+            context = each.meaning.enter(context, self.reach, grows=grows)
+        return context
 
     def close(self) -> None:
         """Report each annotation that reached nothing anywhere it applied."""
-        reached = {scope.span.start for scope in self.drops.values() if scope.reached}
-        for scope in self.drops.values():
-            if scope.span.start not in reached:
-                message = "no block here has a residual branch to drop"
-                self.warn("W502", message, scope.span)
-        for span, is_reached in self.schemes.values():
-            if not is_reached and not self.diagnostics.has_errors:
-                self.warn("W503", "no convolution here has its weight from this", span)
-        matched = {s.annotation.span.start for s in self.shares if s.matched}
-        for scope in self.shares:
-            if scope.annotation.span.start not in matched and not self.diagnostics.has_errors:
-                what = ", ".join(f"`{s}`" for s in scope.annotation.selectors)
-                help_ = did_you_mean(scope.annotation.selectors[0], scope.seen)
-                self.diagnostics.add(
-                    Diagnostic(
-                        code="E507",
-                        message=f"no layer here is {what}: nothing is shared",
-                        span=scope.annotation.span,
-                        help=help_ or "name a kind such as `conv3x3`, or a layer's written name",
-                    )
-                )
+        if not self.diagnostics.has_errors:  # what it is about may stand behind a mistake
+            self.diagnostics.extend(tuple(self.reach.unreached()))
 
     def count_step(self, scope: Scope, span: Span) -> None:
         """Count a layer, a block or an iteration; raise SpecError past the limit."""
@@ -372,7 +309,3 @@ class Elaboration(ABC):
     @abstractmethod
     def items(self, items: Sequence[tree.Item], here: Here) -> None:
         """Elaborate items into a draft; a mistake in one does not hide those of others."""
-
-
-def _place(span: Span) -> tuple[str, int]:
-    return span.source.name, span.start

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from archdsl.diagnostics import Diagnostic, Diagnostics
 from archdsl.source import Span
 from archdsl.syntax import tree
+from archdsl.words import AnnotationWord
 
 
 def check_layout(spec: tree.Spec) -> None:
@@ -99,7 +100,7 @@ def _own_line(word: str, span: Span) -> Diagnostic:
     )
 
 
-_ANNOTATIONS = ("share", "freeze", "trainable", "plain", "dirac", "binary", "stochastic_depth")
+_ANNOTATIONS = frozenset(AnnotationWord) - {AnnotationWord.BN}  # which is a layer more often
 
 
 def _without_with(item: tree.Item) -> Diagnostic | None:
