@@ -18,6 +18,7 @@ from tests.drawing.words import NETWORKS
 
 INITIALIZATIONS = ("he(fan_in)", "he(fan_out)", "xavier", "truncated_normal(0.02)", "default")
 
+
 def initialization(text):
     """Return the `init =` of a network: it hangs on nothing else, so it is not drawn but hashed."""
     number = zlib.crc32(text.encode()) % (2 * len(INITIALIZATIONS))

@@ -7,7 +7,8 @@ import pytest
 
 from archdsl import limits
 from archdsl.ir.datasets import DATA_SETS
-from archdsl.ir.numbers import Number, show_value
+from archdsl.ir.numbers import Number
+from archdsl.ir.showing import show_value
 from archdsl.semantics import functions
 from archdsl.semantics.annotations import ANNOTATIONS
 from archdsl.semantics.catalogue import ROWS

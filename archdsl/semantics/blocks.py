@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from archdsl.diagnostics import Diagnostic, Note
+from archdsl.ir.making import leaf, literal
 from archdsl.ir.network import Block, Drop, Let
 from archdsl.ir.numbers import (
     Expr,
@@ -12,28 +13,26 @@ from archdsl.ir.numbers import (
     Symbol,
     Test,
     Truth,
-    leaf,
-    literal,
     normal,
-    show_value,
-    substitute,
-    substitute_test,
     symbols,
     test_symbols,
 )
 from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.rebuild import replace
+from archdsl.ir.showing import show_value
+from archdsl.ir.substitution import substitute, substitute_test
 from archdsl.limits import MAX_NESTING
 from archdsl.record import Record
 from archdsl.semantics.annotations import read
 from archdsl.semantics.calls import gives_stride, stride_argument, without_stride
 from archdsl.semantics.checks import fail
 from archdsl.semantics.context import Context
+from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.meanings import DropBranches
 from archdsl.semantics.signature import place
-from archdsl.semantics.state import Draft, Elaboration, Here, Role
+from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.syntax import tree

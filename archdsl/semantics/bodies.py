@@ -12,13 +12,15 @@ from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
 from archdsl.semantics.checks import check_map, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
+from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import add_layer, add_layer_value
+from archdsl.semantics.loops import add_loop
 from archdsl.semantics.recipe_values import read_initialization
 from archdsl.semantics.residuals import add_residual
-from archdsl.semantics.stages import add_loop, add_stage
-from archdsl.semantics.state import Elaboration, Here, Role
+from archdsl.semantics.stages import add_stage
+from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import BlockValue, LayerValue, Scope, Value, type_name, written
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span

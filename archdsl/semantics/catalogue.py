@@ -9,7 +9,8 @@ from enum import Enum, auto
 from fractions import Fraction
 
 from archdsl.ir.layers import ActivationKind
-from archdsl.ir.numbers import arithmetic, literal
+from archdsl.ir.making import literal
+from archdsl.ir.numbers import arithmetic
 from archdsl.record import Record
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds import convolutions, normalization, others, pooling

@@ -15,13 +15,13 @@ from archdsl.semantics.checks import fail, spend
 from archdsl.semantics.context import Context
 from archdsl.semantics.declarations import check_declarations, warn_unused
 from archdsl.semantics.dependence import NOTHING, hangs_on
+from archdsl.semantics.draft import LAST, Draft, Here, Role
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
 from archdsl.semantics.recipes import build_recipe, check_fit
 from archdsl.semantics.sharing import resolve_sharing
-from archdsl.semantics.state import LAST, Draft, Here, Role
 from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from archdsl.diagnostics import SpecError
+from archdsl.ir.making import choice, combine, leaf, literal, short, size_of, size_of_test
 from archdsl.ir.numbers import (
     Both,
     Compare,
@@ -13,19 +14,12 @@ from archdsl.ir.numbers import (
     Number,
     Test,
     Truth,
-    choice,
-    combine,
     compare,
-    leaf,
-    literal,
     negated,
-    short,
-    size_of,
-    size_of_test,
     symbols,
     test_symbols,
 )
-from archdsl.ir.numbers import show as show_expr
+from archdsl.ir.showing import show as show_expr
 from archdsl.semantics.checks import check_integer, check_size, fail, fail_here, spend
 from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.functions import FUNCTIONS, call_function

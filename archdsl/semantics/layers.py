@@ -8,11 +8,12 @@ from archdsl.ir.shapes import ShapeError, output_map, reduction
 from archdsl.semantics.annotations import check_layer, read
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import check_map, fail, fail_here
+from archdsl.semantics.draft import Here
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.kinds.parts import Built, Facts, Use
 from archdsl.semantics.shares import share_key
 from archdsl.semantics.signature import bind
-from archdsl.semantics.state import Elaboration, Here
+from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import LayerValue, Scope
 from archdsl.semantics.words import layer_parameters, split_word
 from archdsl.source import Span

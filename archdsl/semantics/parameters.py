@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from archdsl.ir.numbers import Number, literal
+from archdsl.ir.making import literal
+from archdsl.ir.numbers import Number
 from archdsl.record import Record
 from archdsl.semantics.values import opaque_number
 from archdsl.source import Span

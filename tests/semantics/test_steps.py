@@ -3,9 +3,10 @@
 import pytest
 
 from archdsl.ir.network import MAIN, Block, Join, Stage
-from archdsl.ir.numbers import Number, show, show_test
+from archdsl.ir.numbers import Number
+from archdsl.ir.showing import show, show_test
 from archdsl.pipeline import compile_text
-from archdsl.semantics.state import LAST
+from archdsl.semantics.draft import LAST
 
 RESIDUAL = """\
 block unit(width, deep = false) {{
@@ -222,7 +223,7 @@ def test_branches_in_a_residual_take_what_flows_there():
 
 
 def test_a_named_identity_is_no_step_and_keeps_its_name():
-    network, at = inside("sum { branch { conv3x3(4) } branch2: identity branch { conv3x3(4) } }")
+    network, _ = inside("sum { branch { conv3x3(4) } branch2: identity branch { conv3x3(4) } }")
     assert [step.node.name for step in network.body] == ["branch1", "branch3", "sum"]
     assert network.body[-1].node.labels == ("branch2",)
 

@@ -19,7 +19,7 @@ from archdsl.ir.layers import (
     Upsample,
     UpsampleMode,
 )
-from archdsl.ir.numbers import combine, leaf, literal
+from archdsl.ir.making import combine, leaf, literal
 from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import Built, Facts, Use, check_divides, write

@@ -5,8 +5,9 @@ from functools import lru_cache
 from math import gcd
 
 from archdsl.ir.layers import Layer
+from archdsl.ir.making import combine, literal
 from archdsl.ir.network import Written
-from archdsl.ir.numbers import Number, combine, literal
+from archdsl.ir.numbers import Number
 from archdsl.record import Record
 from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow

@@ -5,7 +5,7 @@ from archdsl.ir.layers import (
     Pool,
     PoolKind,
 )
-from archdsl.ir.numbers import literal
+from archdsl.ir.making import literal
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import Built, Facts, Use, padding_of, pair, window_of, write
