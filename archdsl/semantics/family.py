@@ -22,7 +22,7 @@ NEAR = 2  # members near the compiled value of each argument, beside the smalles
 def family_of(
     network: Network,
     file: SpecFile,
-    declaration: tree.Network,
+    declaration: tree.NetworkDeclaration,
     arguments: Mapping[str, tree.Argument],
 ) -> Family:
     """Return the network with further members, as many as PROBE_WORK allows.
@@ -50,7 +50,10 @@ class _Trial:
     """Builds members, until that becomes too much work."""
 
     def __init__(
-        self, file: SpecFile, declaration: tree.Network, arguments: Mapping[str, tree.Argument]
+        self,
+        file: SpecFile,
+        declaration: tree.NetworkDeclaration,
+        arguments: Mapping[str, tree.Argument],
     ) -> None:
         self.file = file
         self.declaration = declaration
@@ -112,7 +115,7 @@ def _near(value: Value | bool) -> Iterator[Fraction | bool]:
     yield Fraction(value) * 2
 
 
-def _literal(value: Fraction | bool, declaration: tree.Network) -> tree.Expression:
+def _literal(value: Fraction | bool, declaration: tree.NetworkDeclaration) -> tree.Expression:
     span = declaration.name.span
     if isinstance(value, bool):
         return tree.BooleanLiteral(value, span)

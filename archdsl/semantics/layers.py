@@ -10,7 +10,7 @@ from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.draft import Here
 from archdsl.semantics.flow import Flow, times
-from archdsl.semantics.kinds.parts import Built, Facts, Use
+from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall
 from archdsl.semantics.shares import share_key
 from archdsl.semantics.signature import bind
 from archdsl.semantics.state import Elaboration
@@ -41,13 +41,13 @@ def add_layer_value(
     _add(elaboration, use, item, here)
 
 
-def _bind(call: tree.Call, scope: Scope) -> Use:
+def _bind(call: tree.Call, scope: Scope) -> LayerCall:
     """Return the call of a layer with its arguments checked."""
     word = call.name.text
     split = split_word(word)
     assert split is not None, word
     arguments = bind(call, layer_parameters(word), scope, f"`{word}`")
-    return Use(word, *split, arguments, call.span)
+    return LayerCall(word, *split, arguments, call.span)
 
 
 def _called(call: tree.Call, name: tree.Name) -> tree.Call:
@@ -55,7 +55,7 @@ def _called(call: tree.Call, name: tree.Name) -> tree.Call:
     return tree.Call(tree.Name(name.text, call.name.span), call.arguments, call.span)
 
 
-def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> None:
+def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Here) -> None:
     elaboration.count_step(here.scope, item.span)
     said = read(item.annotations, here.scope)
     flow = elaboration.arriving(here, item.span)
@@ -95,7 +95,7 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
     here.draft.flow = Flow(channels, output.size, passed)
 
 
-def _doubt_stride(elaboration: Elaboration, use: Use, layer: Layer) -> None:
+def _doubt_stride(elaboration: Elaboration, use: LayerCall, layer: Layer) -> None:
     """Warn of `conv3x3(3, 64)`: PyTorch has the channels that come in before those that go out."""
     if not isinstance(layer, Conv | Pool):
         return
@@ -107,7 +107,7 @@ def _doubt_stride(elaboration: Elaboration, use: Use, layer: Layer) -> None:
             return
 
 
-def _output(built: Built, use: Use, flow: Flow) -> FeatureMap:
+def _output(built: BuiltLayer, use: LayerCall, flow: Flow) -> FeatureMap:
     try:
         output = output_map(built.layer, flow.map)
     except ShapeError as error:

@@ -18,7 +18,7 @@ from archdsl.source import Span
 from archdsl.syntax import tree
 
 
-def add_loop(elaboration: Elaboration, item: tree.Loop, here: Here) -> None:
+def add_loop(elaboration: Elaboration, item: tree.LoopItem, here: Here) -> None:
     """Add what a loop gives: its items one after another, or a run of blocks by index."""
     draft = here.draft
     values = _sequence(item, here.scope)
@@ -42,7 +42,7 @@ def add_loop(elaboration: Elaboration, item: tree.Loop, here: Here) -> None:
 
 
 def _iterate(
-    elaboration: Elaboration, item: tree.Loop, values: tuple[Value, ...], here: Here
+    elaboration: Elaboration, item: tree.LoopItem, values: tuple[Value, ...], here: Here
 ) -> None:
     context = here.draft.context
     hanging = hangs_on(item.sequence, here.scope)
@@ -57,7 +57,7 @@ def _iterate(
     here.draft.context = context
 
 
-def _sequence(item: tree.Loop, scope: Scope) -> tuple[Value, ...]:
+def _sequence(item: tree.LoopItem, scope: Scope) -> tuple[Value, ...]:
     sequence = evaluate(item.sequence, scope)
     match sequence:
         case ListValue(items=values):
@@ -71,7 +71,7 @@ def _sequence(item: tree.Loop, scope: Scope) -> tuple[Value, ...]:
 
 
 def _define(
-    item: tree.Loop, scope: Scope, index: int, value: Value, hanging: frozenset[str]
+    item: tree.LoopItem, scope: Scope, index: int, value: Value, hanging: frozenset[str]
 ) -> None:
     name = item.names[-1]
     scope.define(name, unmade(value, name.text, hanging), hanging)
@@ -79,7 +79,7 @@ def _define(
         scope.define(item.names[0], leaf(index, item.names[0].text, hanging))
 
 
-def _turns(item: tree.Loop, turns: int, scope: Scope) -> Number:
+def _turns(item: tree.LoopItem, turns: int, scope: Scope) -> Number:
     """Return how often a loop runs."""
     match item.sequence:
         case tree.Call(name=tree.Name(text="range"), arguments=(tree.Argument(value=node),)):
@@ -92,7 +92,7 @@ def _turns(item: tree.Loop, turns: int, scope: Scope) -> Number:
     return leaf(turns, str(turns), names) if names else literal(turns)
 
 
-def _is_run(elaboration: Elaboration, item: tree.Loop, here: Here) -> bool:
+def _is_run(elaboration: Elaboration, item: tree.LoopItem, here: Here) -> bool:
     """Say whether each iteration is one unnamed block: they then go by index."""
     if here.draft.role in (Role.STAGE, Role.COMBINE):
         return False
@@ -104,10 +104,10 @@ def _is_run(elaboration: Elaboration, item: tree.Loop, here: Here) -> bool:
             return False
 
 
-def _does(item: tree.Item) -> bool:
+def _does(item: tree.BodyItem) -> bool:
     """Say whether an item is more than a definition or a check."""
     match item:
-        case tree.Let() | tree.Require():
+        case tree.LetItem() | tree.RequireItem():
             return False
         case (
             tree.Expect()
@@ -115,8 +115,8 @@ def _does(item: tree.Item) -> bool:
             | tree.SetInit()
             | tree.Element()
             | tree.NamedBody()
-            | tree.Stage()
-            | tree.Loop()
+            | tree.StageItem()
+            | tree.LoopItem()
             | tree.Condition()
         ):
             return True

@@ -9,7 +9,7 @@ from archdsl.semantics.checks import fail
 from archdsl.semantics.context import Context, DropScope, Reach, SchemeScope, ShareScope
 from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.kinds.parts import Bn
-from archdsl.semantics.parameters import Kind, Parameter
+from archdsl.semantics.parameters import Domain, Parameter
 from archdsl.semantics.signature import bind
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
@@ -119,7 +119,7 @@ def read_frozen(call: tree.Call, _: Scope) -> SetFrozen:
     return SetFrozen(call.name.text == AnnotationWord.FREEZE)
 
 
-RATE = Parameter("rate", Kind.RATE, required=True)
+RATE = Parameter("rate", Domain.RATE, required=True)
 
 
 def read_rate(call: tree.Call, scope: Scope) -> DropBranches:

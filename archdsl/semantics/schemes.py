@@ -4,7 +4,7 @@ from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac, Per
 from archdsl.semantics.checks import fail
 from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.meanings import SetScheme
-from archdsl.semantics.parameters import Arguments, Kind, Parameter
+from archdsl.semantics.parameters import Arguments, Domain, Parameter
 from archdsl.semantics.signature import bind
 from archdsl.semantics.values import Scope
 from archdsl.syntax import tree
@@ -13,18 +13,18 @@ from archdsl.words import AnnotationWord
 _FORMS = ("v1", "v2", "bare")
 _PER = ("layer", "channel")
 _DIRAC = (
-    Parameter("form", Kind.OPTION, "v1", options=_FORMS),
-    Parameter("a", Kind.NUMBER),
-    Parameter("b", Kind.NUMBER),
-    Parameter("a_per", Kind.OPTION, options=_PER),
-    Parameter("b_per", Kind.OPTION, options=_PER),
-    Parameter("std", Kind.POSITIVE),
-    Parameter("eps", Kind.TINY),
-    Parameter("delta", Kind.OPTION, options=("tiled", "padded")),
+    Parameter("form", Domain.OPTION, "v1", options=_FORMS),
+    Parameter("a", Domain.NUMBER),
+    Parameter("b", Domain.NUMBER),
+    Parameter("a_per", Domain.OPTION, options=_PER),
+    Parameter("b_per", Domain.OPTION, options=_PER),
+    Parameter("std", Domain.POSITIVE),
+    Parameter("eps", Domain.TINY),
+    Parameter("delta", Domain.OPTION, options=("tiled", "padded")),
 )
 _BINARY = (
-    Parameter("scale", Kind.OPTION, "constant", options=("constant", "mean")),
-    Parameter("gain", Kind.POSITIVE),
+    Parameter("scale", Domain.OPTION, "constant", options=("constant", "mean")),
+    Parameter("gain", Domain.POSITIVE),
 )
 
 # The paper's form, and that of its authors' later code: ReLU, and no weight decay on a and b.

@@ -23,20 +23,20 @@ from archdsl.semantics.bodies import Bodies
 from archdsl.semantics.checks import fail
 from archdsl.source import Span
 
-Path: TypeAlias = tuple[Site, ...]
+NodePath: TypeAlias = tuple[Site, ...]
 """Which node it is: the sites on the way from the network, one for each body."""
 
 
 class _Frame(Record):
     """A step on the way from the network to a layer: into an owner, or into a member of a run."""
 
-    owner: Path | None
+    owner: NodePath | None
     count: int = 1
 
 
-class _Use(Record):
+class _WeightUse(Record):
     node: LayerNode
-    owners: tuple[Path, ...]  # who may own the weight, outermost first
+    owners: tuple[NodePath, ...]  # who may own the weight, outermost first
     copies: int
     calls: tuple[Span, ...]  # of the blocks that it is in, outermost first
 
@@ -45,9 +45,9 @@ def resolve_sharing(network: Network, bodies: Bodies) -> Network:
     """Return the network with shared weights at their owners, and lone layers on their own."""
     if not bodies.reach.shares:
         return network
-    uses = _Collector(bodies)
+    uses = _WeightUses(bodies)
     uses.visit(network, (), ())
-    shared: dict[int, tuple[Path, Shared]] = {}
+    shared: dict[int, tuple[NodePath, Shared]] = {}
     for key, found in uses.found.items():
         total = sum(use.copies for use in found)
         if total > 1:
@@ -68,17 +68,17 @@ def _is_owner(node: Node | Network) -> bool:
             assert_never(node)
 
 
-class _Collector:
+class _WeightUses:
     """Finds the uses of each shared weight."""
 
     def __init__(self, bodies: Bodies) -> None:
         self.bodies = bodies
-        self.found: dict[int, list[_Use]] = {}
+        self.found: dict[int, list[_WeightUse]] = {}
 
     def visit(
         self,
         node: Node | Network,
-        path: Path,
+        path: NodePath,
         frames: tuple[_Frame, ...],
         calls: tuple[Span, ...] = (),
     ) -> None:
@@ -105,7 +105,7 @@ class _Collector:
     ) -> None:
         """Enter a use: no owner below a run's repeated member, unless the scope is in there too."""
         level, copies = 0, 1
-        owners: list[Path] = []
+        owners: list[NodePath] = []
         for frame in frames:
             if frame.owner is not None:
                 if copies == 1:
@@ -114,10 +114,10 @@ class _Collector:
                 if level >= self.bodies.reach.scope(key).level:
                     copies *= frame.count
                 level += 1
-        self.found.setdefault(key, []).append(_Use(node, tuple(owners), copies, calls))
+        self.found.setdefault(key, []).append(_WeightUse(node, tuple(owners), copies, calls))
 
 
-def _common(uses: list[_Use]) -> Path:
+def _common(uses: list[_WeightUse]) -> NodePath:
     """Return the innermost owner that all uses have in common."""
     common = uses[0].owners
     for use in uses[1:]:
@@ -130,7 +130,7 @@ def _common(uses: list[_Use]) -> Path:
     return common[-1]
 
 
-def _weight(key: int, uses: list[_Use], total: int) -> Shared:
+def _weight(key: int, uses: list[_WeightUse], total: int) -> Shared:
     first = uses[0].node
     for use in uses[1:]:
         if use.node.frozen != first.frozen:
@@ -147,7 +147,7 @@ def _weight(key: int, uses: list[_Use], total: int) -> Shared:
     return Shared(id=key, name="", layer=layer, uses=total, frozen=first.frozen, span=first.span)  # pyright: ignore[reportArgumentType]
 
 
-def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
+def _apart(use: _WeightUse, other: _WeightUse) -> tuple[Span, ...]:
     """Return the place that tells a use from another one: a block's call, or the layer itself."""
     for call, others in zip(use.calls, other.calls, strict=False):
         if call != others:
@@ -155,7 +155,7 @@ def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
     return (use.node.span,)
 
 
-def _warn_unshared(shared: dict[int, tuple[Path, Shared]], bodies: Bodies) -> None:
+def _warn_unshared(shared: dict[int, tuple[NodePath, Shared]], bodies: Bodies) -> None:
     useful = {bodies.reach.scope(key).span for key in shared}
     for scope in bodies.reach.shares:
         span = scope.span
@@ -167,22 +167,22 @@ def _warn_unshared(shared: dict[int, tuple[Path, Shared]], bodies: Bodies) -> No
 class _Rebuilder:
     """Writes the owners' weights and the users' ids into the network."""
 
-    def __init__(self, shared: dict[int, tuple[Path, Shared]]) -> None:
+    def __init__(self, shared: dict[int, tuple[NodePath, Shared]]) -> None:
         self.shared = shared
-        self.by_owner: dict[Path, list[Shared]] = {}
+        self.by_owner: dict[NodePath, list[Shared]] = {}
         for owner, weight in shared.values():
             self.by_owner.setdefault(owner, []).append(weight)
 
     def network(self, network: Network) -> Network:
         return replace(network, owned=self._owned(()), body=self._body(network.body, ()))
 
-    def _owned(self, path: Path) -> tuple[Shared, ...]:
+    def _owned(self, path: NodePath) -> tuple[Shared, ...]:
         return tuple(self.by_owner.get(path, ()))
 
-    def _body(self, body: tuple[Step, ...], path: Path) -> tuple[Step, ...]:
+    def _body(self, body: tuple[Step, ...], path: NodePath) -> tuple[Step, ...]:
         return tuple(replace(s, node=self._node(s.node, (*path, s.site))) for s in body)
 
-    def _node(self, node: Node, path: Path) -> Node:
+    def _node(self, node: Node, path: NodePath) -> Node:
         match node:
             case LayerNode(shared=Candidate(key=key)):
                 return replace(node, shared=SharedWeight(key) if key in self.shared else None)

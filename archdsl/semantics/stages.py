@@ -5,7 +5,7 @@ from archdsl.ir.network import Block, FeatureMap, Item, Stage
 from archdsl.ir.numbers import Number
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.annotations import read
-from archdsl.semantics.blocks import Instance, build_block
+from archdsl.semantics.blocks import BlockCall, build_block
 from archdsl.semantics.calls import gives_stride
 from archdsl.semantics.checks import check_size, fail, fail_here
 from archdsl.semantics.context import Context
@@ -20,7 +20,7 @@ from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
 
-def add_stage(elaboration: Elaboration, item: tree.Stage, here: Here) -> None:
+def add_stage(elaboration: Elaboration, item: tree.StageItem, here: Here) -> None:
     """Add a stage: repeats of a block, or members written out."""
     draft = here.draft
     if draft.role in (Role.COMBINE, Role.STAGE):
@@ -73,7 +73,7 @@ def _stage(
     )
 
 
-def _stage_stride(item: tree.Stage, scope: Scope) -> StageStride:
+def _stage_stride(item: tree.StageItem, scope: Scope) -> StageStride:
     call = tree.Call(item.name, item.arguments, item.name.span)
     node = place(call, ["stride"], "a stage").get("stride")
     if node is None:
@@ -142,7 +142,7 @@ class _Run:
     def _block(self, value: BlockValue, flow: Flow, done: int) -> tuple[Block | None, Flow | None]:
         first = done == 0
         stride = self.stride.number if first else literal(1)
-        instance = Instance(
+        called = BlockCall(
             value=value,
             call=self.repeat.call,
             scope=self.scope,
@@ -151,7 +151,7 @@ class _Run:
             stride=None if gives_stride(self.repeat.call) else stride,
             stride_span=self.stride.span if first else None,
         )
-        return build_block(self.elaboration, instance)
+        return build_block(self.elaboration, called)
 
     def _copies(self, block: Block, done: int) -> int:
         """Return how many blocks from here on are this one."""

@@ -187,5 +187,5 @@ class Elaboration(ABC):
         return None
 
     @abstractmethod
-    def items(self, items: Sequence[tree.Item], here: Here) -> None:
+    def items(self, items: Sequence[tree.BodyItem], here: Here) -> None:
         """Elaborate items into a draft; a mistake in one does not hide those of others."""

@@ -16,7 +16,7 @@ from archdsl.syntax.files import SpecFile
 class BlockValue(Record):
     """A declared block: it may be passed, chosen and called."""
 
-    declaration: tree.Block
+    declaration: tree.BlockDeclaration
     file: SpecFile
 
 
