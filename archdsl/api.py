@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from zlib import crc32
 
 from archdsl.analyses.tensors import Entry, entries
-from archdsl.ir.network import Literal
+from archdsl.ir.network import ArgumentValue
 from archdsl.pipeline import Compilation, compile_spec
 from archdsl.recursion import deep_recursion
 from archdsl.report.document import Report, report, to_json
@@ -116,7 +116,7 @@ class CompiledNetwork:
         return folder
 
 
-def compile(spec: str | PathLike[str], /, **arguments: Literal) -> CompiledNetwork:  # noqa: A001
+def compile(spec: str | PathLike[str], /, **arguments: ArgumentValue) -> CompiledNetwork:  # noqa: A001
     """Compile a spec, `PATH` or `PATH:NETWORK`, with these arguments of its network.
 
     A str is text of the language, as after `--set`: `"bottleneck"` is a block, `'"same"'` a string.

@@ -50,7 +50,7 @@ def arch(shell: Shell, line: str, cell: str) -> CompiledNetwork:
     return network
 
 
-class _Parser(argparse.ArgumentParser):
+class _MagicParser(argparse.ArgumentParser):
     """A parser that does not end the process."""
 
     def error(self, message: str) -> NoReturn:
@@ -58,7 +58,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _options(line: str) -> argparse.Namespace:
-    parser = _Parser(prog="%%arch", add_help=False, allow_abbrev=False)
+    parser = _MagicParser(prog="%%arch", add_help=False, allow_abbrev=False)
     parser.add_argument("variable", nargs="?", metavar="VARIABLE", type=_variable)
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[])
     parser.add_argument("--network", metavar="NAME")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from archdsl.analyses.counts import Counts, Row, count
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.family import Family
-from archdsl.ir.network import Literal, Network
+from archdsl.ir.network import ArgumentValue, Network
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_WORK
 from archdsl.record import Record
@@ -169,7 +169,7 @@ class Compilation:
             words += ["--name", name]
         return shlex.join(words)
 
-    def _changed(self) -> Iterator[tuple[str, Literal]]:
+    def _changed(self) -> Iterator[tuple[str, ArgumentValue]]:
         """Yield the arguments that are not defaults."""
         defaults = dict(self.network.defaults)
         for name, value in self.network.arguments:
@@ -270,7 +270,7 @@ def _compile(
 
 def _compilation(
     file: SpecFile,
-    declaration: tree.Network,
+    declaration: tree.NetworkDeclaration,
     given: Mapping[str, tree.Argument],
     elaborated: Elaborated,
 ) -> Compilation:
@@ -286,7 +286,7 @@ def _literal(name: str, text: str) -> tree.Argument:
     return tree.Argument(None, parse_expression(SourceFile(f"--set {name}", text)))
 
 
-def _chosen(file: SpecFile, network: str | None) -> tree.Network:
+def _chosen(file: SpecFile, network: str | None) -> tree.NetworkDeclaration:
     known = list(file.networks)
     if network is None and len(known) == 1:
         return file.networks[known[0]]
@@ -307,15 +307,15 @@ def _chosen(file: SpecFile, network: str | None) -> tree.Network:
 
 
 def _arguments(
-    file: SpecFile, declaration: tree.Network, expect: tree.Expect
-) -> tuple[tuple[str, Literal], ...]:
+    file: SpecFile, declaration: tree.NetworkDeclaration, expect: tree.Expect
+) -> tuple[tuple[str, ArgumentValue], ...]:
     given, _ = bind_network(declaration, about(expect), Scope(file))
     return tuple(given.items())
 
 
 def _check_network(
     file: SpecFile,
-    declaration: tree.Network,
+    declaration: tree.NetworkDeclaration,
     found: Diagnostics,
     progress: Callable[[str], None],
 ) -> tuple[int, int]:
@@ -403,7 +403,7 @@ def _network_quantity(compilation: Compilation, name: str) -> Quantity:
 # ---------------------------------------------------------------- names
 
 
-def _as_name(value: Literal) -> str:
+def _as_name(value: ArgumentValue) -> str:
     """Return an argument's value as part of a file name: `0.3` -> `0_3`, `[3, 3]` -> `3_3`."""
     match value:
         case bool():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from archdsl.ir.layers import BatchNorm, Conv, Flatten, Linear
+from archdsl.ir.making import literal
 from archdsl.ir.network import (
     MAIN,
     Block,
@@ -22,7 +23,6 @@ from archdsl.ir.network import (
     Stage,
     Step,
 )
-from archdsl.ir.numbers import literal
 from archdsl.source import SourceFile, Span
 
 # the same examples on every run, unless a test asks for others

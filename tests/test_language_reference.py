@@ -7,10 +7,13 @@ import pytest
 
 from archdsl import limits
 from archdsl.ir.datasets import DATA_SETS
-from archdsl.ir.numbers import Number, show_value
+from archdsl.ir.numbers import Number
+from archdsl.ir.showing import show_value
 from archdsl.semantics import functions
+from archdsl.semantics.annotations import ANNOTATIONS
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.expects import NETWORK_QUANTITIES, PART_QUANTITIES
+from archdsl.words import AnnotationWord
 from tests.markdown import check_example, examples
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +64,11 @@ def _table(heading):
 
 def test_each_layer_has_its_row_with_all_arguments_and_defaults():
     assert _table("Layers") == [_signature(kind) for kind in ROWS]
+
+
+def test_each_annotation_has_its_row_with_all_its_forms():
+    assert list(ANNOTATIONS) == list(AnnotationWord)
+    assert _table("Annotations") == [form for row in ANNOTATIONS.values() for form in row.forms]
 
 
 def test_each_quantity_has_its_row():

@@ -61,17 +61,17 @@ class Copies(Record):
     count: int
 
 
-Path: TypeAlias = tuple[str | Copies, ...]  # a dotted name, over all copies
+ModulePath: TypeAlias = tuple[str | Copies, ...]  # a dotted name, over all copies
 
 
 class Origin(Record, kw_only=True):
     """The trained layers that a deployed layer is made of; copies correspond in order."""
 
-    path: Path
+    path: ModulePath
     layer: Layer  # as deployed; a binary convolution stays one
-    trained_path: Path
+    trained_path: ModulePath
     trained: Layer
-    norm_path: Path = ()
+    norm_path: ModulePath = ()
     norm: BatchNorm | None = None  # folded into it
 
 
@@ -128,7 +128,7 @@ def deployed(network: Network) -> Deployed:
 # ---------------------------------------------------------------- paths
 
 
-def names(path: Path) -> Iterator[str]:
+def names(path: ModulePath) -> Iterator[str]:
     """Yield the name of every copy, in order."""
     steps = [
         [step] if isinstance(step, str) else map(str, range(step.first, step.first + step.count))
@@ -137,7 +137,7 @@ def names(path: Path) -> Iterator[str]:
     return (".".join(name) for name in product(*steps))
 
 
-def num_copies(path: Path) -> int:
+def num_copies(path: ModulePath) -> int:
     """Return how many names a path stands for."""
     return prod(step.count for step in path if isinstance(step, Copies))
 
@@ -275,8 +275,8 @@ def _pairs(body: Sequence[Step]) -> Iterator[tuple[Step, LayerNode | None]]:
 class _At(Record):
     """A module, as it was trained and as it is deployed."""
 
-    trained: Path = ()
-    path: Path = ()
+    trained: ModulePath = ()
+    path: ModulePath = ()
 
     def inside(self, trained: str | Copies, name: str | Copies) -> "_At":
         """Return a member of the module."""

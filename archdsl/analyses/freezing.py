@@ -38,10 +38,10 @@ def frozen_modules(network: Network) -> tuple[Frozen, ...]:
 
 LOOP_NAMES = "ijklmn"
 
-Member = tuple[Frozen, "Node | Shared"]
+_Found = tuple[Frozen, "Node | Shared"]
 
 
-def _frozen(member: Member) -> Iterator[Frozen]:
+def _frozen(member: _Found) -> Iterator[Frozen]:
     """Yield a module if it is frozen as a whole, else what is frozen in it."""
     place, node = member
     states = set(_states(node))
@@ -73,7 +73,7 @@ def _states(node: "Network | Node | Shared") -> Iterator[bool]:
 def _members(
     node: "Network | Node | Shared",
     place: Frozen = Frozen(""),  # noqa: B008
-) -> Iterator[Member]:
+) -> Iterator[_Found]:
     match node:
         case Network() | Block() | Part():
             yield from ((_in(place, shared.name), shared) for shared in node.owned)
@@ -87,7 +87,7 @@ def _members(
             assert_never(node)
 
 
-def _indexed(stage: Stage, place: Frozen) -> Iterator[Member]:
+def _indexed(stage: Stage, place: Frozen) -> Iterator[_Found]:
     inside = _in(place, "blocks") if stage.form is Form.WRITTEN else place
     start = 0
     for item in stage.items:

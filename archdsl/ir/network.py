@@ -239,7 +239,10 @@ class Step(Record, kw_only=True):
     when: tuple[Test, ...] = ()  # the `if`s around it, outermost first; all of them hold here
 
 
-Literal: TypeAlias = "bool | int | float | str | list[Literal] | dict[str, Literal] | None"
+ArgumentValue: TypeAlias = (
+    "bool | int | float | str | list[ArgumentValue] | dict[str, ArgumentValue] | None"
+)
+Literal: TypeAlias = ArgumentValue  # what emit still calls it
 
 
 class Network(Placed, kw_only=True):
@@ -247,8 +250,8 @@ class Network(Placed, kw_only=True):
 
     name: str  # as declared
     file: str  # the spec's path, as given
-    arguments: tuple[tuple[str, Literal], ...]
-    defaults: tuple[tuple[str, Literal], ...]
+    arguments: tuple[tuple[str, ArgumentValue], ...]
+    defaults: tuple[tuple[str, ArgumentValue], ...]
     values: tuple[tuple[str, Value | bool], ...] = ()  # of the numbers and flags, exact
     formulas: tuple[Let, ...] = ()  # numbers that were not given, and whose default is a formula
     lets: tuple[Let, ...] = ()

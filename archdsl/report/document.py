@@ -11,7 +11,7 @@ import msgspec
 
 from archdsl.analyses.counts import Counts, Row
 from archdsl.diagnostics import Diagnostic
-from archdsl.ir.network import Literal, Network
+from archdsl.ir.network import ArgumentValue, Network
 from archdsl.record import Record
 from archdsl.report.findings import DiagnosticReport, findings
 
@@ -49,7 +49,7 @@ class Report(Record, kw_only=True):
 
     schema: int = SCHEMA
     network: str
-    arguments: dict[str, Literal]
+    arguments: dict[str, ArgumentValue]
     input: tuple[int, ...]
     output: tuple[int, ...]
     parameters: Parameters

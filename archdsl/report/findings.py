@@ -7,7 +7,7 @@ from archdsl.record import Record
 from archdsl.source import Span
 
 
-class Place(Record):
+class Region(Record):
     """Where a text stands: lines and columns count from 1, the end is the first column behind."""
 
     file: str
@@ -49,11 +49,11 @@ def findings(diagnostics: Iterable[Diagnostic]) -> tuple[DiagnosticReport, ...]:
     return tuple(map(_finding, diagnostics))
 
 
-def place(span: Span) -> Place:
+def place(span: Span) -> Region:
     """Return where a span begins and ends."""
     line, column = span.source.position(span.start)
     end_line, end_column = span.source.position(span.end)
-    return Place(span.source.name, line, column, end_line, end_column)
+    return Region(span.source.name, line, column, end_line, end_column)
 
 
 def _finding(diagnostic: Diagnostic) -> DiagnosticReport:

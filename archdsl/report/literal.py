@@ -1,9 +1,9 @@
 """Values as the language writes them."""
 
-from archdsl.ir.network import Literal
+from archdsl.ir.network import ArgumentValue
 
 
-def written(value: Literal) -> str:
+def written(value: ArgumentValue) -> str:
     """Return a value as the language writes it."""
     match value:
         case bool():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from archdsl.diagnostics import Diagnostic, Note
+from archdsl.ir.making import leaf, literal
 from archdsl.ir.network import Block, Drop, Let
 from archdsl.ir.numbers import (
     Expr,
@@ -12,32 +13,32 @@ from archdsl.ir.numbers import (
     Symbol,
     Test,
     Truth,
-    leaf,
-    literal,
     normal,
-    show_value,
-    substitute,
-    substitute_test,
     symbols,
     test_symbols,
 )
 from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.rebuild import replace
+from archdsl.ir.showing import show_value
+from archdsl.ir.substitution import substitute, substitute_test
 from archdsl.limits import MAX_NESTING
 from archdsl.record import Record
-from archdsl.semantics.annotations import Context, read
+from archdsl.semantics.annotations import read
 from archdsl.semantics.calls import gives_stride, stride_argument, without_stride
 from archdsl.semantics.checks import fail
+from archdsl.semantics.context import Context
+from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.meanings import DropBranches
 from archdsl.semantics.signature import place
-from archdsl.semantics.state import Draft, Elaboration, Here, Role
+from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.syntax import tree
 
 
-class Instance(Record, kw_only=True):
+class BlockCall(Record, kw_only=True):
     """A block about to be built: who is called, how, and with what flowing in."""
 
     value: BlockValue
@@ -50,7 +51,7 @@ class Instance(Record, kw_only=True):
     label: tree.Name | None = None
 
     @property
-    def declaration(self) -> tree.Block:
+    def declaration(self) -> tree.BlockDeclaration:
         """The block's declaration."""
         return self.value.declaration
 
@@ -108,7 +109,7 @@ def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, h
     if stage is not None and not gives_stride(item.call):
         span = None if stage.taken else stage.span
         stride = stage.take()
-    instance = Instance(
+    called = BlockCall(
         value=value,
         call=item.call,
         scope=here.scope,
@@ -118,35 +119,35 @@ def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, h
         stride_span=span,
         label=item.label,
     )
-    block, here.draft.flow = build_block(elaboration, instance)
+    block, here.draft.flow = build_block(elaboration, called)
     if block is not None:
         here.add(block, item.span)
 
 
-def build_block(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, Flow | None]:
+def build_block(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, Flow | None]:
     """Return an instance of a block and what flows out of it; None after a mistake."""
-    elaboration.count_step(instance.scope, instance.call.span)
+    elaboration.count_step(called.scope, called.call.span)
     elaboration.depth += 1
     try:
-        _check_depth(elaboration.depth, instance)
-        return _build(elaboration, instance)
+        _check_depth(elaboration.depth, called)
+        return _build(elaboration, called)
     finally:
         elaboration.depth -= 1
 
 
-def _check_depth(depth: int, instance: Instance) -> None:
+def _check_depth(depth: int, called: BlockCall) -> None:
     if depth <= MAX_NESTING:
         return
-    name = instance.declaration.name
+    name = called.declaration.name
     note = Note("the block is declared here", name.span)
     message = f"blocks are nested deeper than {MAX_NESTING}: does `{name.text}` ever end?"
-    fail("E410", message, instance.call.span, notes=(note,))
+    fail("E410", message, called.call.span, notes=(note,))
 
 
-def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, Flow | None]:
-    declaration, flow, context = instance.declaration, instance.flow, instance.context
-    inner = Scope(instance.value.file)
-    bound = _bind(elaboration, instance, inner)
+def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, Flow | None]:
+    declaration, flow, context = called.declaration, called.flow, called.context
+    inner = Scope(called.value.file)
+    bound = _bind(elaboration, called, inner)
     drop = _drop(elaboration, context)
     own = read(declaration.annotations, inner)
     inside = elaboration.inside(own, _below(context))
@@ -157,17 +158,17 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         context=_in_run(inside),
         in_block=True,
     )
-    elaboration.calls.append(lambda: _called(instance, bound))
+    elaboration.calls.append(lambda: _called(called, bound))
     elaboration.items(declaration.body.items, Here(draft, inner))
     elaboration.calls.pop()
     if draft.flow is None:
         return None, None
-    _check_stride(elaboration, instance, bound.stride, inner)
+    _check_stride(elaboration, called, bound.stride, inner)
     out = bound.outward(draft.flow.channels, draft.lets)
     block = Block(
         declaration=declaration.name.text,
-        file=instance.value.file.name,
-        label=instance.label.text if instance.label else None,
+        file=called.value.file.name,
+        label=called.label.text if called.label else None,
         in_channels=bound.in_channels,
         stride=bound.stride,
         arguments=tuple(bound.arguments.items()),
@@ -181,21 +182,21 @@ def _build(elaboration: Elaboration, instance: Instance) -> tuple[Block | None, 
         output=draft.flow.map,
         out_channels=out,
         makes=draft.flow.channels,
-        drop=drop if own.drop is None else None,
-        span=instance.call.span,
+        drop=None if any(isinstance(s.meaning, DropBranches) for s in own) else drop,
+        span=called.call.span,
     )
     return block, Flow(out, draft.flow.size, times(flow.reduction, draft.flow.reduction))
 
 
-def _called(instance: Instance, bound: Bound) -> Note:
+def _called(called: BlockCall, bound: Bound) -> Note:
     """Return where a block is called and with what, for the mistakes inside it."""
     numbers = [(n, given) for n, given in bound.arguments.items() if isinstance(given, Number)]
     given = [f"`{name}` is {number}" for name, number in numbers[:4]]
     if bound.stride.value != 1:
         given.append(f"`stride` is {bound.stride}")
-    name = instance.declaration.name.text
-    words = ", ".join((f"block `{name}` is called here with {instance.flow.map}", *given))
-    return Note(words, instance.call.span)
+    name = called.declaration.name.text
+    words = ", ".join((f"block `{name}` is called here with {called.flow.map}", *given))
+    return Note(words, called.call.span)
 
 
 def _drop(elaboration: Elaboration, context: Context) -> Drop | None:
@@ -221,14 +222,14 @@ def _in_run(context: Context) -> Context:
     return context if context.in_run is in_run else replace(context, in_run=in_run)
 
 
-def _bind(elaboration: Elaboration, instance: Instance, inner: Scope) -> Bound:
+def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope) -> Bound:
     """Define a block's names in `inner`; return its numbers over the names around it."""
-    declaration, scope, flow = instance.declaration, instance.scope, instance.flow
+    declaration, scope, flow = called.declaration, called.scope, called.flow
     what = f"block `{declaration.name.text}`"
     names = [p.name.text for p in declaration.parameters]
-    placed = place(without_stride(instance.call), names, what)
-    explicit = stride_argument(instance.call)
-    stride = instance.stride or literal(1)
+    placed = place(without_stride(called.call), names, what)
+    explicit = stride_argument(called.call)
+    stride = called.stride or literal(1)
     if explicit is not None:
         stride = integer_of(explicit, scope, "`stride`", 1)
     inner.values["in_channels"] = Number(flow.channels.value, Symbol("in_channels"))
@@ -247,7 +248,7 @@ def _bind(elaboration: Elaboration, instance: Instance, inner: Scope) -> Bound:
             given = _outward(evaluate(parameter.default, inner), bound)
         else:
             note = Note("declared here", name.span)
-            fail("E312", f"{what} needs `{name.text}`", instance.call.span, notes=(note,))
+            fail("E312", f"{what} needs `{name.text}`", called.call.span, notes=(note,))
         match given:
             case Number(value=value):
                 arguments[name.text] = given
@@ -272,7 +273,9 @@ def _outward(value: Value, bound: Bound) -> Value:
             return value
 
 
-def _defaults(declaration: tree.Block, bound: Bound) -> Iterator[tuple[str, Exact | bool]]:
+def _defaults(
+    declaration: tree.BlockDeclaration, bound: Bound
+) -> Iterator[tuple[str, Exact | bool]]:
     """Yield the defaults that are literals, of parameters that are numbers and flags here."""
     for parameter in declaration.parameters:
         name = parameter.name.text
@@ -286,15 +289,15 @@ def _defaults(declaration: tree.Block, bound: Bound) -> Iterator[tuple[str, Exac
 
 
 def _check_stride(
-    elaboration: Elaboration, instance: Instance, stride: Number, inner: Scope
+    elaboration: Elaboration, called: BlockCall, stride: Number, inner: Scope
 ) -> None:
     """Report a stride that no layer of the block uses; the block is built all the same."""
     if stride.value == 1 or "stride" in inner.used:
         return
-    name = instance.declaration.name
+    name = called.declaration.name
     note = Note(f"block `{name.text}` has no layer with `stride = stride`", name.span)
-    explicit = stride_argument(instance.call)
-    span = explicit.span if explicit is not None else instance.stride_span or instance.call.span
+    explicit = stride_argument(called.call)
+    span = explicit.span if explicit is not None else called.stride_span or called.call.span
     message = f"no layer of the block uses the stride {stride}"
     help_ = "write `stride = stride` in the layer that is to take it"
     elaboration.diagnostics.add(

@@ -12,13 +12,15 @@ from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
 from archdsl.semantics.checks import check_map, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
+from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import add_layer, add_layer_value
+from archdsl.semantics.loops import add_loop
 from archdsl.semantics.recipe_values import read_initialization
 from archdsl.semantics.residuals import add_residual
-from archdsl.semantics.stages import add_loop, add_stage
-from archdsl.semantics.state import Elaboration, Here, Role
+from archdsl.semantics.stages import add_stage
+from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import BlockValue, LayerValue, Scope, Value, type_name, written
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
@@ -34,7 +36,7 @@ CONSTRUCTS = (*RESIDUAL_WORDS, *COMBINE_WORDS, *PART_WORDS, "branch", "identity"
 class Bodies(Elaboration):
     """Elaborates the bodies of one network."""
 
-    def items(self, items: Sequence[tree.Item], here: Here) -> None:
+    def items(self, items: Sequence[tree.BodyItem], here: Here) -> None:
         """Elaborate items into a draft; a mistake in one does not hide those of others."""
         if self.bodies >= MAX_DEPTH and items:
             self.stopped = True
@@ -54,19 +56,19 @@ class Bodies(Elaboration):
                 self.stopped |= self.diagnostics.full or here.scope.file.work.done > MAX_WORK
         self.bodies -= 1
 
-    def _group(self, group: tuple[tree.Item, ...], here: Here) -> None:
+    def _group(self, group: tuple[tree.BodyItem, ...], here: Here) -> None:
         elements = [item for item in group if isinstance(item, tree.Element)]
         if elements and _is_residual(elements[0]):
             add_residual(self, elements, here)
         else:
             self._item(group[0], here)
 
-    def _item(self, item: tree.Item, here: Here) -> None:
+    def _item(self, item: tree.BodyItem, here: Here) -> None:
         spend(1, here.scope, item.span)
         match item:
-            case tree.Let():
+            case tree.LetItem():
                 _let(item, here)
-            case tree.Require(condition=condition, message=message):
+            case tree.RequireItem(condition=condition, message=message):
                 found = truth(condition, here.scope)
                 said = message.value or "the requirement is not met"
                 if not found.value:
@@ -95,9 +97,9 @@ class Bodies(Elaboration):
                 _check_named(label, here)
                 self.check_label(label, here.draft)
                 self._part(("part", label), item, body, here)
-            case tree.Stage():
+            case tree.StageItem():
                 add_stage(self, item, here)
-            case tree.Loop():
+            case tree.LoopItem():
                 add_loop(self, item, here)
             case tree.Condition(condition=condition, body=body, otherwise=otherwise):
                 found = truth(condition, here.scope)
@@ -193,7 +195,7 @@ class Bodies(Elaboration):
             here.add(part, item.span)
 
 
-def _is_residual(item: tree.Item) -> bool:
+def _is_residual(item: tree.BodyItem) -> bool:
     return isinstance(item, tree.Element) and item.call.name.text in RESIDUAL_WORDS
 
 
@@ -214,7 +216,7 @@ def _only_in_network(here: Here, what: str, span: Span) -> None:
         fail("E404", f"`{what}` stands only in the body of a network", span)
 
 
-def _let(item: tree.Let, here: Here) -> None:
+def _let(item: tree.LetItem, here: Here) -> None:
     name, scope = item.name, here.scope
     if name.text in IMPLIED:
         fail("E315", f"`{name.text}` exists by itself and cannot be declared", name.span)

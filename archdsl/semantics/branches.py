@@ -6,14 +6,16 @@ from typing import NoReturn
 
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import ChannelSplit
+from archdsl.ir.making import combine, literal
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Step
-from archdsl.ir.numbers import Test, combine, literal
+from archdsl.ir.numbers import Test
 from archdsl.ir.rebuild import replace
-from archdsl.semantics.annotations import Context
 from archdsl.semantics.checks import check_map, fail, fail_here
+from archdsl.semantics.context import Context
+from archdsl.semantics.draft import LAST, Branch, Draft, Here, Role
 from archdsl.semantics.flow import Flow, listed, times, told, way_out
 from archdsl.semantics.residuals import depth
-from archdsl.semantics.state import LAST, Branch, Draft, Elaboration, Here, Role
+from archdsl.semantics.state import Elaboration
 from archdsl.syntax import tree
 
 

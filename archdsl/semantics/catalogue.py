@@ -9,13 +9,14 @@ from enum import Enum, auto
 from fractions import Fraction
 
 from archdsl.ir.layers import ActivationKind
-from archdsl.ir.numbers import arithmetic, literal
+from archdsl.ir.making import literal
+from archdsl.ir.numbers import arithmetic
 from archdsl.record import Record
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds import convolutions, normalization, others, pooling
 from archdsl.semantics.kinds.others import SLOPES
-from archdsl.semantics.kinds.parts import Built, Facts, Use
-from archdsl.semantics.parameters import Kind, Parameter, count, default_count, option
+from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall
+from archdsl.semantics.parameters import Domain, Parameter, count, default_count, option
 
 
 class Keeps(Enum):
@@ -31,7 +32,7 @@ class LayerKind(Record):
     """A kind of layers."""
 
     parameters: tuple[Parameter, ...]
-    build: Callable[[Use, Flow, Facts], Built]
+    build: Callable[[LayerCall, Flow, Facts], BuiltLayer]
     keeps: Keeps = Keeps.NOTHING
     windowed: bool = False  # its word may say the window: `conv3x3`
 
@@ -42,28 +43,28 @@ class LayerKind(Record):
 
 
 _ZERO, _ONE = literal(0), literal(1)
-_STRIDE = Parameter("stride", Kind.PAIR, _ONE)
-_PADDING = Parameter("padding", Kind.NATURAL_PAIR)
-_DILATION = Parameter("dilation", Kind.PAIR, _ONE)
+_STRIDE = Parameter("stride", Domain.PAIR, _ONE)
+_PADDING = Parameter("padding", Domain.NATURAL_PAIR)
+_DILATION = Parameter("dilation", Domain.PAIR, _ONE)
 _GROUPS = default_count("groups", 1)
-_EPS = Parameter("eps", Kind.TINY, literal(arithmetic("/", 1, 100_000)))
+_EPS = Parameter("eps", Domain.TINY, literal(arithmetic("/", 1, 100_000)))
 
 
-def _number(name: str, text: str, kind: Kind = Kind.NUMBER) -> Parameter:
+def _number(name: str, text: str, kind: Domain = Domain.NUMBER) -> Parameter:
     """Return a number with a default, written as in the reference."""
     return Parameter(name, kind, literal(Fraction(text)))
 
 
-_KERNEL = Parameter("kernel", Kind.PAIR, required=True)
-_WINDOW = Parameter("kernel", Kind.PAIR)
-_SIZE = Parameter("size", Kind.PAIR)
-_OWN_STRIDE = Parameter("stride", Kind.PAIR)
-_CEIL = Parameter("ceil", Kind.FLAG, default=False)
-_NO_BIAS = Parameter("bias", Kind.FLAG, default=False)
-_BIAS = Parameter("bias", Kind.FLAG, default=True)
+_KERNEL = Parameter("kernel", Domain.PAIR, required=True)
+_WINDOW = Parameter("kernel", Domain.PAIR)
+_SIZE = Parameter("size", Domain.PAIR)
+_OWN_STRIDE = Parameter("stride", Domain.PAIR)
+_CEIL = Parameter("ceil", Domain.FLAG, default=False)
+_NO_BIAS = Parameter("bias", Domain.FLAG, default=False)
+_BIAS = Parameter("bias", Domain.FLAG, default=True)
 _CONV = (count("out_channels"), _KERNEL, _STRIDE, _PADDING, _DILATION, _GROUPS, _NO_BIAS)
-_OUTPUT_PADDING = Parameter("output_padding", Kind.NATURAL_PAIR, _ZERO)
-_RATE = Parameter("p", Kind.RATE, required=True)
+_OUTPUT_PADDING = Parameter("output_padding", Domain.NATURAL_PAIR, _ZERO)
+_RATE = Parameter("p", Domain.RATE, required=True)
 
 ROWS: dict[str, LayerKind] = {
     "conv": LayerKind(_CONV, convolutions.conv, keeps=Keeps.WEIGHT, windowed=True),
@@ -72,11 +73,13 @@ ROWS: dict[str, LayerKind] = {
     ),
     "linear": LayerKind((count("out_features"), _BIAS), convolutions.linear, keeps=Keeps.WEIGHT),
     "bn": LayerKind(
-        (_EPS, _number("momentum", "0.1", Kind.SHARE)), normalization.bn, keeps=Keeps.NORMALIZATION
+        (_EPS, _number("momentum", "0.1", Domain.SHARE)),
+        normalization.bn,
+        keeps=Keeps.NORMALIZATION,
     ),
     "layernorm": LayerKind((_EPS,), normalization.layernorm, keeps=Keeps.NORMALIZATION),
     "instancenorm": LayerKind(
-        (Parameter("affine", Kind.FLAG, default=False), _EPS),
+        (Parameter("affine", Domain.FLAG, default=False), _EPS),
         normalization.instancenorm,
         keeps=Keeps.NORMALIZATION,
     ),
@@ -86,9 +89,9 @@ ROWS: dict[str, LayerKind] = {
     "local_response_norm": LayerKind(
         (
             default_count("size", 5),
-            _number("alpha", "1e-4", Kind.POSITIVE),
-            _number("beta", "0.75", Kind.POSITIVE),
-            _number("k", "1", Kind.POSITIVE),
+            _number("alpha", "1e-4", Domain.POSITIVE),
+            _number("beta", "0.75", Domain.POSITIVE),
+            _number("k", "1", Domain.POSITIVE),
         ),
         normalization.local_response_norm,
     ),
@@ -102,7 +105,7 @@ ROWS: dict[str, LayerKind] = {
             _PADDING,
             _CEIL,
             _SIZE,
-            Parameter("count_include_pad", Kind.FLAG, default=False),
+            Parameter("count_include_pad", Domain.FLAG, default=False),
         ),
         pooling.avgpool,
         windowed=True,
@@ -115,7 +118,7 @@ ROWS: dict[str, LayerKind] = {
     },
     "ncrelu": LayerKind((), others.ncrelu),
     "prelu": LayerKind(
-        (Parameter("per_channel", Kind.FLAG, default=False), _number("init", "0.25")),
+        (Parameter("per_channel", Domain.FLAG, default=False), _number("init", "0.25")),
         others.prelu,
         keeps=Keeps.SCALARS,
     ),
@@ -125,7 +128,7 @@ ROWS: dict[str, LayerKind] = {
     "flatten": LayerKind((), others.flatten),
     "pad": LayerKind(
         (
-            Parameter("size", Kind.BORDER, required=True),
+            Parameter("size", Domain.BORDER, required=True),
             option("mode", "zeros", "reflect", "replicate"),
         ),
         others.pad,
@@ -133,12 +136,12 @@ ROWS: dict[str, LayerKind] = {
     "pad_channels": LayerKind((count("out_channels"),), others.pad_channels),
     "channel_shuffle": LayerKind((count("groups"),), others.channel_shuffle),
     "channel_split": LayerKind(
-        (count("parts"), Parameter("part", Kind.NATURAL, required=True)), others.channel_split
+        (count("parts"), Parameter("part", Domain.NATURAL, required=True)), others.channel_split
     ),
     "upsample": LayerKind(
         (count("factor"), option("mode", "nearest", "bilinear")), others.upsample
     ),
     "pixel_shuffle": LayerKind((count("factor"),), others.pixel_shuffle),
     "scale": LayerKind((_number("init", "1"),), others.scale, keeps=Keeps.SCALARS),
-    "factor": LayerKind((Parameter("value", Kind.NUMBER, required=True),), others.factor),
+    "factor": LayerKind((Parameter("value", Domain.NUMBER, required=True),), others.factor),
 }

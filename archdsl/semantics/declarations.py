@@ -39,7 +39,7 @@ def _check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
             diagnostics.add(_is_private(block.name))
     classes: dict[str, tree.Name] = {}
     for declaration in file.spec.declarations:
-        if isinstance(declaration, tree.Network | tree.Block):
+        if isinstance(declaration, tree.NetworkDeclaration | tree.BlockDeclaration):
             _check_class(declaration.name, classes, diagnostics)
             _check_parameters(declaration, diagnostics)
             _check_calls(declaration, file, diagnostics)
@@ -50,12 +50,16 @@ def warn_unused(file: SpecFile, diagnostics: Diagnostics) -> None:
     if diagnostics.has_errors:
         return
     if file.doubts is None:
-        declared = (d for d in file.spec.declarations if isinstance(d, tree.Network | tree.Block))
+        declared = (
+            d
+            for d in file.spec.declarations
+            if isinstance(d, tree.NetworkDeclaration | tree.BlockDeclaration)
+        )
         file.doubts = tuple(_is_unused(p) for d in declared for p in _unused(d))
     diagnostics.extend(file.doubts)
 
 
-def _takes_word(name: str, block: tree.Block, file: SpecFile) -> Diagnostic:
+def _takes_word(name: str, block: tree.BlockDeclaration, file: SpecFile) -> Diagnostic:
     span = file.places[name]
     imported = span.source is not block.name.span.source
     return Diagnostic(
@@ -67,7 +71,7 @@ def _takes_word(name: str, block: tree.Block, file: SpecFile) -> Diagnostic:
     )
 
 
-def _all_blocks(file: SpecFile) -> Iterator[tree.Block]:
+def _all_blocks(file: SpecFile) -> Iterator[tree.BlockDeclaration]:
     """Yield the blocks that a file declares, and those that the files it imports from declare."""
     seen, left = {file}, [file]
     while left:
@@ -112,7 +116,9 @@ def _check_class(name: tree.Name, classes: dict[str, tree.Name], diagnostics: Di
 
 
 def _check_calls(
-    declaration: tree.Network | tree.Block, file: SpecFile, diagnostics: Diagnostics
+    declaration: tree.NetworkDeclaration | tree.BlockDeclaration,
+    file: SpecFile,
+    diagnostics: Diagnostics,
 ) -> None:
     """Report calls of what does not exist, and arguments that a callee does not have."""
     names = {p.name.text for p in declaration.parameters}
@@ -120,18 +126,18 @@ def _check_calls(
     members = {n.text: n.span for n in map(_member, items) if n is not None}
     for item in items:
         match item:
-            case tree.Let(name=name):
+            case tree.LetItem(name=name):
                 names.add(name.text)
-            case tree.Loop(names=loop_names):
+            case tree.LoopItem(names=loop_names):
                 names |= {name.text for name in loop_names}
             case (
-                tree.Require()
+                tree.RequireItem()
                 | tree.Expect()
                 | tree.UseRecipe()
                 | tree.SetInit()
                 | tree.Element()
                 | tree.NamedBody()
-                | tree.Stage()
+                | tree.StageItem()
                 | tree.Condition()
             ):
                 pass
@@ -144,7 +150,7 @@ def _check_calls(
             _keep(diagnostics, partial(_check_call, call, names, file, members))
 
 
-def _items(body: tree.Body) -> Iterator[tree.Item]:
+def _items(body: tree.Body) -> Iterator[tree.BodyItem]:
     """Yield the items of a body and of those inside it."""
     for item in body.items:
         yield item
@@ -152,8 +158,8 @@ def _items(body: tree.Body) -> Iterator[tree.Item]:
             case (
                 tree.Element(body=tree.Body() as inner)
                 | tree.NamedBody(body=inner)
-                | tree.Loop(body=inner)
-                | tree.Stage(content=tree.Body() as inner)
+                | tree.LoopItem(body=inner)
+                | tree.StageItem(content=tree.Body() as inner)
             ):
                 yield from _items(inner)
             case tree.Condition(body=inner, otherwise=otherwise):
@@ -162,9 +168,9 @@ def _items(body: tree.Body) -> Iterator[tree.Item]:
                     yield from _items(otherwise)
             case (
                 tree.Element()
-                | tree.Stage()
-                | tree.Let()
-                | tree.Require()
+                | tree.StageItem()
+                | tree.LetItem()
+                | tree.RequireItem()
                 | tree.Expect()
                 | tree.UseRecipe()
                 | tree.SetInit()
@@ -181,17 +187,17 @@ def _keep(diagnostics: Diagnostics, check: Callable[[], None]) -> None:
         diagnostics.extend(error.diagnostics)
 
 
-def _annotations(item: tree.Item) -> tuple[tree.Call, ...]:
+def _annotations(item: tree.BodyItem) -> tuple[tree.Call, ...]:
     match item:
-        case tree.Element() | tree.Stage() | tree.NamedBody():
+        case tree.Element() | tree.StageItem() | tree.NamedBody():
             return item.annotations
         case (
-            tree.Let()
-            | tree.Require()
+            tree.LetItem()
+            | tree.RequireItem()
             | tree.Expect()
             | tree.UseRecipe()
             | tree.SetInit()
-            | tree.Loop()
+            | tree.LoopItem()
             | tree.Condition()
         ):
             return ()
@@ -199,19 +205,19 @@ def _annotations(item: tree.Item) -> tuple[tree.Call, ...]:
             assert_never(item)
 
 
-def _member(item: tree.Item) -> tree.Name | None:
+def _member(item: tree.BodyItem) -> tree.Name | None:
     """Return the name of a stage or a named body."""
     match item:
-        case tree.Stage(name=name) | tree.NamedBody(label=name):
+        case tree.StageItem(name=name) | tree.NamedBody(label=name):
             return name
         case (
-            tree.Let()
-            | tree.Require()
+            tree.LetItem()
+            | tree.RequireItem()
             | tree.Expect()
             | tree.UseRecipe()
             | tree.SetInit()
             | tree.Element()
-            | tree.Loop()
+            | tree.LoopItem()
             | tree.Condition()
         ):
             return None
@@ -219,19 +225,19 @@ def _member(item: tree.Item) -> tree.Name | None:
             assert_never(item)
 
 
-def _call(item: tree.Item) -> tree.Call | None:
+def _call(item: tree.BodyItem) -> tree.Call | None:
     match item:
-        case tree.Element(call=call) | tree.Stage(content=tree.Repeat(call=call)):
+        case tree.Element(call=call) | tree.StageItem(content=tree.Repeat(call=call)):
             return call
         case (
-            tree.Let()
-            | tree.Require()
+            tree.LetItem()
+            | tree.RequireItem()
             | tree.Expect()
             | tree.UseRecipe()
             | tree.SetInit()
-            | tree.Stage()
+            | tree.StageItem()
             | tree.NamedBody()
-            | tree.Loop()
+            | tree.LoopItem()
             | tree.Condition()
         ):
             return None
@@ -255,7 +261,9 @@ def _check_call(
 # ---------------------------------------------------------------- parameters
 
 
-def _check_parameters(declaration: tree.Network | tree.Block, diagnostics: Diagnostics) -> None:
+def _check_parameters(
+    declaration: tree.NetworkDeclaration | tree.BlockDeclaration, diagnostics: Diagnostics
+) -> None:
     """Report parameters with one name."""
     first: dict[str, tree.Name] = {}
     for name in (parameter.name for parameter in declaration.parameters):
@@ -266,7 +274,9 @@ def _check_parameters(declaration: tree.Network | tree.Block, diagnostics: Diagn
         first.setdefault(name.text, name)
 
 
-def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
+def _unused(
+    declaration: tree.NetworkDeclaration | tree.BlockDeclaration,
+) -> Iterator[tree.ParameterDeclaration]:
     """Yield the parameters whose name the declaration says nowhere else.
 
     Judged by what is written, so that an `if` not taken is no reason.
@@ -277,7 +287,7 @@ def _unused(declaration: tree.Network | tree.Block) -> Iterator[tree.Parameter]:
             yield parameter
 
 
-def _said(declaration: tree.Network | tree.Block) -> Iterator[str]:
+def _said(declaration: tree.NetworkDeclaration | tree.BlockDeclaration) -> Iterator[str]:
     """Yield the words that stand for a value in a declaration: bare ones and those called.
 
     What `name =`, `name:` and `let name` name is none of them, nor what a string holds.
@@ -302,7 +312,7 @@ def _said(declaration: tree.Network | tree.Block) -> Iterator[str]:
                 pass
 
 
-def _is_unused(parameter: tree.Parameter) -> Diagnostic:
+def _is_unused(parameter: tree.ParameterDeclaration) -> Diagnostic:
     return Diagnostic(
         code="W301",
         message=f"nothing uses the parameter `{parameter.name.text}`",

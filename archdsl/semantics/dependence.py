@@ -37,9 +37,9 @@ def _of_variable(name: str, scope: Scope) -> frozenset[str]:
 def parts_of(node: tree.Expression) -> tuple[tree.Expression, ...]:
     """Return the expressions directly inside an expression."""
     match node:
-        case tree.Binary(left=left, right=right):
+        case tree.Infix(left=left, right=right):
             return left, right
-        case tree.Unary(operand=operand):
+        case tree.Prefix(operand=operand):
             return (operand,)
         case tree.Conditional(condition=condition, chosen=chosen, otherwise=otherwise):
             return condition, chosen, otherwise
@@ -51,7 +51,7 @@ def parts_of(node: tree.Expression) -> tuple[tree.Expression, ...]:
             return tuple(a.value for a in arguments or ())
         case tree.DictLiteral(items=items):
             return tuple(each for pair in items for each in pair)
-        case tree.Member(owner=owner):
+        case tree.Attribute(owner=owner):
             return (owner,)
         case tree.NumberLiteral() | tree.StringLiteral() | tree.BooleanLiteral() | tree.Variable():
             return ()

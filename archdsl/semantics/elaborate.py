@@ -4,24 +4,24 @@ from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.initialization import Initialization
-from archdsl.ir.network import Let, Literal, Network
+from archdsl.ir.network import ArgumentValue, Let, Network
 from archdsl.ir.numbers import Flag, Number, Symbol, Truth, symbols
 from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.recipe import Recipe
 from archdsl.limits import STEP_WORK
 from archdsl.record import Record
-from archdsl.semantics.annotations import Context
 from archdsl.semantics.bodies import IMPLIED, Bodies
 from archdsl.semantics.checks import fail, spend
+from archdsl.semantics.context import Context
 from archdsl.semantics.declarations import check_declarations, warn_unused
 from archdsl.semantics.dependence import NOTHING, hangs_on
+from archdsl.semantics.draft import LAST, Draft, Here, Role
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
 from archdsl.semantics.recipes import build_recipe, check_fit
 from archdsl.semantics.sharing import resolve_sharing
-from archdsl.semantics.state import LAST, Draft, Here, Role
 from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
@@ -43,7 +43,7 @@ class Elaborated(Record):
 
 def elaborate(
     file: SpecFile,
-    declaration: tree.Network,
+    declaration: tree.NetworkDeclaration,
     arguments: Mapping[str, tree.Argument],
     *,
     fold: bool = True,
@@ -67,7 +67,7 @@ def _with_sizes(
     error: SpecError,
     given: tuple[int, int],
     file: SpecFile,
-    declaration: tree.Network,
+    declaration: tree.NetworkDeclaration,
     arguments: Mapping[str, tree.Argument],
 ) -> SpecError:
     from archdsl.limits import MAX_WORK, SIZES_WORK
@@ -94,7 +94,7 @@ def _with_sizes(
 
 def _elaborate(
     file: SpecFile,
-    declaration: tree.Network,
+    declaration: tree.NetworkDeclaration,
     arguments: Mapping[str, tree.Argument],
     bodies: Bodies,
 ) -> Elaborated:
@@ -144,8 +144,8 @@ def _elaborate(
 
 
 def bind_network(
-    declaration: tree.Network, arguments: Mapping[str, tree.Argument], scope: Scope
-) -> tuple[dict[str, Literal], dict[str, Literal]]:
+    declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree.Argument], scope: Scope
+) -> tuple[dict[str, ArgumentValue], dict[str, ArgumentValue]]:
     """Define the network's parameters; return their values, and their defaults beside these values.
 
     A default may be a formula over the parameters before it.
@@ -157,8 +157,8 @@ def bind_network(
             note = Note("its parameters are declared here", declaration.name.span)
             span = argument.name.span if argument.name else argument.value.span
             fail("E310", message, span, did_you_mean(name, names), (note,))
-    given: dict[str, Literal] = {}
-    defaults: dict[str, Literal] = {}
+    given: dict[str, ArgumentValue] = {}
+    defaults: dict[str, ArgumentValue] = {}
     for parameter in declaration.parameters:
         name = parameter.name
         _check_parameter(name, scope)
@@ -179,7 +179,7 @@ def bind_network(
 
 
 def _formulas(
-    declaration: tree.Network, arguments: Mapping[str, tree.Argument], scope: Scope
+    declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree.Argument], scope: Scope
 ) -> Iterator[Let]:
     """Yield the numbers that are not given and whose default hangs on other arguments."""
     for parameter in declaration.parameters:
@@ -191,7 +191,9 @@ def _formulas(
             yield Let(name, value)
 
 
-def _values(declaration: tree.Network, scope: Scope) -> Iterator[tuple[str, Exact | bool]]:
+def _values(
+    declaration: tree.NetworkDeclaration, scope: Scope
+) -> Iterator[tuple[str, Exact | bool]]:
     """Yield the arguments that are numbers or flags."""
     for parameter in declaration.parameters:
         match scope.values[parameter.name.text]:
@@ -210,7 +212,7 @@ def _given(node: tree.Expression, default: Value | None, scope: Scope) -> Value:
     return evaluate(node, scope)
 
 
-def _shown(value: Value, parameter: tree.Parameter) -> Literal:
+def _shown(value: Value, parameter: tree.ParameterDeclaration) -> ArgumentValue:
     """Return an argument as JSON has it; where the default is written `0.0`, a float."""
     shown = plain(value)
     match parameter.default:
@@ -238,7 +240,7 @@ def _named(name: str, value: Value) -> Value:
             return value
 
 
-def plain(value: Value) -> Literal:
+def plain(value: Value) -> ArgumentValue:
     """Return a value as JSON has it; blocks and layers by name."""
     match value:
         case str():
@@ -257,7 +259,7 @@ def plain(value: Value) -> Literal:
             return call.span.text
 
 
-def _no_input(declaration: tree.Network, diagnostics: Diagnostics) -> None:
+def _no_input(declaration: tree.NetworkDeclaration, diagnostics: Diagnostics) -> None:
     diagnostics.add(
         Diagnostic(
             code="E403",

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from archdsl.diagnostics import SpecError
+from archdsl.ir.making import choice, combine, leaf, literal, short, size_of, size_of_test
 from archdsl.ir.numbers import (
     Both,
     Compare,
@@ -13,19 +14,12 @@ from archdsl.ir.numbers import (
     Number,
     Test,
     Truth,
-    choice,
-    combine,
     compare,
-    leaf,
-    literal,
     negated,
-    short,
-    size_of,
-    size_of_test,
     symbols,
     test_symbols,
 )
-from archdsl.ir.numbers import show as show_expr
+from archdsl.ir.showing import show as show_expr
 from archdsl.semantics.checks import check_integer, check_size, fail, fail_here, spend
 from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.functions import FUNCTIONS, call_function
@@ -58,16 +52,16 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
             return _variable(name, node, scope)
         case tree.Call():
             return _call(node, scope)
-        case tree.Unary():
+        case tree.Prefix():
             return _unary(node, scope)
-        case tree.Binary():
+        case tree.Infix():
             return _binary(node, scope)
         case tree.Conditional():
             return _conditional(node, scope)
         case tree.Index():
             container, key = evaluate(node.container, scope), evaluate(node.key, scope)
             return item_of(container, key, node, scope)
-        case tree.Member(name=name):
+        case tree.Attribute(name=name):
             fail("E304", f"`.{name.text}` stands only in an `expect`", name.span)
         case tree.ListLiteral(items=items):
             found = ListValue(tuple(evaluate(item, scope) for item in items))
@@ -132,7 +126,7 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
 # ---------------------------------------------------------------- operators
 
 
-def _unary(node: tree.Unary, scope: Scope) -> Value:
+def _unary(node: tree.Prefix, scope: Scope) -> Value:
     if node.operator == "not":
         found = truth(node.operand, scope)
         return Truth(not found.value, negated(found.test))
@@ -144,7 +138,7 @@ def _unary(node: tree.Unary, scope: Scope) -> Value:
     return combine("-", literal(0), number)
 
 
-def _binary(node: tree.Binary, scope: Scope) -> Value:
+def _binary(node: tree.Infix, scope: Scope) -> Value:
     match node.operator:
         case "and" | "or":
             return _junction(node, scope)
@@ -156,7 +150,7 @@ def _binary(node: tree.Binary, scope: Scope) -> Value:
             return _arithmetic(node, scope)
 
 
-def _junction(node: tree.Binary, scope: Scope) -> Truth:
+def _junction(node: tree.Infix, scope: Scope) -> Truth:
     """Return `left and right` or `left or right`; the right one may stay unlooked at."""
     left = truth(node.left, scope)
     is_or = node.operator == "or"
@@ -210,7 +204,7 @@ def _conditional(node: tree.Conditional, scope: Scope) -> Value:
     return Number(value.value, expr)
 
 
-def _equal(node: tree.Binary, scope: Scope) -> Truth:
+def _equal(node: tree.Infix, scope: Scope) -> Truth:
     left, right = evaluate(node.left, scope), evaluate(node.right, scope)
     if type(left) is not type(right):
         what = f"{type_name(left)} and {type_name(right)}"
@@ -221,12 +215,12 @@ def _equal(node: tree.Binary, scope: Scope) -> Truth:
     return _known(same(left, right) is (node.operator == "=="), node, hangs_on(node, scope))
 
 
-def _compare(node: tree.Binary, scope: Scope) -> Truth:
+def _compare(node: tree.Infix, scope: Scope) -> Truth:
     left = number_of(node.left, scope)
     return _compared(node, left, number_of(node.right, scope), scope)
 
 
-def _compared(node: tree.Binary, left: Number, right: Number, scope: Scope) -> Truth:
+def _compared(node: tree.Infix, left: Number, right: Number, scope: Scope) -> Truth:
     value = compare(node.operator, left.value, right.value)
     spend(size_of(left.expr) + size_of(right.expr), scope, node.span)
     names = symbols(left.expr) | symbols(right.expr)
@@ -236,7 +230,7 @@ def _compared(node: tree.Binary, left: Number, right: Number, scope: Scope) -> T
     return Truth(value, test)
 
 
-def _arithmetic(node: tree.Binary, scope: Scope) -> Number:
+def _arithmetic(node: tree.Infix, scope: Scope) -> Number:
     left, right = number_of(node.left, scope), number_of(node.right, scope)
     try:
         number = combine(node.operator, left, right)

@@ -51,9 +51,9 @@ def atoms(expect: tree.Expect) -> Iterator[Atom]:
 
 def _atom(node: tree.Expression) -> Atom | None:
     match node:
-        case tree.Member(owner=tree.Variable(name=part), name=name):
+        case tree.Attribute(owner=tree.Variable(name=part), name=name):
             return Atom(part.text, name.text, (), node.span)
-        case tree.Member(owner=tree.Call(name=part, arguments=arguments), name=name):
+        case tree.Attribute(owner=tree.Call(name=part, arguments=arguments), name=name):
             return Atom(part.text, name.text, arguments or (), node.span)
         case tree.Variable(name=name) if name.text in NETWORK_QUANTITIES:
             return Atom(None, name.text, (), node.span)
@@ -170,7 +170,7 @@ def _nearest(
 ) -> str | None:
     """Return what the figure of `quantity == figure` may be instead, or what to write."""
     match condition, resolved:
-        case tree.Binary(operator="==", left=left), tree.Binary(left=actual, right=right):
+        case tree.Infix(operator="==", left=left), tree.Infix(left=actual, right=right):
             atom = _atom(left)
         case _:
             return None
@@ -228,10 +228,10 @@ def _rebuild(
 ) -> tree.Expression:
     """Return the expression with its children replaced; calls keep their arguments."""
     match node:
-        case tree.Binary(operator=operator, left=left, right=right, span=span):
-            return tree.Binary(operator, function(left), function(right), span)
-        case tree.Unary(operator=operator, operand=operand, span=span):
-            return tree.Unary(operator, function(operand), span)
+        case tree.Infix(operator=operator, left=left, right=right, span=span):
+            return tree.Infix(operator, function(left), function(right), span)
+        case tree.Prefix(operator=operator, operand=operand, span=span):
+            return tree.Prefix(operator, function(operand), span)
         case tree.Conditional(condition=test, chosen=chosen, otherwise=otherwise, span=span):
             return tree.Conditional(function(test), function(chosen), function(otherwise), span)
         case tree.Index(container=container, key=key, span=span):

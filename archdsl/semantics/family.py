@@ -22,7 +22,7 @@ NEAR = 2  # members near the compiled value of each argument, beside the smalles
 def family_of(
     network: Network,
     file: SpecFile,
-    declaration: tree.Network,
+    declaration: tree.NetworkDeclaration,
     arguments: Mapping[str, tree.Argument],
 ) -> Family:
     """Return the network with further members, as many as PROBE_WORK allows.
@@ -66,7 +66,7 @@ class _Trial:
         self,
         network: Network,
         file: SpecFile,
-        declaration: tree.Network,
+        declaration: tree.NetworkDeclaration,
         arguments: Mapping[str, tree.Argument],
     ) -> None:
         self.requires = frozenset(network.requires)
@@ -134,7 +134,7 @@ def _exact(value: Value | bool) -> Fraction | bool:
     return value if isinstance(value, bool) else Fraction(value)
 
 
-def _literal(value: Fraction | bool, declaration: tree.Network) -> tree.Expression:
+def _literal(value: Fraction | bool, declaration: tree.NetworkDeclaration) -> tree.Expression:
     span = declaration.name.span
     if isinstance(value, bool):
         return tree.BooleanLiteral(value, span)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from archdsl.ir.network import FeatureMap
-from archdsl.ir.numbers import Number, show
+from archdsl.ir.numbers import Number
 from archdsl.ir.shapes import SAME
+from archdsl.ir.showing import show
 from archdsl.record import Record
 
 

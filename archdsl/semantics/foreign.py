@@ -6,8 +6,10 @@ Looked at only where a word is unknown: a spec that is right never comes here.
 import re
 from collections.abc import Iterable
 
+from archdsl.semantics.words import is_layer_word
 from archdsl.suggest import closest, did_you_mean
 from archdsl.syntax import tree
+from archdsl.words import AnnotationWord
 
 _CONV = "conv3x3(64)"
 _UP = "conv_transpose2x2(64, stride = 2)"
@@ -75,7 +77,7 @@ _ADVICE = {
     **dict.fromkeys(("return", "yield", "forward", "pass"), "drop it: a body gives its last map"),
     **dict.fromkeys(("print", "assert", "summary"), "write `expect parameters == ..`"),
     **dict.fromkeys(
-        ("share", "shared", "freeze", "frozen", "trainable", "plain", "dirac", "binary"),
+        ("shared", "frozen", *(word for word in AnnotationWord if not is_layer_word(word))),
         "write `with` before an annotation",
     ),
     **dict.fromkeys(

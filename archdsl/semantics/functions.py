@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from archdsl.ir.numbers import Leaf, Number, applied, leaf, literal, size_of
+from archdsl.ir.making import applied, leaf, literal, size_of
+from archdsl.ir.numbers import Leaf, Number
 from archdsl.limits import MAX_VALUES
 from archdsl.record import Record
 from archdsl.semantics.checks import check_size, fail, fail_here, spend

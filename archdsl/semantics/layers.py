@@ -1,17 +1,19 @@
 """Elaborates a layer: its arguments, its map, and the weight it may share."""
 
 from archdsl.diagnostics import Note
-from archdsl.ir.layers import Conv, ConvTranspose, Flatten, Layer, Linear, Pool
-from archdsl.ir.network import Candidate, FeatureMap, LayerNode
+from archdsl.ir.layers import Conv, Flatten, Layer, Pool, scheme_of
+from archdsl.ir.network import FeatureMap, LayerNode
 from archdsl.ir.rebuild import replace
 from archdsl.ir.shapes import ShapeError, output_map, reduction
-from archdsl.semantics.annotations import Context, Said, matches, read
-from archdsl.semantics.catalogue import ROWS, Keeps
+from archdsl.semantics.annotations import check_layer, read
+from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import check_map, fail, fail_here
+from archdsl.semantics.draft import Here
 from archdsl.semantics.flow import Flow, times
-from archdsl.semantics.kinds.parts import Built, Facts, Use
+from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall
+from archdsl.semantics.shares import share_key
 from archdsl.semantics.signature import bind
-from archdsl.semantics.state import Elaboration, Here
+from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import LayerValue, Scope
 from archdsl.semantics.words import layer_parameters, split_word
 from archdsl.source import Span
@@ -39,13 +41,13 @@ def add_layer_value(
     _add(elaboration, use, item, here)
 
 
-def _bind(call: tree.Call, scope: Scope) -> Use:
+def _bind(call: tree.Call, scope: Scope) -> LayerCall:
     """Return the call of a layer with its arguments checked."""
     word = call.name.text
     split = split_word(word)
     assert split is not None, word
     arguments = bind(call, layer_parameters(word), scope, f"`{word}`")
-    return Use(word, *split, arguments, call.span)
+    return LayerCall(word, *split, arguments, call.span)
 
 
 def _called(call: tree.Call, name: tree.Name) -> tree.Call:
@@ -53,21 +55,24 @@ def _called(call: tree.Call, name: tree.Name) -> tree.Call:
     return tree.Call(tree.Name(name.text, call.name.span), call.arguments, call.span)
 
 
-def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> None:
+def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Here) -> None:
     elaboration.count_step(here.scope, item.span)
     said = read(item.annotations, here.scope)
     flow = elaboration.arriving(here, item.span)
     if flow is None:
         return
-    _check_annotations(said, use, item)
+    if said:
+        place = item.annotations[0].span.to(item.span)
+        check_layer(said, use.kind, use.word, place)
     context = elaboration.inside(said, here.draft.context)
     if use.kind == "linear" and flow.size is not None:
         flow = _flattened(flow, here, item.span)
     pixels = frozenset[str]() if here.draft.in_block else elaboration.pixels
-    facts = Facts(context.bn, context.scheme, pixels)
+    scheme = context.scheme
+    facts = Facts(context.bn, None if scheme is None else scheme.said, pixels)
     built = ROWS[use.kind].build(use, flow, facts)
-    if isinstance(built.layer, Conv) and built.layer.scheme and context.scheme:
-        elaboration.reach_scheme(context.scheme)
+    if scheme is not None and scheme_of(built.layer) is not None:
+        scheme.reached = True
     output = _output(built, use, flow)
     _doubt_stride(elaboration, use, built.layer)
     label = item.label.text if item.label else None
@@ -78,7 +83,7 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
         input=flow.map,
         output=output,
         written=built.written,
-        shared=_share_key(elaboration, built.layer, label, context),
+        shared=share_key(elaboration.reach, built.layer, label, context),
         frozen=context.frozen,
         span=item.call.span,
     )
@@ -90,7 +95,7 @@ def _add(elaboration: Elaboration, use: Use, item: tree.Element, here: Here) -> 
     here.draft.flow = Flow(channels, output.size, passed)
 
 
-def _doubt_stride(elaboration: Elaboration, use: Use, layer: Layer) -> None:
+def _doubt_stride(elaboration: Elaboration, use: LayerCall, layer: Layer) -> None:
     """Warn of `conv3x3(3, 64)`: PyTorch has the channels that come in before those that go out."""
     if not isinstance(layer, Conv | Pool):
         return
@@ -102,22 +107,7 @@ def _doubt_stride(elaboration: Elaboration, use: Use, layer: Layer) -> None:
             return
 
 
-def _check_annotations(said: Said, use: Use, item: tree.Element) -> None:
-    """Raise SpecError where an annotation says something that the layer it is written on lacks."""
-    missing = None
-    if said.bn is not None and use.kind != "bn":
-        missing = "is no batch norm"
-    elif said.scheme is not None and not ROWS[use.kind].is_convolution:
-        missing = "is no convolution"
-    elif said.drop is not None:
-        missing = "has no residual branch to drop"
-    elif said.frozen and ROWS[use.kind].keeps is Keeps.NOTHING:
-        missing = "has nothing to freeze"
-    if missing is not None:
-        fail("E511", f"`{use.word}` {missing}", item.annotations[0].span.to(item.span))
-
-
-def _output(built: Built, use: Use, flow: Flow) -> FeatureMap:
+def _output(built: BuiltLayer, use: LayerCall, flow: Flow) -> FeatureMap:
     try:
         output = output_map(built.layer, flow.map)
     except ShapeError as error:
@@ -149,48 +139,3 @@ def implied_flatten(given: FeatureMap, span: Span) -> LayerNode:
         implied=True,
         span=span,
     )
-
-
-def _share_key(
-    elaboration: Elaboration, layer: Layer, label: str | None, context: Context
-) -> Candidate | None:
-    """Return the key of the weight that a layer shares, if the innermost `share` takes it."""
-    if not isinstance(layer, Conv | ConvTranspose | Linear):
-        return None
-    for scope in reversed(context.shares):
-        if not matches(scope.annotation, layer, label):
-            scope.seen |= {_word(layer), *((label,) if label else ())}
-            continue
-        scope.matched = True
-        index = context.index if context.level > scope.level else 1  # in a run inside its scope
-        if index < scope.annotation.start:
-            return None
-        geometry = _geometry(layer, any_stride=scope.annotation.any_stride)
-        keys = elaboration.share_keys
-        key = keys.setdefault((scope.identity, geometry), len(keys) + 1)
-        elaboration.share_scopes[key] = scope
-        return Candidate(key)
-    return None
-
-
-def _word(layer: Conv | ConvTranspose | Linear) -> str:
-    """Return the word that `share` would mean a layer by."""
-    match layer:
-        case Linear():
-            return "linear"
-        case Conv(kernel_size=(height, width)):
-            return f"conv{height}x{width}"
-        case ConvTranspose(kernel_size=(height, width)):
-            return f"conv_transpose{height}x{width}"
-
-
-def _geometry(layer: Conv | ConvTranspose | Linear, *, any_stride: bool) -> Layer:
-    """Return what layers must have in common to share a weight: not the padding."""
-    match layer:
-        case Linear():
-            return layer
-        case Conv():
-            layer = replace(layer, padding=(0, 0))
-        case ConvTranspose():
-            layer = replace(layer, padding=(0, 0), output_padding=(0, 0))
-    return replace(layer, stride=(1, 1)) if any_stride else layer

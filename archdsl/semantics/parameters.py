@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from archdsl.ir.numbers import Number, literal
+from archdsl.ir.making import literal
+from archdsl.ir.numbers import Number
 from archdsl.record import Record
 from archdsl.semantics.values import opaque_number
 from archdsl.source import Span
 
 
-class Kind(Enum):
+class Domain(Enum):
     """What an argument may be."""
 
     COUNT = auto()  # a positive integer
@@ -30,7 +31,7 @@ class Parameter(Record):
     """A parameter; without a default it must be given."""
 
     name: str
-    kind: Kind
+    kind: Domain
     default: "Number | bool | str | None" = None
     required: bool = False
     options: tuple[str, ...] = ()
@@ -100,14 +101,14 @@ class Arguments:
 
 def count(name: str) -> Parameter:
     """Return a positive integer that must be given."""
-    return Parameter(name, Kind.COUNT, required=True)
+    return Parameter(name, Domain.COUNT, required=True)
 
 
 def default_count(name: str, value: int) -> Parameter:
     """Return a positive integer with a default."""
-    return Parameter(name, Kind.COUNT, literal(value))
+    return Parameter(name, Domain.COUNT, literal(value))
 
 
 def option(name: str, default: str, *others: str) -> Parameter:
     """Return a choice of words; the first is the default."""
-    return Parameter(name, Kind.OPTION, default, options=(default, *others))
+    return Parameter(name, Domain.OPTION, default, options=(default, *others))

@@ -40,7 +40,7 @@ _OPTIONAL = ("label_smoothing", "decay", "moments", "init", "seed")
 
 
 def build_recipe(
-    declaration: tree.Recipe,
+    declaration: tree.RecipeDeclaration,
     call: tree.Call,
     scope: Scope,
     own: Scope,
@@ -161,7 +161,7 @@ def _warn(
 # ---------------------------------------------------------------- parameters and settings
 
 
-def _bind(declaration: tree.Recipe, call: tree.Call, scope: Scope, own: Scope) -> None:
+def _bind(declaration: tree.RecipeDeclaration, call: tree.Call, scope: Scope, own: Scope) -> None:
     """Define the recipe's parameters in its own scope."""
     what = f"recipe `{declaration.name.text}`"
     placed = place(call, [p.name.text for p in declaration.parameters], what)
@@ -178,7 +178,9 @@ def _bind(declaration: tree.Recipe, call: tree.Call, scope: Scope, own: Scope) -
             fail("E312", f"{what} needs `{name.text}`", call.span, notes=(note,))
 
 
-def _settings(declaration: tree.Recipe, diagnostics: Diagnostics) -> Mapping[str, tree.Expression]:
+def _settings(
+    declaration: tree.RecipeDeclaration, diagnostics: Diagnostics
+) -> Mapping[str, tree.Expression]:
     """Return the settings by name; those that do not exist or stand twice are mistakes."""
     found: dict[str, tree.Setting] = {}
     known = (*_EXAMPLES, *_OPTIONAL)
@@ -205,7 +207,7 @@ class _Settings:
     def __init__(
         self,
         nodes: Mapping[str, tree.Expression],
-        declaration: tree.Recipe,
+        declaration: tree.RecipeDeclaration,
         diagnostics: Diagnostics,
     ) -> None:
         self.nodes = nodes

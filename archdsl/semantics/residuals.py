@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Site, Step
-from archdsl.ir.numbers import show
-from archdsl.semantics.annotations import Context
+from archdsl.ir.showing import show
 from archdsl.semantics.checks import fail, fail_here
+from archdsl.semantics.context import Context
+from archdsl.semantics.draft import LAST, Here, Role
 from archdsl.semantics.flow import Flow, times, told, way_out
-from archdsl.semantics.state import LAST, Elaboration, Here, Role
+from archdsl.semantics.state import Elaboration
 from archdsl.source import Span
 from archdsl.syntax import tree
 

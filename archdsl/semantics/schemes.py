@@ -1,28 +1,30 @@
-"""Weight schemes: what `with dirac(..)` and `with binary(..)` mean, and where they can stand."""
+"""Weight schemes: what `with dirac(..)` and `with binary(..)` mean, their arguments read."""
 
 from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac, Per, Scheme
 from archdsl.semantics.checks import fail
 from archdsl.semantics.kinds.fitting import SaidScheme
-from archdsl.semantics.parameters import Arguments, Kind, Parameter
+from archdsl.semantics.meanings import SetScheme
+from archdsl.semantics.parameters import Arguments, Domain, Parameter
 from archdsl.semantics.signature import bind
 from archdsl.semantics.values import Scope
 from archdsl.syntax import tree
+from archdsl.words import AnnotationWord
 
 _FORMS = ("v1", "v2", "bare")
 _PER = ("layer", "channel")
 _DIRAC = (
-    Parameter("form", Kind.OPTION, "v1", options=_FORMS),
-    Parameter("a", Kind.NUMBER),
-    Parameter("b", Kind.NUMBER),
-    Parameter("a_per", Kind.OPTION, options=_PER),
-    Parameter("b_per", Kind.OPTION, options=_PER),
-    Parameter("std", Kind.POSITIVE),
-    Parameter("eps", Kind.TINY),
-    Parameter("delta", Kind.OPTION, options=("tiled", "padded")),
+    Parameter("form", Domain.OPTION, "v1", options=_FORMS),
+    Parameter("a", Domain.NUMBER),
+    Parameter("b", Domain.NUMBER),
+    Parameter("a_per", Domain.OPTION, options=_PER),
+    Parameter("b_per", Domain.OPTION, options=_PER),
+    Parameter("std", Domain.POSITIVE),
+    Parameter("eps", Domain.TINY),
+    Parameter("delta", Domain.OPTION, options=("tiled", "padded")),
 )
 _BINARY = (
-    Parameter("scale", Kind.OPTION, "constant", options=("constant", "mean")),
-    Parameter("gain", Kind.POSITIVE),
+    Parameter("scale", Domain.OPTION, "constant", options=("constant", "mean")),
+    Parameter("gain", Domain.POSITIVE),
 )
 
 # The paper's form, and that of its authors' later code: ReLU, and no weight decay on a and b.
@@ -30,16 +32,14 @@ _V1 = Dirac()
 _V2 = Dirac(a=1.0, b=0.1, a_per=Per.CHANNEL, b_per=Per.CHANNEL, std=None, delta=Delta.PADDED)
 
 
-def read_scheme(call: tree.Call, scope: Scope) -> SaidScheme:
+def read_scheme(call: tree.Call, scope: Scope) -> SetScheme:
     """Return what `dirac`, `binary` or `plain` says; raise SpecError."""
-    match call.name.text:
-        case "dirac":
-            scheme = _dirac(bind(call, _DIRAC, scope, "`dirac`"))
-        case "binary":
-            scheme = _binary(bind(call, _BINARY, scope, "`binary`"))
-        case _:
-            scheme = None
-    return SaidScheme(scheme, call.span)
+    scheme = None
+    if call.name.text == AnnotationWord.DIRAC:
+        scheme = _dirac(bind(call, _DIRAC, scope, "`dirac`"))
+    elif call.name.text == AnnotationWord.BINARY:
+        scheme = _binary(bind(call, _BINARY, scope, "`binary`"))
+    return SetScheme(SaidScheme(scheme, call.span))
 
 
 def _dirac(a: Arguments) -> Scheme:

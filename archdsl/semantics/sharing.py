@@ -26,32 +26,32 @@ from archdsl.semantics.bodies import Bodies
 from archdsl.semantics.checks import fail
 from archdsl.source import Span
 
-Path: TypeAlias = tuple[Site, ...]
+NodePath: TypeAlias = tuple[Site, ...]
 """Which node it is: the sites on the way from the network, one for each body."""
 
 
 class _Frame(Record):
     """A step on the way from the network to a layer: into an owner, or into a member of a run."""
 
-    owner: Path | None
+    owner: NodePath | None
     count: int = 1
 
 
-class _Use(Record):
+class _WeightUse(Record):
     node: LayerNode
-    sites: Path
-    owners: tuple[Path, ...]  # who may own the weight, outermost first
+    sites: NodePath
+    owners: tuple[NodePath, ...]  # who may own the weight, outermost first
     copies: int
     calls: tuple[Span, ...]  # of the blocks that it is in, outermost first
 
 
 def resolve_sharing(network: Network, bodies: Bodies) -> Network:
     """Return the network with shared weights at their owners, and lone layers on their own."""
-    if not bodies.shares:
+    if not bodies.reach.shares:
         return network
-    uses = _Collector(bodies)
+    uses = _WeightUses(bodies)
     uses.visit(network, (), ())
-    shared: dict[int, tuple[Path, Shared]] = {}
+    shared: dict[int, tuple[NodePath, Shared]] = {}
     for key, found in uses.found.items():
         total = sum(use.copies for use in found)
         if total > 1:
@@ -62,7 +62,9 @@ def resolve_sharing(network: Network, bodies: Bodies) -> Network:
 
 
 def _requires(
-    network: Network, found: Mapping[int, list[_Use]], shared: Mapping[int, tuple[Path, Shared]]
+    network: Network,
+    found: Mapping[int, list[_WeightUse]],
+    shared: Mapping[int, tuple[NodePath, Shared]],
 ) -> Iterator[Require]:
     """Yield that each stage that owns a weight has several blocks that use it, as it has here.
 
@@ -95,17 +97,17 @@ def _is_owner(node: Node | Network) -> bool:
             assert_never(node)
 
 
-class _Collector:
+class _WeightUses:
     """Finds the uses of each shared weight."""
 
     def __init__(self, bodies: Bodies) -> None:
         self.bodies = bodies
-        self.found: dict[int, list[_Use]] = {}
+        self.found: dict[int, list[_WeightUse]] = {}
 
     def visit(
         self,
         node: Node | Network,
-        path: Path,
+        path: NodePath,
         frames: tuple[_Frame, ...],
         calls: tuple[Span, ...] = (),
     ) -> None:
@@ -131,25 +133,26 @@ class _Collector:
         self,
         node: LayerNode,
         key: int,
-        path: Path,
+        path: NodePath,
         frames: tuple[_Frame, ...],
         calls: tuple[Span, ...],
     ) -> None:
         """Enter a use: no owner below a run's repeated member, unless the scope is in there too."""
         level, copies = 0, 1
-        owners: list[Path] = []
+        owners: list[NodePath] = []
         for frame in frames:
             if frame.owner is not None:
                 if copies == 1:
                     owners.append(frame.owner)
             else:
-                if level >= self.bodies.share_scopes[key].level:
+                if level >= self.bodies.reach.scope(key).level:
                     copies *= frame.count
                 level += 1
-        self.found.setdefault(key, []).append(_Use(node, path, tuple(owners), copies, calls))
+        use = _WeightUse(node, path, tuple(owners), copies, calls)
+        self.found.setdefault(key, []).append(use)
 
 
-def _common(uses: list[_Use]) -> Path:
+def _common(uses: list[_WeightUse]) -> NodePath:
     """Return the innermost owner that all uses have in common."""
     common = uses[0].owners
     for use in uses[1:]:
@@ -162,7 +165,7 @@ def _common(uses: list[_Use]) -> Path:
     return common[-1]
 
 
-def _weight(key: int, uses: list[_Use], total: int) -> Shared:
+def _weight(key: int, uses: list[_WeightUse], total: int) -> Shared:
     first = uses[0].node
     for use in uses[1:]:
         if use.node.frozen != first.frozen:
@@ -179,7 +182,7 @@ def _weight(key: int, uses: list[_Use], total: int) -> Shared:
     return Shared(id=key, name="", layer=layer, uses=total, frozen=first.frozen, span=first.span)  # pyright: ignore[reportArgumentType]
 
 
-def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
+def _apart(use: _WeightUse, other: _WeightUse) -> tuple[Span, ...]:
     """Return the place that tells a use from another one: a block's call, or the layer itself."""
     for call, others in zip(use.calls, other.calls, strict=False):
         if call != others:
@@ -187,34 +190,34 @@ def _apart(use: _Use, other: _Use) -> tuple[Span, ...]:
     return (use.node.span,)
 
 
-def _warn_unshared(shared: dict[int, tuple[Path, Shared]], bodies: Bodies) -> None:
-    useful = {bodies.share_scopes[key].annotation.span.start for key in shared}
-    for scope in bodies.shares:
-        span = scope.annotation.span
-        if scope.matched and span.start not in useful:
-            useful.add(span.start)
+def _warn_unshared(shared: dict[int, tuple[NodePath, Shared]], bodies: Bodies) -> None:
+    useful = {bodies.reach.scope(key).span for key in shared}
+    for scope in bodies.reach.shares:
+        span = scope.span
+        if scope.reached and span not in useful:
+            useful.add(span)
             bodies.warn("W501", "only one layer is left to share: nothing is shared", span)
 
 
 class _Rebuilder:
     """Writes the owners' weights and the users' ids into the network."""
 
-    def __init__(self, shared: dict[int, tuple[Path, Shared]]) -> None:
+    def __init__(self, shared: dict[int, tuple[NodePath, Shared]]) -> None:
         self.shared = shared
-        self.by_owner: dict[Path, list[Shared]] = {}
+        self.by_owner: dict[NodePath, list[Shared]] = {}
         for owner, weight in shared.values():
             self.by_owner.setdefault(owner, []).append(weight)
 
     def network(self, network: Network) -> Network:
         return replace(network, owned=self._owned(()), body=self._body(network.body, ()))
 
-    def _owned(self, path: Path) -> tuple[Shared, ...]:
+    def _owned(self, path: NodePath) -> tuple[Shared, ...]:
         return tuple(self.by_owner.get(path, ()))
 
-    def _body(self, body: tuple[Step, ...], path: Path) -> tuple[Step, ...]:
+    def _body(self, body: tuple[Step, ...], path: NodePath) -> tuple[Step, ...]:
         return tuple(replace(s, node=self._node(s.node, (*path, s.site))) for s in body)
 
-    def _node(self, node: Node, path: Path) -> Node:
+    def _node(self, node: Node, path: NodePath) -> Node:
         match node:
             case LayerNode(shared=Candidate(key=key)):
                 return replace(node, shared=SharedWeight(key) if key in self.shared else None)

@@ -7,18 +7,18 @@ from archdsl.ir.numbers import Number, Truth, test_symbols
 from archdsl.limits import MAX_SIZE, MAX_WINDOW
 from archdsl.semantics.checks import check_integer, fail, fail_here
 from archdsl.semantics.evaluate import evaluate
-from archdsl.semantics.parameters import Arguments, Kind, Parameter
+from archdsl.semantics.parameters import Arguments, Domain, Parameter
 from archdsl.semantics.values import ListValue, Scope, Value, type_name
 from archdsl.source import Span
 from archdsl.suggest import closest
 from archdsl.syntax import tree
 
 _BOUNDS = {  # least and most of an integer; the most is what PyTorch takes
-    Kind.COUNT: (1, MAX_SIZE),
-    Kind.NATURAL: (0, MAX_SIZE),
-    Kind.PAIR: (1, MAX_WINDOW),
-    Kind.NATURAL_PAIR: (0, MAX_WINDOW),
-    Kind.BORDER: (0, MAX_WINDOW),
+    Domain.COUNT: (1, MAX_SIZE),
+    Domain.NATURAL: (0, MAX_SIZE),
+    Domain.PAIR: (1, MAX_WINDOW),
+    Domain.NATURAL_PAIR: (0, MAX_WINDOW),
+    Domain.BORDER: (0, MAX_WINDOW),
 }
 
 
@@ -72,7 +72,7 @@ def _too_many(what: str, names: Sequence[str]) -> str:
 
 
 def _example(call: tree.Call, parameter: Parameter, *, named: bool) -> str:
-    value = {Kind.COUNT: "64", Kind.RATE: "0.5", Kind.PAIR: "3"}.get(parameter.kind, "2")
+    value = {Domain.COUNT: "64", Domain.RATE: "0.5", Domain.PAIR: "3"}.get(parameter.kind, "2")
     given = [a.value.span.text for a in call.arguments or () if a.name is None]
     given.append(f"{parameter.name} = {value}" if named else value)
     return f"write `{call.name.text}({', '.join(given)})`"
@@ -81,12 +81,12 @@ def _example(call: tree.Call, parameter: Parameter, *, named: bool) -> str:
 def _convert(
     node: tree.Expression, parameter: Parameter, scope: Scope
 ) -> "tuple[Number, ...] | bool | str":
-    if parameter.kind is Kind.OPTION:
+    if parameter.kind is Domain.OPTION:
         return _option(node, parameter, scope)
     value = evaluate(node, scope)
     what = f"`{parameter.name}`"
     match parameter.kind:
-        case Kind.FLAG:
+        case Domain.FLAG:
             if isinstance(value, Truth):
                 scope.choose_by(test_symbols(value.test))  # no layer keeps how it was written
                 return value.value
@@ -94,9 +94,9 @@ def _convert(
             if isinstance(value, Number):
                 help_ = "what a layer is given is known: write only what it gives"
             fail("E302", f"{what} is true or false, not {type_name(value)}", node.span, help_)
-        case Kind.PAIR | Kind.NATURAL_PAIR:
+        case Domain.PAIR | Domain.NATURAL_PAIR:
             return _several(value, parameter.kind, node.span, what, 2)
-        case Kind.BORDER:
+        case Domain.BORDER:
             return _several(value, parameter.kind, node.span, what, 4)
         case _:
             return (_single(value, parameter, node.span, what),)
@@ -107,25 +107,25 @@ def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number
         help_ = f"write `{value}`" if isinstance(value, str) and value.isdecimal() else None
         fail("E302", f"{what} is a number, not {type_name(value)}", span, help_)
     match parameter.kind:
-        case Kind.COUNT | Kind.NATURAL as kind:
+        case Domain.COUNT | Domain.NATURAL as kind:
             return _integer(value, kind, span, what)
-        case Kind.RATE if not 0 <= value.value < 1:
+        case Domain.RATE if not 0 <= value.value < 1:
             percent = f"write `{float(value.value) / 100:g}`" if 1 < value.value < 100 else None
             message = f"{what} is a probability of at least 0 and below 1, not {value}"
             fail_here("E303", message, span, percent)
-        case Kind.TINY if not 0 < value.value < 1:
+        case Domain.TINY if not 0 < value.value < 1:
             help_ = "drop it: normalization knows the channels that it is given"
             message = f"{what} is above 0 and below 1, not {value}"
             fail_here("E303", message, span, help_ if value.value >= 1 else None)
-        case Kind.POSITIVE if value.value <= 0:
+        case Domain.POSITIVE if value.value <= 0:
             fail_here("E303", f"{what} is above 0, not {value}", span)
-        case Kind.SHARE if not 0 <= value.value <= 1:
+        case Domain.SHARE if not 0 <= value.value <= 1:
             fail_here("E303", f"{what} is between 0 and 1, not {value}", span)
         case _:
             return value
 
 
-def _integer(value: Number, kind: Kind, span: Span, what: str) -> Number:
+def _integer(value: Number, kind: Domain, span: Span, what: str) -> Number:
     least, most = _BOUNDS[kind]
     number = check_integer(value, span, what, least)
     if number.value > most:
@@ -133,7 +133,7 @@ def _integer(value: Number, kind: Kind, span: Span, what: str) -> Number:
     return number
 
 
-def _several(value: Value, kind: Kind, span: Span, what: str, count: int) -> tuple[Number, ...]:
+def _several(value: Value, kind: Domain, span: Span, what: str, count: int) -> tuple[Number, ...]:
     if isinstance(value, Number):
         return (_integer(value, kind, span, what),) * count
     if isinstance(value, ListValue) and len(value.items) == count:

@@ -1,12 +1,11 @@
 """Which input sizes would work, where branches or windows do not fit the one that is written."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
 
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir.layers import Size
 from archdsl.ir.rebuild import replace
 
-Size: TypeAlias = tuple[int, int]
 _ATTEMPTS = 24
 
 

@@ -1,28 +1,26 @@
-"""Elaborates stages, repeats and loops; equal blocks in a row are folded."""
+"""Elaborates stages and repeats; equal blocks in a row are folded."""
 
-from typing import assert_never
-
+from archdsl.ir.making import combine, literal
 from archdsl.ir.network import Block, FeatureMap, Item, Stage
-from archdsl.ir.numbers import Number, combine, leaf, literal
+from archdsl.ir.numbers import Number
 from archdsl.ir.rebuild import replace
-from archdsl.semantics.annotations import Context, read
-from archdsl.semantics.blocks import Instance, build_block
+from archdsl.semantics.annotations import read
+from archdsl.semantics.blocks import BlockCall, build_block
 from archdsl.semantics.calls import gives_stride
 from archdsl.semantics.checks import check_size, fail, fail_here
-from archdsl.semantics.dependence import hangs_on
-from archdsl.semantics.evaluate import evaluate, integer_of
+from archdsl.semantics.context import Context
+from archdsl.semantics.draft import Draft, Here, Role, StageStride
+from archdsl.semantics.evaluate import integer_of
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.signature import place
-from archdsl.semantics.state import Draft, Elaboration, Here, Role, StageStride
-from archdsl.semantics.tables import unmade
-from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value, type_name
+from archdsl.semantics.state import Elaboration
+from archdsl.semantics.values import BlockValue, Scope
 from archdsl.semantics.words import is_layer_word
-from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
 
-def add_stage(elaboration: Elaboration, item: tree.Stage, here: Here) -> None:
+def add_stage(elaboration: Elaboration, item: tree.StageItem, here: Here) -> None:
     """Add a stage: repeats of a block, or members written out."""
     draft = here.draft
     if draft.role in (Role.COMBINE, Role.STAGE):
@@ -75,7 +73,7 @@ def _stage(
     )
 
 
-def _stage_stride(item: tree.Stage, scope: Scope) -> StageStride:
+def _stage_stride(item: tree.StageItem, scope: Scope) -> StageStride:
     call = tree.Call(item.name, item.arguments, item.name.span)
     node = place(call, ["stride"], "a stage").get("stride")
     if node is None:
@@ -95,10 +93,11 @@ def _members(
         message = f"nothing in the stage uses the stride {stride.number}"
         help_ = "write `stride = stride` in a layer of it, or in a block that it begins with"
         fail("E510", message, stride.span, help_)
-    return _items(inside)
+    return members(inside)
 
 
-def _items(inside: Draft) -> tuple[Item, ...]:
+def members(inside: Draft) -> tuple[Item, ...]:
+    """Return the steps of a draft as members of a stage."""
     return tuple(Item(node=s.node, site=s.site, when=s.when) for s in inside.steps)
 
 
@@ -124,7 +123,7 @@ class _Run:
         self.repeats = _repeats(repeat, scope)
         self.count = int(self.repeats.value)
         # A `from` makes the blocks before it differ from those after it.
-        self.settles = max((s.annotation.start for s in context.shares), default=1)
+        self.settles = max((s.start for s in context.shares), default=1)
 
     def elaborate(self, flow: Flow) -> tuple[tuple[Item, ...], Flow | None]:
         value = _block_value(self.elaboration, self.repeat, self.scope)
@@ -143,7 +142,7 @@ class _Run:
     def _block(self, value: BlockValue, flow: Flow, done: int) -> tuple[Block | None, Flow | None]:
         first = done == 0
         stride = self.stride.number if first else literal(1)
-        instance = Instance(
+        called = BlockCall(
             value=value,
             call=self.repeat.call,
             scope=self.scope,
@@ -152,7 +151,7 @@ class _Run:
             stride=None if gives_stride(self.repeat.call) else stride,
             stride_span=self.stride.span if first else None,
         )
-        return build_block(self.elaboration, instance)
+        return build_block(self.elaboration, called)
 
     def _copies(self, block: Block, done: int) -> int:
         """Return how many blocks from here on are this one."""
@@ -193,120 +192,3 @@ def _block_value(elaboration: Elaboration, repeat: tree.Repeat, scope: Scope) ->
     blocks = [n for n, v in scope.names().items() if isinstance(v, BlockValue)]
     help_ = did_you_mean(name.text, [*scope.file.blocks, *blocks])
     fail("E301", f"there is no block `{name.text}`", name.span, help_)
-
-
-# ---------------------------------------------------------------- loops
-
-
-def add_loop(elaboration: Elaboration, item: tree.Loop, here: Here) -> None:
-    """Add what a loop gives: its items one after another, or a run of blocks by index."""
-    draft = here.draft
-    values = _sequence(item, here.scope)
-    if not _is_run(elaboration, item, here):
-        here.scope.choose_by(hangs_on(item.sequence, here.scope))
-        _iterate(elaboration, item, values, here)
-        return
-    context = replace(draft.context, level=draft.context.level + 1)
-    run = Draft(
-        scope=here.scope,
-        role=Role.STAGE,
-        flow=draft.flow,
-        context=context,
-        in_block=draft.in_block,
-    )
-    _iterate(elaboration, item, values, Here(run, here.scope))
-    given, draft.flow = draft.flow, run.flow
-    if given is not None and run.flow is not None and run.steps:
-        stage = _run_of(run, given.map, run.flow.map, item.span)
-        here.add(replace(stage, repeats=_turns(item, len(values), here.scope)), item.span)
-
-
-def _iterate(
-    elaboration: Elaboration, item: tree.Loop, values: tuple[Value, ...], here: Here
-) -> None:
-    context = here.draft.context
-    hanging = hangs_on(item.sequence, here.scope)
-    for i, value in enumerate(values):
-        if elaboration.stopped:
-            break
-        elaboration.count_step(here.scope, item.span)
-        here.draft.context = replace(context, index=i + 1)
-        inner = elaboration.inner_scope(here, here.draft.flow)
-        _define(item, inner, i, value, hanging)
-        elaboration.items(item.body.items, here.deeper(inner, item.span, i))
-    here.draft.context = context
-
-
-def _sequence(item: tree.Loop, scope: Scope) -> tuple[Value, ...]:
-    sequence = evaluate(item.sequence, scope)
-    match sequence:
-        case ListValue(items=values):
-            return values
-        case DictValue(items=pairs):
-            return tuple(key for key, _ in pairs)
-        case _:
-            span = item.sequence.span
-            help_ = f"write `range({span.text})`" if isinstance(sequence, Number) else None
-            fail("E302", f"a loop goes over a list, not {type_name(sequence)}", span, help_)
-
-
-def _define(
-    item: tree.Loop, scope: Scope, index: int, value: Value, hanging: frozenset[str]
-) -> None:
-    name = item.names[-1]
-    scope.define(name, unmade(value, name.text, hanging), hanging)
-    if len(item.names) > 1:
-        scope.define(item.names[0], leaf(index, item.names[0].text, hanging))
-
-
-def _turns(item: tree.Loop, turns: int, scope: Scope) -> Number:
-    """Return how often a loop runs."""
-    match item.sequence:
-        case tree.Call(name=tree.Name(text="range"), arguments=(tree.Argument(value=node),)):
-            number = evaluate(node, scope)
-            if isinstance(number, Number):
-                return number
-        case _:
-            pass
-    names = hangs_on(item.sequence, scope)
-    return leaf(turns, str(turns), names) if names else literal(turns)
-
-
-def _is_run(elaboration: Elaboration, item: tree.Loop, here: Here) -> bool:
-    """Say whether each iteration is one unnamed block: they then go by index."""
-    if here.draft.role in (Role.STAGE, Role.COMBINE):
-        return False
-    elements = [inner for inner in item.body.items if _does(inner)]
-    match elements:
-        case [tree.Element(label=None, body=None, call=call)]:
-            return isinstance(elaboration.callee(call.name, here.scope), BlockValue)
-        case _:
-            return False
-
-
-def _does(item: tree.Item) -> bool:
-    """Say whether an item is more than a definition or a check."""
-    match item:
-        case tree.Let() | tree.Require():
-            return False
-        case (
-            tree.Expect()
-            | tree.UseRecipe()
-            | tree.SetInit()
-            | tree.Element()
-            | tree.NamedBody()
-            | tree.Stage()
-            | tree.Loop()
-            | tree.Condition()
-        ):
-            return True
-        case _:
-            assert_never(item)
-
-
-def _run_of(run: Draft, given: FeatureMap, after: FeatureMap, span: Span) -> Stage:
-    first = run.steps[0].node
-    assert isinstance(first, Block)
-    return Stage(
-        kind=first.declaration, label=None, items=_items(run), input=given, output=after, span=span
-    )

@@ -1,41 +1,23 @@
-"""The state of an elaboration: sites, counters, and what annotations have said."""
+"""The state of an elaboration, and what all rooms of it use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from enum import Enum, auto
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
-from archdsl.ir.initialization import Initialization
-from archdsl.ir.layers import Layer
 from archdsl.ir.names import is_usable_attribute, usable, why_unusable
 from archdsl.ir.network import (
     MAIN,
     DropRun,
-    FeatureMap,
-    Let,
     Map,
-    Node,
     Part,
-    Require,
-    Site,
-    Step,
 )
-from archdsl.ir.numbers import Number, Test, literal
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_STEPS, STEP_WORK
-from archdsl.record import Record
-from archdsl.semantics.annotations import (
-    NOTHING_SAID,
-    Context,
-    DropScope,
-    Said,
-    Share,
-    ShareScope,
-    read,
-)
+from archdsl.semantics.annotations import Said, read
 from archdsl.semantics.checks import InstanceError, fail, spend
+from archdsl.semantics.context import Context, DropScope, Reach
+from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.values import (
     BlockValue,
     LayerValue,
@@ -44,119 +26,7 @@ from archdsl.semantics.values import (
     opaque,
 )
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
-
-LAST = 2**62  # in a site: after everything that is written
-
-
-class Role(Enum):
-    """What a body is the body of."""
-
-    NETWORK = auto()
-    BLOCK = auto()
-    PART = auto()
-    STAGE = auto()
-    COMBINE = auto()
-
-
-class StageStride:
-    """The stride of a stage on its way to whoever takes it first: a block, or a layer."""
-
-    def __init__(self, number: Number, span: Span) -> None:
-        self.number = number
-        self.span = span
-        self.scope: Scope | None = None  # of a stage that is written out
-        self._taken = number.value == 1
-
-    @property
-    def taken(self) -> bool:
-        """Whether a block has it, or a layer has read `stride`."""
-        return self._taken or (self.scope is not None and "stride" in self.scope.used)
-
-    def take(self) -> Number:
-        """Return the stride of the next block: the stage's own, once, then 1."""
-        given = literal(1) if self.taken else self.number
-        self._taken = True
-        if self.scope is not None:
-            self.scope.values["stride"] = literal(1)
-        return given
-
-
-class Draft:
-    """A body being elaborated: what it has become so far, and what flows at its end.
-
-    `flow` is None before `input`, and after a mistake: what follows is then checked only for
-    mistakes that need no map.
-
-    `current` names the map that the next step takes, `given` the one that it gives: they differ
-    where a body stands beside another one and nothing of it is there yet.
-    """
-
-    def __init__(
-        self,
-        *,
-        scope: Scope,
-        role: Role,
-        flow: Flow | None,
-        context: Context,
-        in_block: bool = False,
-        stride: StageStride | None = None,
-        maps: tuple[Map, Map] = (MAIN, MAIN),
-    ) -> None:
-        self.scope = scope
-        self.role = role
-        self.flow = flow
-        self.start = flow
-        self.context = context
-        self.in_block = in_block
-        self.stride = stride
-        self.current, self.given = maps
-        self.steps: list[Step] = []
-        self.lets: list[Let] = []
-        self.requires: list[Require] = []
-        self.branches: list[Branch] = []
-        self.flows: list[tuple[Flow, Span]] = []  # of the branches
-        self.labels: dict[str, Span] = {}
-        self.input: FeatureMap | None = None
-        self.expects: list[tree.Expect] = []
-        self.recipe: tree.Call | None = None
-        self.init: tuple[Initialization, Span] | None = None
-
-    def add(self, node: Node, site: Site, when: tuple[Test, ...]) -> None:
-        """Add a step to those in a row."""
-        takes, gives = (self.current,), (self.given,)
-        self.steps.append(Step(node=node, takes=takes, gives=gives, site=site, when=when))
-        self.current = self.given
-
-
-class Branch(Record):
-    """A branch of a `sum`, `concat` or `product`; the identity has no body."""
-
-    part: Part
-    site: Site
-    when: tuple[Test, ...]
-
-
-class Here(Record):
-    """Where an item stands: in a draft, with the names it sees, and on what way from its body."""
-
-    draft: Draft
-    scope: Scope
-    way: Site = ()
-    when: tuple[Test, ...] = ()
-
-    def site(self, span: Span) -> Site:
-        """Return the site of an item."""
-        return (*self.way, span.start)
-
-    def add(self, node: Node, span: Span) -> None:
-        """Add a step for an item."""
-        self.draft.add(node, (*self.way, span.start), self.when)
-
-    def deeper(self, scope: Scope, span: Span, *turn: int, when: tuple[Test, ...] = ()) -> "Here":
-        """Return the place inside an item of the same draft."""
-        return Here(self.draft, scope, (*self.way, span.start, *turn), (*self.when, *when))
 
 
 class Elaboration(ABC):
@@ -168,7 +38,6 @@ class Elaboration(ABC):
     def __init__(self, *, fold: bool = True) -> None:
         self.fold = fold
         self.diagnostics = Diagnostics()
-        self.identity = 0
         self.steps = 0  # layers, blocks and iterations so far
         self.depth = 0  # blocks inside one another
         self.calls: list[Callable[[], Note]] = []  # of the blocks around this place
@@ -176,14 +45,10 @@ class Elaboration(ABC):
         self.given_size: tuple[int, int] | None = None  # what the spec says, once it is known
         self.bodies = 0  # bodies inside one another, those of blocks too
         self.stopped = False  # a `require` is not met
-        self.shares: list[ShareScope] = []
-        self.share_keys: dict[tuple[int, Layer], int] = {}
-        self.share_scopes: dict[int, ShareScope] = {}  # by key
-        self.drops: dict[int, DropScope] = {}
+        self.reach = Reach()
         self.drop_runs: list[DropScope] = []  # those with blocks whose rates grow
         self.pixels = frozenset[str]()  # what the size of the input hangs on
         self._opaque: dict[int, tuple[Value, Value]] = {}
-        self.schemes: dict[tuple[str, int], tuple[Span, bool]] = {}  # whether a layer has it
 
     def apply(
         self,
@@ -196,64 +61,16 @@ class Elaboration(ABC):
         """Return what holds inside something with these annotations."""
         return self.inside(read(annotations, scope), context, grows=grows)
 
-    def inside(self, said: Said, context: Context, *, grows: bool = False) -> Context:
+    def inside(self, said: Sequence[Said], context: Context, *, grows: bool = False) -> Context:
         """Return the context with what was said; where a drop rate `grows` it does so by block."""
-        if said is NOTHING_SAID:
-            return context
-        shares = tuple(self._share(share, context) for share in reversed(said.shares))
-        if said.scheme is not None and said.scheme.scheme is not None:
-            self.schemes.setdefault(_place(said.scheme.span), (said.scheme.span, False))
-        drop = context.drop
-        if said.drop is not None:
-            drop = DropScope(said.drop, self._next_identity(), grows=grows)
-            self.drops[drop.identity] = drop
-        return Context(
-            bn=said.bn or context.bn,
-            scheme=said.scheme or context.scheme,
-            frozen=context.frozen if said.frozen is None else said.frozen,
-            shares=(*context.shares, *shares),
-            drop=drop,
-            in_run=context.in_run and said.drop is None,
-            level=context.level,
-            index=context.index,
-        )
-
-    def _share(self, share: Share, context: Context) -> ShareScope:
-        scope = ShareScope(share, self._next_identity(), context.level)
-        self.shares.append(scope)
-        return scope
-
-    def _next_identity(self) -> int:
-        self.identity += 1
-        return self.identity
-
-    def reach_scheme(self, said: SaidScheme) -> None:
-        """Note that a layer has the weight scheme that was said there."""
-        self.schemes[_place(said.span)] = said.span, True
+        for each in reversed(said):
+            context = each.meaning.enter(context, self.reach, grows=grows)
+        return context
 
     def close(self) -> None:
         """Report each annotation that reached nothing anywhere it applied."""
-        reached = {scope.span.start for scope in self.drops.values() if scope.reached}
-        for scope in self.drops.values():
-            if scope.span.start not in reached:
-                message = "no block here has a residual branch to drop"
-                self.warn("W502", message, scope.span)
-        for span, is_reached in self.schemes.values():
-            if not is_reached and not self.diagnostics.has_errors:
-                self.warn("W503", "no convolution here has its weight from this", span)
-        matched = {s.annotation.span.start for s in self.shares if s.matched}
-        for scope in self.shares:
-            if scope.annotation.span.start not in matched and not self.diagnostics.has_errors:
-                what = ", ".join(f"`{s}`" for s in scope.annotation.selectors)
-                help_ = did_you_mean(scope.annotation.selectors[0], scope.seen)
-                self.diagnostics.add(
-                    Diagnostic(
-                        code="E507",
-                        message=f"no layer here is {what}: nothing is shared",
-                        span=scope.annotation.span,
-                        help=help_ or "name a kind such as `conv3x3`, or a layer's written name",
-                    )
-                )
+        if not self.diagnostics.has_errors:  # what it is about may stand behind a mistake
+            self.diagnostics.extend(tuple(self.reach.unreached()))
 
     def count_step(self, scope: Scope, span: Span) -> None:
         """Count a layer, a block or an iteration; raise SpecError past the limit."""
@@ -370,9 +187,5 @@ class Elaboration(ABC):
         return None
 
     @abstractmethod
-    def items(self, items: Sequence[tree.Item], here: Here) -> None:
+    def items(self, items: Sequence[tree.BodyItem], here: Here) -> None:
         """Elaborate items into a draft; a mistake in one does not hide those of others."""
-
-
-def _place(span: Span) -> tuple[str, int]:
-    return span.source.name, span.start

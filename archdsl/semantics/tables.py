@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from archdsl.ir.numbers import Known, Number, Truth, leaf
+from archdsl.ir.making import leaf
+from archdsl.ir.numbers import Known, Number, Truth
 from archdsl.limits import MAX_VALUES
 from archdsl.semantics.checks import fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on

@@ -4,19 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import SpecError
-from archdsl.ir.numbers import (
-    Known,
-    Leaf,
-    Literal,
-    Number,
-    Test,
-    Truth,
-    leaf,
-    show,
-    show_test,
-    show_value,
-    symbols,
-)
+from archdsl.ir.making import leaf
+from archdsl.ir.numbers import Known, Leaf, Literal, Number, Test, Truth, symbols
+from archdsl.ir.showing import show, show_test, show_value
 from archdsl.record import Record
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -26,7 +16,7 @@ from archdsl.syntax.files import SpecFile
 class BlockValue(Record):
     """A declared block: it may be passed, chosen and called."""
 
-    declaration: tree.Block
+    declaration: tree.BlockDeclaration
     file: SpecFile
 
 

@@ -1,6 +1,6 @@
 """Where the canonical form of a spec has its line ends and blank lines."""
 
-from archdsl.syntax.marks import Bracket, Kind, Marks, Part
+from archdsl.syntax.marks import BracketPair, Inside, Marks, Phrase
 
 
 class Breaks:
@@ -52,14 +52,14 @@ class Breaks:
                 self._break(bracket)
                 own.add(self._body_around(bracket.open))
 
-    def _break(self, bracket: Bracket) -> None:
+    def _break(self, bracket: BracketPair) -> None:
         """Begin lines behind the first bracket and at the last; an item with a body has its own."""
         marks = self.marks
         self.broken.add(bracket.open)
         self.lines.add(bracket.close)
         if not marks.is_comment(bracket.open + 1):
             self.lines.add(bracket.open + 1)
-        if bracket.kind is Kind.BODY:
+        if bracket.kind is Inside.BODY:
             items = marks.bodies[bracket.open]
             self.lines |= {item.first for item in items if item.rule == "setting"}
             self.lines.add(bracket.anchor)
@@ -92,10 +92,10 @@ class Breaks:
                 found.add(i)
         return found
 
-    def _are_kin(self, part: Part, after: Part) -> bool:
+    def _are_kin(self, part: Phrase, after: Phrase) -> bool:
         """Whether two declarations may follow one another closely: imports, or lines of blocks."""
         are_imports = [p.rule == "import_" for p in (part, after)]
         return all(are_imports) or (not any(are_imports) and all(map(self._is_line, (part, after))))
 
-    def _is_line(self, part: Part) -> bool:
+    def _is_line(self, part: Phrase) -> bool:
         return self.lines.isdisjoint(range(part.first + 1, part.last + 1))

@@ -46,44 +46,46 @@ class Builder:
         path = self.string(_tokens(children, "STRING"))
         return tree.Import(names, path, self._span(children))
 
-    def network(self, children: list[Child]) -> tree.Network:
-        return tree.Network(*self._declared(children))
+    def network(self, children: list[Child]) -> tree.NetworkDeclaration:
+        return tree.NetworkDeclaration(*self._declared(children))
 
-    def block(self, children: list[Child]) -> tree.Block:
-        return tree.Block(*self._declared(children))
+    def block(self, children: list[Child]) -> tree.BlockDeclaration:
+        return tree.BlockDeclaration(*self._declared(children))
 
     def _declared(self, children: list[Child]):  # noqa: ANN202 - five fields, as both take them
         name = self._name(_tokens(children, "NAME")[0])
-        parameters = _group(children, tree.Parameter)
+        parameters = _group(children, tree.ParameterDeclaration)
         annotations = _group(children, tree.Call)
         body = _last(children, tree.Body)
         return name, parameters, annotations, body, self._span(children)
 
-    def recipe(self, children: list[Child]) -> tree.Recipe:
+    def recipe(self, children: list[Child]) -> tree.RecipeDeclaration:
         settings = tuple(c for c in children if isinstance(c, tree.Setting))
         name = self._name(_tokens(children, "NAME")[0])
-        return tree.Recipe(name, _group(children, tree.Parameter), settings, self._span(children))
+        return tree.RecipeDeclaration(
+            name, _group(children, tree.ParameterDeclaration), settings, self._span(children)
+        )
 
     def setting(self, children: list[Child]) -> tree.Setting:
         return tree.Setting(self._name(children[0]), children[2])
 
     def parameters(self, children: list[Child]) -> _Group:
-        return self._collect(children, tree.Parameter)
+        return self._collect(children, tree.ParameterDeclaration)
 
-    def parameter(self, children: list[Child]) -> tree.Parameter:
+    def parameter(self, children: list[Child]) -> tree.ParameterDeclaration:
         default = children[2] if len(children) > 1 else None
-        return tree.Parameter(self._name(children[0]), default)
+        return tree.ParameterDeclaration(self._name(children[0]), default)
 
     # ------------------------------------------------------------ items
 
     def body(self, children: list[Child]) -> tree.Body:
         return tree.Body(tuple(children[1:-1]), self._span(children))
 
-    def let(self, children: list[Child]) -> tree.Let:
-        return tree.Let(self._name(children[1]), children[3], self._span(children))
+    def let(self, children: list[Child]) -> tree.LetItem:
+        return tree.LetItem(self._name(children[1]), children[3], self._span(children))
 
-    def require(self, children: list[Child]) -> tree.Require:
-        return tree.Require(children[1], self.string(children[3:]), self._span(children))
+    def require(self, children: list[Child]) -> tree.RequireItem:
+        return tree.RequireItem(children[1], self.string(children[3:]), self._span(children))
 
     def expect(self, children: list[Child]) -> tree.Expect:
         return tree.Expect(children[1], self._span(children))
@@ -94,24 +96,24 @@ class Builder:
     def set_init(self, children: list[Child]) -> tree.SetInit:
         return tree.SetInit(children[2], self._span(children))
 
-    def stage_of_repeats(self, children: list[Child]) -> tree.Stage:
+    def stage_of_repeats(self, children: list[Child]) -> tree.StageItem:
         return self._stage(children, _last(children, tree.Repeat))
 
-    def stage_of_items(self, children: list[Child]) -> tree.Stage:
+    def stage_of_items(self, children: list[Child]) -> tree.StageItem:
         return self._stage(children, _last(children, tree.Body))
 
-    def _stage(self, children: list[Child], content: "tree.Repeat | tree.Body") -> tree.Stage:
+    def _stage(self, children: list[Child], content: "tree.Repeat | tree.Body") -> tree.StageItem:
         name = self._name(children[1])
         arguments, annotations = _group(children, tree.Argument), _group(children, tree.Call)
-        return tree.Stage(name, arguments, content, annotations, self._span(children))
+        return tree.StageItem(name, arguments, content, annotations, self._span(children))
 
     def repeat(self, children: list[Child]) -> tree.Repeat:
         factors = tuple(c for c in children[:-1] if not isinstance(c, Token))
         return tree.Repeat(factors, children[-1], self._span(children))
 
-    def loop(self, children: list[Child]) -> tree.Loop:
+    def loop(self, children: list[Child]) -> tree.LoopItem:
         names = tuple(self._name(c) for c in _tokens(children, "NAME"))
-        return tree.Loop(names, children[-2], children[-1], self._span(children))
+        return tree.LoopItem(names, children[-2], children[-1], self._span(children))
 
     def condition(self, children: list[Child]) -> tree.Condition:
         otherwise = children[4] if len(children) > 3 else None
@@ -173,12 +175,12 @@ class Builder:
 
     def binary(self, children: list[Child]) -> tree.Expression:
         left, operator, right = children
-        node = tree.Binary(operator.text, left, right, self._span(children))
+        node = tree.Infix(operator.text, left, right, self._span(children))
         return self._nested(node, children)
 
     def unary_operation(self, children: list[Child]) -> tree.Expression:
         operator, operand = children
-        node = tree.Unary(operator.text, operand, self._span(children))
+        node = tree.Prefix(operator.text, operand, self._span(children))
         return self._nested(node, children)
 
     def index(self, children: list[Child]) -> tree.Expression:
@@ -186,7 +188,7 @@ class Builder:
 
     def member(self, children: list[Child]) -> tree.Expression:
         name = self._name(children[2])
-        return self._nested(tree.Member(children[0], name, self._span(children)), children)
+        return self._nested(tree.Attribute(children[0], name, self._span(children)), children)
 
     def number(self, children: Sequence[Child]) -> tree.NumberLiteral:
         text, span = children[0].text, self._span(children)
@@ -243,7 +245,8 @@ class Builder:
             case Token():
                 return self._place(child)
             case (
-                tree.Parameter(name=name, default=default) | tree.Setting(name=name, value=default)
+                tree.ParameterDeclaration(name=name, default=default)
+                | tree.Setting(name=name, value=default)
             ):
                 return name.span if default is None else name.span.to(default.span)
             case tree.Argument(name=name, value=value):

@@ -4,26 +4,26 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from archdsl.syntax.breaks import Breaks
-from archdsl.syntax.marks import Marks, Part
+from archdsl.syntax.marks import Marks, Phrase
 
 
-class Column(NamedTuple):
+class WordColumn(NamedTuple):
     """Words that begin at one column, each with the first word of its line; `gap` before them."""
 
     cells: tuple[tuple[int, int], ...]
     gap: int
 
 
-def columns(marks: Marks, breaks: Breaks, blanks: set[int]) -> Iterator[Column]:
+def columns(marks: Marks, breaks: Breaks, blanks: set[int]) -> Iterator[WordColumn]:
     """Yield the columns of a spec; those of `with` behind others of the same lines."""
     for open_, items in marks.bodies.items():
         if open_ in breaks.broken:
             cells = [_cell(marks, breaks, item) for item in items]
             for group in _groups(cells, blanks):
-                yield Column(tuple((cell.first, cell.place) for cell in group), 1)
+                yield WordColumn(tuple((cell.first, cell.place) for cell in group), 1)
                 withs = tuple((c.first, c.with_) for c in group if c.with_ is not None)
                 if len(withs) > 1:
-                    yield Column(withs, 2)
+                    yield WordColumn(withs, 2)
 
 
 class _Cell(NamedTuple):
@@ -54,7 +54,7 @@ def _goes_on(before: _Cell, cell: _Cell, blanks: set[int]) -> bool:
     return cell.family == before.family and blanks.isdisjoint(gap)
 
 
-def _cell(marks: Marks, breaks: Breaks, item: Part) -> _Cell | None:
+def _cell(marks: Marks, breaks: Breaks, item: Phrase) -> _Cell | None:
     """Return what is aligned of an item that has its line to itself."""
     after = marks.following.get(item.first)
     if item.first not in breaks.lines or (after is not None and after not in breaks.lines):
@@ -74,7 +74,7 @@ def _on_line(breaks: Breaks, first: int, place: int) -> bool:
     return breaks.lines.isdisjoint(range(first + 1, place + 1))
 
 
-def _place(marks: Marks, breaks: Breaks, item: Part) -> tuple[str, int] | None:
+def _place(marks: Marks, breaks: Breaks, item: Phrase) -> tuple[str, int] | None:
     """Return the family and the word of an item that others may stand below."""
     match item.rule:
         case "setting" | "stage_of_repeats":
@@ -88,12 +88,12 @@ def _place(marks: Marks, breaks: Breaks, item: Part) -> tuple[str, int] | None:
             return None
 
 
-def _comparison(marks: Marks, condition: Part) -> tuple[str, int] | None:
+def _comparison(marks: Marks, condition: Phrase) -> tuple[str, int] | None:
     """Return the quantity that is compared, and where: `macs(depth = 18) == ..` with its like."""
     if condition.rule != "binary" or marks.tokens[condition.words[0]].kind != "COMPARISON":
         return None
     left, _, _ = condition.children
-    assert isinstance(left, Part)
+    assert isinstance(left, Phrase)
     match left.rule:
         case "variable_or_call":
             return f"expect {marks.tokens[left.first].text}", condition.words[0]

@@ -26,9 +26,9 @@ class SpecFile:
         self.spec = spec
         self.work = work  # one for a spec and all that it imports
         self.name = spec.source.name
-        self.networks: dict[str, tree.Network] = {}
-        self.blocks: dict[str, tuple[tree.Block, SpecFile]] = {}
-        self.recipes: dict[str, tuple[tree.Recipe, SpecFile]] = {}
+        self.networks: dict[str, tree.NetworkDeclaration] = {}
+        self.blocks: dict[str, tuple[tree.BlockDeclaration, SpecFile]] = {}
+        self.recipes: dict[str, tuple[tree.RecipeDeclaration, SpecFile]] = {}
         self.mistakes: tuple[Diagnostic, ...] | None = None  # of the declarations, once found
         self.doubts: tuple[Diagnostic, ...] | None = None
         self.places: dict[str, Span] = {}  # where each name of this file was declared or imported
@@ -37,13 +37,13 @@ class SpecFile:
         """Enter the file's own declarations; raise SpecError where two have one name."""
         for declaration in self.spec.declarations:
             match declaration:
-                case tree.Network(name=name):
+                case tree.NetworkDeclaration(name=name):
                     self._claim(name)
                     self.networks[name.text] = declaration
-                case tree.Block(name=name):
+                case tree.BlockDeclaration(name=name):
                     self._claim(name)
                     self.blocks[name.text] = (declaration, self)
-                case tree.Recipe(name=name):
+                case tree.RecipeDeclaration(name=name):
                     self._claim(name)
                     self.recipes[name.text] = (declaration, self)
                 case tree.Import():

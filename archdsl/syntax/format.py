@@ -10,9 +10,9 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.limits import MAX_LAYOUT
 from archdsl.source import SourceFile, Span
 from archdsl.syntax.breaks import Breaks
-from archdsl.syntax.columns import Column, columns
+from archdsl.syntax.columns import WordColumn, columns
 from archdsl.syntax.lexer import Token
-from archdsl.syntax.marks import Kind, Marks
+from archdsl.syntax.marks import Inside, Marks
 from archdsl.syntax.parse import parse
 
 WIDTH = 100  # columns of a line, a comment behind it not counted
@@ -83,7 +83,7 @@ class _Page:
         gaps = sum(self.spaces[i] for i in range(first + 1, end))
         return gaps + sum(len(self.texts[i]) for i in range(first, end))
 
-    def _align(self, column: Column) -> None:
+    def _align(self, column: WordColumn) -> None:
         """Let the words of a column stand below one another, unless a line gets too long by it."""
         widths = [self._width(first, place) for first, place in column.cells]
         before = [self.spaces[place] for _, place in column.cells]
@@ -173,10 +173,10 @@ class _Page:
             or {i + 1 for i in level if marks.bodies.get(i) and i not in self.breaks.broken}
             or {i for i in level if i in marks.stage_withs}
             or self._outermost_choice(level)
-            or self._widest(line, Kind.LIST)
+            or self._widest(line, Inside.LIST)
             or self._fill(line, [i for i in level if i in marks.after_commas])
             or self._fill(line, self._weakest(level))
-            or self._widest(line, Kind.PLAIN)
+            or self._widest(line, Inside.PLAIN)
         )
 
     def _outermost_choice(self, level: list[int]) -> set[int]:
@@ -189,7 +189,7 @@ class _Page:
         strengths = {i: self.marks.operators[i] for i in level if i in self.marks.operators}
         return [i for i, strength in strengths.items() if strength == min(strengths.values())]
 
-    def _widest(self, line: range, kind: Kind) -> set[int]:
+    def _widest(self, line: range, kind: Inside) -> set[int]:
         """Return the break that opens the widest pair of brackets of the line."""
         found = [
             (self._width(b.open, b.close), b.open)
@@ -225,7 +225,7 @@ def _texts(marks: Marks, broken: set[int]) -> list[str]:
         last = bracket.close - 1
         while marks.is_comment(last):
             last -= 1
-        if bracket.kind is Kind.LIST and last > bracket.open:
+        if bracket.kind is Inside.LIST and last > bracket.open:
             has_comma = marks.tokens[last].kind == "COMMA"
             if has_comma and bracket.open not in broken:
                 texts[last] = ""
@@ -271,6 +271,6 @@ def _too_wide(marks: Marks, breaks: Breaks) -> set[int]:
     found: set[int] = set()
     for bracket in marks.brackets:
         width = ends[bracket.close] - ends[bracket.open] + 1
-        if width > WIDTH and bracket.kind is not Kind.PLAIN and bracket.open not in breaks.broken:
+        if width > WIDTH and bracket.kind is not Inside.PLAIN and bracket.open not in breaks.broken:
             found.add(bracket.open + 1)
     return found

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from archdsl.diagnostics import Diagnostic, Diagnostics
 from archdsl.source import Span
 from archdsl.syntax import tree
+from archdsl.words import AnnotationWord
 
 
 def check_layout(spec: tree.Spec) -> None:
     """Raise SpecError for statements that share a line with something else."""
     diagnostics = Diagnostics()
     for declaration in spec.declarations:
-        if isinstance(declaration, tree.Network | tree.Block):
+        if isinstance(declaration, tree.NetworkDeclaration | tree.BlockDeclaration):
             for body in _bodies(declaration.body):
                 _check_body(body, diagnostics)
     diagnostics.raise_if_errors()
@@ -32,8 +33,8 @@ def _bodies(body: tree.Body) -> Iterator[tree.Body]:
                 case (
                     tree.Element(body=tree.Body() as inner)
                     | tree.NamedBody(body=inner)
-                    | tree.Loop(body=inner)
-                    | tree.Stage(content=tree.Body() as inner)
+                    | tree.LoopItem(body=inner)
+                    | tree.StageItem(content=tree.Body() as inner)
                 ):
                     waiting.append(inner)
                 case tree.Condition(body=inner, otherwise=otherwise):
@@ -58,21 +59,21 @@ def _check_body(body: tree.Body, diagnostics: Diagnostics) -> None:
             diagnostics.add(_own_line(word, item.span))
 
 
-def _shares_brace(body: tree.Body, item: tree.Item) -> bool:
+def _shares_brace(body: tree.Body, item: tree.BodyItem) -> bool:
     """Say whether a statement stands on the line of its body's `{` in a body of several lines."""
     one_line = _first_line(body.span) == _last_line(body.span)
     return not one_line and _first_line(item.span) == _first_line(body.span)
 
 
-def _statement(item: tree.Item) -> str | None:
+def _statement(item: tree.BodyItem) -> str | None:
     match item:
-        case tree.Let():
+        case tree.LetItem():
             return "let"
-        case tree.Require():
+        case tree.RequireItem():
             return "require"
         case tree.Expect():
             return "expect"
-        case tree.Stage():
+        case tree.StageItem():
             return "stage"
         case tree.UseRecipe():
             return "train ="
@@ -99,10 +100,10 @@ def _own_line(word: str, span: Span) -> Diagnostic:
     )
 
 
-_ANNOTATIONS = ("share", "freeze", "trainable", "plain", "dirac", "binary", "stochastic_depth")
+_ANNOTATIONS = frozenset(AnnotationWord) - {AnnotationWord.BN}  # which is a layer more often
 
 
-def _without_with(item: tree.Item) -> Diagnostic | None:
+def _without_with(item: tree.BodyItem) -> Diagnostic | None:
     """Return what to say where an annotation follows without `with`."""
     if not isinstance(item, tree.Element) or item.call.name.text not in _ANNOTATIONS:
         return None
@@ -114,7 +115,7 @@ def _without_with(item: tree.Item) -> Diagnostic | None:
     )
 
 
-def _ends_line(element: tree.Element, after: tree.Item) -> Diagnostic:
+def _ends_line(element: tree.Element, after: tree.BodyItem) -> Diagnostic:
     return Diagnostic(
         code="E111",
         message=f"`{element.call.name.text} .. with ..` ends its line",

@@ -11,7 +11,7 @@ from archdsl.syntax.driver import run
 from archdsl.syntax.lexer import Token, words
 
 
-class Kind(Enum):
+class Inside(Enum):
     """What stands between two brackets."""
 
     BODY = auto()  # items or settings
@@ -19,22 +19,22 @@ class Kind(Enum):
     PLAIN = auto()  # one expression
 
 
-class Bracket(NamedTuple):
+class BracketPair(NamedTuple):
     """Two brackets, by the places of their words."""
 
     open: int
     close: int
-    kind: Kind
+    kind: Inside
     anchor: int  # the word whose line the inside is indented from
 
 
-class Part(NamedTuple):
+class Phrase(NamedTuple):
     """A rule of the grammar as it was met; words stand as their places in the text."""
 
     rule: str
     first: int
     last: int
-    children: "tuple[Child, ...]"
+    children: "tuple[PhraseChild, ...]"
 
     @property
     def words(self) -> tuple[int, ...]:
@@ -42,12 +42,12 @@ class Part(NamedTuple):
         return tuple(child for child in self.children if isinstance(child, int))
 
     @property
-    def parts(self) -> "tuple[Part, ...]":
+    def parts(self) -> "tuple[Phrase, ...]":
         """The rules inside."""
-        return tuple(child for child in self.children if isinstance(child, Part))
+        return tuple(child for child in self.children if isinstance(child, Phrase))
 
 
-Child: TypeAlias = int | Part
+PhraseChild: TypeAlias = int | Phrase
 
 
 class Marks:
@@ -59,10 +59,10 @@ class Marks:
     def __init__(self, source: SourceFile) -> None:
         self.source = source
         self.tokens = tuple(words(source, comments=True))[:-1]
-        self.brackets: list[Bracket] = []  # inner ones before outer ones
-        self.bodies: dict[int, tuple[Part, ...]] = {}  # items by the place of the `{`
+        self.brackets: list[BracketPair] = []  # inner ones before outer ones
+        self.bodies: dict[int, tuple[Phrase, ...]] = {}  # items by the place of the `{`
         self.following: dict[int, int] = {}  # the start of the next item, by that of an item
-        self.declarations: tuple[Part, ...] = ()
+        self.declarations: tuple[Phrase, ...] = ()
         self.starts: set[int] = set()  # of items, entries and declarations
         self.flush: set[int] = set()  # no continuation, though inside an item: `else`, `{`
         self.no_space: set[int] = set()
@@ -112,7 +112,7 @@ class Marks:
 
     def _read(self) -> None:
         places = {token.start: i for i, token in enumerate(self.tokens)}
-        spec: Part | None = run("spec", words(self.source), _Parts(places))
+        spec: Phrase | None = run("spec", words(self.source), _Parts(places))
         if spec is None:
             return
         self.declarations = spec.parts
@@ -130,7 +130,7 @@ class Marks:
         self.breakable |= self.starts | self.after_commas | self.stage_withs
         self.breakable |= {i for three in self.conditionals for i in three[1:]}
 
-    def _mark(self, part: Part, anchor: int) -> None:
+    def _mark(self, part: Phrase, anchor: int) -> None:
         match part.rule:
             case "body":
                 self._body(part.first, part.last, part.parts, anchor)
@@ -162,8 +162,8 @@ class Marks:
             case _:
                 pass
 
-    def _body(self, open_: int, close: int, items: tuple[Part, ...], anchor: int) -> None:
-        self.brackets.append(Bracket(open_, close, Kind.BODY, anchor))
+    def _body(self, open_: int, close: int, items: tuple[Phrase, ...], anchor: int) -> None:
+        self.brackets.append(BracketPair(open_, close, Inside.BODY, anchor))
         self.bodies[open_] = items
         self.following |= {item.first: after.first for item, after in pairwise(items)}
         self.flush.add(open_)
@@ -171,8 +171,8 @@ class Marks:
         if close == open_ + 1:
             self.no_space.add(close)
 
-    def _list(self, part: Part) -> None:
-        self.brackets.append(Bracket(part.first, part.last, Kind.LIST, part.first))
+    def _list(self, part: Phrase) -> None:
+        self.brackets.append(BracketPair(part.first, part.last, Inside.LIST, part.first))
         entries = (self.next_word(i) for i in (part.first, *self._commas(part)))
         self.starts |= {entry for entry in entries if entry < part.last}
         if part.rule in ("parameters", "arguments"):
@@ -182,16 +182,16 @@ class Marks:
             self.no_space.add(part.last)
 
     def _plain(self, open_: int, close: int) -> None:
-        self.brackets.append(Bracket(open_, close, Kind.PLAIN, open_))
+        self.brackets.append(BracketPair(open_, close, Inside.PLAIN, open_))
         self.starts.add(self.next_word(open_))
 
-    def _operators(self, part: Part) -> None:
+    def _operators(self, part: Phrase) -> None:
         for i in part.words:
             token = self.tokens[i]
             self.operators[i] = _STRENGTHS.get(token.kind, _STRENGTHS.get(token.text, 0))
             self.breakable |= {i, self.next_word(i)}
 
-    def _commas(self, part: Part) -> tuple[int, ...]:
+    def _commas(self, part: Phrase) -> tuple[int, ...]:
         return tuple(i for i in part.words if self.tokens[i].kind == "COMMA")
 
     def _innermost(self) -> tuple[int, ...]:
@@ -213,22 +213,22 @@ _STRENGTHS = {"or": 0, "and": 1, "COMPARISON": 2, "SIGN": 3, "STAR": 4, "DIVISIO
 
 
 class _Parts:
-    """A builder for the driver that makes a Part of every rule."""
+    """A builder for the driver that makes a Phrase of every rule."""
 
     def __init__(self, places: dict[int, int]) -> None:
         self.places = places
 
-    def __getattr__(self, rule: str) -> "Callable[[list[Token | Part]], Part | None]":
+    def __getattr__(self, rule: str) -> "Callable[[list[Token | Phrase]], Phrase | None]":
         return partial(self._part, rule)
 
-    def _part(self, rule: str, found: list[Token | Part]) -> Part | None:
+    def _part(self, rule: str, found: list[Token | Phrase]) -> Phrase | None:
         if not found:
             return None  # a file without declarations
         children = tuple(self.places[c.start] if isinstance(c, Token) else c for c in found)
         first, last = children[0], children[-1]
-        return Part(
+        return Phrase(
             rule,
-            first.first if isinstance(first, Part) else first,
-            last.last if isinstance(last, Part) else last,
+            first.first if isinstance(first, Phrase) else first,
+            last.last if isinstance(last, Phrase) else last,
             children,
         )

@@ -61,7 +61,7 @@ class Argument(Record):
     value: "Expression"
 
 
-class Unary(Placed):
+class Prefix(Placed):
     """`-x`, `+x` or `not x`."""
 
     operator: str
@@ -69,7 +69,7 @@ class Unary(Placed):
     span: Span
 
 
-class Binary(Placed):
+class Infix(Placed):
     """Arithmetic, comparison, `and`, `or`."""
 
     operator: str
@@ -95,7 +95,7 @@ class Index(Placed):
     span: Span
 
 
-class Member(Placed):
+class Attribute(Placed):
     """`part.output`, in an `expect`."""
 
     owner: "Expression"
@@ -123,11 +123,11 @@ Expression: TypeAlias = (
     | BooleanLiteral
     | Variable
     | Call
-    | Unary
-    | Binary
+    | Prefix
+    | Infix
     | Conditional
     | Index
-    | Member
+    | Attribute
     | ListLiteral
     | DictLiteral
 )
@@ -136,7 +136,7 @@ Expression: TypeAlias = (
 # ---------------------------------------------------------------- items of a body
 
 
-class Let(Placed):
+class LetItem(Placed):
     """`let name = value`."""
 
     name: Name
@@ -144,7 +144,7 @@ class Let(Placed):
     span: Span
 
 
-class Require(Placed):
+class RequireItem(Placed):
     """`require condition, "message"`."""
 
     condition: Expression
@@ -200,7 +200,7 @@ class Repeat(Placed):
     span: Span
 
 
-class Stage(Placed):
+class StageItem(Placed):
     """`stage name(stride = 2) = n * block(...) with ...`, or with a body."""
 
     name: Name
@@ -210,7 +210,7 @@ class Stage(Placed):
     span: Span
 
 
-class Loop(Placed):
+class LoopItem(Placed):
     """`for index, item in sequence { body }`."""
 
     names: tuple[Name, ...]
@@ -231,19 +231,28 @@ class Condition(Placed):
 class Body(Placed):
     """`{ items }`."""
 
-    items: "tuple[Item, ...]"
+    items: "tuple[BodyItem, ...]"
     span: Span
 
 
-Item: TypeAlias = (
-    Let | Require | Expect | UseRecipe | SetInit | Element | NamedBody | Stage | Loop | Condition
+BodyItem: TypeAlias = (
+    LetItem
+    | RequireItem
+    | Expect
+    | UseRecipe
+    | SetInit
+    | Element
+    | NamedBody
+    | StageItem
+    | LoopItem
+    | Condition
 )
 
 
 # ---------------------------------------------------------------- declarations
 
 
-class Parameter(Record):
+class ParameterDeclaration(Record):
     """A parameter of a declaration, with its default."""
 
     name: Name
@@ -258,21 +267,21 @@ class Import(Placed):
     span: Span
 
 
-class Network(Placed):
+class NetworkDeclaration(Placed):
     """`network name(parameters) with annotations { body }`."""
 
     name: Name
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ParameterDeclaration, ...]
     annotations: tuple[Call, ...]
     body: Body
     span: Span
 
 
-class Block(Placed):
+class BlockDeclaration(Placed):
     """`block name(parameters) with annotations { body }`."""
 
     name: Name
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ParameterDeclaration, ...]
     annotations: tuple[Call, ...]
     body: Body
     span: Span
@@ -285,16 +294,16 @@ class Setting(Record):
     value: Expression
 
 
-class Recipe(Placed):
+class RecipeDeclaration(Placed):
     """`train name(parameters) { settings }`."""
 
     name: Name
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ParameterDeclaration, ...]
     settings: tuple[Setting, ...]
     span: Span
 
 
-Declaration: TypeAlias = Import | Network | Block | Recipe
+Declaration: TypeAlias = Import | NetworkDeclaration | BlockDeclaration | RecipeDeclaration
 
 
 class Spec(Record):

@@ -17,12 +17,11 @@ from archdsl.ir.numbers import (
     evaluate,
     holds,
     negated,
-    show,
-    show_test,
-    substitute,
     symbols,
     test_symbols,
 )
+from archdsl.ir.showing import show, show_test
+from archdsl.ir.substitution import substitute
 from archdsl.pipeline import compile_text
 
 HEAD = 'network net(n = 3, k = 8, wide = true, kind = "a", sizes = [4, 8], image = 8) {'

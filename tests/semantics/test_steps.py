@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from archdsl.ir.network import MAIN, Block, Join, Stage
-from archdsl.ir.numbers import Number, show, show_test
+from archdsl.ir.numbers import Number
+from archdsl.ir.showing import show, show_test
 from archdsl.pipeline import compile_text
-from archdsl.semantics.state import LAST
+from archdsl.semantics.draft import LAST
 
 RESIDUAL = """\
 block unit(width, deep = false) {{

@@ -34,11 +34,10 @@ from archdsl.ir.numbers import (
     Value,
     evaluate,
     normal,
-    substitute,
-    substitute_test,
     symbols,
     test_symbols,
 )
+from archdsl.ir.substitution import substitute, substitute_test
 from archdsl.record import Record
 
 LONGEST = 60  # a longer expression is not repeated in generated code

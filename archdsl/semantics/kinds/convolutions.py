@@ -9,9 +9,9 @@ from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.fitting import check_scheme, refuse_transposed
 from archdsl.semantics.kinds.parts import (
-    Built,
+    BuiltLayer,
     Facts,
-    Use,
+    LayerCall,
     check_groups,
     padding_of,
     pair,
@@ -20,7 +20,7 @@ from archdsl.semantics.kinds.parts import (
 )
 
 
-def conv(use: Use, flow: Flow, facts: Facts) -> Built:
+def conv(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     """Return a convolution."""
     a = use.arguments
     kernel, stride, dilation = window_of(use), a.numbers("stride"), a.numbers("dilation")
@@ -49,10 +49,10 @@ def conv(use: Use, flow: Flow, facts: Facts) -> Built:
         write("dilation", dilation),
         write("groups", groups),
     )
-    return Built(layer, written, out)
+    return BuiltLayer(layer, written, out)
 
 
-def conv_transpose(use: Use, flow: Flow, facts: Facts) -> Built:
+def conv_transpose(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     """Return a transposed convolution."""
     a = use.arguments
     if facts.scheme is not None and facts.scheme.scheme is not None:
@@ -87,10 +87,10 @@ def conv_transpose(use: Use, flow: Flow, facts: Facts) -> Built:
         write("dilation", dilation),
         write("groups", a.number("groups")),
     )
-    return Built(layer, written, out)
+    return BuiltLayer(layer, written, out)
 
 
-def linear(use: Use, flow: Flow, _: Facts) -> Built:
+def linear(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a fully connected layer."""
     out = use.arguments.number("out_features")
     layer = Linear(
@@ -99,4 +99,4 @@ def linear(use: Use, flow: Flow, _: Facts) -> Built:
         bias=use.arguments.flag("bias"),
     )
     written = (write("in_features", flow.channels), write("out_features", out))
-    return Built(layer, written, out)
+    return BuiltLayer(layer, written, out)

@@ -8,10 +8,10 @@ from archdsl.ir.layers import (
     LocalResponseNorm,
 )
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.kinds.parts import Bn, Built, Facts, Use, check_divides, write
+from archdsl.semantics.kinds.parts import Bn, BuiltLayer, Facts, LayerCall, check_divides, write
 
 
-def bn(use: Use, flow: Flow, facts: Facts) -> Built:
+def bn(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     """Return a batch normalization."""
     layer = BatchNorm(
         num_features=int(flow.channels.value),
@@ -22,20 +22,20 @@ def bn(use: Use, flow: Flow, facts: Facts) -> Built:
         eps=use.arguments.real("eps"),
         momentum=use.arguments.real("momentum"),
     )
-    return Built(layer, (write("num_features", flow.channels),))
+    return BuiltLayer(layer, (write("num_features", flow.channels),))
 
 
-def layernorm(use: Use, flow: Flow, _: Facts) -> Built:
+def layernorm(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a normalization over the channels."""
     layer = LayerNorm(
         num_features=int(flow.channels.value),
         spatial=flow.size is not None,
         eps=use.arguments.real("eps"),
     )
-    return Built(layer, (write("num_features", flow.channels),))
+    return BuiltLayer(layer, (write("num_features", flow.channels),))
 
 
-def groupnorm(use: Use, flow: Flow, _: Facts) -> Built:
+def groupnorm(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a normalization over groups of channels."""
     groups = use.arguments.number("groups")
     check_divides(groups, flow, use.arguments.place("groups"), "groups")
@@ -44,23 +44,23 @@ def groupnorm(use: Use, flow: Flow, _: Facts) -> Built:
         num_features=int(flow.channels.value),
         eps=use.arguments.real("eps"),
     )
-    return Built(layer, (write("num_groups", groups), write("num_features", flow.channels)))
+    return BuiltLayer(layer, (write("num_groups", groups), write("num_features", flow.channels)))
 
 
-def instancenorm(use: Use, flow: Flow, _: Facts) -> Built:
+def instancenorm(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a normalization over the positions of one example."""
     layer = InstanceNorm(
         num_features=int(flow.channels.value),
         affine=use.arguments.flag("affine"),
         eps=use.arguments.real("eps"),
     )
-    return Built(layer, (write("num_features", flow.channels),))
+    return BuiltLayer(layer, (write("num_features", flow.channels),))
 
 
-def local_response_norm(use: Use, _: Flow, __: Facts) -> Built:
+def local_response_norm(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return a normalization over neighbouring channels."""
     a = use.arguments
     layer = LocalResponseNorm(
         size=a.integer("size"), alpha=a.real("alpha"), beta=a.real("beta"), k=a.real("k")
     )
-    return Built(layer)
+    return BuiltLayer(layer)

@@ -19,10 +19,10 @@ from archdsl.ir.layers import (
     Upsample,
     UpsampleMode,
 )
-from archdsl.ir.numbers import combine, leaf, literal
+from archdsl.ir.making import combine, leaf, literal
 from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.kinds.parts import Built, Facts, Use, check_divides, write
+from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall, check_divides, write
 
 _ONE = literal(1)
 
@@ -30,73 +30,73 @@ _ONE = literal(1)
 SLOPES = {"leaky_relu": "0.01", "elu": "1", "celu": "1"}  # of those that have one
 
 
-def activation(use: Use, _: Flow, __: Facts) -> Built:
+def activation(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return an activation without parameters."""
     slope = use.arguments.real("slope") if use.kind in SLOPES else None
-    return Built(Activation(kind=ActivationKind(use.kind), slope=slope))
+    return BuiltLayer(Activation(kind=ActivationKind(use.kind), slope=slope))
 
 
-def ncrelu(_: Use, flow: Flow, __: Facts) -> Built:
+def ncrelu(_: LayerCall, flow: Flow, __: Facts) -> BuiltLayer:
     """Return the activation that doubles the channels."""
-    return Built(NCReLU(), channels=combine("*", literal(2), flow.channels))
+    return BuiltLayer(NCReLU(), channels=combine("*", literal(2), flow.channels))
 
 
-def prelu(use: Use, flow: Flow, _: Facts) -> Built:
+def prelu(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a ReLU with a learned slope."""
     each = use.arguments.flag("per_channel")
     channels = flow.channels if each else _ONE
     layer = PReLU(num_parameters=int(channels.value), init=use.arguments.real("init"))
-    return Built(layer, (write("num_parameters", channels),))
+    return BuiltLayer(layer, (write("num_parameters", channels),))
 
 
-def dropout(use: Use, _: Flow, __: Facts) -> Built:
+def dropout(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return a dropout, of elements or of channels."""
     rate = use.arguments.number("p")
     layer = Dropout(p=float(rate.value), channels=use.kind == "dropout2d")
-    return Built(layer, (write("p", rate),))
+    return BuiltLayer(layer, (write("p", rate),))
 
 
-def stochastic_depth(use: Use, _: Flow, __: Facts) -> Built:
+def stochastic_depth(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return a dropout of whole branches."""
     rate = use.arguments.number("p")
-    return Built(StochasticDepth(p=float(rate.value)), (write("p", rate),))
+    return BuiltLayer(StochasticDepth(p=float(rate.value)), (write("p", rate),))
 
 
-def flatten(_: Use, flow: Flow, facts: Facts) -> Built:
+def flatten(_: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     """Return a flatten, which makes channels of positions."""
     height, width = flow.size or (1, 1)
     pixels = height * width
     if pixels == 1:
-        return Built(Flatten())
+        return BuiltLayer(Flatten())
     known = leaf(pixels, "pixels", facts.pixels)
-    return Built(Flatten(), channels=combine("*", flow.channels, known))
+    return BuiltLayer(Flatten(), channels=combine("*", flow.channels, known))
 
 
-def pad(use: Use, _: Flow, __: Facts) -> Built:
+def pad(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return a padding of the borders."""
     top, bottom, left, right = (int(n.value) for n in use.arguments.numbers("size"))
     mode = PadMode(use.arguments.word("mode"))
-    return Built(Pad(left=left, right=right, top=top, bottom=bottom, mode=mode))
+    return BuiltLayer(Pad(left=left, right=right, top=top, bottom=bottom, mode=mode))
 
 
-def pad_channels(use: Use, flow: Flow, _: Facts) -> Built:
+def pad_channels(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a padding with channels of zeros."""
     channels = use.arguments.number("out_channels")
     if channels.value < flow.channels.value:
         message = f"`pad_channels` takes no channels away: {flow.channels} in, {channels} out"
         fail_here("E322", message, use.span, "reduce them with `conv1x1(..)`")
     layer = PadChannels(out_channels=use.arguments.integer("out_channels"))
-    return Built(layer, (write("out_channels", channels),), channels)
+    return BuiltLayer(layer, (write("out_channels", channels),), channels)
 
 
-def channel_shuffle(use: Use, flow: Flow, _: Facts) -> Built:
+def channel_shuffle(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a shuffle of groups of channels."""
     groups = use.arguments.number("groups")
     check_divides(groups, flow, use.arguments.place("groups"), "groups")
-    return Built(ChannelShuffle(groups=int(groups.value)), (write("groups", groups),))
+    return BuiltLayer(ChannelShuffle(groups=int(groups.value)), (write("groups", groups),))
 
 
-def channel_split(use: Use, flow: Flow, _: Facts) -> Built:
+def channel_split(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a slice of the channels."""
     parts, part = use.arguments.number("parts"), use.arguments.number("part")
     check_divides(parts, flow, use.arguments.place("parts"), "parts")
@@ -104,37 +104,37 @@ def channel_split(use: Use, flow: Flow, _: Facts) -> Built:
         fail_here("E303", f"`part` counts from 0 to {int(parts.value) - 1}, not {part}", use.span)
     layer = ChannelSplit(parts=int(parts.value), part=int(part.value))
     channels = combine("/", flow.channels, parts)
-    return Built(layer, (write("parts", parts), write("part", part)), channels)
+    return BuiltLayer(layer, (write("parts", parts), write("part", part)), channels)
 
 
-def upsample(use: Use, _: Flow, __: Facts) -> Built:
+def upsample(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return an upsampling."""
     factor = use.arguments.number("factor")
     layer = Upsample(factor=int(factor.value), mode=UpsampleMode(use.arguments.word("mode")))
-    return Built(layer, (write("factor", factor),))
+    return BuiltLayer(layer, (write("factor", factor),))
 
 
-def pixel_shuffle(use: Use, flow: Flow, _: Facts) -> Built:
+def pixel_shuffle(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a shuffle of channels into positions."""
     factor = use.arguments.number("factor")
     square = combine("*", factor, factor)
     check_divides(square, flow, use.arguments.place("factor"), "the square of the factor,")
     channels = combine("/", flow.channels, square)
     layer = PixelShuffle(factor=int(factor.value))
-    return Built(layer, (write("factor", factor),), channels)
+    return BuiltLayer(layer, (write("factor", factor),), channels)
 
 
-def scale(use: Use, flow: Flow, _: Facts) -> Built:
+def scale(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a learned factor for each channel."""
     layer = Scale(
         num_features=int(flow.channels.value),
         spatial=flow.size is not None,
         init=use.arguments.real("init"),
     )
-    return Built(layer, (write("num_features", flow.channels),))
+    return BuiltLayer(layer, (write("num_features", flow.channels),))
 
 
-def factor(use: Use, _: Flow, __: Facts) -> Built:
+def factor(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return a constant factor."""
     value = use.arguments.number("value")
-    return Built(Factor(value=float(value.value)), (write("value", value),))
+    return BuiltLayer(Factor(value=float(value.value)), (write("value", value),))

@@ -5,8 +5,9 @@ from functools import lru_cache
 from math import gcd
 
 from archdsl.ir.layers import Layer
+from archdsl.ir.making import combine, literal
 from archdsl.ir.network import Written
-from archdsl.ir.numbers import Number, combine, literal
+from archdsl.ir.numbers import Number
 from archdsl.record import Record
 from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow
@@ -32,7 +33,7 @@ class Facts(Record):
     pixels: frozenset[str] = frozenset()  # what the size of the input hangs on
 
 
-class Built(Record):
+class BuiltLayer(Record):
     """A layer, how its numbers were written, and its output channels."""
 
     layer: Layer
@@ -40,7 +41,7 @@ class Built(Record):
     channels: Number | None = None  # None: as many as it was given
 
 
-class Use(Record):
+class LayerCall(Record):
     """A call of a layer, its arguments bound, before it meets a map."""
 
     word: str
@@ -66,7 +67,7 @@ def write(field: str, numbers: tuple[Number, ...] | Number) -> Written:
     return Written(field, exprs[:1] if exprs.count(exprs[0]) == len(exprs) else exprs)
 
 
-def window_of(use: Use) -> tuple[Number, ...]:
+def window_of(use: LayerCall) -> tuple[Number, ...]:
     """Return the window, which stands in the word or is an argument."""
     if use.kernel is not None:
         return _literals(use.kernel)
@@ -79,7 +80,7 @@ def _literals(kernel: tuple[int, int]) -> tuple[Number, ...]:
 
 
 def padding_of(
-    use: Use, kernel: tuple[Number, ...], dilation: tuple[Number, ...]
+    use: LayerCall, kernel: tuple[Number, ...], dilation: tuple[Number, ...]
 ) -> tuple[Number, ...]:
     """Return the padding: as given, else (kernel - 1) // 2 * dilation, which keeps odd sizes."""
     if use.arguments.given("padding"):

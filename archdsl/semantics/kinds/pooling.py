@@ -5,25 +5,33 @@ from archdsl.ir.layers import (
     Pool,
     PoolKind,
 )
-from archdsl.ir.numbers import literal
+from archdsl.ir.making import literal
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.kinds.parts import Built, Facts, Use, padding_of, pair, window_of, write
+from archdsl.semantics.kinds.parts import (
+    BuiltLayer,
+    Facts,
+    LayerCall,
+    padding_of,
+    pair,
+    window_of,
+    write,
+)
 
 _ONE = literal(1)
 
 
-def maxpool(use: Use, _: Flow, __: Facts) -> Built:
+def maxpool(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return a pooling that keeps the largest number."""
     return _pool(use, PoolKind.MAX)
 
 
-def avgpool(use: Use, _: Flow, __: Facts) -> Built:
+def avgpool(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return a pooling that takes the mean."""
     return _pool(use, PoolKind.AVG)
 
 
-def _pool(use: Use, kind: PoolKind) -> Built:
+def _pool(use: LayerCall, kind: PoolKind) -> BuiltLayer:
     a = use.arguments
     if use.kernel is None and not a.given("kernel"):
         return _adaptive(use, kind)
@@ -46,14 +54,14 @@ def _pool(use: Use, kind: PoolKind) -> Built:
         count_include_pad=kind is PoolKind.AVG and a.flag("count_include_pad"),
     )
     fields = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
-    return Built(layer, tuple(write(name, numbers) for name, numbers in fields.items()))
+    return BuiltLayer(layer, tuple(write(name, numbers) for name, numbers in fields.items()))
 
 
-def _adaptive(use: Use, kind: PoolKind) -> Built:
+def _adaptive(use: LayerCall, kind: PoolKind) -> BuiltLayer:
     for name in ("stride", "padding"):
         if use.arguments.given(name):
             help_ = f"write the window, as in `{use.kind}3x3({name} = 2)`"
             fail("E323", f"`{use.word}` without a window has no `{name}`", use.span, help_)
     size = use.arguments.numbers("size") if use.arguments.given("size") else (_ONE,)
     layer = AdaptivePool(kind=kind, output_size=pair(size))
-    return Built(layer, (write("output_size", size),))
+    return BuiltLayer(layer, (write("output_size", size),))

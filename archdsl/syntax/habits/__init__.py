@@ -9,10 +9,10 @@ from typing import TypeAlias
 from archdsl.diagnostics import Diagnostic
 from archdsl.source import SourceFile
 from archdsl.syntax.habits import declarations, signs, statements
-from archdsl.syntax.habits.place import Advice, Place
+from archdsl.syntax.habits.place import Advice, Spot
 from archdsl.syntax.lexer import Token
 
-_Rule: TypeAlias = Callable[[Place], Advice | None]
+_Rule: TypeAlias = Callable[[Spot], Advice | None]
 _RULES: tuple[_Rule, ...] = (  # the first that has something to say says it
     statements.in_network,
     signs.operators,
@@ -46,7 +46,7 @@ def advice(
     source: SourceFile, words: Sequence[Token], i: int, expected: frozenset[str]
 ) -> Diagnostic | None:
     """Return what to say of the word that does not fit, where a habit explains it."""
-    place = Place(source, words, i, expected)
+    place = Spot(source, words, i, expected)
     for rule in _RULES:
         found = rule(place)
         if found is not None:

@@ -6,14 +6,14 @@ from archdsl.diagnostics import Note
 from archdsl.source import Span
 from archdsl.suggest import closest
 from archdsl.syntax.driver import RESERVED
-from archdsl.syntax.habits.place import DECLARATIONS, ITEM_WORDS, TAKES_VALUE, Advice, Place
+from archdsl.syntax.habits.place import DECLARATIONS, ITEM_WORDS, TAKES_VALUE, Advice, Spot
 from archdsl.syntax.lexer import END
 
 _OPENERS = {")": "(", "]": "[", "}": "{"}
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
-def not_closed(place: Place) -> Advice | None:
+def not_closed(place: Spot) -> Advice | None:
     """A body, list or call that is still open where it can no longer go on."""
     if not place.opened:
         return None
@@ -38,7 +38,7 @@ def not_closed(place: Place) -> Advice | None:
     )
 
 
-def closes_nothing(place: Place) -> Advice | None:
+def closes_nothing(place: Spot) -> Advice | None:
     """A bracket too many."""
     if not place.at_top or place.text(-1) != "}":
         return None
@@ -72,7 +72,7 @@ _TOP_WORDS = {
 }
 
 
-def top_word(place: Place) -> Advice | None:
+def top_word(place: Spot) -> Advice | None:
     """What stands where a declaration is to stand."""
     if not place.at_top:
         return None
@@ -97,7 +97,7 @@ def top_word(place: Place) -> Advice | None:
     return None
 
 
-def importing(place: Place) -> Advice | None:
+def importing(place: Spot) -> Advice | None:
     """`import torch`, `import unit from blocks.arch`, `import "blocks.arch"`."""
     before = place.before
     if before[:1] == ["import"] and place.word.kind == "STRING" and len(before) == 1:
@@ -119,7 +119,7 @@ def importing(place: Place) -> Advice | None:
     return None
 
 
-def name(place: Place) -> Advice | None:
+def name(place: Spot) -> Advice | None:
     """What stands where a name is to be, or goes on with one."""
     word, before = place.word, place.before
     declares = before[:1] and before[0] in ("network", "block", "train", "stage")
@@ -141,7 +141,7 @@ def _as_name(text: str) -> str:
     return re.sub(r"\W+", "_", text.strip('"')).strip("_") or "name"
 
 
-def _keyword(place: Place, ahead: int) -> Advice:
+def _keyword(place: Spot, ahead: int) -> Advice:
     word = place.text(ahead)
     return Advice(
         code="E108",
@@ -151,7 +151,7 @@ def _keyword(place: Place, ahead: int) -> Advice:
     )
 
 
-def keyword_as_name(place: Place) -> Advice | None:
+def keyword_as_name(place: Spot) -> Advice | None:
     """`stage: conv3x3(16)`."""
     if place.in_body and place.word.text in RESERVED and place.text(1) in (":", "="):
         return _keyword(place, 0)

@@ -24,7 +24,7 @@ class Advice(Record, kw_only=True):
     code: str = "E101"
 
 
-class Place:
+class Spot:
     """A word that does not fit, and the words around it."""
 
     def __init__(

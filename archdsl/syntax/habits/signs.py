@@ -2,19 +2,19 @@
 
 import re
 
-from archdsl.syntax.habits.place import TAKES_VALUE, Advice, Place
+from archdsl.syntax.habits.place import TAKES_VALUE, Advice, Spot
 
 _ARROWS = ("-", ">", ">=", "/", "%", "+")
 
 
-def comment(place: Place) -> Advice | None:
+def comment(place: Spot) -> Advice | None:
     """`// comment`."""
     if place.word.text not in ("//", "/") or not (place.in_body or place.at_top):
         return None
     return Advice(message="a comment begins with `#`", help="write `#`; it ends with the line")
 
 
-def comma(place: Place) -> Advice | None:
+def comma(place: Spot) -> Advice | None:
     """`conv3x3(16), bn`, `8,949,210`, `batch = 128,`."""
     if place.word.text != ",":
         return None
@@ -37,7 +37,7 @@ def comma(place: Place) -> Advice | None:
     return None
 
 
-def arrow(place: Place) -> Advice | None:
+def arrow(place: Spot) -> Advice | None:
     """`conv3x3(16) -> bn`."""
     text = place.word.text + place.text(1)
     if place.in_body and text in ("->", ">>", "=>", "|>"):
@@ -49,7 +49,7 @@ def arrow(place: Place) -> Advice | None:
 _SYNONYMS = {"True": "true", "False": "false", "x": "*"}
 
 
-def operators(place: Place) -> Advice | None:
+def operators(place: Spot) -> Advice | None:
     """A value that is missing behind a sign, or another sign in its place."""
     before, word = place.text(-1), place.word.text
     if before == word == "*":
@@ -66,7 +66,7 @@ def operators(place: Place) -> Advice | None:
     return None
 
 
-def equals(place: Place) -> Advice | None:
+def equals(place: Spot) -> Advice | None:
     """`expect parameters = 3`."""
     if place.word.text != "=" or not (place.expected & {"COMPARISON"}):
         return None
@@ -75,7 +75,7 @@ def equals(place: Place) -> Advice | None:
     return None
 
 
-def colon(place: Place) -> Advice | None:
+def colon(place: Spot) -> Advice | None:
     """`if deep:`, `unit(width: 16)`."""
     if place.word.text != ":":
         return None

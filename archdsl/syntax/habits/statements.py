@@ -4,10 +4,10 @@ import re
 
 from archdsl.diagnostics import Note
 from archdsl.source import Span
-from archdsl.syntax.habits.place import ITEM_WORDS, Advice, Place
+from archdsl.syntax.habits.place import ITEM_WORDS, Advice, Spot
 
 
-def assignment(place: Place) -> Advice | None:
+def assignment(place: Spot) -> Advice | None:
     """`width = 16`, `x = conv3x3(16)`, `self.conv1 = ..`, `input = (3, 32, 32)`."""
     before = place.before
     if place.word.text != "=" or not place.in_body or not before:
@@ -28,7 +28,7 @@ def assignment(place: Place) -> Advice | None:
 _FUNCTIONS = ("range", "len", "min", "max", "sum", "abs", "round", "floor", "ceil")
 
 
-def dotted(place: Place) -> Advice | None:
+def dotted(place: Spot) -> Advice | None:
     """`self.conv1`, `nn.ReLU`."""
     if place.word.text != "." or not place.in_body:
         return None
@@ -41,7 +41,7 @@ def dotted(place: Place) -> Advice | None:
     return Advice(message=f"`{owner}.{name}` is no layer", help=help_, span=place.span(-1, 1))
 
 
-def repeat(place: Place) -> Advice | None:
+def repeat(place: Spot) -> Advice | None:
     """`3 * unit(16)`, `repeat 3 { .. }`, `3 x unit(16)`, `stage s 3 * unit(16)`."""
     before = place.before
     if place.word.kind != "NUMBER":
@@ -63,7 +63,7 @@ def repeat(place: Place) -> Advice | None:
     return None
 
 
-def _bare_arguments(place: Place) -> Advice:
+def _bare_arguments(place: Spot) -> Advice:
     word = place.text(-1)
     if word in ("is", "equals", "eq"):
         return Advice(message=f"`{word}` does not compare", help="write `==`", span=place.span(-1))
@@ -72,7 +72,7 @@ def _bare_arguments(place: Place) -> Advice:
     return Advice(message="arguments stand in round brackets", help=f"write `{word}({given})`")
 
 
-def brackets(place: Place) -> Advice | None:
+def brackets(place: Spot) -> Advice | None:
     """`conv3x3[64]`, `conv3x3<64>`, `with (freeze)`."""
     if place.in_body and place.word.text in ("[", "<") and place.kind(-1) == "NAME":
         help_ = f"write `{place.text(-1)}({place.text(1)})`"
@@ -80,7 +80,7 @@ def brackets(place: Place) -> Advice | None:
     return None
 
 
-def stage(place: Place) -> Advice | None:
+def stage(place: Spot) -> Advice | None:
     """`stage s = unit(16) * 3`, `stage s with share(conv) = 3 * unit(16)`."""
     before = place.before or [w.text for w in place.words[max(place.i - 8, 0) : place.i]]
     if place.expected <= {"STAR", "DOT", "LSQB"} and place.kind(-1) == "NUMBER":
@@ -103,7 +103,7 @@ def stage(place: Place) -> Advice | None:
     return None
 
 
-def require(place: Place) -> Advice | None:
+def require(place: Spot) -> Advice | None:
     """A `require` without a message."""
     if "COMMA" not in place.expected or not place.begins_line:
         return None
@@ -118,7 +118,7 @@ def require(place: Place) -> Advice | None:
     return Advice(message="`require` needs a message behind a comma", span=condition, help=help_)
 
 
-def string(place: Place) -> Advice | None:
+def string(place: Spot) -> Advice | None:
     """`f"depth {depth}"`, and strings between layers."""
     word = place.word
     after_f = place.kind(1) == "STRING" and word.end == place.words[place.i + 1].start
@@ -145,7 +145,7 @@ _LINE_WORDS = {
 }
 
 
-def line_word(place: Place) -> Advice | None:
+def line_word(place: Spot) -> Advice | None:
     """A statement of another language that begins before the word that does not fit."""
     before = place.before
     for ahead, word in enumerate(before, -len(before)):
@@ -155,7 +155,7 @@ def line_word(place: Place) -> Advice | None:
     return None
 
 
-def python_conditional(place: Place) -> Advice | None:
+def python_conditional(place: Spot) -> Advice | None:
     """`16 if depth > 2 else 32`."""
     before = place.before
     if place.word.text != "else" or "if" not in before[1:]:
@@ -169,7 +169,7 @@ def python_conditional(place: Place) -> Advice | None:
     return Advice(message="the condition of a value stands first", span=span, help=help_)
 
 
-def in_network(place: Place) -> Advice | None:
+def in_network(place: Spot) -> Advice | None:
     """`train { .. }` and `block unit(..) { .. }` inside a network."""
     if place.text(-1) == "train" and place.expects_only("EQUAL"):
         help_ = "declare `train name { .. }` outside, and write `train = name` here"
@@ -181,14 +181,14 @@ def in_network(place: Place) -> Advice | None:
     return None
 
 
-def times(place: Place) -> Advice | None:
+def times(place: Spot) -> Advice | None:
     """`3 x 3` in an expression."""
     if place.word.text in ("x", "X") and place.kind(-1) == place.kind(1) == "NUMBER":
         return Advice(message=f"`{place.word.text}` does not multiply", help="write `*`")
     return None
 
 
-def missing(place: Place) -> Advice | None:
+def missing(place: Spot) -> Advice | None:
     """`let width 16`, `conv3x3(16 bn`, `network { .. }`, `.5`."""
     before, word = place.before, place.word
     if before[:1] == ["let"] and len(before) == 2 and place.expects_only("EQUAL"):
@@ -208,7 +208,7 @@ def missing(place: Place) -> Advice | None:
     return None
 
 
-def brackets_around(place: Place) -> Advice | None:
+def brackets_around(place: Spot) -> Advice | None:
     """`with (freeze)`, `for (i in range(3))`, `with share(conv) and freeze`."""
     if place.word.text == "(" and place.expects_only("NAME"):
         inner = re.fullmatch(r"\((.*)\)", place.rest.partition("{")[0].strip())
