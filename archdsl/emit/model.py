@@ -36,9 +36,19 @@ def plan_model(family: Family, name: str, header: Header, *, initialize: bool = 
     while True:
         match _planned(family, name, initialize=initialize):
             case frozenset() as wrong:  # arguments that are decided when the network is compiled
-                family = family.without(wrong)
+                family = _smaller(family, wrong, name, initialize=initialize)
             case tuple() as classes:
                 return _model(family, classes, header)
+
+
+def _smaller(family: Family, wrong: "Wrong", name: str, *, initialize: bool) -> Family:
+    """Return the family without arguments that are wrong, or where that will do without one."""
+    if family.joint is not None and wrong == family.joint.changed:
+        for each in sorted(wrong):
+            fewer = family.without(frozenset((each,)))
+            if isinstance(_planned(fewer, name, initialize=initialize), tuple):
+                return fewer
+    return family.without(wrong)
 
 
 Wrong: TypeAlias = frozenset[str]

@@ -1,7 +1,13 @@
 """Family: a network beside others of its spec, which tell what hangs on which argument."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from archdsl.ir.network import Network
 from archdsl.record import Record
+
+Joining: TypeAlias = Callable[[frozenset[str]], Network | None]
+"""Builds the network with each of these arguments changed, None where that is not legal."""
 
 
 class Member(Record):
@@ -12,10 +18,17 @@ class Member(Record):
 
 
 class Family(Record):
-    """A compiled network, and members that were tried beside it."""
+    """A compiled network, members that differ in one argument, and one that differs in them all."""
 
     network: Network
-    others: tuple[Member, ...] = ()
+    singles: tuple[Member, ...] = ()
+    join: Joining = lambda _: None
+    joint: Member | None = None
+
+    @property
+    def others(self) -> tuple[Member, ...]:
+        """The members beside the compiled one."""
+        return self.singles if self.joint is None else (*self.singles, self.joint)
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -25,9 +38,20 @@ class Family(Record):
     @property
     def changed(self) -> frozenset[str]:
         """The arguments that differ in some member."""
-        return frozenset[str]().union(*(member.changed for member in self.others))
+        return frozenset[str]().union(*(member.changed for member in self.singles))
 
     def without(self, names: frozenset[str]) -> "Family":
-        """Return the family without the members in which any of these arguments differs."""
-        kept = (member for member in self.others if not member.changed & names)
-        return Family(self.network, tuple(kept))
+        """Return the family without the members in which any of these arguments differs.
+
+        The others are changed together anew: each may be right alone, and two of them wrong.
+        """
+        kept = tuple(member for member in self.singles if not member.changed & names)
+        return family(self.network, kept, self.join)
+
+
+def family(network: Network, singles: tuple[Member, ...], join: Joining) -> Family:
+    """Return a family with the member in which all that differs somewhere is changed."""
+    changed = frozenset[str]().union(*(member.changed for member in singles))
+    together = join(changed) if len(changed) > 1 else None
+    joint = None if together is None else Member(together, changed)
+    return Family(network, singles, join, joint)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from archdsl.diagnostics import SpecError
-from archdsl.ir.family import Family, Member
+from archdsl.ir.family import Family, Member, family
 from archdsl.ir.network import Network
 from archdsl.ir.numbers import Value, symbols, test_symbols
 from archdsl.limits import MAX_WORK, PROBE_WORK
@@ -52,11 +52,12 @@ def family_of(
             if member is not None:
                 changes.setdefault(name, member[0])
                 found.append(Member(member[1], frozenset((name,))))
-    if len(changes) > 1:
-        together = trial.member(changes)
-        if together is not None:
-            found.append(Member(together, frozenset(changes)))
-    return Family(network, tuple(found))
+
+    def join(names: frozenset[str]) -> Network | None:
+        trial.left = PROBE_WORK
+        return trial.member({name: changes[name] for name in sorted(names)})
+
+    return family(network, tuple(found), join)
 
 
 class _Trial:

@@ -2,13 +2,13 @@
 
 import random
 import re
+import zlib
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from lark import Lark
 from lark.exceptions import UnexpectedInput
 
@@ -124,10 +124,14 @@ def test_drawn_specs_are_read_as_lark_does_and_mutated_ones_read_or_refused():
     found = Counter()
 
     @settings(STEADY, max_examples=100)
-    @given(specs(), st.randoms(use_true_random=True))
-    def hold(spec, draw):
+    @given(specs())
+    def hold(spec):
         assert as_lark(spec.text) == "taken"
-        found[as_lark(mutated(spec.text, draw))] += 1
+        draw = random.Random(zlib.crc32(spec.text.encode()))
+        text = spec.text
+        for _ in range(4):  # one change leaves most texts readable
+            text = mutated(text, draw)
+        found[as_lark(text)] += 1
 
     hold()
     assert found["taken"] >= 20
