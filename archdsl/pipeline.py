@@ -255,7 +255,9 @@ def _compile(
 ) -> Compilation:
     declaration = _chosen(file, network)
     given = {name: _literal(name, text) for name, text in arguments.items()}
-    compilation = _compilation(file, declaration, given, elaborate(file, declaration, given, fold=fold))
+    compilation = _compilation(
+        file, declaration, given, elaborate(file, declaration, given, fold=fold)
+    )
     wanted = compilation.network.arguments
     failed: list[Diagnostic] = []
     for expect in compilation.elaborated.expects:
