@@ -12,8 +12,15 @@ from archdsl.record import Record
 from archdsl.semantics.catalogue import ROWS, Keeps
 from archdsl.semantics.checks import fail
 from archdsl.semantics.kinds.parts import Bn
-from archdsl.semantics.meanings import RATE, Meaning, read_bn, read_frozen, read_rate
-from archdsl.semantics.schemes import read_scheme
+from archdsl.semantics.meanings import (
+    RATE,
+    Meaning,
+    read_bn,
+    read_freeze,
+    read_rate,
+    read_trainable,
+)
+from archdsl.semantics.schemes import read_binary, read_dirac, read_plain
 from archdsl.semantics.shares import read_share
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
@@ -62,13 +69,13 @@ ANNOTATIONS: dict[AnnotationWord, Annotation] = {
     AnnotationWord.FREEZE: Annotation(
         forms=("freeze",),
         sets="frozen",
-        read=read_frozen,
+        read=read_freeze,
         bare=True,
         about=_learns,
         lacks="has nothing to freeze",
     ),
     AnnotationWord.TRAINABLE: Annotation(
-        forms=("trainable",), sets="frozen", read=read_frozen, bare=True
+        forms=("trainable",), sets="frozen", read=read_trainable, bare=True
     ),
     AnnotationWord.STOCHASTIC_DEPTH: Annotation(
         forms=(f"stochastic_depth({RATE.name})",),
@@ -81,21 +88,21 @@ ANNOTATIONS: dict[AnnotationWord, Annotation] = {
     AnnotationWord.DIRAC: Annotation(
         forms=("dirac", "dirac(..)"),
         sets="scheme",
-        read=read_scheme,
+        read=read_dirac,
         about=_is_convolution,
         lacks="is no convolution",
     ),
     AnnotationWord.BINARY: Annotation(
         forms=("binary", "binary(..)"),
         sets="scheme",
-        read=read_scheme,
+        read=read_binary,
         about=_is_convolution,
         lacks="is no convolution",
     ),
     AnnotationWord.PLAIN: Annotation(
         forms=("plain",),
         sets="scheme",
-        read=read_scheme,
+        read=read_plain,
         bare=True,
         about=_is_convolution,
         lacks="is no convolution",

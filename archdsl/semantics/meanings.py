@@ -14,7 +14,6 @@ from archdsl.semantics.signature import bind
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
 from archdsl.syntax import tree
-from archdsl.words import AnnotationWord
 
 
 class Meaning(Record):
@@ -114,9 +113,14 @@ def _word(node: tree.Expression, scope: Scope) -> object:
     return None
 
 
-def read_frozen(call: tree.Call, _: Scope) -> SetFrozen:
-    """Return what `freeze` and `trainable` say."""
-    return SetFrozen(call.name.text == AnnotationWord.FREEZE)
+def read_freeze(_: tree.Call, __: Scope) -> SetFrozen:
+    """Return what `freeze` says."""
+    return SetFrozen(frozen=True)
+
+
+def read_trainable(_: tree.Call, __: Scope) -> SetFrozen:
+    """Return what `trainable` says."""
+    return SetFrozen(frozen=False)
 
 
 RATE = Parameter("rate", Domain.RATE, required=True)

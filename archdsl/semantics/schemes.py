@@ -8,7 +8,6 @@ from archdsl.semantics.parameters import Arguments, Domain, Parameter
 from archdsl.semantics.signature import bind
 from archdsl.semantics.values import Scope
 from archdsl.syntax import tree
-from archdsl.words import AnnotationWord
 
 _FORMS = ("v1", "v2", "bare")
 _PER = ("layer", "channel")
@@ -32,14 +31,19 @@ _V1 = Dirac()
 _V2 = Dirac(a=1.0, b=0.1, a_per=Per.CHANNEL, b_per=Per.CHANNEL, std=None, delta=Delta.PADDED)
 
 
-def read_scheme(call: tree.Call, scope: Scope) -> SetScheme:
-    """Return what `dirac`, `binary` or `plain` says; raise SpecError."""
-    scheme = None
-    if call.name.text == AnnotationWord.DIRAC:
-        scheme = _dirac(bind(call, _DIRAC, scope, "`dirac`"))
-    elif call.name.text == AnnotationWord.BINARY:
-        scheme = _binary(bind(call, _BINARY, scope, "`binary`"))
-    return SetScheme(SaidScheme(scheme, call.span))
+def read_dirac(call: tree.Call, scope: Scope) -> SetScheme:
+    """Return what `dirac` says."""
+    return SetScheme(SaidScheme(_dirac(bind(call, _DIRAC, scope, "`dirac`")), call.span))
+
+
+def read_binary(call: tree.Call, scope: Scope) -> SetScheme:
+    """Return what `binary` says."""
+    return SetScheme(SaidScheme(_binary(bind(call, _BINARY, scope, "`binary`")), call.span))
+
+
+def read_plain(call: tree.Call, _: Scope) -> SetScheme:
+    """Return what `plain` says."""
+    return SetScheme(SaidScheme(None, call.span))
 
 
 def _dirac(a: Arguments) -> Scheme:
