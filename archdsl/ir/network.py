@@ -262,6 +262,7 @@ class Network(Placed, kw_only=True):
     output: FeatureMap
     body: tuple[Step, ...]
     owned: tuple[Shared, ...] = ()
+    geometries: tuple[tuple[int, Weighted], ...] = ()  # under each `share`: equal ones are a weight
     drop_runs: tuple[DropRun, ...] = ()
     recipe: Recipe | None = None
     init: Initialization | None = None  # None: He's, where something follows that it is made for

@@ -125,6 +125,14 @@ class Reach:
         self._scopes[key] = scope
         return key
 
+    @property
+    def geometries(self) -> tuple[tuple[int, Weighted], ...]:
+        """What layers have that are shared, with the number of the `share`; equal ones are one."""
+        numbers: dict[ShareScope, int] = {}
+        for scope, _ in self._keys:
+            numbers.setdefault(scope, len(numbers))
+        return tuple((numbers[scope], layer) for scope, layer in self._keys)
+
     def scope(self, key: int) -> ShareScope:
         """Return the `share` that a key comes from."""
         return self._scopes[key]

@@ -130,6 +130,7 @@ def _elaborate(
         decided=decided,
         hangs=hangs,
         body=tuple(draft.steps),
+        geometries=bodies.reach.geometries,
         drop_runs=bodies.runs(),
         recipe=recipe,
         init=_init(draft, recipe),

@@ -12,6 +12,7 @@ from archdsl.ir.family import Family, Member, family
 from archdsl.ir.network import Network
 from archdsl.ir.numbers import Value, symbols, test_symbols
 from archdsl.limits import MAX_WORK, PROBE_WORK
+from archdsl.semantics.coincidences import coincidences
 from archdsl.semantics.elaborate import elaborate
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
@@ -52,12 +53,33 @@ def family_of(
             if member is not None:
                 changes.setdefault(name, member[0])
                 found.append(Member(member[1], frozenset((name,))))
+    for name, value in tried:
+        if not isinstance(value, bool):
+            found = _where_weights_coincide(name, [(value, network)], found, trial)
 
     def join(names: frozenset[str]) -> Network | None:
         trial.left = PROBE_WORK
         return trial.member({name: changes[name] for name in sorted(names)})
 
     return family(network, tuple(found), join)
+
+
+def _where_weights_coincide(
+    name: str, compiled: list[tuple[Value, Network]], found: list[Member], trial: "_Trial"
+) -> list[Member]:
+    """Return the members, and those at which an argument makes two shared weights one.
+
+    Where that cannot be told, those in which it differs are left out.
+    """
+    alone = [member.network for member in found if member.changed == frozenset((name,))]
+    if not alone:
+        return found
+    roots = coincidences([*compiled, *((_value(network, name), network) for network in alone)])
+    if roots is None:
+        return [member for member in found if name not in member.changed]
+    trial.left = PROBE_WORK
+    members = (trial.first(name, iter((root,))) for root in roots)
+    return found + [Member(m[1], frozenset((name,))) for m in members if m is not None]
 
 
 class _Trial:
@@ -129,6 +151,12 @@ def _near(value: Value | bool) -> Iterator[Fraction | bool]:
     yield Fraction(value) / 2 + Fraction(1, 4)
     yield Fraction(value) + Fraction(1, 4)
     yield Fraction(value) * 2
+
+
+def _value(network: Network, name: str) -> Value:
+    value = dict(network.values)[name]
+    assert not isinstance(value, bool)
+    return value
 
 
 def _exact(value: Value | bool) -> Fraction | bool:
