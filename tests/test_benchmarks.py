@@ -1,6 +1,7 @@
 """`python -m benchmarks` works in all parts; what it says of depth holds without a clock."""
 
 import ast
+import gc
 import json
 import os
 import shlex
@@ -78,6 +79,7 @@ def test_files_of_deep_networks_differ_in_no_more_than_their_numbers():
 
 def test_a_deep_network_takes_no_more_memory_than_a_shallow_one():
     def peak(depth):
+        gc.collect()  # what is left of other tests is no memory of this one
         tracemalloc.start()
         compilation = wrn(depth)
         assert compilation.counts.sums.total > 0
@@ -86,8 +88,11 @@ def test_a_deep_network_takes_no_more_memory_than_a_shallow_one():
         tracemalloc.stop()
         return used
 
-    peak(28)  # imports, and fills what is kept between runs
-    assert peak(DEEP) < 1.05 * peak(28)
+    deep, shallow = [], []
+    for _ in range(3):  # the first imports, and fills what is kept between runs
+        deep.append(peak(DEEP))
+        shallow.append(peak(28))
+    assert min(deep) < 1.05 * min(shallow)
 
 
 # ---------------------------------------------------------------- the parts

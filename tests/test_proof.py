@@ -123,7 +123,7 @@ def test_a_scheme_around_a_drawn_network_is_legal_or_told_why_not(scheme):
     """Most of the networks hold convolutions that cannot have it; nothing else is wrong then."""
     codes = Counter()
 
-    @settings(STEADY, max_examples=50)
+    @settings(STEADY, max_examples=120)
     @given(specs())
     def put(spec):
         head = re.search(r"^network .*?(?P<with> with [^{]*)? \{$", spec.text, re.MULTILINE)

@@ -202,7 +202,7 @@ def _written_checks(checks: Iterable[_Check], scope: ClassScope) -> Iterator[Sta
     """Yield what raises ValueError where the arguments are none that the class is for."""
     said: set[str] = set()
     for check in checks:
-        test = scope.asked(check.test)
+        test = scope.asked(check.test, always=check.message is None)
         if test is None:
             continue
         words = scope.exact_words(test)

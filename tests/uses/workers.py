@@ -44,8 +44,10 @@ class Checkpointed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shared = [_handed(m) for n, m in self.stage.named_children() if n.startswith("shared_")]
-        for block in blocks_of(self.stage):
-            x = checkpoint(block, x, *shared, use_reentrant=False)
+        own = getattr(self.stage, "num_own", 0)  # blocks with weights of their own come first
+        for index, block in enumerate(blocks_of(self.stage)):
+            handed = shared if index >= own else ()
+            x = checkpoint(block, x, *handed, use_reentrant=False)
         return x
 
 

@@ -89,15 +89,17 @@ class BlockWriter:
         if not any(tail):
             return []
         counts = tuple(_count(cell, r, before) for cell, r in zip(tail, repeats, strict=True))
+        if any(cell is not None and _drop(cell.instance) for cell in tail):
+            if all(number.value == 1 for number in counts):
+                return [self.block(tail)]
+            bounds = tuple(self.scope.number(bound, "start") for bound in _positions(tail))
+            return [star(self.block(tail, "i"), "i", Invocation("range", bounds))]
         count = self.scope.number(counts, "num_blocks")
         if count == Text("0"):
             return []
         if count == Text("1"):
             return [self.block(tail)]
-        if not any(cell is not None and _drop(cell.instance) for cell in tail):
-            return [star(self.block(tail), "_", Invocation("range", (count,)))]
-        bounds = tuple(self.scope.number(bound, "start") for bound in _positions(tail))
-        return [star(self.block(tail, "i"), "i", Invocation("range", bounds))]
+        return [star(self.block(tail), "_", Invocation("range", (count,)))]
 
     # ------------------------------------------------------------ blocks that differ evenly
 

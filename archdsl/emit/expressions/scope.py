@@ -222,8 +222,11 @@ class ClassScope:
             return self.add("is_so", truths)
         return self._words(test_symbols(simple)).test(simple)
 
-    def asked(self, test: Test) -> Test | None:
-        """Return a test over used parameters alone; None where nobody can be asked it."""
+    def asked(self, test: Test, *, always: bool = False) -> Test | None:
+        """Return a test over used parameters alone; None where nobody can be asked it.
+
+        With `always` it is asked of parameters, too, that nothing else uses.
+        """
         simple = self.simple_test(test)
         if isinstance(simple, bool):
             return None
@@ -231,7 +234,8 @@ class ClassScope:
             expanded = whole_test(substitute_test(simple, self._expanded))
         except OverflowError:
             return None
-        return expanded if test_symbols(expanded) <= set(self.used) else None
+        asked = self._open if always else frozenset(self.used)
+        return expanded if test_symbols(expanded) <= asked else None
 
     def exact_words(self, test: Test) -> Words:
         """Return the words of a test of which no quotient is known to be whole."""
