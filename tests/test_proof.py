@@ -114,7 +114,7 @@ def test_classes_of_drawn_networks_take_arguments():
         found.update(compiled=1, open=bool(opened), several=len(opened) > 1)
 
     write()
-    assert found["open"] >= 0.35 * found["compiled"]
+    assert found["open"] >= 0.25 * found["compiled"]  # before they were drawn on purpose: 0.12
     assert found["several"] >= 5
 
 
