@@ -44,21 +44,24 @@ def plan_model(family: Family, name: str, header: Header, *, initialize: bool = 
 def _smaller(family: Family, wrong: "Wrong", name: str, *, initialize: bool) -> Family:
     """Return the family without arguments that are wrong, or where that will do without one."""
     if family.joint is not None and wrong == family.joint.changed:
-        for each in sorted(wrong):
+        for each in sorted(wrong)[:_MOST]:
             fewer = family.without(frozenset((each,)))
             if isinstance(_planned(fewer, name, initialize=initialize), tuple):
                 return fewer
     return family.without(wrong)
 
 
+_MOST = 8  # arguments that are left out of all, one after the other
 Wrong: TypeAlias = frozenset[str]
 
 
 def _planned(family: Family, name: str, *, initialize: bool) -> tuple[Built, ...] | Wrong:
     """Return the classes, or the arguments for whose other values they would be wrong."""
-    frozen = {repr(frozen_modules(network)) for network in family.networks}
-    if len(frozen) > 1:
-        return _blamed(family, frozenset(range(1, 1 + len(family.others))))
+    frozen = frozen_modules(family.network)
+    others = enumerate(family.others, 1)
+    thawed = frozenset(n for n, other in others if frozen_modules(other.network) != frozen)
+    if thawed:
+        return _blamed(family, thawed)
     found = _classes(family)
     if found[0].strangers:
         return _blamed(family, found[0].strangers)

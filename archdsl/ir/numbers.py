@@ -292,8 +292,8 @@ def _round_to(number: Value, step: Value) -> Value:
     return rounded if rounded >= Fraction(9, 10) * number else rounded + step
 
 
-def compare(operator: str, left: Value, right: Value) -> bool:
-    """Say whether `left operator right` holds."""
+def compare(operator: str, left: Value | float, right: Value | float) -> bool:
+    """Say whether `left operator right` holds, be it of exact numbers or of Python's."""
     match operator:
         case "==":
             return left == right

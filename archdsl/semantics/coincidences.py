@@ -7,7 +7,8 @@ in the spec names. How a number hangs on an argument is seen from a few members 
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
-from typing import cast
+from math import comb
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -17,7 +18,7 @@ from archdsl.ir.numbers import Value
 from archdsl.record import Record
 
 _MOST = 8  # values that are worth a try
-_MANY = 60  # geometries under one `share`, of which every two are compared
+_MANY = 3_000  # pairs of geometries that are compared
 
 
 class _Geometry(Record):
@@ -25,6 +26,9 @@ class _Geometry(Record):
 
     numbers: tuple[int, ...]
     kind: tuple[object, ...]
+
+
+_Column: TypeAlias = tuple[_Geometry, ...]  # one geometry, in each member
 
 
 def coincidences(members: Sequence[tuple[Value, Network]]) -> tuple[Fraction, ...] | None:
@@ -36,14 +40,14 @@ def coincidences(members: Sequence[tuple[Value, Network]]) -> tuple[Fraction, ..
     tables = [network.geometries for _, network in members]
     if len({tuple(scope for scope, _ in table) for table in tables}) > 1:
         return ()  # some are equal in a member already: that is looked at
+    scopes: dict[int, list[_Column]] = {}
+    for column in zip(*tables, strict=True):
+        layers = tuple(_geometry(layer) for _, layer in column)
+        scopes.setdefault(column[0][0], []).append(layers)
+    if sum(comb(len(columns), 2) for columns in scopes.values()) > _MANY:
+        return None
     found: set[Fraction] = set()
-    for scope in sorted({scope for scope, _ in tables[0]}):
-        columns = [
-            tuple(_geometry(layer) for layer in layers)
-            for layers in zip(*([g for s, g in t if s == scope] for t in tables), strict=True)
-        ]
-        if len(columns) > _MANY:
-            return None
+    for columns in scopes.values():
         for left, right in combinations(columns, 2):
             roots = _equal_at(values, left, right)
             if roots is None:
@@ -66,9 +70,7 @@ def _geometry(layer: Weighted) -> _Geometry:
     return _Geometry(tuple(numbers), tuple(kind))
 
 
-def _equal_at(
-    values: Sequence[Fraction], left: Sequence[_Geometry], right: Sequence[_Geometry]
-) -> set[Fraction] | None:
+def _equal_at(values: Sequence[Fraction], left: _Column, right: _Column) -> set[Fraction] | None:
     """Return the value at which two geometries are equal, if there is one."""
     pairs = list(zip(left, right, strict=True))
     if any(a.kind != b.kind or len(a.numbers) != len(b.numbers) for a, b in pairs):

@@ -53,12 +53,13 @@ def family_of(
             if member is not None:
                 changes.setdefault(name, member[0])
                 found.append(Member(member[1], frozenset((name,))))
+    trial.left = PROBE_WORK
     for name, value in tried:
         if not isinstance(value, bool):
             found = _where_weights_coincide(name, [(value, network)], found, trial)
 
     def join(names: frozenset[str]) -> Network | None:
-        trial.left = PROBE_WORK
+        trial.left = 2 * PROBE_WORK  # it may be somewhat larger than the compiled one
         return trial.member({name: changes[name] for name in sorted(names)})
 
     return family(network, tuple(found), join)
@@ -75,10 +76,9 @@ def _where_weights_coincide(
     if not alone:
         return found
     roots = coincidences([*compiled, *((_value(network, name), network) for network in alone)])
-    if roots is None:
+    members = [trial.first(name, iter((root,))) for root in roots or ()]
+    if roots is None or (roots and trial.left <= 0):
         return [member for member in found if name not in member.changed]
-    trial.left = PROBE_WORK
-    members = (trial.first(name, iter((root,))) for root in roots)
     return found + [Member(m[1], frozenset((name,))) for m in members if m is not None]
 
 

@@ -70,19 +70,18 @@ def _requires(
 
     Of one block alone the weight would be the block's own.
     """
-    for step in network.body:
-        stage = step.node
-        if not isinstance(stage, Stage) or stage.repeats is None:
+    stages: dict[NodePath, Stage] = {
+        (step.site,): step.node for step in network.body if isinstance(step.node, Stage)
+    }
+    for key, (owner, _) in shared.items():
+        stage = stages.get(owner)
+        if stage is None or stage.repeats is None or not symbols(stage.repeats.expr):
             continue
-        for key, (owner, _) in shared.items():
-            if owner != (step.site,):
-                continue
-            users = {use.sites[1] for use in found[key]}
-            others = sum(item.count for item in stage.items if item.site not in users)
-            if symbols(stage.repeats.expr):
-                more = Compare(">", stage.repeats.expr, Literal(others + 1))
-                name = stage.label or "what a `for` repeats"
-                yield Require(more, f"{name} needs two blocks that share a weight")
+        users = {use.sites[1] for use in found[key]}
+        others = sum(item.count for item in stage.items if item.site not in users)
+        more = Compare(">", stage.repeats.expr, Literal(others + 1))
+        name = stage.label or "what a `for` repeats"
+        yield Require(more, f"{name} needs two blocks that share a weight")
 
 
 def _is_owner(node: Node | Network) -> bool:

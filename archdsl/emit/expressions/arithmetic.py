@@ -26,6 +26,7 @@ from archdsl.ir.numbers import (
     Symbol,
     Test,
     Value,
+    compare,
 )
 
 Plain: TypeAlias = int | float  # a number, or a flag, as Python has it
@@ -106,7 +107,7 @@ def run_test(test: Test, values: Environment) -> bool:
     """Return what the Python text of a test gives; raise ArithmeticError or KeyError."""
     match test:
         case Compare(operator, left, right):
-            return _compare(operator, run(left, values), run(right, values))
+            return compare(operator, run(left, values), run(right, values))
         case Not(inner):
             return not run_test(inner, values)
         case Both(left, right):
@@ -119,24 +120,6 @@ def run_test(test: Test, values: Environment) -> bool:
             return value
         case _:
             assert_never(test)
-
-
-def _compare(operator: str, left: Plain, right: Plain) -> bool:
-    match operator:
-        case "==":
-            return left == right
-        case "!=":
-            return left != right
-        case "<":
-            return left < right
-        case "<=":
-            return left <= right
-        case ">":
-            return left > right
-        case ">=":
-            return left >= right
-        case _:
-            raise AssertionError(f"no comparison {operator}")
 
 
 # ---------------------------------------------------------------- its text
