@@ -47,7 +47,7 @@ from archdsl.ir.network import (
     Step,
 )
 from archdsl.ir.rebuild import replace
-from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Dirac, Scheme
+from archdsl.ir.schemes import Binary, BinaryScale, Computed, Packed, Scheme
 from archdsl.record import Record
 from archdsl.recursion import deep_recursion
 
@@ -177,15 +177,9 @@ def is_binary(layer: Layer) -> bool:
     return _kept_scheme(scheme_of(layer)) is not None
 
 
-def _kept_scheme(scheme: Scheme | None) -> Binary | None:
+def _kept_scheme(scheme: Scheme | None) -> Packed | None:
     """Return the scheme that a deployed weight has; others are computed once and for all."""
-    match scheme:
-        case Binary():
-            return scheme
-        case Dirac() | BareDirac() | None:
-            return None
-        case _:
-            assert_never(scheme)
+    return None if scheme is None or isinstance(scheme, Computed) else scheme
 
 
 def _numel(origin: Origin, tensors: Iterable[Tensor]) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from archdsl.analyses.deployed import Deployed, Origin, file_tensors, names
 from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Layer, scheme_of
-from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac
+from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Computed, Delta, Dirac
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,18 +35,13 @@ def _layer(
 ) -> "Iterator[tuple[str, Tensor]]":
     """Yield the tensors of a copy of a layer, by their names in it."""
     scheme = scheme_of(origin.trained)
-    match scheme:
-        case Binary():
-            yield from _packed(origin, scheme, state, trained)
-        case Dirac() | BareDirac():
-            yield from _computed(origin, state, trained, norm)
-        case None if origin.norm is not None:
-            yield from _computed(origin, state, trained, norm)
-        case None:
-            for tensor in file_tensors(origin.layer):
-                yield tensor.name, state[f"{trained}.{tensor.name}"]
-        case _:
-            assert_never(scheme)
+    if scheme is None and origin.norm is None:
+        for tensor in file_tensors(origin.layer):
+            yield tensor.name, state[f"{trained}.{tensor.name}"]
+    elif scheme is None or isinstance(scheme, Computed):
+        yield from _computed(origin, state, trained, norm)
+    else:
+        yield from _packed(origin, scheme, state, trained)
 
 
 def _computed(

@@ -7,7 +7,7 @@ it uses and whether it learns are facts of the network around it.
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from archdsl.ir.schemes import BareDirac, Binary, Dirac, Per, Scheme
+from archdsl.ir.schemes import Scheme, bits, scalars
 from archdsl.record import Record
 
 Size: TypeAlias = tuple[int, int]  # (height, width)
@@ -254,25 +254,22 @@ class Factor(Record, kw_only=True):
 # A new kind of layer goes into one of these.
 Weighted: TypeAlias = Conv | ConvTranspose | Linear  # whose weight can be shared
 Idle: TypeAlias = Dropout | StochasticDepth  # the identity at inference
+AsLarge: TypeAlias = LayerNorm | Activation | PReLU | Scale | Factor  # gives what it takes
+AsLargeMap: TypeAlias = LocalResponseNorm | ChannelShuffle  # gives the [C, H, W] that it takes
 Elementary: TypeAlias = (  # no weight that is multiplied with, and the same at inference
-    LayerNorm
+    AsLarge
+    | AsLargeMap
     | GroupNorm
     | InstanceNorm
-    | LocalResponseNorm
     | Pool
     | AdaptivePool
-    | Activation
     | NCReLU
-    | PReLU
     | Flatten
     | Pad
     | PadChannels
-    | ChannelShuffle
     | ChannelSplit
     | Upsample
     | PixelShuffle
-    | Scale
-    | Factor
 )
 Layer: TypeAlias = Weighted | BatchNorm | Idle | Elementary
 
@@ -303,8 +300,9 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
     """Return what the layer keeps in `state_dict`, in PyTorch's order."""
     match layer:
         case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
-            shape, bits = (c_out, c_in // groups, *kernel), _bits(layer.scheme)
-            return (*_weight(shape, layer.bias, c_out, bits), *_scalars(layer.scheme, c_out))
+            shape, beside = (c_out, c_in // groups, *kernel), scalars(layer.scheme, c_out)
+            weight = _weight(shape, layer.bias, c_out, bits(layer.scheme))
+            return (*weight, *(Tensor(*each) for each in beside))
         case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
             return _weight((c_in, c_out // groups, *kernel), layer.bias, c_out)
         case Linear(in_features=n_in, out_features=n_out, bias=bias):
@@ -343,28 +341,6 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
 def _weight(shape: tuple[int, ...], bias: bool, out: int, bits: int = 32) -> tuple[Tensor, ...]:
     weight = Tensor("weight", shape, bits=bits)
     return (weight, Tensor("bias", (out,))) if bias else (weight,)
-
-
-def _bits(scheme: Scheme | None) -> int:
-    """Return the bits of an element of the weight, as deployed."""
-    match scheme:
-        case Binary():
-            return 1
-        case Dirac() | BareDirac() | None:
-            return 32
-        case _:
-            assert_never(scheme)
-
-
-def _scalars(scheme: Scheme | None, out_channels: int) -> tuple[Tensor, ...]:
-    match scheme:
-        case Dirac(a_per=a_per, b_per=b_per):
-            shapes = {Per.LAYER: (1,), Per.CHANNEL: (out_channels,)}
-            return Tensor("a", shapes[a_per]), Tensor("b", shapes[b_per])
-        case BareDirac() | Binary() | None:
-            return ()
-        case _:
-            assert_never(scheme)
 
 
 def _scale_and_offset(n: int) -> tuple[Tensor, ...]:

@@ -1,7 +1,11 @@
-"""Weight schemes: what a convolution computes its weight from, where it is not simply learned."""
+"""Weight schemes: what a convolution computes its weight from, where it is not simply learned.
+
+A scheme's class in generated code is `templates/model/NAMEConv2d.py.jinja`, NAME that of its record
+here. `docs/extending.md` says how to add one.
+"""
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from archdsl.record import Record
 
@@ -60,4 +64,33 @@ class Binary(Record, kw_only=True):
     gain: float = 2.0
 
 
-Scheme: TypeAlias = Dirac | BareDirac | Binary
+# A new scheme goes into one of these.
+Packed: TypeAlias = Binary  # deployed as bits and a scale
+Computed: TypeAlias = Dirac | BareDirac  # whose weight is computed once, when it is deployed
+Scheme: TypeAlias = Packed | Computed
+
+# And here where it passes its map on, so that the map must stay as large.
+Identity: TypeAlias = Dirac | BareDirac
+
+
+def bits(scheme: Scheme | None) -> int:
+    """Return the bits of an element of the weight, as deployed."""
+    match scheme:
+        case Binary():
+            return 1
+        case Dirac() | BareDirac() | None:
+            return 32
+        case _:
+            assert_never(scheme)
+
+
+def scalars(scheme: Scheme | None, out_channels: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return the name and shape of what a scheme learns beside the weight."""
+    match scheme:
+        case Dirac(a_per=a_per, b_per=b_per):
+            shapes = {Per.LAYER: (1,), Per.CHANNEL: (out_channels,)}
+            return ("a", shapes[a_per]), ("b", shapes[b_per])
+        case BareDirac() | Binary() | None:
+            return ()
+        case _:
+            assert_never(scheme)

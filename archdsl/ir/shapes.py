@@ -2,32 +2,27 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from archdsl.ir.layers import (
-    Activation,
     AdaptivePool,
+    AsLarge,
+    AsLargeMap,
     BatchNorm,
-    ChannelShuffle,
     ChannelSplit,
     Conv,
     ConvTranspose,
     Dropout,
-    Factor,
     Flatten,
     GroupNorm,
     InstanceNorm,
     Layer,
-    LayerNorm,
     Linear,
-    LocalResponseNorm,
     NCReLU,
     Pad,
     PadChannels,
     PixelShuffle,
     Pool,
-    PReLU,
-    Scale,
     Size,
     StochasticDepth,
     Upsample,
@@ -85,9 +80,7 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
         case Flatten():
             height, width = given.size or (1, 1)
             return FeatureMap(given.channels * height * width)
-        case BatchNorm() | LayerNorm() | PReLU() | Scale() | Activation() | Dropout() | Factor():
-            return given
-        case StochasticDepth():
+        case BatchNorm() | Dropout() | StochasticDepth():
             return given
         case NCReLU():
             return FeatureMap(2 * given.channels, given.size)
@@ -106,15 +99,17 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
                 message = "each group is normalized over its values, and there is only one"
                 raise ShapeError(message)
             return given
-        case LocalResponseNorm() | ChannelShuffle():
-            return FeatureMap(given.channels, _size(given))
         case Conv() | ConvTranspose() | Pool() | AdaptivePool() | Pad() | Upsample():
             return _spatial(layer, given.channels, _size(given))
         case PixelShuffle(factor=factor):
             height, width = _size(given)
             return FeatureMap(given.channels // factor**2, (height * factor, width * factor))
         case _:
-            assert_never(layer)
+            return _as_large(layer, given)
+
+
+def _as_large(layer: AsLarge | AsLargeMap, given: FeatureMap) -> FeatureMap:
+    return FeatureMap(given.channels, _size(given)) if isinstance(layer, AsLargeMap) else given
 
 
 def _size(given: FeatureMap) -> Size:

@@ -9,9 +9,10 @@ from itertools import combinations
 
 from archdsl.diagnostics import Note
 from archdsl.record import Record
-from archdsl.semantics.catalogue import ROWS, Keeps
+from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import fail
 from archdsl.semantics.kinds.parts import Bn
+from archdsl.semantics.kinds.rows import Keeps
 from archdsl.semantics.meanings import (
     RATE,
     Meaning,
@@ -20,7 +21,7 @@ from archdsl.semantics.meanings import (
     read_rate,
     read_trainable,
 )
-from archdsl.semantics.schemes import read_binary, read_dirac, read_plain
+from archdsl.semantics.schemes import SCHEMES, SchemeForm
 from archdsl.semantics.shares import read_share
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
@@ -48,6 +49,17 @@ def _is_convolution(kind: str) -> bool:
 
 def _learns(kind: str) -> bool:
     return ROWS[kind].keeps is not Keeps.NOTHING
+
+
+def _of_scheme(word: AnnotationWord, form: SchemeForm) -> Annotation:
+    return Annotation(
+        forms=(word, f"{word}(..)") if form.parameters else (word,),
+        sets="scheme",
+        read=form.read,
+        bare=not form.parameters,
+        about=_is_convolution,
+        lacks="is no convolution",
+    )
 
 
 ANNOTATIONS: dict[AnnotationWord, Annotation] = {
@@ -85,28 +97,7 @@ ANNOTATIONS: dict[AnnotationWord, Annotation] = {
         about=lambda _: False,
         lacks="has no residual branch to drop",
     ),
-    AnnotationWord.DIRAC: Annotation(
-        forms=("dirac", "dirac(..)"),
-        sets="scheme",
-        read=read_dirac,
-        about=_is_convolution,
-        lacks="is no convolution",
-    ),
-    AnnotationWord.BINARY: Annotation(
-        forms=("binary", "binary(..)"),
-        sets="scheme",
-        read=read_binary,
-        about=_is_convolution,
-        lacks="is no convolution",
-    ),
-    AnnotationWord.PLAIN: Annotation(
-        forms=("plain",),
-        sets="scheme",
-        read=read_plain,
-        bare=True,
-        about=_is_convolution,
-        lacks="is no convolution",
-    ),
+    **{word: _of_scheme(word, form) for word, form in SCHEMES.items()},
 }
 
 

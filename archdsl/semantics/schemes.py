@@ -1,6 +1,9 @@
 """Weight schemes: what `with dirac(..)` and `with binary(..)` mean, their arguments read."""
 
+from collections.abc import Callable
+
 from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac, Per, Scheme
+from archdsl.record import Record
 from archdsl.semantics.checks import fail
 from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.meanings import SetScheme
@@ -8,6 +11,7 @@ from archdsl.semantics.parameters import Arguments, Domain, Parameter
 from archdsl.semantics.signature import bind
 from archdsl.semantics.values import Scope
 from archdsl.syntax import tree
+from archdsl.words import AnnotationWord
 
 _FORMS = ("v1", "v2", "bare")
 _PER = ("layer", "channel")
@@ -29,21 +33,6 @@ _BINARY = (
 # The paper's form, and that of its authors' later code: ReLU, and no weight decay on a and b.
 _V1 = Dirac()
 _V2 = Dirac(a=1.0, b=0.1, a_per=Per.CHANNEL, b_per=Per.CHANNEL, std=None, delta=Delta.PADDED)
-
-
-def read_dirac(call: tree.Call, scope: Scope) -> SetScheme:
-    """Return what `dirac` says."""
-    return SetScheme(SaidScheme(_dirac(bind(call, _DIRAC, scope, "`dirac`")), call.span))
-
-
-def read_binary(call: tree.Call, scope: Scope) -> SetScheme:
-    """Return what `binary` says."""
-    return SetScheme(SaidScheme(_binary(bind(call, _BINARY, scope, "`binary`")), call.span))
-
-
-def read_plain(call: tree.Call, _: Scope) -> SetScheme:
-    """Return what `plain` says."""
-    return SetScheme(SaidScheme(None, call.span))
 
 
 def _dirac(a: Arguments) -> Scheme:
@@ -79,3 +68,23 @@ def _binary(a: Arguments) -> Binary:
 
 def _real(a: Arguments, name: str, otherwise: float) -> float:
     return a.real(name) if a.given(name) else otherwise
+
+
+class SchemeForm(Record):
+    """What an annotation that sets the scheme may say, and the scheme that this means."""
+
+    parameters: tuple[Parameter, ...]
+    scheme: Callable[[Arguments], Scheme | None]
+
+    def read(self, call: tree.Call, scope: Scope) -> SetScheme:
+        """Return what the annotation says."""
+        word = call.name.text
+        arguments = bind(call, self.parameters, scope, f"`{word}`")
+        return SetScheme(SaidScheme(word, self.scheme(arguments), call.span))
+
+
+SCHEMES = {
+    AnnotationWord.DIRAC: SchemeForm(_DIRAC, _dirac),
+    AnnotationWord.BINARY: SchemeForm(_BINARY, _binary),
+    AnnotationWord.PLAIN: SchemeForm((), lambda _: None),
+}

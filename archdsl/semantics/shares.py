@@ -6,10 +6,11 @@ from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear, Weighted
 from archdsl.ir.network import Candidate
 from archdsl.ir.rebuild import replace
-from archdsl.semantics.catalogue import ROWS, Keeps
+from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import fail
 from archdsl.semantics.context import Context, Reach
 from archdsl.semantics.evaluate import integer_of
+from archdsl.semantics.kinds.rows import Keeps
 from archdsl.semantics.meanings import Share
 from archdsl.semantics.values import Scope
 from archdsl.semantics.words import is_layer_word, split_word

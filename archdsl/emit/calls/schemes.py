@@ -1,7 +1,7 @@
 """The classes of weight schemes: convolutions that compute the weight they apply."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from archdsl.analyses.walk import leaves
 from archdsl.emit.calls.layers import Schemes
@@ -16,21 +16,13 @@ from archdsl.emit.python.nodes import (
 )
 from archdsl.ir.layers import Conv, Size
 from archdsl.ir.network import Network
-from archdsl.ir.schemes import BareDirac, Binary, Dirac, Scheme
+from archdsl.ir.schemes import Scheme
 from archdsl.record import Record
 
 
 def scheme_class(scheme: Scheme) -> str:
     """Return the name of a scheme's class, and of its template."""
-    match scheme:
-        case Dirac():
-            return "DiracConv2d"
-        case BareDirac():
-            return "BareDiracConv2d"
-        case Binary():
-            return "BinaryConv2d"
-        case _:
-            assert_never(scheme)
+    return f"{type(scheme).__name__}Conv2d"
 
 
 Convolutions: TypeAlias = dict[Scheme | None, list[Conv]]

@@ -5,6 +5,7 @@ from archdsl.ir.layers import (
     ConvTranspose,
     Linear,
 )
+from archdsl.ir.making import literal
 from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.fitting import check_scheme, refuse_transposed
@@ -18,6 +19,8 @@ from archdsl.semantics.kinds.parts import (
     window_of,
     write,
 )
+from archdsl.semantics.kinds.rows import DILATION, PADDING, Keeps, LayerKind, flag
+from archdsl.semantics.parameters import Domain, Parameter, count, default_count
 
 
 def conv(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
@@ -100,3 +103,20 @@ def linear(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     )
     written = (write("in_features", flow.channels), write("out_features", out))
     return BuiltLayer(layer, written, out)
+
+
+_STRIDE = Parameter("stride", Domain.PAIR, literal(1))
+_KERNEL = Parameter("kernel", Domain.PAIR, required=True)
+_GROUPS = default_count("groups", 1)
+_NO_BIAS = flag("bias", default=False)
+_CONV = (count("out_channels"), _KERNEL, _STRIDE, PADDING, DILATION, _GROUPS, _NO_BIAS)
+_OUTPUT_PADDING = Parameter("output_padding", Domain.NATURAL_PAIR, literal(0))
+_LINEAR = (count("out_features"), flag("bias", default=True))
+
+ROWS = {
+    "conv": LayerKind(_CONV, conv, keeps=Keeps.WEIGHT, windowed=True),
+    "conv_transpose": LayerKind(
+        (*_CONV, _OUTPUT_PADDING), conv_transpose, keeps=Keeps.WEIGHT, windowed=True
+    ),
+    "linear": LayerKind(_LINEAR, linear, keeps=Keeps.WEIGHT),
+}

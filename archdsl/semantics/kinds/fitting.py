@@ -1,19 +1,18 @@
 """Where weight schemes can stand."""
 
-from typing import assert_never
-
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv
 from archdsl.ir.numbers import Number
-from archdsl.ir.schemes import BareDirac, Binary, Dirac, Scheme
+from archdsl.ir.schemes import Identity, Scheme
 from archdsl.record import Record
 from archdsl.semantics.checks import fail
 from archdsl.source import Span
 
 
 class SaidScheme(Record):
-    """`dirac(..)`, `binary(..)`, or `plain`, which takes them off."""
+    """A scheme as an annotation says it; None: `plain`, which takes others off."""
 
+    word: str
     scheme: Scheme | None
     span: Span
 
@@ -27,14 +26,9 @@ def check_scheme(
     layer: Conv, said: SaidScheme, channels: tuple[Number, Number], span: Span
 ) -> None:
     """Raise SpecError where a convolution cannot have the scheme; `channels` are in, out."""
-    match said.scheme:
-        case Dirac() | BareDirac():
-            _check_window(layer, said, span)
-            _check_channels(layer, said, channels, span)
-        case Binary() | None:
-            pass
-        case _:
-            assert_never(said.scheme)
+    if isinstance(said.scheme, Identity):
+        _check_window(layer, said, span)
+        _check_channels(layer, said, channels, span)
 
 
 def _check_window(layer: Conv, said: SaidScheme, span: Span) -> None:
@@ -50,9 +44,8 @@ def _check_window(layer: Conv, said: SaidScheme, span: Span) -> None:
 
 
 def _refuse(said: SaidScheme, span: Span, what: str, way_out: str) -> None:
-    word = _word(said)
-    help_ = f"{way_out}, or take `{word}` off with `with plain`"
-    message = f"{what} cannot be `{word}`"
+    help_ = f"{way_out}, or take `{said.word}` off with `with plain`"
+    message = f"{what} cannot be `{said.word}`"
     fail("E512", message, span, help_, notes=(Note("said here", said.span),))
 
 
@@ -64,10 +57,10 @@ def _check_channels(
         return
     widths = ", ".join(str(width * layer.groups) for width in _fitting(inputs, outputs))
     message = (
-        "`dirac` needs channels of which one number is a multiple of the other: "
+        f"`{said.word}` needs channels of which one number is a multiple of the other: "
         f"{channels[0]} in, {channels[1]} out"
     )
-    help_ = f"the nearest widths that work: {widths}; or take `dirac` off with `with plain`"
+    help_ = f"the nearest widths that work: {widths}; or take `{said.word}` off with `with plain`"
     fail("E513", message, span, help_, notes=(Note("said here", said.span),))
 
 
@@ -81,15 +74,3 @@ def _fitting(inputs: int, outputs: int) -> tuple[int, ...]:
     more = next(p for p in range(parts + 1, inputs + 1) if inputs % p == 0)
     fewer = next(p for p in range(parts, 0, -1) if inputs % p == 0)
     return inputs // more, inputs // fewer
-
-
-def _word(said: SaidScheme) -> str:
-    match said.scheme:
-        case Dirac() | BareDirac():
-            return "dirac"
-        case Binary():
-            return "binary"
-        case None:
-            return "plain"
-        case _:
-            assert_never(said.scheme)

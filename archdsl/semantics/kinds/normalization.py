@@ -9,6 +9,8 @@ from archdsl.ir.layers import (
 )
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import Bn, BuiltLayer, Facts, LayerCall, check_divides, write
+from archdsl.semantics.kinds.rows import EPS, Keeps, LayerKind, flag, number
+from archdsl.semantics.parameters import Domain, count, default_count
 
 
 def bn(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
@@ -64,3 +66,21 @@ def local_response_norm(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
         size=a.integer("size"), alpha=a.real("alpha"), beta=a.real("beta"), k=a.real("k")
     )
     return BuiltLayer(layer)
+
+
+_LOCAL_RESPONSE_NORM = (
+    default_count("size", 5),
+    number("alpha", "1e-4", Domain.POSITIVE),
+    number("beta", "0.75", Domain.POSITIVE),
+    number("k", "1", Domain.POSITIVE),
+)
+
+ROWS = {
+    "bn": LayerKind((EPS, number("momentum", "0.1", Domain.SHARE)), bn, Keeps.NORMALIZATION),
+    "layernorm": LayerKind((EPS,), layernorm, Keeps.NORMALIZATION),
+    "instancenorm": LayerKind(
+        (flag("affine", default=False), EPS), instancenorm, Keeps.NORMALIZATION
+    ),
+    "groupnorm": LayerKind((count("groups"), EPS), groupnorm, Keeps.NORMALIZATION),
+    "local_response_norm": LayerKind(_LOCAL_RESPONSE_NORM, local_response_norm),
+}

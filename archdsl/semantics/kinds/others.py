@@ -23,6 +23,8 @@ from archdsl.ir.making import combine, leaf, literal
 from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall, check_divides, write
+from archdsl.semantics.kinds.rows import Keeps, LayerKind, flag, number
+from archdsl.semantics.parameters import Domain, Parameter, count, option
 
 _ONE = literal(1)
 
@@ -138,3 +140,31 @@ def factor(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return a constant factor."""
     value = use.arguments.number("value")
     return BuiltLayer(Factor(value=float(value.value)), (write("value", value),))
+
+
+_RATE = Parameter("p", Domain.RATE, required=True)
+_BORDER = Parameter("size", Domain.BORDER, required=True)
+_PART = Parameter("part", Domain.NATURAL, required=True)
+
+ROWS = {
+    **{
+        str(kind): LayerKind((number("slope", SLOPES[kind]),) if kind in SLOPES else (), activation)
+        for kind in ActivationKind
+    },
+    "ncrelu": LayerKind((), ncrelu),
+    "prelu": LayerKind(
+        (flag("per_channel", default=False), number("init", "0.25")), prelu, Keeps.SCALARS
+    ),
+    "dropout": LayerKind((_RATE,), dropout),
+    "dropout2d": LayerKind((_RATE,), dropout),
+    "stochastic_depth": LayerKind((_RATE,), stochastic_depth),
+    "flatten": LayerKind((), flatten),
+    "pad": LayerKind((_BORDER, option("mode", "zeros", "reflect", "replicate")), pad),
+    "pad_channels": LayerKind((count("out_channels"),), pad_channels),
+    "channel_shuffle": LayerKind((count("groups"),), channel_shuffle),
+    "channel_split": LayerKind((count("parts"), _PART), channel_split),
+    "upsample": LayerKind((count("factor"), option("mode", "nearest", "bilinear")), upsample),
+    "pixel_shuffle": LayerKind((count("factor"),), pixel_shuffle),
+    "scale": LayerKind((number("init", "1"),), scale, Keeps.SCALARS),
+    "factor": LayerKind((Parameter("value", Domain.NUMBER, required=True),), factor),
+}

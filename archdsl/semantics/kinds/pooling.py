@@ -17,6 +17,8 @@ from archdsl.semantics.kinds.parts import (
     window_of,
     write,
 )
+from archdsl.semantics.kinds.rows import DILATION, PADDING, LayerKind, flag
+from archdsl.semantics.parameters import Domain, Parameter
 
 _ONE = literal(1)
 
@@ -65,3 +67,19 @@ def _adaptive(use: LayerCall, kind: PoolKind) -> BuiltLayer:
     size = use.arguments.numbers("size") if use.arguments.given("size") else (_ONE,)
     layer = AdaptivePool(kind=kind, output_size=pair(size))
     return BuiltLayer(layer, (write("output_size", size),))
+
+
+_WINDOW = Parameter("kernel", Domain.PAIR)
+_OWN_STRIDE = Parameter("stride", Domain.PAIR)
+_CEIL = flag("ceil", default=False)
+_SIZE = Parameter("size", Domain.PAIR)
+_INCLUDE_PAD = flag("count_include_pad", default=False)
+
+ROWS = {
+    "maxpool": LayerKind(
+        (_WINDOW, _OWN_STRIDE, PADDING, DILATION, _CEIL, _SIZE), maxpool, windowed=True
+    ),
+    "avgpool": LayerKind(
+        (_WINDOW, _OWN_STRIDE, PADDING, _CEIL, _SIZE, _INCLUDE_PAD), avgpool, windowed=True
+    ),
+}
