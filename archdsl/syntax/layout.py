@@ -5,6 +5,7 @@ with annotations ends its line: `with plain, bn relu` would otherwise swallow a 
 """
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from archdsl.diagnostics import Diagnostic, Diagnostics
 from archdsl.source import Span
@@ -79,8 +80,10 @@ def _statement(item: tree.BodyItem) -> str | None:
             return "train ="
         case tree.SetInit():
             return "init ="
-        case _:
+        case tree.Element() | tree.NamedBody() | tree.LoopItem() | tree.Condition():
             return None
+        case _:
+            assert_never(item)
 
 
 def _first_line(span: Span) -> int:
