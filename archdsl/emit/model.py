@@ -6,7 +6,7 @@ from typing import TypeAlias
 from archdsl.analyses.freezing import frozen_modules
 from archdsl.emit.body.blocks import Constructed
 from archdsl.emit.build import Around, Built, build
-from archdsl.emit.calls.schemes import plan_schemes, scheme_names
+from archdsl.emit.calls.schemes import convolutions_of, plan_schemes, scheme_names
 from archdsl.emit.calls.signature import Signature
 from archdsl.emit.classes.grouping import GeneratedClasses, classify
 from archdsl.emit.classes.instances import Origin, instances
@@ -101,22 +101,15 @@ def _built(
     last: tuple[Statement, ...],
 ) -> tuple[Built, ...]:
     names = class_names(classes, name)
-    schemes = scheme_names(family.network)
+    schemes = scheme_names(convolutions_of(family.network))
     inner = {i.number: weights[k.number] for k in classes.kinds for i in k.instances}
-    signatures: dict[int, Signature] = {}
+    of_instances = {i.number: names[k.number] for k in classes.kinds for i in k.instances}
+    signatures = dict.fromkeys(of_instances, Signature())  # of instances, as far as known
     while True:
         before = dict(signatures)
         built: list[Built] = []
         for kind in classes.kinds:
-            callees = Constructed(
-                {i.number: names[k.number] for k in classes.kinds for i in k.instances},
-                {
-                    i.number: signatures.get(k.number, Signature())
-                    for k in classes.kinds
-                    for i in k.instances
-                },
-                schemes,
-            )
+            callees = Constructed(of_instances, signatures, schemes)
             around = Around(
                 callees=callees,
                 names=names,
@@ -126,7 +119,7 @@ def _built(
                 opened=family.changed,
             )
             built.append(build(kind, around, last))
-            signatures[kind.number] = built[-1].signature
+            signatures |= dict.fromkeys((i.number for i in kind.instances), built[-1].signature)
         if signatures == before or not _is_recursive(classes):
             return tuple(built)
 
@@ -151,7 +144,7 @@ def _model(family: Family, built: tuple[Built, ...], header: Header) -> Model:
     plan = ModulePlan(
         docstring=module_docstring(network, header),
         frozen=None if frozen is None else statement(Assign("FROZEN", frozen), 0),
-        schemes=plan_schemes(network, plans),
+        schemes=plan_schemes(convolutions_of(network), plans),
         classes=(*plans[:-1], root),
     )
     return Model(plan, opened)

@@ -10,6 +10,7 @@ from archdsl.record import Record
 
 Kind = TypeVar("Kind", bound=Record)
 NodeKind = TypeVar("NodeKind", bound=Node)
+Holder = TypeVar("Holder", Step, Item)
 
 
 def replace(record: Kind, **changes: object) -> Kind:
@@ -45,9 +46,13 @@ def map_children(node: NodeKind, function: Callable[[Node], Node]) -> NodeKind:
 
 def map_steps(body: Iterable[Step], function: Callable[[Node], Node]) -> tuple[Step, ...]:
     """Return the steps with each node replaced."""
-    return tuple(replace(step, node=function(step.node)) for step in body)
+    return tuple(_with_node(step, function(step.node)) for step in body)
 
 
 def map_items(items: Iterable[Item], function: Callable[[Node], Node]) -> tuple[Item, ...]:
     """Return the members of a stage with each node replaced."""
-    return tuple(replace(item, node=function(item.node)) for item in items)
+    return tuple(_with_node(item, function(item.node)) for item in items)
+
+
+def _with_node(holder: Holder, node: Node) -> Holder:
+    return holder if node is holder.node else replace(holder, node=node)

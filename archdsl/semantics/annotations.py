@@ -110,6 +110,8 @@ class Said(Record):
 
 def read(annotations: Sequence[tree.Call], scope: Scope) -> tuple[Said, ...]:
     """Return what a `with` list says; raise SpecError."""
+    if not annotations:
+        return ()
     found: list[Said] = []
     places: dict[AnnotationWord, Span] = {}
     for call in annotations:

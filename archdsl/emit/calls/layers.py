@@ -111,7 +111,11 @@ _SIDES = ("height", "width")
 
 def _written(node: LayerNode, field: str, index: int | None) -> WrittenNumber:
     value = getattr(node.layer, field)
-    exprs = next((w.exprs for w in node.written if w.field == field), ())
+    exprs = ()
+    for written in node.written:  # a loop: this is asked of every number of every layer
+        if written.field == field:
+            exprs = written.exprs
+            break
     if index is None:
         return WrittenNumber(value, exprs[0] if exprs else None)
     return WrittenNumber(value[index], exprs[index if len(exprs) > 1 else 0] if exprs else None)

@@ -37,11 +37,11 @@ def convolutions_of(network: Network) -> Convolutions:
     return found
 
 
-def scheme_names(network: Network) -> Schemes:
+def scheme_names(convolutions: Convolutions) -> Schemes:
     """Return the class of each scheme; a second one of a kind has a number after its name."""
     counts: dict[str, int] = {}
     found: dict[Scheme, str] = {}
-    for scheme in convolutions_of(network):
+    for scheme in convolutions:
         if scheme is not None:
             base = scheme_class(scheme)
             counts[base] = counts.get(base, 0) + 1
@@ -49,16 +49,17 @@ def scheme_names(network: Network) -> Schemes:
     return found
 
 
-def plan_schemes(network: Network, classes: tuple[ClassPlan, ...]) -> tuple[SchemePlan, ...]:
+def plan_schemes(
+    convolutions: Convolutions, classes: tuple[ClassPlan, ...]
+) -> tuple[SchemePlan, ...]:
     """Return a class for each scheme, with the parameters that `classes` give."""
-    names = scheme_names(network)
+    names = scheme_names(convolutions)
     if not names:
         return ()
     given: dict[str, set[str]] = {}
     for call in _calls(classes):
         keywords = (a.name for a in call.arguments if isinstance(a, Keyword))
         given.setdefault(call.function, set()).update(keywords)
-    convolutions = convolutions_of(network)
     return tuple(
         _plan(name, scheme, convolutions[scheme], given.get(name, set()))
         for scheme, name in names.items()
