@@ -1,6 +1,5 @@
-"""Rows -> the statements of a `forward`, grouped as one would write them by hand."""
+"""Merged steps -> the statements of a `forward`, grouped as one would write them by hand."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
@@ -11,12 +10,13 @@ from archdsl.emit.body.merging import (
     MergedLayer,
     MergedPart,
     MergedStage,
-    Operand,
     UnderTest,
     by_tests,
     is_shortcut,
 )
+from archdsl.emit.body.order import in_order, is_read, map_of, maps_of
 from archdsl.emit.body.shared import SharedUse, SharedWeights
+from archdsl.emit.body.variables import Held, Variables, names_it
 from archdsl.emit.classes.instances import Place
 from archdsl.emit.python.nodes import (
     Assign,
@@ -47,6 +47,7 @@ from archdsl.ir.layers import (
 )
 from archdsl.ir.network import MAIN, Map, Operator
 from archdsl.ir.numbers import Test, negated
+from archdsl.ir.rebuild import replace
 
 BODY = 2 * INDENT  # the indentation of a method's statements
 _ROOM = WIDTH - BODY - len("return ")
@@ -55,45 +56,20 @@ _OPERATORS = {Operator.SUM: "+", Operator.PRODUCT: "*"}
 _BEGINNERS = (Conv, ConvTranspose, Linear, Pool, AdaptivePool, Pad, Upsample, PixelShuffle)
 
 
-class _Value:
-    """What flows under the name of a map: an expression, or the variable that holds it."""
-
-    def __init__(self, value: Python, name: str | None = None) -> None:
-        self.value = value
-        self.name = name  # of the variable that it is assigned to; None: a new one
-        self.place: Place = ()  # of the step that made it
-        self.is_closed = False  # it comes from a part or block: the next call begins a line
-        self.was_pad = False
-
-    @property
-    def is_assigned(self) -> bool:
-        """Whether the value is a variable."""
-        return isinstance(self.value, Text)
-
-    def copy(self) -> "_Value":
-        """Return the same value, which may then become another one."""
-        other = _Value(self.value, self.name)
-        other.place, other.is_closed, other.was_pad = self.place, self.is_closed, self.was_pad
-        return other
-
-
 class ForwardWriter:
     """Writes the statements of a forward; `shapes` are comments by the places of steps."""
 
     def __init__(self, uses: SharedWeights, shapes: Mapping[Place, str]) -> None:
         self.uses = uses
         self.names = uses.names
-        self.shapes = shapes
-        self.shape = ""  # the last that was said
         self.head: list[Statement] = []  # what is chosen first
-        self.statements: list[Statement] = []
-        self.env: dict[Map, _Value] = {MAIN: _Value(Text("x"), "x")}
+        self.env = Variables(uses.names, shapes)
 
     def body(self, steps: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
-        self._steps(_in_order(steps), ())
+        self._steps(in_order(steps), ())
         last = Return(self.env[MAIN].value)
-        return (*self.uses.start, *self.head, *self.statements, last)
+        return (*self.uses.start, *self.head, *self.env.statements, last)
 
     def _steps(self, steps: Sequence[Merged], after: Sequence[Merged]) -> None:
         """Write steps; `after` are those that follow them in the body."""
@@ -110,30 +86,31 @@ class ForwardWriter:
 
     def _choice(self, choice: UnderTest, after: Sequence[Merged]) -> None:
         """Write steps that stand under a test or under its opposite."""
-        steps = choice.whole
+        steps, outer = choice.whole, self.env
         given = [
             map_
             for map_ in dict.fromkeys(step.stand.gives for step in steps)
-            if map_ in self.env or _is_read(map_, after)
+            if map_ in outer or is_read(map_, after)
         ]
         for step in steps:
-            for map_ in _maps(step):
-                if map_ in self.env:
-                    self._assign(self.env[map_])
+            for map_ in maps_of(step):
+                if map_ in outer:
+                    outer.assign(map_)
         for map_ in given:
             self._enter(map_, steps)
-        outer, env = self.statements, self.env
-        names = {map_: env[map_].name for map_ in given}
+        names = {map_: outer[map_].name for map_ in given}
         bodies: list[tuple[Statement, ...]] = []
         for side in (choice.then, choice.otherwise):
-            self.statements, self.env = [], {map_: value.copy() for map_, value in env.items()}
+            self.env = outer.branch()
             self._steps(side, after)
             for map_, name in names.items():
-                self._assign_to(map_, name)
-            bodies.append(tuple(self.statements))
-        self.statements, self.env = outer, env
+                assert name is not None, "maps that are given under a test have a variable"
+                self.env.assign_to(map_, name)
+            bodies.append(tuple(self.env.statements))
+        self.env = outer
         for map_ in given:
-            env[map_].place = next(r.stand.place for r in reversed(steps) if r.stand.gives == map_)
+            place = next(r.stand.place for r in reversed(steps) if r.stand.gives == map_)
+            outer.give(map_, replace(outer[map_], place=place))
         self._write_choice(choice.test, steps[0], *bodies)
 
     def _enter(self, map_: Map, steps: Sequence[Merged]) -> None:
@@ -141,43 +118,37 @@ class ForwardWriter:
         if map_ in self.env:
             return
         source = next(
-            m for step in steps if step.stand.gives == map_ for m in _maps(step) if m != map_
+            m for step in steps if step.stand.gives == map_ for m in maps_of(step) if m != map_
         )
-        self.env[map_] = _Value(self.env[source].value, self.names.unique("out"))
-        self._assign_to(map_, self.env[map_].name)
-
-    def _assign_to(self, map_: Map, name: str | None) -> None:
-        value = self.env[map_]
-        assert name is not None
-        if value.value != Text(name):
-            self.statements.append(Assign(name, value.value))
-            self.env[map_] = _Value(Text(name), name)
+        name = self.names.unique("out")
+        self.env.give(map_, Held(self.env[source].value, name))
+        self.env.assign_to(map_, name)
 
     def _write_choice(
         self, test: Test, step: Merged, then: tuple[Statement, ...], other: tuple[Statement, ...]
     ) -> None:
         if then == other:
-            self.statements += then
+            self.env.statements += then
             return
         if not then:
             test, then, other = negated(test), other, ()
         flag = self.uses.flag(test, _hint(step))
-        before = self.statements[-1] if self.statements else None
+        before = self.env.statements[-1] if self.env.statements else None
         match then, other, before:
             case (Assign(target, a),), (Assign(same, b),), Assign(alias) if (
-                target == same == alias and not _names_it(target, a, b)
+                target == same == alias and not names_it(target, a, b)
             ):
-                self.statements.pop()
-                self.statements.append(_either(target, flag, a, b))
+                self.env.statements.pop()
+                self.env.statements.append(_either(target, flag, a, b))
             case (Assign(target, a),), (Assign(same, b),), _ if target == same:
-                self.statements.append(_either(target, flag, a, b))
-            case (Assign(target, a),), (), Assign(alias, b) if target == alias and not _names_it(
+                self.env.statements.append(_either(target, flag, a, b))
+            case (Assign(target, a),), (), Assign(alias, b) if target == alias and not names_it(
                 target, a
             ):
-                self.statements.pop()
-                self.statements.append(_either(target, flag, a, b))
+                self.env.statements.pop()
+                self.env.statements.append(_either(target, flag, a, b))
             case _:
-                self.statements.append(If(flag, then, other))
+                self.env.statements.append(If(flag, then, other))
 
     # ------------------------------------------------------------ steps
 
@@ -187,7 +158,7 @@ class ForwardWriter:
                 self._layer(step, after)
             case MergedPart(steps=()):
                 taken = self._taken(step, after)
-                self._give(step, taken, taken.value, after)
+                self._give(step, taken, self.env[taken].value, after)
             case MergedPart(name=name) | MergedStage(name=name):
                 self._module(name, (), step, after)
             case MergedCall(name=name):
@@ -197,76 +168,75 @@ class ForwardWriter:
             case _:
                 assert_never(step)
 
-    def _taken(self, step: Merged, after: Sequence[Merged]) -> _Value:
-        """Return the value that a step takes; one that is read again later is in a variable."""
-        maps = _maps(step)
+    def _taken(self, step: Merged, after: Sequence[Merged]) -> Map:
+        """Return the map that a step takes; one that is read again later is in a variable."""
+        maps = maps_of(step)
         if len(maps) > 1:  # the first step of a branch in some instances only
             self._enter(step.stand.gives, (step,))
-            return self.env[step.stand.gives]
+            return step.stand.gives
         (map_,) = maps
-        if map_ not in self.env:
-            self._enter(map_, (step,))
-        if map_ != step.stand.gives and _is_read(map_, after):
-            self._assign(self.env[map_])
-        return self.env[map_]
+        self._enter(map_, (step,))
+        if map_ != step.stand.gives and is_read(map_, after):
+            self.env.assign(map_)
+        return map_
 
-    def _give(self, step: Merged, taken: _Value, value: Python, after: Sequence[Merged]) -> _Value:
+    def _give(
+        self,
+        step: Merged,
+        taken: Map,
+        value: Python,
+        after: Sequence[Merged],
+        *,
+        is_closed: bool = False,
+        was_pad: bool = False,
+    ) -> None:
         """Enter what a step gives, under the variable of what it took unless that is read again."""
-        map_ = step.stand.gives
-        known = self.env.get(map_)
-        if known is not None:
-            given = _Value(value, known.name)
-        else:
-            lives = any(v is taken and _is_read(m, after) for m, v in self.env.items())
-            given = _Value(value, None if lives else taken.name)
-        given.place = step.stand.place
-        self._forget(_maps(step), after)
-        self.env[map_] = given
-        return given
+        map_, env = step.stand.gives, self.env
+        name = env[taken].name
+        if map_ in env:
+            name = env[map_].name
+        elif is_read(taken, after):
+            name = None
+        self._forget(maps_of(step), after)
+        env.give(map_, Held(value, name, step.stand.place, is_closed, was_pad))
 
     def _forget(self, maps: Sequence[Map], after: Sequence[Merged]) -> None:
-        """Drop maps that nobody reads again."""
-        for map_ in maps:
-            if map_ in self.env and not _is_read(map_, after):
-                del self.env[map_]
+        self.env.forget([map_ for map_ in maps if not is_read(map_, after)])
 
     def _layer(self, step: MergedLayer, after: Sequence[Merged]) -> None:
         layer = next(node.layer for node in step.column if node is not None)
         taken = self._taken(step, after)
-        begins = isinstance(layer, _BEGINNERS) and not (taken.was_pad and not taken.is_assigned)
-        if begins or (taken.is_closed and not isinstance(layer, Flatten)):
-            self._assign(taken)
+        held = self.env[taken]
+        begins = isinstance(layer, _BEGINNERS) and not (held.was_pad and not held.is_assigned)
+        if begins or (held.is_closed and not isinstance(layer, Flatten)):
+            self.env.assign(taken)
         call = self._apply(step, layer, taken)
         if len(flat(call)) > _ROOM or _depth(call) > DEEPEST:
-            self._assign(taken)
+            self.env.assign(taken)
             call = self._apply(step, layer, taken)
-        self._give(step, taken, call, after).was_pad = isinstance(layer, Pad)
+        self._give(step, taken, call, after, was_pad=isinstance(layer, Pad))
 
-    def _apply(self, step: MergedLayer, layer: Layer, taken: _Value) -> Python:
+    def _apply(self, step: MergedLayer, layer: Layer, taken: Map) -> Python:
         match layer:
             case Flatten():
-                return Invocation("torch.flatten", (taken.value, Text("1")))
+                return Invocation("torch.flatten", (self.env[taken].value, Text("1")))
             case ChannelSplit():
-                self._assign(taken)
+                value = self.env.assign(taken).value
                 parts, part = (flat(number) for number in self.uses.split(step))
-                return Operation("", (Text(f"{flat(taken.value)}.chunk({parts}, dim=1)[{part}]"),))
+                return Operation("", (Text(f"{flat(value)}.chunk({parts}, dim=1)[{part}]"),))
             case _:
+                value = self.env[taken].value
                 borrowed = self.uses.use(step)
-                return (
-                    self._by_module(step, taken)
-                    if borrowed is None
-                    else self._by_weight(borrowed, layer, taken)
-                )
+                if borrowed is None:
+                    return Invocation(f"self.{step.name}", (value,))
+                return self._by_weight(borrowed, layer, value)
 
-    def _by_module(self, step: MergedLayer, taken: _Value) -> Python:
-        return Invocation(f"self.{step.name}", (taken.value,))
-
-    def _by_weight(self, borrowed: SharedUse, layer: Layer, taken: _Value) -> Python:
+    def _by_weight(self, borrowed: SharedUse, layer: Layer, value: Python) -> Python:
         source = self._source(borrowed)
         if borrowed.function is None:
-            return Invocation(source, (taken.value,))
+            return Invocation(source, (value,))
         weight = tuple(_weight(source, layer, hands=borrowed.hands))
-        return Invocation(borrowed.function, (taken.value, *weight, *borrowed.keywords))
+        return Invocation(borrowed.function, (value, *weight, *borrowed.keywords))
 
     def _source(self, borrowed: SharedUse) -> str:
         """Return what holds the weight: chosen first, where some have one of their own."""
@@ -288,37 +258,34 @@ class ForwardWriter:
         self, name: str, handed: tuple[Python, ...], step: Merged, after: Sequence[Merged]
     ) -> None:
         taken = self._taken(step, after)
-        self._assign(taken)
-        call = Invocation(f"self.{name}", (taken.value, *handed))
-        is_else = taken is not self.env.get(MAIN) or handed  # no nn.Identity could stand in for it
+        call = Invocation(f"self.{name}", (self.env.assign(taken).value, *handed))
+        is_else = taken != MAIN or handed  # no nn.Identity could stand in for it
         if is_shortcut(step) and self.uses.is_sometimes(step) and is_else:
             kept = self.env[MAIN].value
             choice = IfElse(kept, f"self.{name} is None", call)
             shortcut = self.names.unique("shortcut")
-            self.statements.append(Assign(shortcut, choice))
-            self.env[step.stand.gives] = _Value(Text(shortcut), shortcut)
+            self.env.statements.append(Assign(shortcut, choice))
+            self.env.give(step.stand.gives, Held(Text(shortcut), shortcut))
             return
-        self._give(step, taken, call, after).is_closed = True
+        self._give(step, taken, call, after, is_closed=True)
 
     # ------------------------------------------------------------ joins
 
     def _join(self, step: MergedJoin, after: Sequence[Merged]) -> None:
         operator = next(node.operator for node in step.column if node is not None)
-        maps = [_map(operand) for operand in step.operands]
+        maps = [map_of(operand) for operand in step.operands]
         for map_ in dict.fromkeys(maps):
             if maps.count(map_) > 1:
-                self._assign(self.env[map_])
+                self.env.assign(map_)
         values = [self.env[map_].value for map_ in maps]
-        known = self.env.get(step.stand.gives)
         if any(operand.when for operand in step.operands):
             value = self._joined_sometimes(operator, values, step)
         else:
             value = self._joined(operator, values)
-        joined = _Value(value, None if known is None else known.name)
-        joined.is_closed = isinstance(value, IfElse)
-        joined.place = step.stand.place
+        given, is_closed = step.stand.gives, isinstance(value, IfElse)
+        name = self.env[given].name if given in self.env else None
         self._forget(maps, after)
-        self.env[step.stand.gives] = joined
+        self.env.give(given, Held(value, name, step.stand.place, is_closed))
 
     def _joined_sometimes(
         self, operator: Operator, values: Sequence[Python], step: MergedJoin
@@ -328,7 +295,7 @@ class ForwardWriter:
         pairs = list(zip(values, step.operands, strict=True))
         always = [value for value, operand in pairs if not operand.when]
         name = self.names.unique("out")
-        self.statements.append(Assign(name, self._joined(operator, always)))
+        self.env.statements.append(Assign(name, self._joined(operator, always)))
         if len(always) == 1:
             values = [value if operand.when else Text(name) for value, operand in pairs]
         else:
@@ -347,65 +314,10 @@ class ForwardWriter:
         if len(flat(whole)) <= _ROOM - len("self.relu()"):
             return whole
         name = self.names.unique("out")
-        self.statements.append(Assign(name, values[0]))
+        self.env.statements.append(Assign(name, values[0]))
         for value in values[1:-1]:
-            self.statements.append(Assign(name, Operation(sign, (Text(name), value))))
+            self.env.statements.append(Assign(name, Operation(sign, (Text(name), value))))
         return Operation(sign, (Text(name), values[-1]))
-
-    # ------------------------------------------------------------ variables
-
-    def _assign(self, value: _Value) -> None:
-        """Assign what flows to its variable, if it is not in one."""
-        if value.is_assigned:
-            return
-        name = value.name or self.names.unique("out")
-        for other in list(self.env.values()):
-            if other is not value and not other.is_assigned and _names_it(name, other.value):
-                self._assign(other)  # what it names is about to change
-        comment = self.shapes.get(value.place, "")
-        self.statements.append(Assign(name, value.value, comment if comment != self.shape else ""))
-        self.shape = comment or self.shape
-        value.value, value.name, value.is_closed = Text(name), name, False
-
-
-def _map(operand: Operand) -> Map:
-    """Return the map of an operand; where some lack a shortcut, that of the others."""
-    maps = dict.fromkeys(map_ for map_ in operand.maps if map_ is not None)
-    return next((map_ for map_ in maps if map_ != MAIN), MAIN)
-
-
-def _in_order(steps: Sequence[Merged]) -> tuple[Merged, ...]:
-    """Return steps as they run: a shortcut that takes a preactivation before what changes that."""
-    ordered: list[Merged] = []
-    for step in steps:
-        place = len(ordered)
-        if is_shortcut(step) and None in step.column:
-            (taken,) = dict.fromkeys(_maps(step))
-            if taken != MAIN:
-                firsts = (n for n, other in enumerate(ordered) if _leaves(other, taken))
-                place = next(firsts, place)
-        ordered.insert(place, step)
-    return tuple(ordered)
-
-
-def _leaves(step: Merged, map_: Map) -> bool:
-    """Whether a step takes a map and gives another one."""
-    return map_ in _maps(step) and step.stand.gives != map_
-
-
-def _maps(step: Merged) -> list[Map]:
-    """Return the maps that a step takes in some instance."""
-    return list(dict.fromkeys(map_ for takes in step.stand.takes for map_ in takes or ()))
-
-
-def _is_read(map_: Map, steps: Sequence[Merged]) -> bool:
-    """Whether steps read a map before another one gives it anew; the body gives MAIN."""
-    for step in steps:
-        if map_ in _maps(step):
-            return True
-        if step.stand.gives == map_ and not step.stand.when:
-            return False
-    return map_ == MAIN
 
 
 def _hint(step: Merged) -> str:
@@ -432,11 +344,6 @@ def _either(target: str, flag: str, then: Python, other: Python) -> Statement:
     if len(flat(choice)) + len(target) + len(" = ") + BODY <= WIDTH:
         return Assign(target, choice)
     return If(flag, (Assign(target, then),), (Assign(target, other),))
-
-
-def _names_it(name: str, *values: Python) -> bool:
-    pattern = re.compile(rf"\b{name}\b")
-    return any(pattern.search(flat(value)) for value in values)
 
 
 def _depth(node: Python) -> int:
