@@ -52,11 +52,11 @@ class Compilation:
         """The rows of the table by name."""
         return {row.name: row for row in self.counts.parts}
 
-    def readings(self, quantity: str) -> Iterator[tuple[str, int]]:
+    def other_counts(self, quantity: str) -> Iterator[tuple[str, int]]:
         """Yield what else a figure for this quantity could be, in words and numbers."""
-        from archdsl.analyses.readings import readings
+        from archdsl.analyses.other_counts import other_counts
 
-        return readings(self.network, self.counts, quantity)
+        return other_counts(self.network, self.counts, quantity)
 
     @property
     def name(self) -> str:
@@ -378,7 +378,7 @@ def _failed(expect: tree.Expect, compilation: Compilation) -> list[Diagnostic]:
 
     try:
         scope = compilation.elaborated.scope
-        found = check_expect(expect, scope, quantity, rows, compilation.readings)
+        found = check_expect(expect, scope, quantity, rows, compilation.other_counts)
     except SpecError as error:
         return list(error.diagnostics)
     return [] if found is None else [found]

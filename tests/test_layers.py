@@ -1,5 +1,6 @@
 """What the layers promise that `lint-imports` cannot see."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +41,13 @@ def test_importing_archdsl_imports_nothing_else():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout == "[]\n"
+
+
+def test_no_class_of_the_compiler_is_named_as_another():
+    named = {}
+    for path in (ROOT / "archdsl").rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                named.setdefault(node.name.lstrip("_"), []).append(str(path.relative_to(ROOT)))
+    assert len(named) > 200
+    assert {name: paths for name, paths in named.items() if len(paths) > 1} == {}

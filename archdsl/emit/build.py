@@ -16,7 +16,7 @@ from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.body.stages import stage_forward
 from archdsl.emit.calls.signature import Signature, signature
 from archdsl.emit.classes.grouping import GeneratedClass
-from archdsl.emit.classes.instances import Instance, Owner, Place
+from archdsl.emit.classes.instances import Instance, Owner, StepPath
 from archdsl.emit.classes.weights import Weights
 from archdsl.emit.expressions.arithmetic import plain
 from archdsl.emit.expressions.opened import keeps_shape, kept_channels, one_sided, opened
@@ -27,8 +27,8 @@ from archdsl.emit.python.nodes import (
     Assign,
     ClassPlan,
     Evaluate,
+    FormalParameter,
     If,
-    Parameter,
     Statement,
     Text,
 )
@@ -80,15 +80,15 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
     return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added))
 
 
-class _Written(Record):
+class _ClassText(Record):
     """The text of a class, but for what it checks and computes first."""
 
     init: tuple[Statement, ...]
-    inputs: tuple[Parameter, ...]
+    inputs: tuple[FormalParameter, ...]
     forward: tuple[Statement, ...]
 
 
-def _stage(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
+def _stage(kind: GeneratedClass, texts: Instances, around: Around) -> _ClassText:
     """Write a class of blocks in a step."""
     uses = _uses(kind, texts, around, Names(("blocks",)))
     construction = InitWriter(texts, uses, around.callees)
@@ -96,10 +96,10 @@ def _stage(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
     construction.owned()
     construction.stage(members)
     forward = stage_forward(members, texts, uses)
-    return _Written((*construction.statements, *_constants(uses)), uses.inputs(), forward)
+    return _ClassText((*construction.statements, *_constants(uses)), uses.inputs(), forward)
 
 
-def _body(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
+def _body(kind: GeneratedClass, texts: Instances, around: Around) -> _ClassText:
     """Write a class of layers, parts and blocks; what forward asks for is registered first."""
     scope = texts.scope
     steps = merged_steps(texts)
@@ -113,7 +113,7 @@ def _body(kind: GeneratedClass, texts: Instances, around: Around) -> _Written:
         again = _uses(kind, texts, around, Names(_attributes(steps)))
         forward = ForwardWriter(again, _shapes(steps, scope)).body(steps)
     init = (*flags, *construction.statements, *_constants(uses))
-    return _Written(init, uses.inputs(), forward)
+    return _ClassText(init, uses.inputs(), forward)
 
 
 def _uses(kind: GeneratedClass, texts: Instances, around: Around, members: Names) -> SharedWeights:
@@ -224,9 +224,9 @@ def _formulas(instance: Instance, scope: ClassScope) -> Iterator[Statement]:
             yield If(f"{name} is None", (Assign(name, Text(value)),))
 
 
-def _shapes(steps: Sequence[Merged], scope: ClassScope) -> Mapping[Place, str]:
+def _shapes(steps: Sequence[Merged], scope: ClassScope) -> Mapping[StepPath, str]:
     """Return comments on what flows in a network, by the places of its steps."""
-    found: dict[Place, str] = {}
+    found: dict[StepPath, str] = {}
     for step in steps:
         nodes = [cell.node if isinstance(cell, Instance) else cell for cell in step.column]
         if None not in nodes:

@@ -59,13 +59,15 @@ def initialization(network: Network) -> Iterator[Statement]:
     match network.init:
         case None:
             if any(map(_is_rectifier, layers)):
-                yield from _he(Fan.OUT, _Weights(layers, (Conv,)))
+                yield from _he(Fan.OUT, _Initialized(layers, (Conv,)))
         case He(fan=fan):
             outputs = (Conv, ConvTranspose)  # those of the last linear layer are the classes
             kinds = outputs if fan is Fan.OUT else (Conv, ConvTranspose, Linear)
-            yield from _he(fan, _Weights(layers, kinds))
+            yield from _he(fan, _Initialized(layers, kinds))
         case Xavier() | TruncatedNormal():
-            yield from _with_biases(network.init, _Weights(layers, (Conv, ConvTranspose, Linear)))
+            yield from _with_biases(
+                network.init, _Initialized(layers, (Conv, ConvTranspose, Linear))
+            )
         case PyTorchDefault():
             pass
         case _:
@@ -84,7 +86,7 @@ def _is_rectifier(layer: Layer) -> bool:
 # ---------------------------------------------------------------- which weights
 
 
-class _Weights:
+class _Initialized:
     """The layers of some kinds whose weight is learned as it is."""
 
     def __init__(self, layers: Sequence[Layer], kinds: _Kinds) -> None:
@@ -119,7 +121,7 @@ def _has_scheme(layer: Layer) -> bool:
 # ---------------------------------------------------------------- statements
 
 
-def _he(fan: Fan, weights: _Weights) -> Iterator[Statement]:
+def _he(fan: Fan, weights: _Initialized) -> Iterator[Statement]:
     if not weights.plain:
         return
     yield Comment(_of_he(weights))
@@ -134,7 +136,7 @@ def _he(fan: Fan, weights: _Weights) -> Iterator[Statement]:
     yield _over_modules(*steps)
 
 
-def _of_he(weights: _Weights) -> str:
+def _of_he(weights: _Initialized) -> str:
     if weights.has(Linear):
         scope = "the weights" if not weights.has_schemes else "the weights without a scheme"
         return f"He initialization of {scope}; the rest keeps PyTorch's defaults"
@@ -148,7 +150,7 @@ def _kaiming(fan: Fan) -> Evaluate:
     return _fill("kaiming_normal_", Keyword("mode", fan_), Keyword("nonlinearity", nonlinearity))
 
 
-def _with_biases(init: Xavier | TruncatedNormal, weights: _Weights) -> Iterator[Statement]:
+def _with_biases(init: Xavier | TruncatedNormal, weights: _Initialized) -> Iterator[Statement]:
     if not weights.plain:
         return
     match init:

@@ -9,7 +9,7 @@ from archdsl.emit.build import Around, Built, build
 from archdsl.emit.calls.schemes import convolutions_of, plan_schemes, scheme_names
 from archdsl.emit.calls.signature import Signature
 from archdsl.emit.classes.grouping import GeneratedClasses, classify
-from archdsl.emit.classes.instances import Origin, instances
+from archdsl.emit.classes.instances import ClassSource, instances
 from archdsl.emit.classes.names import class_names
 from archdsl.emit.classes.weights import Weights, shared_by_id, weights_of
 from archdsl.emit.ending import ending, frozen_names
@@ -82,11 +82,11 @@ def _classes(family: Family) -> tuple[GeneratedClasses, Mapping[int, Weights]]:
     """Return the classes of a family, and the shared weights of each."""
     every = instances(family.networks)
     shared = [shared_by_id(network) for network in family.networks]
-    apart: set[Origin] = set()
+    apart: set[ClassSource] = set()
     while True:
         classes = classify(every, apart)
         match weights_of(classes, shared, apart):
-            case Origin() as origin:
+            case ClassSource() as origin:
                 assert origin not in apart, "instances that are kept apart agree"
                 apart.add(origin)
             case weights:

@@ -242,7 +242,6 @@ class Step(Record, kw_only=True):
 ArgumentValue: TypeAlias = (
     "bool | int | float | str | list[ArgumentValue] | dict[str, ArgumentValue] | None"
 )
-Literal: TypeAlias = ArgumentValue  # what emit still calls it
 
 
 class Network(Placed, kw_only=True):

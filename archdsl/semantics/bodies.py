@@ -250,7 +250,7 @@ def unknown_layer(
 
     `members` are the stages and parts around it.
     """
-    from archdsl.semantics.foreign import layer_help
+    from archdsl.semantics.hints import layer_help
 
     name = call.name
     message, notes = f"there is no layer or block `{name.text}`", ()

@@ -28,7 +28,7 @@ class _Geometry(Record):
     kind: tuple[object, ...]
 
 
-_Column: TypeAlias = tuple[_Geometry, ...]  # one geometry, in each member
+_Occurrence: TypeAlias = tuple[_Geometry, ...]  # one geometry, in each member
 
 
 def coincidences(members: Sequence[tuple[Value, Network]]) -> tuple[Fraction, ...] | None:
@@ -40,7 +40,7 @@ def coincidences(members: Sequence[tuple[Value, Network]]) -> tuple[Fraction, ..
     tables = [network.geometries for _, network in members]
     if len({tuple(scope for scope, _ in table) for table in tables}) > 1:
         return ()  # some are equal in a member already: that is looked at
-    scopes: dict[int, list[_Column]] = {}
+    scopes: dict[int, list[_Occurrence]] = {}
     for column in zip(*tables, strict=True):
         layers = tuple(_geometry(layer) for _, layer in column)
         scopes.setdefault(column[0][0], []).append(layers)
@@ -70,7 +70,9 @@ def _geometry(layer: Weighted) -> _Geometry:
     return _Geometry(tuple(numbers), tuple(kind))
 
 
-def _equal_at(values: Sequence[Fraction], left: _Column, right: _Column) -> set[Fraction] | None:
+def _equal_at(
+    values: Sequence[Fraction], left: _Occurrence, right: _Occurrence
+) -> set[Fraction] | None:
     """Return the value at which two geometries are equal, if there is one."""
     pairs = list(zip(left, right, strict=True))
     if any(a.kind != b.kind or len(a.numbers) != len(b.numbers) for a, b in pairs):

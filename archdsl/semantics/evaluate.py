@@ -117,7 +117,7 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
         message = "`in_channels` is what a block, or a body inside a network, is given"
         fail("E404", message, name.span, "write the number, or name it with `let`")
     known = [*scope.names(), *scope.file.blocks, *layer_words()]
-    from archdsl.semantics.foreign import value_help
+    from archdsl.semantics.hints import value_help
 
     help_ = value_help(name.text, known)
     fail("E301", f"nothing is called `{name.text}`", name.span, help_)
@@ -255,7 +255,7 @@ def _call(node: tree.Call, scope: Scope) -> Value:
         return call_function(node, [evaluate(a.value, scope) for a in arguments], scope)
     if is_layer_word(name):
         return LayerValue(node, scope)
-    from archdsl.semantics.foreign import function_help
+    from archdsl.semantics.hints import function_help
 
     help_ = function_help(name, [*FUNCTIONS, *layer_words()])
     fail("E301", f"there is no function `{name}`", node.name.span, help_)

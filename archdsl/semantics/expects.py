@@ -130,12 +130,12 @@ def check_expect(
     scope: Scope,
     count: Callable[[str | None, str], Quantity | None],
     parts: Mapping[str, object],
-    readings: Callable[[str], Iterable[tuple[str, int]]] = lambda _: (),
+    other_counts: Callable[[str], Iterable[tuple[str, int]]] = lambda _: (),
 ) -> Diagnostic | None:
     """Return the error of an `expect` that does not hold.
 
     `count(part, quantity)` gives a number of the finished network, None for no such part;
-    `readings(quantity)` gives other numbers that could be meant, and how they are counted.
+    `other_counts(quantity)` gives other numbers that could be meant, and how they are counted.
     """
 
     def resolve(node: tree.Expression) -> tree.Expression:
@@ -158,7 +158,7 @@ def check_expect(
         help_ = f"compare what it is: {' and '.join(facts)}"
         fail(first.code, first.message, first.span or condition.span, help_, first.notes)
     message = f"this does not hold: {' and '.join(facts)}"
-    help_ = _nearest(resolve(condition), condition, scope, readings)
+    help_ = _nearest(resolve(condition), condition, scope, other_counts)
     return Diagnostic(code="E701", message=message, span=condition.span, help=help_)
 
 
@@ -166,7 +166,7 @@ def _nearest(
     resolved: tree.Expression,
     condition: tree.Expression,
     scope: Scope,
-    readings: Callable[[str], Iterable[tuple[str, int]]],
+    other_counts: Callable[[str], Iterable[tuple[str, int]]],
 ) -> str | None:
     """Return what the figure of `quantity == figure` may be instead, or what to write."""
     match condition, resolved:
@@ -179,7 +179,7 @@ def _nearest(
         return None
     value, figure = found.value, wanted.value
     if atom.part is None:
-        for what, number in readings(atom.quantity):
+        for what, number in other_counts(atom.quantity):
             if number == figure:
                 return f"{figure:_} is the number {what}"
     if not isinstance(figure, int) or not isinstance(value, int):

@@ -58,7 +58,7 @@ def _choose(
     word = call.name.text
     if word not in known:
         message = f"{what} is one of {_listed(known)}, not `{word}`"
-        from archdsl.semantics.foreign import word_help
+        from archdsl.semantics.hints import word_help
 
         fail("E605", message, call.name.span, word_help(word, known))
     return word, call
@@ -86,7 +86,7 @@ def read_word(node: tree.Expression, scope: Scope, what: str, known: Sequence[st
     return word
 
 
-class _Arguments(Record):
+class _Settings(Record):
     """A call's arguments by name, not yet evaluated."""
 
     call: tree.Call
@@ -121,8 +121,8 @@ _ARGUMENT_EXAMPLES = {
 }
 
 
-def _arguments(call: tree.Call, scope: Scope, *names: str) -> _Arguments:
-    return _Arguments(call, scope, place(call, names, f"`{call.name.text}`"))
+def _arguments(call: tree.Call, scope: Scope, *names: str) -> _Settings:
+    return _Settings(call, scope, place(call, names, f"`{call.name.text}`"))
 
 
 # ---------------------------------------------------------------- initialization

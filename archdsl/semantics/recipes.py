@@ -188,7 +188,7 @@ def _settings(
         name, span = setting.name.text, setting.name.span
         if name not in known:
             message = f"a recipe has no setting `{name}`"
-            from archdsl.semantics.foreign import setting_help
+            from archdsl.semantics.hints import setting_help
 
             help_ = setting_help(name, known)
             diagnostics.add(Diagnostic(code="E602", message=message, span=span, help=help_))

@@ -53,7 +53,7 @@ def place(call: tree.Call, names: Sequence[str], what: str) -> dict[str, tree.Ex
         else:
             name = argument.name.text
             if name not in names:
-                from archdsl.semantics.foreign import argument_help
+                from archdsl.semantics.hints import argument_help
 
                 message = f"{what} has no argument `{name}`"
                 fail("E310", message, argument.name.span, argument_help(name, names))
@@ -143,7 +143,7 @@ def _several(value: Value, kind: Domain, span: Span, what: str, count: int) -> t
     order = "[height, width]" if count == 2 else "[top, bottom, left, right]"
     help_ = None
     if isinstance(value, str):
-        from archdsl.semantics.foreign import value_help
+        from archdsl.semantics.hints import value_help
 
         help_ = value_help(value, ())
     fail("E302", f"{what} is an integer or `{order}`", span, help_)

@@ -40,7 +40,7 @@ def add_stage(elaboration: Elaboration, item: tree.StageItem, here: Here) -> Non
     repeats: Number | None = None
     match item.content:
         case tree.Repeat() as repeat:
-            run = _Run(elaboration, repeat, here.scope, context, stride)
+            run = _GrowingRun(elaboration, repeat, here.scope, context, stride)
             items, draft.flow = run.elaborate(flow)
             repeats = run.repeats
         case tree.Body() as body:
@@ -104,7 +104,7 @@ def members(inside: Draft) -> tuple[Item, ...]:
 # ---------------------------------------------------------------- repeats
 
 
-class _Run:
+class _GrowingRun:
     """`n * block(..)`: elaborated block by block until the rest is equal, then folded."""
 
     def __init__(

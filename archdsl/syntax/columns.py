@@ -26,7 +26,7 @@ def columns(marks: Marks, breaks: Breaks, blanks: set[int]) -> Iterator[WordColu
                     yield WordColumn(withs, 2)
 
 
-class _Cell(NamedTuple):
+class _ListItem(NamedTuple):
     """A word that others may stand below; only those of one family do."""
 
     family: str
@@ -36,9 +36,9 @@ class _Cell(NamedTuple):
     last: int
 
 
-def _groups(cells: list[_Cell | None], blanks: set[int]) -> Iterator[list[_Cell]]:
+def _groups(cells: list[_ListItem | None], blanks: set[int]) -> Iterator[list[_ListItem]]:
     """Yield runs of neighbours of one family; a blank line ends a run."""
-    group: list[_Cell] = []
+    group: list[_ListItem] = []
     for cell in cells:
         if group and (cell is None or not _goes_on(group[-1], cell, blanks)):
             yield group
@@ -49,12 +49,12 @@ def _groups(cells: list[_Cell | None], blanks: set[int]) -> Iterator[list[_Cell]
         yield group
 
 
-def _goes_on(before: _Cell, cell: _Cell, blanks: set[int]) -> bool:
+def _goes_on(before: _ListItem, cell: _ListItem, blanks: set[int]) -> bool:
     gap = range(before.last + 1, cell.first + 1)
     return cell.family == before.family and blanks.isdisjoint(gap)
 
 
-def _cell(marks: Marks, breaks: Breaks, item: Phrase) -> _Cell | None:
+def _cell(marks: Marks, breaks: Breaks, item: Phrase) -> _ListItem | None:
     """Return what is aligned of an item that has its line to itself."""
     after = marks.following.get(item.first)
     if item.first not in breaks.lines or (after is not None and after not in breaks.lines):
@@ -67,7 +67,7 @@ def _cell(marks: Marks, breaks: Breaks, item: Phrase) -> _Cell | None:
     with_ = next(withs, None) if item.rule == "stage_of_repeats" else None
     if with_ is not None and not _on_line(breaks, item.first, with_):
         with_ = None
-    return _Cell(family, place, with_, item.first, item.last)
+    return _ListItem(family, place, with_, item.first, item.last)
 
 
 def _on_line(breaks: Breaks, first: int, place: int) -> bool:

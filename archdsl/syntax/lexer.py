@@ -45,7 +45,7 @@ def words(source: SourceFile, *, comments: bool = False) -> Iterator[Token]:
 
 def not_a_word(source: SourceFile, token: Token) -> Diagnostic:
     """Return what to say of a token of kind WRONG."""
-    from archdsl.syntax.habits.no_words import wrong_number, wrong_sign
+    from archdsl.syntax.hints.no_words import wrong_number, wrong_sign
 
     word, span = token.text, Span(source, token.start, token.end)
     if word[0].isdigit():

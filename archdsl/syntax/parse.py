@@ -100,7 +100,7 @@ def _begins_line(word: Token, source: SourceFile) -> bool:
 def _does_not_fit(
     error: UnexpectedWordError, tokens: Sequence[Token], source: SourceFile
 ) -> Diagnostic:
-    from archdsl.syntax.habits import advice
+    from archdsl.syntax.hints import advice
 
     token = error.token
     if token.kind == WRONG:
@@ -126,7 +126,7 @@ def _does_not_fit(
 
 def _explained(found: Diagnostic, tokens: Sequence[Token], source: SourceFile) -> Diagnostic:
     """Return the diagnostic of a keyword in the place of a layer, with advice if there is some."""
-    from archdsl.syntax.habits import advice
+    from archdsl.syntax.hints import advice
 
     if found.code != "E101" or found.span is None:
         return found

@@ -8,11 +8,11 @@ from archdsl.emit.python.nodes import (
     Comment,
     Comprehension,
     For,
+    FormalParameter,
     IfElse,
+    InfixOperation,
     Invocation,
     Keyword,
-    Operation,
-    Parameter,
     Return,
     Sequence,
     Star,
@@ -63,7 +63,7 @@ def call(draw, depth):
 def sum_of(draw):
     """Return a sum with more than one operator, of names and calls that fit a line."""
     operands = [Invocation(draw.choice(NAMES), (Text("x"),)) for _ in range(draw.randint(3, 8))]
-    return Operation("+", tuple(operands))
+    return InfixOperation("+", tuple(operands))
 
 
 def random_statement(draw):
@@ -99,7 +99,7 @@ def test_statements_are_laid_out_as_ruff_does():
 
 def test_signatures_are_laid_out_as_ruff_does():
     for count in range(9):
-        parameters = tuple(Parameter(f"in_channels{i}", "int", "1") for i in range(count))
+        parameters = tuple(FormalParameter(f"in_channels{i}", "int", "1") for i in range(count))
         head = signature("__init__", parameters, "None")
         source = f"class Network:\n{head}\n        pass\n"
         assert ruff_format(source) == source

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from archdsl.emit.body.merging import Run
 from archdsl.emit.calls.layers import DROP_RATE, Schemes
 from archdsl.emit.calls.signature import Given, Signature, construct, rate_of, takes_rate
-from archdsl.emit.classes.instances import Instance, Place, given, minus, repeats_of
+from archdsl.emit.classes.instances import Instance, StepPath, given, minus, repeats_of
 from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
 from archdsl.emit.python.nodes import Comprehension, Invocation, Keyword, Python, Star, Text
 from archdsl.ir.network import Block, Drop, Part
@@ -21,7 +21,7 @@ class Cell(Record):
     """An instance in a row of blocks, where it stands, and how often."""
 
     instance: Instance
-    place: Place
+    place: StepPath
     count: int = 1
 
 
@@ -68,7 +68,7 @@ class BlockWriter:
         ]
         return rate_of(drops, self.scope, index) if any(drops) else None
 
-    def run(self, run: Run, place: Place) -> list[Python]:
+    def run(self, run: Run, place: StepPath) -> list[Python]:
         """Return the blocks of a run: equal ones, and those that differ evenly, as loops."""
         lists = [
             [Cell(instance, (*place, item.site), item.count) for instance, item in cells]

@@ -17,14 +17,14 @@ from archdsl.emit.body.merging import (
 from archdsl.emit.body.order import in_order, is_read, map_of, maps_of
 from archdsl.emit.body.shared import SharedUse, SharedWeights
 from archdsl.emit.body.variables import Held, Variables, names_it
-from archdsl.emit.classes.instances import Place
+from archdsl.emit.classes.instances import StepPath
 from archdsl.emit.python.nodes import (
     Assign,
     If,
     IfElse,
+    InfixOperation,
     Invocation,
     Keyword,
-    Operation,
     Python,
     Return,
     Statement,
@@ -59,7 +59,7 @@ _BEGINNERS = (Conv, ConvTranspose, Linear, Pool, AdaptivePool, Pad, Upsample, Pi
 class ForwardWriter:
     """Writes the statements of a forward; `shapes` are comments by the places of steps."""
 
-    def __init__(self, uses: SharedWeights, shapes: Mapping[Place, str]) -> None:
+    def __init__(self, uses: SharedWeights, shapes: Mapping[StepPath, str]) -> None:
         self.uses = uses
         self.names = uses.names
         self.head: list[Statement] = []  # what is chosen first
@@ -223,7 +223,7 @@ class ForwardWriter:
             case ChannelSplit():
                 value = self.env.assign(taken).value
                 parts, part = (flat(number) for number in self.uses.split(step))
-                return Operation("", (Text(f"{flat(value)}.chunk({parts}, dim=1)[{part}]"),))
+                return InfixOperation("", (Text(f"{flat(value)}.chunk({parts}, dim=1)[{part}]"),))
             case _:
                 value = self.env[taken].value
                 borrowed = self.uses.use(step)
@@ -310,14 +310,14 @@ class ForwardWriter:
         if operator is Operator.CONCAT:
             return Invocation("torch.cat", (Items(tuple(values)), Keyword("dim", Text("1"))))
         sign = _OPERATORS[operator]
-        whole = Operation(sign, tuple(values))
+        whole = InfixOperation(sign, tuple(values))
         if len(flat(whole)) <= _ROOM - len("self.relu()"):
             return whole
         name = self.names.unique("out")
         self.env.statements.append(Assign(name, values[0]))
         for value in values[1:-1]:
-            self.env.statements.append(Assign(name, Operation(sign, (Text(name), value))))
-        return Operation(sign, (Text(name), values[-1]))
+            self.env.statements.append(Assign(name, InfixOperation(sign, (Text(name), value))))
+        return InfixOperation(sign, (Text(name), values[-1]))
 
 
 def _hint(step: Merged) -> str:

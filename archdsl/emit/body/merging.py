@@ -7,7 +7,7 @@ with its node in every instance that has it.
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias, TypeVar, assert_never
 
-from archdsl.emit.classes.instances import Instance, Place
+from archdsl.emit.classes.instances import Instance, StepPath
 from archdsl.emit.expressions.scope import ClassScope
 from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, GroupNorm, Linear
 from archdsl.ir.network import (
@@ -35,7 +35,7 @@ Column: TypeAlias = tuple[Found | None, ...]  # one for each instance of the cla
 class Standing(Record, kw_only=True):
     """Where a step stands and when it is there: all that merged have in common."""
 
-    place: Place
+    place: StepPath
     when: tuple[Test, ...] = ()  # what tells the instances that have it from the others
     takes: Column[tuple[Map, ...]] = ()
     gives: Map = MAIN
@@ -123,7 +123,7 @@ def members_of(texts: Instances) -> Members:
 
 
 def _merged(
-    bodies: Sequence[Sequence[Step] | None], place: Place, texts: Instances, *, by_name: bool
+    bodies: Sequence[Sequence[Step] | None], place: StepPath, texts: Instances, *, by_name: bool
 ) -> tuple[Merged, ...]:
     by_site = [{step.site: step for step in body or ()} for body in bodies]
     sites = sorted(set[Site]().union(*by_site))
@@ -141,7 +141,7 @@ def _merged(
 
 
 def _one(
-    steps: Column[Step], fresh: Sequence[bool | None], place: Place, texts: Instances
+    steps: Column[Step], fresh: Sequence[bool | None], place: StepPath, texts: Instances
 ) -> Merged:
     there = [step for step in steps if step is not None]
     stand = Standing(
@@ -184,7 +184,7 @@ def _own_name(column: Column[LayerNode]) -> str:
     )
 
 
-def _instances(nodes: Sequence[Node | None], place: Place, texts: Instances) -> Column[Instance]:
+def _instances(nodes: Sequence[Node | None], place: StepPath, texts: Instances) -> Column[Instance]:
     return tuple(
         None if node is None else instance.inner[place]
         for node, instance in zip(nodes, texts.instances, strict=True)
@@ -237,7 +237,7 @@ def _aligned(takes: tuple[Map, ...], fullest: tuple[Map, ...]) -> tuple[Map | No
 # ---------------------------------------------------------------- stages
 
 
-def _members(stages: Column[Stage], place: Place, texts: Instances) -> Members:
+def _members(stages: Column[Stage], place: StepPath, texts: Instances) -> Members:
     first = next(stage for stage in stages if stage is not None)
     if first.repeats is None:
         return _items(stages, place, texts)
@@ -248,7 +248,7 @@ def _members(stages: Column[Stage], place: Place, texts: Instances) -> Members:
     return (Run(tuple(lists)),)
 
 
-def _items(stages: Column[Stage], place: Place, texts: Instances) -> tuple[Merged, ...]:
+def _items(stages: Column[Stage], place: StepPath, texts: Instances) -> tuple[Merged, ...]:
     """Return the members of a stage that is written out."""
     bodies = [None if s is None else [_step(item) for item in s.items] for s in stages]
     return _merged(bodies, place, texts, by_name=False)

@@ -21,7 +21,7 @@ from archdsl.emit.body.merging import (
 )
 from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.calls.layers import constructor
-from archdsl.emit.classes.instances import Instance, Place, nodes_in
+from archdsl.emit.classes.instances import Instance, StepPath, nodes_in
 from archdsl.emit.expressions.presence import presence
 from archdsl.emit.expressions.scope import ClassScope
 from archdsl.emit.python.nodes import (
@@ -192,7 +192,7 @@ class InitWriter:
             case _:
                 assert_never(step)
 
-    def _members(self, members: Members, place: Place) -> list[Python]:
+    def _members(self, members: Members, place: StepPath) -> list[Python]:
         found: list[Python] = []
         for member in members:
             if isinstance(member, Run):

@@ -9,9 +9,9 @@ from archdsl.emit.classes.weights import RUN, HandedIn, Owned, Source, Weights
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
     Assign,
+    FormalParameter,
     Invocation,
     Keyword,
-    Parameter,
     Python,
     Statement,
     Text,
@@ -91,15 +91,15 @@ class SharedWeights:
         self.start.append(Assign(name, effective(module, shared.layer)))
         return name
 
-    def inputs(self) -> tuple[Parameter, ...]:
+    def inputs(self) -> tuple[FormalParameter, ...]:
         """Return the parameters of forward: what some instances are not handed comes last."""
-        found = [Parameter("x", "Tensor")]
+        found = [FormalParameter("x", "Tensor")]
         for index in self.order():
             annotation = self._annotation(index)
             if self.weights.always(index):
-                found.append(Parameter(self.handed[index], annotation))
+                found.append(FormalParameter(self.handed[index], annotation))
             else:
-                found.append(Parameter(self.handed[index], f"{annotation} | None", "None"))
+                found.append(FormalParameter(self.handed[index], f"{annotation} | None", "None"))
         return tuple(found)
 
     def order(self) -> list[int]:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from archdsl.emit.body.merging import Instances, Members, Run
 from archdsl.emit.body.shared import SharedWeights
-from archdsl.emit.classes.instances import Instance, Place
+from archdsl.emit.classes.instances import Instance, StepPath
 from archdsl.emit.expressions.presence import presence
 from archdsl.emit.expressions.scope import WrittenNumber
 from archdsl.emit.python.nodes import Assign, For, Invocation, Python, Return, Statement, Text
@@ -88,5 +88,5 @@ def _handed(
     return found
 
 
-def _of(instance: Instance, place: Place, uses: SharedWeights) -> tuple[Python, ...]:
+def _of(instance: Instance, place: StepPath, uses: SharedWeights) -> tuple[Python, ...]:
     return uses.hand(uses.inner[instance.number], place, [instance])

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from archdsl.emit.classes.instances import Place
+from archdsl.emit.classes.instances import StepPath
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import Assign, Python, Statement, Text
 from archdsl.emit.python.printer import flat
@@ -17,7 +17,7 @@ class Held(Record):
 
     value: Python
     name: str | None = None  # of the variable that it is assigned to; None: a new one
-    place: Place = ()  # of the step that made it
+    place: StepPath = ()  # of the step that made it
     is_closed: bool = False  # it comes from a part or block: the next call begins a line
     was_pad: bool = False
 
@@ -30,7 +30,7 @@ class Held(Record):
 class Variables:
     """The maps of a body, and the statements so far; `shapes` are comments by places of steps."""
 
-    def __init__(self, names: Names, shapes: Mapping[Place, str]) -> None:
+    def __init__(self, names: Names, shapes: Mapping[StepPath, str]) -> None:
         self.names = names
         self.statements: list[Statement] = []
         self._held: dict[Map, Held] = {MAIN: Held(Text("x"), "x")}

@@ -70,14 +70,16 @@ _PADS = {
 }
 
 
-Column: TypeAlias = Sequence[LayerNode | None]  # a layer in each instance of a class that has it
+LayerColumn: TypeAlias = Sequence[
+    LayerNode | None
+]  # a layer in each instance of a class that has it
 Schemes: TypeAlias = Mapping[Scheme, str]  # the classes of weight schemes
 
 
 class _Writer:
     """Writes the numbers of a layer's fields."""
 
-    def __init__(self, column: Column, scope: ClassScope) -> None:
+    def __init__(self, column: LayerColumn, scope: ClassScope) -> None:
         self.column = column
         self.scope = scope
 
@@ -122,7 +124,7 @@ def _written(node: LayerNode, field: str, index: int | None) -> WrittenNumber:
 
 
 def constructor(
-    column: Column, scope: ClassScope, schemes: Schemes, *, inplace: bool = False
+    column: LayerColumn, scope: ClassScope, schemes: Schemes, *, inplace: bool = False
 ) -> Invocation:
     """Return the call that makes the layer's module."""
     write = _Writer(column, scope)
@@ -186,7 +188,7 @@ def constructor(
 DROP_RATE = "drop_rate"  # what a class calls the rate of stochastic depth that it is given
 
 
-def number_of(column: Column, field: str, scope: ClassScope) -> Python:
+def number_of(column: LayerColumn, field: str, scope: ClassScope) -> Python:
     """Return a number of a layer as an expression."""
     return _Writer(column, scope).number(field)
 
@@ -199,7 +201,7 @@ def hands_weight(layer: Layer) -> bool:
     return isinstance(layer, Conv) and layer.scheme is not None
 
 
-def functional(column: Column, scope: ClassScope) -> tuple[str, tuple[Keyword, ...]]:
+def functional(column: LayerColumn, scope: ClassScope) -> tuple[str, tuple[Keyword, ...]]:
     """Return the function that applies a shared weight, and its keywords."""
     write = _Writer(column, scope)
     layer = next(node.layer for node in column if node is not None)

@@ -8,9 +8,9 @@ from archdsl.emit.calls.layers import Schemes
 from archdsl.emit.python.nodes import (
     ClassPlan,
     Evaluate,
+    FormalParameter,
     Invocation,
     Keyword,
-    Parameter,
     SchemePlan,
     Text,
 )
@@ -103,19 +103,19 @@ def _keyword(name: str) -> Text:
     return Text(name if name in _POSITIONAL else f"{name}={name}")
 
 
-def _parameters(layers: list[Conv], given: set[str]) -> Iterable[Parameter]:
+def _parameters(layers: list[Conv], given: set[str]) -> Iterable[FormalParameter]:
     """Yield those parameters of nn.Conv2d that are given, if only as a name for the default."""
-    yield Parameter("in_channels", "int")
-    yield Parameter("out_channels", "int")
-    yield Parameter("kernel_size", _size_type(layer.kernel_size for layer in layers))
+    yield FormalParameter("in_channels", "int")
+    yield FormalParameter("out_channels", "int")
+    yield FormalParameter("kernel_size", _size_type(layer.kernel_size for layer in layers))
     for name, default in (("stride", 1), ("padding", 0), ("dilation", 1)):
         sizes: list[Size] = [getattr(layer, name) for layer in layers]
         if name in given:
-            yield Parameter(name, _size_type(sizes), str(default))
+            yield FormalParameter(name, _size_type(sizes), str(default))
     if "groups" in given:
-        yield Parameter("groups", "int", "1")
+        yield FormalParameter("groups", "int", "1")
     if "bias" in given:
-        yield Parameter("bias", "bool", "False")
+        yield FormalParameter("bias", "bool", "False")
 
 
 def _size_type(sizes: Iterable[Size]) -> str:

@@ -7,7 +7,14 @@ from archdsl.emit.calls.layers import DROP_RATE
 from archdsl.emit.classes.instances import Instance
 from archdsl.emit.expressions.arithmetic import Plain
 from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
-from archdsl.emit.python.nodes import Invocation, Keyword, Operation, Parameter, Python, Text
+from archdsl.emit.python.nodes import (
+    FormalParameter,
+    InfixOperation,
+    Invocation,
+    Keyword,
+    Python,
+    Text,
+)
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Block, Drop, LayerNode, Part, Step
 from archdsl.ir.numbers import Number, Truth
@@ -25,9 +32,9 @@ class ClassParameter(Record, kw_only=True):
     symbol: str | None = None
     added: Mapping[int, Plain] | None = None  # the value in each instance
 
-    def printed(self) -> Parameter:
+    def printed(self) -> FormalParameter:
         """Return the parameter as Python has it."""
-        return Parameter(self.name, self.annotation, self.default)
+        return FormalParameter(self.name, self.annotation, self.default)
 
 
 class Signature(Record):
@@ -173,7 +180,7 @@ def rate_of(
 
     rate, total = scope.number(slot("rate"), "drop_rate"), scope.number(slot("total"), "total")
     position = Text(index) if index else scope.number(slot("first"), "position")
-    return Operation("/", (Operation("*", (rate, position)), total))
+    return InfixOperation("/", (InfixOperation("*", (rate, position)), total))
 
 
 def _of_run(instance: Instance, drop: Drop, number: str) -> int | float:

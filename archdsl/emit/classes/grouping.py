@@ -11,7 +11,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from archdsl.emit.classes.instances import Instance, Origin, Place, nodes_in
+from archdsl.emit.classes.instances import ClassSource, Instance, StepPath, nodes_in
 from archdsl.ir.layers import Layer
 from archdsl.ir.network import Block, Form, Join, LayerNode, Node, Part, SharedWeight, Stage, Step
 from archdsl.ir.numbers import Test, holds
@@ -52,7 +52,9 @@ class _Fact(Record):
 _Facts: TypeAlias = Mapping[Hashable, _Fact]
 
 
-def classify(instances: Sequence[Instance], apart: Collection[Origin] = ()) -> GeneratedClasses:
+def classify(
+    instances: Sequence[Instance], apart: Collection[ClassSource] = ()
+) -> GeneratedClasses:
     """Return the classes; instances `apart` that hold one another are never of one."""
     groups = _gather(instances, apart)
     while True:
@@ -63,7 +65,7 @@ def classify(instances: Sequence[Instance], apart: Collection[Origin] = ()) -> G
         groups = split
 
 
-def _gather(instances: Sequence[Instance], apart: Collection[Origin]) -> list[list[Instance]]:
+def _gather(instances: Sequence[Instance], apart: Collection[ClassSource]) -> list[list[Instance]]:
     found: dict[Hashable, list[Instance]] = {}
     for instance in instances:
         what = _alone(instance) if instance.origin in apart else None
@@ -134,7 +136,7 @@ def _facts(instance: Instance, number: Mapping[int, int]) -> Iterator[tuple[Hash
 
 
 def _of_body(
-    body: Sequence[Step], instance: Instance, place: Place, number: Mapping[int, int]
+    body: Sequence[Step], instance: Instance, place: StepPath, number: Mapping[int, int]
 ) -> Iterator[tuple[Hashable, _Fact]]:
     for step in body:
         here = (*place, step.site)
@@ -148,7 +150,7 @@ def _of_body(
 
 
 def _inside(
-    node: Node, instance: Instance, here: Place, number: Mapping[int, int]
+    node: Node, instance: Instance, here: StepPath, number: Mapping[int, int]
 ) -> Iterator[tuple[Hashable, _Fact]]:
     match node:
         case Part(form=Form.SEQUENTIAL, body=body):
@@ -162,7 +164,7 @@ def _inside(
 
 
 def _of_items(
-    stage: Stage, instance: Instance, place: Place, number: Mapping[int, int]
+    stage: Stage, instance: Instance, place: StepPath, number: Mapping[int, int]
 ) -> Iterator[tuple[Hashable, _Fact]]:
     if stage.repeats is not None:
         classes = [number[instance.inner[*place, item.site].number] for item in stage.items]
@@ -174,7 +176,7 @@ def _of_items(
         yield from _inside(item.node, instance, here, number)
 
 
-def _what(node: Node, instance: Instance, here: Place, number: Mapping[int, int]) -> Hashable:
+def _what(node: Node, instance: Instance, here: StepPath, number: Mapping[int, int]) -> Hashable:
     """Return what of a node is not a number."""
     match node:
         case LayerNode(layer=layer, implied=implied):

@@ -7,6 +7,7 @@ network, every block, and the parts and stages that need a `forward`. All else s
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
+from archdsl.emit.expressions.scope import Values
 from archdsl.ir.network import (
     Block,
     DropRun,
@@ -26,19 +27,18 @@ from archdsl.ir.rebuild import children
 from archdsl.record import Record
 
 Owner: TypeAlias = Network | Block | Part | Stage
-Place: TypeAlias = tuple[Site, ...]  # from the body of an instance to a step in it
-Values: TypeAlias = Mapping[str, Value | bool]
+StepPath: TypeAlias = tuple[Site, ...]  # from the body of an instance to a step in it
 
 NETWORK = 0  # the number of the first member's network
 
 
-class Origin(Record):
+class ClassSource(Record):
     """What instances of one class have in common: whose text they are."""
 
     kind: str  # "network", "block", "run", "part" or "stage"
     file: str
     declaration: str
-    place: Place = ()  # of a part or a stage in its declaration
+    place: StepPath = ()  # of a part or a stage in its declaration
 
 
 class Instance(Record, kw_only=True):
@@ -50,11 +50,11 @@ class Instance(Record, kw_only=True):
 
     number: int  # inner instances have smaller ones
     member: int  # of the family
-    origin: Origin
+    origin: ClassSource
     node: Owner
     values: Values
     lets: Mapping[str, Expr]
-    inner: Mapping[Place, "Instance"]
+    inner: Mapping[StepPath, "Instance"]
     drop_runs: tuple[DropRun, ...]
     depth: int  # instances of the same origin inside one another, itself included
 
@@ -72,7 +72,7 @@ def is_run(stage: Stage) -> bool:
     return stage.kind == "stage" and stage.repeats is not None
 
 
-class _Text(Record):
+class _Surroundings(Record):
     """The declaration whose text is read."""
 
     file: str
@@ -91,10 +91,12 @@ class _Collector:
         self.member, self.drop_runs = member, network.drop_runs
         values = dict(network.values) | {let.name: let.number.value for let in network.lets}
         lets = {let.name: let.number.expr for let in (*network.formulas, *network.lets)}
-        text = _Text(network.file, network.name, values, lets)
-        self._add(network, Origin("network", network.file, network.name), text, ())
+        text = _Surroundings(network.file, network.name, values, lets)
+        self._add(network, ClassSource("network", network.file, network.name), text, ())
 
-    def _add(self, node: Owner, origin: Origin, text: _Text, place: Place) -> Instance:
+    def _add(
+        self, node: Owner, origin: ClassSource, text: _Surroundings, place: StepPath
+    ) -> Instance:
         inner = {
             below: self._inner(child, text, (*place, *below)) for below, child, _ in owners(node)
         }
@@ -113,23 +115,23 @@ class _Collector:
         self.found.append(instance)
         return instance
 
-    def _inner(self, node: Block | Part | Stage, text: _Text, place: Place) -> Instance:
+    def _inner(self, node: Block | Part | Stage, text: _Surroundings, place: StepPath) -> Instance:
         match node:
             case Block(file=file, declaration=name):
-                return self._add(node, Origin("block", file, name), _text_of(node), ())
+                return self._add(node, ClassSource("block", file, name), _text_of(node), ())
             case Stage(items=(Item(node=Block() as first), *_)) if is_run(node):
-                origin = Origin("run", first.file, first.declaration)
+                origin = ClassSource("run", first.file, first.declaration)
                 return self._add(node, origin, _run_text(node, first), ())
             case Part() | Stage():
                 kind = "part" if isinstance(node, Part) else "stage"
-                origin = Origin(kind, text.file, text.name, place)
+                origin = ClassSource(kind, text.file, text.name, place)
                 return self._add(node, origin, text, place)
 
 
-def _text_of(block: Block) -> _Text:
+def _text_of(block: Block) -> _Surroundings:
     values = _arguments(block) | {let.name: let.number.value for let in block.lets}
     lets = {let.name: let.number.expr for let in block.lets}
-    return _Text(block.file, block.declaration, values, lets)
+    return _Surroundings(block.file, block.declaration, values, lets)
 
 
 def _arguments(block: Block) -> dict[str, Value | bool]:
@@ -140,10 +142,10 @@ def _arguments(block: Block) -> dict[str, Value | bool]:
     }
 
 
-def _run_text(stage: Stage, first: Block) -> _Text:
+def _run_text(stage: Stage, first: Block) -> _Surroundings:
     assert stage.repeats is not None
     values = _arguments(first)
-    return _Text(
+    return _Surroundings(
         first.file, first.declaration, {**values, num_blocks(values): stage.repeats.value}, {}
     )
 
@@ -156,7 +158,7 @@ def num_blocks(values: Container[str]) -> str:
     return name
 
 
-Owned: TypeAlias = tuple[Place, Block | Part | Stage, int]  # a node with a class, and how often
+Owned: TypeAlias = tuple[StepPath, Block | Part | Stage, int]  # a node with a class, and how often
 
 
 def owners(node: Owner) -> Iterator[Owned]:
@@ -168,12 +170,12 @@ def owners(node: Owner) -> Iterator[Owned]:
         yield from _owners_in(node.body, ())
 
 
-def _owners_in(body: Iterable[Step], place: Place) -> Iterator[Owned]:
+def _owners_in(body: Iterable[Step], place: StepPath) -> Iterator[Owned]:
     for step in body:
         yield from _owners(step.node, (*place, step.site), 1)
 
 
-def _owners(node: Node, place: Place, count: int) -> Iterator[Owned]:
+def _owners(node: Node, place: StepPath, count: int) -> Iterator[Owned]:
     match node:
         case LayerNode() | Join():
             pass
@@ -201,7 +203,7 @@ def nodes_in(owner: Owner) -> Iterator[Owner | Node]:
 # ---------------------------------------------------------------- what an instance is given
 
 
-def given(owner: Instance, child: Instance, place: Place) -> dict[str, Number | Truth]:
+def given(owner: Instance, child: Instance, place: StepPath) -> dict[str, Number | Truth]:
     """Return what a class is constructed with, over the symbols of the text it stands in."""
     match child.node:
         case Block() as block if owner.origin.kind == "run":
@@ -241,7 +243,7 @@ def _same(name: str, value: Value | bool) -> Number | Truth:
     return Number(value, Symbol(name))
 
 
-def repeats_of(owner: Instance, place: Place) -> Number | None:
+def repeats_of(owner: Instance, place: StepPath) -> Number | None:
     """Return how many members a stage at a place in the text of an instance has, as written."""
     if owner.origin.kind == "run" and not place:
         symbol = list(owner.values)[-1]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from archdsl.emit.classes.grouping import GeneratedClass, GeneratedClasses
-from archdsl.emit.classes.instances import Instance, Origin, Owner, Place, nodes_in
+from archdsl.emit.classes.instances import ClassSource, Instance, Owner, StepPath, nodes_in
 from archdsl.ir.network import (
     Block,
     Form,
@@ -22,9 +22,9 @@ from archdsl.ir.network import (
 )
 from archdsl.record import Record
 
-Use: TypeAlias = tuple[Place, int]  # a layer (0), or what a class is handed there, from 0
+Use: TypeAlias = tuple[StepPath, int]  # a layer (0), or what a class is handed there, from 0
 
-RUN: Place = ((-1,),)  # in place of the sites of a run's blocks: they are handed the same
+RUN: StepPath = ((-1,),)  # in place of the sites of a run's blocks: they are handed the same
 
 
 class Owned(Record):
@@ -66,8 +66,10 @@ NOTHING = Weights({}, (), {})
 
 
 def weights_of(
-    classes: GeneratedClasses, shared: Sequence[Mapping[int, Shared]], apart: Collection[Origin]
-) -> Mapping[int, Weights] | Origin:
+    classes: GeneratedClasses,
+    shared: Sequence[Mapping[int, Shared]],
+    apart: Collection[ClassSource],
+) -> Mapping[int, Weights] | ClassSource:
     """Return the weights by class; `shared` are the owners' records, by id, of each member.
 
     Where instances of one origin do not agree on them, return the origin: unless it is `apart`
@@ -76,7 +78,7 @@ def weights_of(
     found: dict[int, Weights] = {}
     for kind in classes.kinds:
         weights = _weights(kind, classes, found, shared, by_site=kind.first.origin in apart)
-        if isinstance(weights, Origin):
+        if isinstance(weights, ClassSource):
             return weights
         found[kind.number] = weights
     return found
@@ -89,7 +91,7 @@ def _weights(
     shared: Sequence[Mapping[int, Shared]],
     *,
     by_site: bool,
-) -> Weights | Origin:
+) -> Weights | ClassSource:
     for inner in (j for i in kind.instances for j in i.inner.values()):
         if classes.of(inner).number not in known and uses_others(inner.node):
             return inner.origin  # what it is handed would have to be known first
@@ -184,7 +186,7 @@ def _uses(
 def _in_body(
     body: Sequence[Step],
     instance: Instance,
-    place: Place,
+    place: StepPath,
     classes: GeneratedClasses,
     known: Mapping[int, Weights],
 ) -> Iterator[tuple[Use, int]]:
@@ -195,7 +197,7 @@ def _in_body(
 def _in(
     node: Node,
     instance: Instance,
-    place: Place,
+    place: StepPath,
     classes: GeneratedClasses,
     known: Mapping[int, Weights],
 ) -> Iterator[tuple[Use, int]]:

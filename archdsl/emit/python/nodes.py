@@ -62,7 +62,7 @@ class IfElse(Record):
     otherwise: "Python"
 
 
-class Operation(Record):
+class InfixOperation(Record):
     """`a + b + c`: operands of one operator, each an atom or a call."""
 
     operator: str
@@ -70,7 +70,7 @@ class Operation(Record):
 
 
 Python: TypeAlias = (
-    Text | Keyword | Star | Invocation | Sequence | Comprehension | IfElse | Operation
+    Text | Keyword | Star | Invocation | Sequence | Comprehension | IfElse | InfixOperation
 )
 
 
@@ -120,7 +120,7 @@ class Comment(Record):
 Statement: TypeAlias = Assign | Return | For | If | Evaluate | Comment
 
 
-class Parameter(Record):
+class FormalParameter(Record):
     """A parameter of a function: `name: annotation = default`."""
 
     name: str
@@ -137,9 +137,9 @@ class ClassPlan(Record, kw_only=True):
 
     name: str
     docstring: tuple[str, ...]  # its lines, escaped
-    parameters: tuple[Parameter, ...]  # of __init__, after self
+    parameters: tuple[FormalParameter, ...]  # of __init__, after self
     init: tuple[Statement, ...]  # after super().__init__()
-    inputs: tuple[Parameter, ...]  # of forward, after self
+    inputs: tuple[FormalParameter, ...]  # of forward, after self
     forward: tuple[Statement, ...]
     keeps_frozen: bool = False  # FROZEN names what stays in evaluation mode
 
@@ -150,7 +150,7 @@ class SchemePlan(Record, kw_only=True):
     name: str
     template: str
     scheme: Scheme
-    parameters: tuple[Parameter, ...]  # of __init__, after self
+    parameters: tuple[FormalParameter, ...]  # of __init__, after self
     construct: Statement  # super().__init__(..)
     has_groups: bool
 
@@ -171,7 +171,7 @@ def children(node: Python) -> "tuple[Python, ...]":
             return ()
         case Keyword(value=value) | Star(value=value):
             return (value,)
-        case Invocation(arguments=items) | Sequence(items=items) | Operation(operands=items):
+        case Invocation(arguments=items) | Sequence(items=items) | InfixOperation(operands=items):
             return items
         case Comprehension(element=element, iterable=iterable):
             return element, iterable

@@ -9,12 +9,12 @@ from archdsl.emit.python.nodes import (
     Constant,
     Evaluate,
     For,
+    FormalParameter,
     If,
     IfElse,
+    InfixOperation,
     Invocation,
     Keyword,
-    Operation,
-    Parameter,
     Python,
     Return,
     Sequence,
@@ -67,7 +67,7 @@ def flat(node: Python) -> str:
             return f"[{inside}]" if is_list else f"({inside})"
         case IfElse(then, condition, otherwise):
             return f"{flat(then)} if {condition} else {flat(otherwise)}"
-        case Operation(operator, operands):
+        case InfixOperation(operator, operands):
             return f" {operator} ".join(flat(operand) for operand in operands)
         case _:
             assert_never(node)
@@ -100,7 +100,7 @@ def layout(node: Python, indent: int, start: int, end: int = 0) -> str:
             return (
                 f"[{inside}]" if isinstance(node, Comprehension) and node.is_list else f"({inside})"
             )
-        case Operation():
+        case InfixOperation():
             return "\n".join(_terms(node, indent)).replace("\n", "\n" + " " * indent)
         case _:
             return text
@@ -137,7 +137,7 @@ def _clauses(node: Comprehension | IfElse, inner: int) -> list[str]:
             return [layout(then, inner, inner), f"if {condition}", f"else {tail}"]
 
 
-def _terms(node: Operation, inner: int) -> list[str]:
+def _terms(node: InfixOperation, inner: int) -> list[str]:
     """Return the operation on one line if it fits, else an operand a line."""
     if inner + len(flat(node)) <= WIDTH:
         return [flat(node)]
@@ -188,7 +188,7 @@ def _assignment(head: str, value: Python, comment: str, indent: int) -> str:
 
 
 def _value(value: Python, indent: int, start: int) -> str:
-    if isinstance(value, Operation) and start + len(flat(value)) > WIDTH:
+    if isinstance(value, InfixOperation) and start + len(flat(value)) > WIDTH:
         return f"({_lines(_terms(value, indent + INDENT), indent)})"
     return layout(value, indent, start)
 
@@ -199,7 +199,7 @@ def _suite(head: str, body: tuple[Statement, ...], indent: int) -> str:
     )
 
 
-def signature(name: str, parameters: tuple[Parameter, ...], result: str) -> str:
+def signature(name: str, parameters: tuple[FormalParameter, ...], result: str) -> str:
     """Return `def name(self, ...) -> result:` of a method, at the indentation of a method."""
     texts: list[Python] = [Text("self"), *(Text(str(parameter)) for parameter in parameters)]
     head = Invocation(f"def {name}", tuple(texts))

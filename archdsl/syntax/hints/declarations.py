@@ -6,7 +6,7 @@ from archdsl.diagnostics import Note
 from archdsl.source import Span
 from archdsl.suggest import closest
 from archdsl.syntax.driver import RESERVED
-from archdsl.syntax.habits.place import DECLARATIONS, ITEM_WORDS, TAKES_VALUE, Advice, Spot
+from archdsl.syntax.hints.place import DECLARATIONS, ITEM_WORDS, TAKES_VALUE, Advice, Spot
 from archdsl.syntax.lexer import END
 
 _OPENERS = {")": "(", "]": "[", "}": "{"}

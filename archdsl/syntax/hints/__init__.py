@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from archdsl.diagnostics import Diagnostic
 from archdsl.source import SourceFile
-from archdsl.syntax.habits import declarations, signs, statements
-from archdsl.syntax.habits.place import Advice, Spot
+from archdsl.syntax.hints import declarations, signs, statements
+from archdsl.syntax.hints.place import Advice, Spot
 from archdsl.syntax.lexer import Token
 
 _Rule: TypeAlias = Callable[[Spot], Advice | None]

@@ -10,7 +10,7 @@ from archdsl.ir.layers import Conv, ConvTranspose, Linear
 from archdsl.ir.network import LayerNode, Network, Shared
 
 
-def readings(network: Network, counts: Counts, quantity: str) -> Iterator[tuple[str, int]]:
+def other_counts(network: Network, counts: Counts, quantity: str) -> Iterator[tuple[str, int]]:
     """Yield what else could be meant by a quantity, in words, and how much that is."""
     sums = counts.sums
     match quantity:

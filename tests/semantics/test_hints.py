@@ -5,9 +5,9 @@ import re
 import pytest
 
 from archdsl.pipeline import compile_text
-from archdsl.semantics import foreign
+from archdsl.semantics import hints
 
-LAYERS = sorted(set(foreign._LAYERS.values()) - {"else if", "input(3, 32, 32)"})
+LAYERS = sorted(set(hints._LAYERS.values()) - {"else if", "input(3, 32, 32)"})
 
 
 @pytest.mark.parametrize("suggestion", LAYERS)
@@ -28,6 +28,6 @@ def test_suggested_layers_compile(suggestion):
 )
 def test_words_of_other_libraries_are_known_however_they_are_written(name):
     for written in (name, name.lower(), re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)):
-        help_ = foreign.layer_help(written, None, ("conv", "bn", "linear", "avgpool"))
+        help_ = hints.layer_help(written, None, ("conv", "bn", "linear", "avgpool"))
         assert help_ is not None
         assert help_.startswith("write `")

@@ -2,7 +2,7 @@
 
 import re
 
-from archdsl.syntax.habits.place import TAKES_VALUE, Advice, Spot
+from archdsl.syntax.hints.place import TAKES_VALUE, Advice, Spot
 
 _ARROWS = ("-", ">", ">=", "/", "%", "+")
 

@@ -4,7 +4,7 @@ import re
 
 from archdsl.diagnostics import Note
 from archdsl.source import Span
-from archdsl.syntax.habits.place import ITEM_WORDS, Advice, Spot
+from archdsl.syntax.hints.place import ITEM_WORDS, Advice, Spot
 
 
 def assignment(place: Spot) -> Advice | None:
