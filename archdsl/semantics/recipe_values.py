@@ -86,7 +86,7 @@ def read_word(node: tree.Expression, scope: Scope, what: str, known: Sequence[st
     return word
 
 
-class _Settings(Record):
+class _CallArguments(Record):
     """A call's arguments by name, not yet evaluated."""
 
     call: tree.Call
@@ -121,8 +121,8 @@ _ARGUMENT_EXAMPLES = {
 }
 
 
-def _arguments(call: tree.Call, scope: Scope, *names: str) -> _Settings:
-    return _Settings(call, scope, place(call, names, f"`{call.name.text}`"))
+def _arguments(call: tree.Call, scope: Scope, *names: str) -> _CallArguments:
+    return _CallArguments(call, scope, place(call, names, f"`{call.name.text}`"))
 
 
 # ---------------------------------------------------------------- initialization
