@@ -12,7 +12,7 @@ PAGE = ROOT / "docs/extending.md"
 ADDED = {
     "A layer": r"GlobalResponseNorm|\bgrn\b",
     "A weight scheme": r"Standardized|STANDARDIZED|\bstandardized\b",
-    "An annotation": r"STOCHASTIC_DEPTH|\bread_rate\b|class DropScope",
+    "An annotation": r"STOCHASTIC_DEPTH|class DropBranches|class DropScope",
     "A statement": r"\bSetInit\b|\bset_init\b",
     "A diagnostic": r"E513",
 }
