@@ -79,7 +79,8 @@ class Standardized(Record, kw_only=True):
 
 # A new scheme goes into one of these.
 Packed: TypeAlias = Binary  # deployed as bits and a scale
-Computed: TypeAlias = Dirac | BareDirac | Standardized  # whose weight is computed once, deployed
+# whose weight is computed once, when it is deployed
+Computed: TypeAlias = Dirac | BareDirac | Standardized
 Scheme: TypeAlias = Packed | Computed
 
 # And here where it passes its map on, so that the map must stay as large.
