@@ -13,4 +13,5 @@ class AnnotationWord(StrEnum):
     STOCHASTIC_DEPTH = "stochastic_depth"
     DIRAC = "dirac"
     BINARY = "binary"
+    STANDARDIZED = "standardized"
     PLAIN = "plain"

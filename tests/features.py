@@ -16,7 +16,9 @@ from archdsl.ir.network import (
     SharedWeight,
     Stage,
 )
+from tests.drawing.words import SCHEMES
 
+_SCHEME = "|".join(word for word in SCHEMES if word != "plain")
 _WORDS = {
     "let": r"\blet ",
     "if": r"\bif .* \{",
@@ -34,7 +36,7 @@ _WORDS = {
     "plain": r"\bplain\b",
     "trainable": r"\btrainable\b",
     "bn(learned)": r"bn\(learned\)",
-    "scheme around layers": r"^ *(stage|network|block|stem|head) .* with .*(dirac|binary)",
+    "scheme around layers": rf"^ *(stage|network|block|stem|head) .* with .*({_SCHEME})",
     "explicit stride of a block": r"= \w*\(.*stride = 2\)",
 }
 
@@ -126,6 +128,8 @@ def _scheme(layer: ir.Conv) -> set[str]:
             return set()
         case schemes.Binary(scale=scale):
             return {"binary", f"binary {scale}"}
+        case schemes.Standardized(gain=gain):
+            return {"standardized", f"standardized {'with' if gain else 'without'} gain"}
         case schemes.BareDirac(delta=delta):
             return {"bare", f"bare {delta}"}
         case schemes.Dirac(delta=delta, a_per=a_per, b_per=b_per):

@@ -51,7 +51,7 @@ def scattered(module):
             noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
             if name.endswith("running_var"):
                 tensor.copy_(noise + 0.5)
-            elif tensor.ndim == 1 and tensor.is_floating_point():
+            elif tensor.ndim and tensor.numel() == tensor.shape[0]:  # a number for each channel
                 tensor.add_(0.4 * noise - 0.2)
     return module
 

@@ -144,6 +144,12 @@ class Interpreter:
             case schemes.Binary():
                 means = weight.abs().mean((1, 2, 3), keepdim=True)
                 return torch.where(weight < 0, -means, means)
+            case schemes.Standardized(eps=eps, gain=has_gain):
+                centred = weight - weight.mean((1, 2, 3), keepdim=True)
+                variances = centred.square().mean((1, 2, 3), keepdim=True)
+                gain = self._get(name, "gain") if has_gain else 1
+                fan_in = weight[0].numel() if has_gain else 1
+                return gain * centred / (fan_in * (variances + eps)).sqrt()
             case _:
                 assert_never(layer.scheme)
 

@@ -56,5 +56,7 @@ def test_no_recipe_is_left_out():
 
 
 def test_the_page_names_files_that_are_there():
-    for path in re.findall(r"`((?:archdsl|tests|docs|grammars)/[\w/.]+?)`", PAGE.read_text("utf-8")):
+    for path in re.findall(
+        r"`((?:archdsl|tests|docs|grammars)/[\w/.]+?)`", PAGE.read_text("utf-8")
+    ):
         assert (ROOT / path).exists(), path

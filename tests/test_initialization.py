@@ -251,6 +251,8 @@ LEARNERS = {
     "bare": "network net with dirac(bare) { input(8, 8, 8) %s }",
     "binary": "network net with binary, bn(frozen) { input(8, 8, 8) %s }",
     "mean": "network net with binary(scale = mean, gain = 4) { input(8, 8, 8) %s }",
+    "standardized": "network net with standardized { input(8, 8, 8) %s }",
+    "gain": "network net with standardized(gain = true) { input(8, 8, 8) %s }",
 }
 LAYERS = """
     conv3x3(32, bias = true) with plain
@@ -295,7 +297,7 @@ def test_reset_modules_are_as_new_ones(name, junk):
     for key, tensor in fresh.state_dict().items():
         if id(found[key]) in plain:
             continue  # He's is drawn by the network's own __init__
-        if tensor.ndim <= 1 and not key.endswith("bias"):
+        if key.endswith("gain") or (tensor.ndim <= 1 and not key.endswith("bias")):
             assert torch.equal(found[key], tensor), key
         else:
             std = float(tensor.std())
@@ -331,6 +333,8 @@ def test_after_to_empty_and_reset_a_network_trains(name):
         ("binary", math.sqrt(2 / (9 * 32)), None, None),
         ("binary(gain = 4)", math.sqrt(4 / (9 * 32)), None, None),
         ("binary(scale = mean)", math.sqrt(2 / (9 * 32)), None, None),
+        ("standardized", math.sqrt(2 / (9 * 32)), None, None),
+        ("standardized(gain = true)", math.sqrt(2 / (9 * 32)), None, None),
     ],
 )
 def test_a_scheme_is_reset_to_what_its_paper_has(annotation, std, a, b):
@@ -346,7 +350,8 @@ def test_a_scheme_is_reset_to_what_its_paper_has(annotation, std, a, b):
 
 def test_a_new_scheme_is_drawn_as_a_reset_one():
     """Each draws its bias and its weight in one order, so that a seed says what they are."""
-    for annotation in ("dirac", "dirac(v2)", "dirac(bare)", "binary"):
+    schemes = ("dirac", "dirac(v2)", "dirac(bare)", "binary", "standardized(gain = true)")
+    for annotation in schemes:
         network = load(compiled("conv3x3(64, bias = true)", annotations=f" with {annotation}"))
         torch.manual_seed(7)
         conv = network().conv1

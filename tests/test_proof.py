@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from archdsl.diagnostics import SpecError
 from archdsl.pipeline import compile_text
 from tests.arguments import check_arguments
+from tests.drawing.words import SCHEMES
 from tests.generated import (
     build,
     check_copies,
@@ -118,7 +119,7 @@ def test_classes_of_drawn_networks_take_arguments():
     assert found["several"] >= 5
 
 
-@pytest.mark.parametrize("scheme", ["dirac", "binary"])
+@pytest.mark.parametrize("scheme", [word for word in SCHEMES if word != "plain"])
 def test_a_scheme_around_a_drawn_network_is_legal_or_told_why_not(scheme):
     """Most of the networks hold convolutions that cannot have it; nothing else is wrong then."""
     codes = Counter()
@@ -127,7 +128,7 @@ def test_a_scheme_around_a_drawn_network_is_legal_or_told_why_not(scheme):
     @given(specs())
     def put(spec):
         head = re.search(r"^network .*?(?P<with> with [^{]*)? \{$", spec.text, re.MULTILINE)
-        assume(head is not None and not re.search("dirac|binary|plain", head["with"] or ""))
+        assume(head is not None and not re.search("|".join(SCHEMES), head["with"] or ""))
         assert head is not None
         said = f", {scheme}" if head["with"] else f" with {scheme}"
         place = head.end() - len(" {")

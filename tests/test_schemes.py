@@ -3,6 +3,8 @@
 
 Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 4, 5, 11 and 14. Binary: McDonnell
 2018 (arXiv:1802.08530), equation 1 and appendix B; Rastegari et al. 2016 (arXiv:1603.05279).
+Standardized: Qiao et al. 2019 (arXiv:1903.10520), equations 5 to 7; Brock et al. 2021
+(arXiv:2101.08692), equation 1.
 """
 
 import ast
@@ -38,6 +40,7 @@ RATIOS = [  # in, out, groups
 ]
 FORMS = ["dirac", "dirac(v2)", "dirac(delta = padded)", "dirac(v2, delta = tiled)"]
 BARE = ["dirac(bare)", "dirac(bare, delta = padded)"]
+STANDARDIZED = ["standardized", "standardized(gain = true)"]
 
 
 def network(text):
@@ -137,7 +140,7 @@ def test_padded_delta_is_what_torch_calls_dirac(groups):
         ("dilation = 2, groups = 2", "3x5", 2, 2),
     ],
 )
-@pytest.mark.parametrize("scheme", ["dirac", "dirac(v2)", "dirac(bare)", "binary"])
+@pytest.mark.parametrize("scheme", ["dirac", "dirac(v2)", "dirac(bare)", "binary", *STANDARDIZED])
 def test_a_layer_applies_its_weight(scheme, more, kernel, groups, dilation):
     more = f"bias = true{', ' * bool(more)}{more}"
     conv = scattered(layer(scheme, 4, 8, more, kernel))
@@ -277,6 +280,105 @@ def test_the_scale_is_no_parameter_and_stays():
     assert set(before.flatten().tolist()) == {(2 / 36) ** 0.5}
 
 
+# ---------------------------------------------------------------- standardized
+
+
+def test_a_standardized_weight_in_numbers():
+    """Filters 1, 2, 3, 6 and 1, -1, 1, -1: means 3 and 0, variances 3.5 and 1."""
+    given = torch.tensor([[1.0, 2, 3, 6], [1, -1, 1, -1]], dtype=torch.float64).view(2, 1, 2, 2)
+    plain = layer("standardized(eps = 0.5)", 1, 2, kernel="2x2")
+    scaled = layer("standardized(eps = 0.5, gain = true)", 1, 2, kernel="2x2")
+    with torch.no_grad():
+        plain.weight.copy_(given)
+        scaled.weight.copy_(given)
+        scaled.gain.copy_(torch.tensor([3.0, -1]).view(2, 1, 1, 1))
+    first = np.array([-1, -0.5, 0, 1.5])  # over sqrt(3.5 + 0.5) = 2
+    second = np.array([1, -1, 1, -1]) / 1.5**0.5
+    expected = np.stack([first, second]).reshape(2, 1, 2, 2)
+    np.testing.assert_allclose(*numpy_of(plain.effective_weight()), expected, rtol=1e-14)
+    expected = np.stack([1.5 * first, -0.5 * second]).reshape(2, 1, 2, 2)  # 3 / sqrt(4), -1 / 2
+    np.testing.assert_allclose(*numpy_of(scaled.effective_weight()), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "groups"), RATIOS)
+@pytest.mark.parametrize("scheme", [*STANDARDIZED, "standardized(eps = 0.01, gain = true)"])
+def test_a_standardized_weight_is_that_of_the_papers(scheme, inputs, outputs, groups):
+    more = f"groups = {groups}, stride = 2, bias = true"
+    conv = scattered(layer(scheme, inputs, outputs, more))
+    eps = 0.01 if "0.01" in scheme else 1e-5
+    (weight,) = numpy_of(conv.weight)
+    fan_in = inputs // groups * 9
+    expected = np.zeros_like(weight)
+    for o in range(outputs):
+        mean = weight[o].sum() / fan_in
+        var = ((weight[o] - mean) ** 2).sum() / fan_in
+        expected[o] = (weight[o] - mean) / math.sqrt(var + eps)
+        if "gain" in scheme:
+            expected[o] *= conv.gain[o].item() / math.sqrt(fan_in)
+    np.testing.assert_allclose(*numpy_of(conv.effective_weight()), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_what_is_kept_comes_in_pytorch_s_order():
+    conv = layer("standardized(gain = true)", 4, 6, "bias = true, groups = 2")
+    shapes = {name: tuple(tensor.shape) for name, tensor in conv.state_dict().items()}
+    assert list(shapes.items()) == [
+        ("weight", (6, 2, 3, 3)),
+        ("bias", (6,)),
+        ("gain", (6, 1, 1, 1)),
+    ]
+    assert list(layer("standardized").state_dict()) == ["weight"]
+
+
+@pytest.mark.parametrize("scheme", STANDARDIZED)
+@pytest.mark.parametrize(("inputs", "outputs", "groups"), [(2, 4, 1), (4, 2, 2)])
+def test_gradients_of_standardized_are_those_of_finite_differences(scheme, inputs, outputs, groups):
+    conv = scattered(layer(scheme, inputs, outputs, f"groups = {groups}, bias = true"))
+    names = [name for name, _ in conv.named_parameters()]
+    values = [p.detach().requires_grad_() for p in conv.parameters()]
+    x = torch.randn(1, inputs, 4, 3, dtype=torch.float64, requires_grad=True)
+
+    def forward(x, *values):
+        return functional_call(conv, dict(zip(names, values, strict=True)), (x,))
+
+    assert torch.autograd.gradcheck(forward, (x, *values))
+
+
+@pytest.mark.parametrize("scheme", STANDARDIZED)
+def test_mean_and_size_of_a_standardized_filter_make_no_difference(scheme):
+    conv = scattered(layer(scheme))
+    before = conv.effective_weight().detach()
+    with torch.no_grad():
+        conv.weight.mul_(100).add_(3)
+    np.testing.assert_allclose(*numpy_of(conv.effective_weight(), before), rtol=1e-4)  # but for eps
+
+
+@pytest.mark.parametrize("scheme", STANDARDIZED)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_standardized_layer_is_the_same_in_training_and_evaluation(scheme, training):
+    conv = scattered(layer(scheme)).train(training)
+    assert torch.equal(conv.effective_weight(), conv.train(not training).effective_weight())
+
+
+def test_gains_are_at_first_those_of_a_map_that_keeps_its_variance():
+    conv = layer("standardized(gain = true)", 4, 8, "groups = 2")
+    sums = conv.effective_weight().square().sum((1, 2, 3))
+    np.testing.assert_allclose(*numpy_of(sums), 1, rtol=1e-3)  # sum of squares: var / (var + eps)
+
+
+def test_a_class_refuses_an_argument_that_leaves_a_filter_one_weight():
+    network = load(
+        compile_text("""
+network n(width = 8) {
+    input(4, 8, 8)
+    conv3x3(width)
+    conv1x1(16) with standardized
+}
+""")
+    )
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        network(width=1)(torch.zeros(1, 4, 8, 8))
+
+
 # ---------------------------------------------------------------- how they begin
 
 
@@ -304,6 +406,7 @@ def is_normal(tensor, std):
         ("binary", math.sqrt(2 / 288), None, None),
         ("binary(gain = 4)", math.sqrt(4 / 288), None, None),
         ("binary(scale = mean)", math.sqrt(2 / 288), None, None),
+        ("standardized", math.sqrt(2 / 288), None, None),
     ],
 )
 def test_layers_begin_as_the_papers_say(scheme, std, a, b):
@@ -314,6 +417,26 @@ def test_layers_begin_as_the_papers_say(scheme, std, a, b):
     scalars = {name: p.tolist() for name, p in conv.named_parameters() if name != "weight"}
     expected = {} if a is None else {"a": pytest.approx(a), "b": pytest.approx(b)}
     assert scalars == expected
+
+
+def test_a_standardized_layer_with_gain_begins_with_a_gain_of_1():
+    conv = layer("standardized(gain = true)", 32, 64)
+    assert is_normal(conv.weight.detach(), math.sqrt(2 / 288))
+    assert torch.equal(conv.gain, torch.ones(64, 1, 1, 1, dtype=torch.float64))
+
+
+def test_a_standardized_layer_is_reset_after_to_empty():
+    with torch.device("meta"):
+        module = load(compile_text(MIXED.format(held="")))()
+    conv = module.to_empty(device="cpu").held[4]
+    with torch.no_grad():
+        for parameter in conv.parameters():
+            parameter.fill_(math.nan)
+    torch.manual_seed(3)
+    conv.reset_parameters()
+    assert torch.equal(conv.gain, torch.ones(8, 1, 1, 1))
+    assert is_normal(conv.weight.detach(), math.sqrt(2 / 36))
+    assert torch.isfinite(conv.bias).all()
 
 
 def test_plain_layers_beside_them_begin_as_ever():
@@ -398,6 +521,7 @@ network n {{
         conv3x3(8, bias = true) with dirac(v2)
         conv3x3(8) with dirac(bare)
         conv3x3(4, stride = 2) with binary
+        conv3x3(8, bias = true) with standardized(gain = true)
         bn with bn(scale)
         bn with bn(frozen)
     }}
@@ -431,8 +555,9 @@ def test_what_is_frozen_does_not_move_and_the_rest_does(optimizer, is_frozen):
         chosen.step()
     moved = {n for n, tensor in module.state_dict().items() if not torch.equal(tensor, before[n])}
     inside = {name for name in before if name.startswith("held.")}
-    # weight, a, b | weight, bias, a, b | weight | weight | weight, 3 moments | 3 moments
-    assert len(inside) == 3 + 4 + 1 + 1 + 4 + 3
+    # weight, a, b | weight, bias, a, b | weight | weight | weight, bias, gain
+    # weight, 3 moments | 3 moments
+    assert len(inside) == 3 + 4 + 1 + 1 + 3 + 4 + 3
     assert moved == set(before) - inside if is_frozen else moved == set(before)
 
 
@@ -480,13 +605,13 @@ def counted(module, monkeypatch):
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("again", [False, True], ids=["kept", "checkpointed"])
-@pytest.mark.parametrize("scheme", ["dirac", "dirac(v2)", "dirac(bare)", "binary"])
+@pytest.mark.parametrize("scheme", ["dirac", "dirac(v2)", "dirac(bare)", "binary", *STANDARDIZED])
 def test_a_shared_weight_is_computed_once_and_its_gradient_is_the_sum(
     scheme, bias, again, monkeypatch
 ):
     shared, apart = pair(scheme, bias)
     own = shared.s.shared_conv2
-    kept = 6 * 6 * 9 + 6 * bias + {"dirac": 2, "dirac(v2)": 12}.get(scheme, 0)
+    kept = 6 * 6 * 9 + 6 * bias + {"dirac": 2, "dirac(v2)": 12, STANDARDIZED[1]: 6}.get(scheme, 0)
     assert sum(p.numel() for p in own.parameters()) == kept
     elements = [sum(p.numel() for p in m.parameters()) for m in (shared, apart)]
     assert elements == [3 * 12 * 6 + kept, 3 * 12 * 6 + 3 * kept]
@@ -613,6 +738,12 @@ def test_a_and_b_decay_where_the_recipe_lets_all_parameters_decay(scheme, tmp_pa
     assert found == dict.fromkeys(names, 0.0) | {"conv1.weight": 5e-4, "linear1.weight": 5e-4}
 
 
+def test_a_gain_has_the_dimensions_of_a_weight_and_decays_as_one(tmp_path, monkeypatch):
+    found = decays(tmp_path, monkeypatch, "standardized(gain = true)", "weights")
+    names = ("conv1.weight", "conv1.bias", "conv1.gain", "linear1.weight", "linear1.bias")
+    assert found == {name: 0.0 if name.endswith("bias") else 5e-4 for name in names}
+
+
 # ---------------------------------------------------------------- as text
 
 VARIANTS = {
@@ -622,6 +753,9 @@ VARIANTS = {
     "numbers": "conv3x3(8) with dirac(a = 1 / 3, b = 1e-9, std = 2 / 3, eps = 1e-7)",
     "two of a kind": "stem with dirac { conv3x3(8) conv1x1(8) with dirac(v2)\n }",
     **{f"groups, {f}": f"conv3x3(8, groups = 2, dilation = 2) with {f}" for f in (*FORMS, *BARE)},
+    **{scheme: f"conv3x3(8, groups = 2, bias = true) with {scheme}" for scheme in STANDARDIZED},
+    "an eps of many digits": "conv1x1(8) with standardized(eps = 1e-20 / 3, gain = true)",
+    "shared, gain": "stem with share(conv3x3), standardized(gain = true) { conv3x3(4) conv3x3(4) }",
     "scale": "bn with bn(scale)",
     "fixed": "bn with bn(fixed)",
     "ncrelu": "ncrelu",

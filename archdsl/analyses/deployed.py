@@ -1,7 +1,7 @@
 """The deployed network: what inference needs, and what of the trained network it is made of.
 
-    conv (dirac too), bn  ->  conv with bias          linear, bn  ->  linear with bias
-    dirac conv            ->  conv                    dropout     ->  nothing
+    conv, bn                 ->  conv with bias       linear, bn  ->  linear with bias
+    conv by computed weight  ->  conv, with bn too    dropout     ->  nothing
 
 A batch normalization is folded where it directly follows a convolution, transposed convolution or
 linear layer with a weight of its own. One behind a shared weight stays, since its scale is another

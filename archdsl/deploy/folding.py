@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, assert_never
 
 from archdsl.analyses.deployed import Deployed, Origin, file_tensors, names
 from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Layer, scheme_of
-from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Computed, Delta, Dirac
+from archdsl.ir.schemes import (
+    BareDirac,
+    Binary,
+    BinaryScale,
+    Computed,
+    Delta,
+    Dirac,
+    Standardized,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,6 +110,11 @@ def _effective(layer: Layer, state: "Mapping[str, Tensor]", name: str) -> "Tenso
             return a * _delta(layer, delta, weight) + b * weight / norm
         case BareDirac(delta=delta):
             return _delta(layer, delta, weight) + weight
+        case Standardized(eps=eps, gain=has_gain):
+            filters = _standardized(weight, eps)
+            if not has_gain:
+                return filters
+            return state[f"{name}.gain"].double() * weight[0].numel() ** -0.5 * filters
         case Binary() | None:
             return weight
         case _:
@@ -124,6 +137,12 @@ def _delta(layer: Conv, delta: Delta, weight: "Tensor") -> "Tensor":
         elif row < n:
             made[channel, row, y, x] = 1
     return made
+
+
+def _standardized(weight: "Tensor", eps: float) -> "Tensor":
+    """Return the weight less its mean, over its deviation, for each filter."""
+    centred = weight - weight.mean(dim=(1, 2, 3), keepdim=True)
+    return centred / (centred.square().mean(dim=(1, 2, 3), keepdim=True) + eps).sqrt()
 
 
 def _packed(

@@ -64,9 +64,23 @@ class Binary(Record, kw_only=True):
     gain: float = 2.0
 
 
+class Standardized(Record, kw_only=True):
+    """(W - mean) / sqrt(var + eps), both per filter, var the biased variance.
+
+    With `gain` this is multiplied with g / sqrt(fan_in), g learned for each filter and 1 at the
+    start, fan_in = in_channels / groups * kernel height * kernel width. Sources: Qiao et al. 2019,
+    equations 5 to 7; with `gain` Brock et al. 2021 (arXiv:2101.08692), equation 1, where eps is
+    added to var as here.
+    """
+
+    eps: float = 1e-5
+    gain: bool = False
+
+
 # A new scheme goes into one of these.
 Packed: TypeAlias = Binary  # deployed as bits and a scale
-Computed: TypeAlias = Dirac | BareDirac  # whose weight is computed once, when it is deployed
+# whose weight is computed once, when it is deployed
+Computed: TypeAlias = Dirac | BareDirac | Standardized
 Scheme: TypeAlias = Packed | Computed
 
 # And here where it passes its map on, so that the map must stay as large.
@@ -78,7 +92,7 @@ def bits(scheme: Scheme | None) -> int:
     match scheme:
         case Binary():
             return 1
-        case Dirac() | BareDirac() | None:
+        case Dirac() | BareDirac() | Standardized() | None:
             return 32
         case _:
             assert_never(scheme)
@@ -90,7 +104,9 @@ def scalars(scheme: Scheme | None, out_channels: int) -> tuple[tuple[str, tuple[
         case Dirac(a_per=a_per, b_per=b_per):
             shapes = {Per.LAYER: (1,), Per.CHANNEL: (out_channels,)}
             return ("a", shapes[a_per]), ("b", shapes[b_per])
-        case BareDirac() | Binary() | None:
+        case Standardized(gain=True):
+            return (("gain", (out_channels, 1, 1, 1)),)
+        case BareDirac() | Binary() | Standardized() | None:
             return ()
         case _:
             assert_never(scheme)

@@ -25,7 +25,6 @@ from archdsl.semantics.schemes import SCHEMES, SchemeForm
 from archdsl.semantics.shares import read_share
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
-from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 from archdsl.words import AnnotationWord
 
@@ -131,7 +130,9 @@ def check_words(annotations: Sequence[tree.Call]) -> None:
     """Raise SpecError for an annotation that does not exist; its arguments may be unknown yet."""
     for call in annotations:
         if call.name.text not in ANNOTATIONS:
-            help_ = did_you_mean(call.name.text, ANNOTATIONS)
+            from archdsl.semantics.hints import annotation_help
+
+            help_ = annotation_help(call.name.text, ANNOTATIONS)
             fail("E501", f"there is no annotation `{call.name.text}`", call.name.span, help_)
 
 

@@ -66,7 +66,7 @@ class DropScope(Applied):
 
 
 class SchemeScope(Applied):
-    """`dirac`, `binary` or `plain` as it applies."""
+    """A weight scheme or `plain` as it applies."""
 
     def __init__(self, said: SaidScheme) -> None:
         super().__init__(said.span)

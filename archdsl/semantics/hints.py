@@ -89,10 +89,19 @@ _ADVICE = {
         ("binaryconv", "binaryconv2d", "binconv", "binarizedconv", "signconv"),
         "write `conv3x3(..) with binary`",
     ),
+    **dict.fromkeys(("stdconv", "stdconv2d", "wsconv"), "write `conv3x3(..) with standardized`"),
+    **dict.fromkeys(
+        ("scaledstdconv", "scaledstdconv2d", "wsconv2d"),
+        "write `conv3x3(..) with standardized(gain = true)`",
+    ),
     **dict.fromkeys(
         ("attention", "multiheadattention", "lstm", "gru", "embedding", "transformer"),
         "the language is about convolutional networks and has no such layer",
     ),
+}
+_ANNOTATIONS = {
+    **dict.fromkeys(("ws", "weight_standardization", "weight_standardize"), "write `standardized`"),
+    "scaled_weight_standardization": "write `standardized(gain = true)`",
 }
 _VALUES = {
     "True": "write `true`",
@@ -211,6 +220,11 @@ def _translated(name: str, call: tree.Call | None) -> str | None:
     if name.lower() in ("dense", "fc") and given:
         return f"linear({given[-1]})"
     return None
+
+
+def annotation_help(name: str, known: Iterable[str]) -> str | None:
+    """Return what to write instead of an annotation that does not exist."""
+    return _ANNOTATIONS.get(name) or did_you_mean(name, known)
 
 
 def value_help(name: str, known: Iterable[str]) -> str | None:

@@ -45,7 +45,7 @@ class SetFrozen(Meaning):
 
 
 class SetScheme(Meaning):
-    """`dirac(..)`, `binary(..)`, or `plain`, which takes them off."""
+    """`dirac(..)` or another weight scheme, or `plain`, which takes them off."""
 
     said: SaidScheme
 

@@ -1,11 +1,21 @@
-"""Weight schemes: what `with dirac(..)` and `with binary(..)` mean, their arguments read."""
+"""Weight schemes: what `with dirac(..)` and its like mean, their arguments read."""
 
 from collections.abc import Callable
 
-from archdsl.ir.schemes import BareDirac, Binary, BinaryScale, Delta, Dirac, Per, Scheme
+from archdsl.ir.schemes import (
+    BareDirac,
+    Binary,
+    BinaryScale,
+    Delta,
+    Dirac,
+    Per,
+    Scheme,
+    Standardized,
+)
 from archdsl.record import Record
 from archdsl.semantics.checks import fail
 from archdsl.semantics.kinds.fitting import SaidScheme
+from archdsl.semantics.kinds.rows import flag
 from archdsl.semantics.meanings import SetScheme
 from archdsl.semantics.parameters import Arguments, Domain, Parameter
 from archdsl.semantics.signature import bind
@@ -29,6 +39,7 @@ _BINARY = (
     Parameter("scale", Domain.OPTION, "constant", options=("constant", "mean")),
     Parameter("gain", Domain.POSITIVE),
 )
+_STANDARDIZED = (Parameter("eps", Domain.TINY), flag("gain", default=False))
 
 # The paper's form, and that of its authors' later code: ReLU, and no weight decay on a and b.
 _V1 = Dirac()
@@ -66,6 +77,10 @@ def _binary(a: Arguments) -> Binary:
     return Binary(scale=BinaryScale(a.word("scale")), gain=_real(a, "gain", Binary().gain))
 
 
+def _standardized(a: Arguments) -> Standardized:
+    return Standardized(eps=_real(a, "eps", Standardized().eps), gain=a.flag("gain"))
+
+
 def _real(a: Arguments, name: str, otherwise: float) -> float:
     return a.real(name) if a.given(name) else otherwise
 
@@ -86,5 +101,6 @@ class SchemeForm(Record):
 SCHEMES = {
     AnnotationWord.DIRAC: SchemeForm(_DIRAC, _dirac),
     AnnotationWord.BINARY: SchemeForm(_BINARY, _binary),
+    AnnotationWord.STANDARDIZED: SchemeForm(_STANDARDIZED, _standardized),
     AnnotationWord.PLAIN: SchemeForm((), lambda _: None),
 }

@@ -17,11 +17,12 @@ from safetensors.torch import load_file, save_file
 
 import archdsl
 from archdsl.analyses.counts import count
-from archdsl.analyses.deployed import deployed
+from archdsl.analyses.deployed import deployed, tensors_of
 from archdsl.cli import main
 from archdsl.deploy.errors import DeployError
 from archdsl.deploy.folding import pack
 from archdsl.diagnostics import SpecError
+from archdsl.emit.python.names import SCHEMES
 from archdsl.pipeline import compile_spec, compile_text
 from tests.generated import build, example, load, scattered
 from tests.strategies import specs
@@ -45,6 +46,20 @@ network dirac(k = 1) with dirac {
     avgpool linear(12) dropout(0.5) bn
 }
 block layer(width) { ncrelu conv3x3(width) bn }
+"""
+STANDARDIZED = """\
+network standardized with standardized {
+    input(3, 8, 8)
+    stem { conv3x3(8) bn relu }
+    stage s = 3 * unit(8) with share(conv3x3)
+    grouped: conv3x3(16, groups = 4, stride = 2, bias = true) with standardized(gain = true)
+    bn with bn(scale)
+    conv1x1(6) with standardized(eps = 0.01, gain = true), freeze
+    relu
+    conv1x1(4) bn with bn(fixed)
+    avgpool linear(5)
+}
+block unit(width) { residual { bn relu conv3x3(width, bias = true) } }
 """
 SHARED = """\
 network shared {
@@ -101,11 +116,13 @@ def check_folding(compilation, folder):
     return made
 
 
-@pytest.mark.parametrize("text", [DIRAC, SHARED], ids=["dirac", "shared"])
+@pytest.mark.parametrize(
+    "text", [DIRAC, STANDARDIZED, SHARED], ids=["dirac", "standardized", "shared"]
+)
 def test_a_folded_network_gives_the_trained_one_s_outputs(text, tmp_path):
     made = check_folding(compile_text(text), tmp_path)
     kinds = {type(module).__name__ for module in made.modules()}
-    assert not kinds & {"DiracConv2d", "BareDiracConv2d", "Dropout", "StochasticDepth"}
+    assert not kinds & {*SCHEMES, "Dropout", "StochasticDepth"}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +142,14 @@ def test_folding_holds_for_random_networks(drawn, tmp_path_factory):
         assume(False)
         return
     check_folding(compilation, tmp_path_factory.mktemp("drawn"))
+
+
+def test_a_standardized_layer_becomes_a_convolution_with_the_batch_norm_folded():
+    origins = deployed(compile_text(STANDARDIZED).network).origins
+    kept = {origin.path: [t.name for t in tensors_of(origin.layer)] for origin in origins}
+    assert kept[("grouped",)] == kept[("conv2",)] == ["weight", "bias"]
+    assert kept[("conv1",)] == ["weight"]
+    assert [path[0] for path in kept if "bn" in str(path[-1])] == ["s"]
 
 
 def test_batch_norms_stay_behind_shared_weights_and_across_bodies():

@@ -167,7 +167,8 @@ class Expressions:
             if self.chance(percent) and (word == "freeze" or not layer or where == "bn"):
                 found.append(word)
         if inside.bare and self.chance(60 if "dirac" in inside.schemes else 30):
-            words = [*inside.schemes, *2 * inside.schemes[-1:], "plain"]  # mostly dirac
+            often = ["dirac"] if "dirac" in inside.schemes else inside.schemes[:1]
+            words = [*inside.schemes, *2 * often, "plain"]
             found.append(self.choose(SCHEMES[self.choose(words)]))
         if where in ("stage", "network", "block") and self.chance(25):
             found.append(f"stochastic_depth({self.choose((0.2, 0.1, 0.5, 0))})")

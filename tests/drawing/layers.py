@@ -94,7 +94,13 @@ def conv(word, out, geometry, groups, extra, *, label=None):
             2 * p == (k - 1) * d for k, p, d in zip(kernel, padding, dilation, strict=True)
         )
         small, large = sorted((given.channels, number(out, env)))
-        return frozenset(("binary", *(("dirac",) if keeps and large % small == 0 else ())))
+        divisor = number(groups, env) if groups else 1
+        fits = {
+            "binary": True,
+            "dirac": keeps and large % small == 0,
+            "standardized": given.channels // divisor * prod(kernel) > 1,
+        }
+        return frozenset(word for word, holds in fits.items() if holds)
 
     text = f"{word}({', '.join(arguments)})"
     return layer(text, rule, [word, "conv", *([label] if label else [])], schemes)

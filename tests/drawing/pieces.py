@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from tests.drawing.words import SCHEMES
+
 MOST_CHANNELS, MOST_PIXELS, MOST_LAYERS = 64, 24, 220
 
 
@@ -71,7 +73,7 @@ class Trace:
 
     named: list[tuple[str, ...]] = field(default_factory=list)  # for each layer, what selects it
     bare: list[frozenset[str]] = field(default_factory=list)  # of convolutions without a scheme:
-    #   those that they could have, "dirac" and "binary"
+    #   the words of those that they could have
     layers: int = 0
     depth: int = 0
 
@@ -189,7 +191,7 @@ class Body:
 def hiding(apply, said):
     """Return a rule inside annotations: layers that they share or give a scheme have it."""
     taken = {name for inside in re.findall(r"share\(([^)]*)\)", said) for name in _names(inside)}
-    scheme = re.search(r"\b(dirac|binary|plain)\b", said)
+    scheme = re.search(rf"\b({'|'.join(SCHEMES)})\b", said)
     if not taken and not scheme:
         return apply
 

@@ -32,6 +32,8 @@ SCHEMES = (
     "dirac(b_per = channel)",
     "binary",
     "dirac(a_per = channel, b_per = channel)",
+    "standardized",
+    "standardized(gain = true)",
 )
 LAYERS = ("dropout(0.2)", "layernorm", "scale", "factor(0.5)", "prelu", "silu")
 OF_IMAGES = (
@@ -68,7 +70,7 @@ class RareWriter(BlockWriter):
         dilation = constant(2) if self.chance(35) else None
         groups = constant(self.choose(divisors(channels, out))) if self.chance(50) else None
         said, stride = self.choose(SCHEMES), None
-        if said.startswith("binary") and self.chance(35):
+        if not said.startswith("dirac") and self.chance(35):
             stride = constant(2)
         kernel = constant([int(word[-3]), int(word[-1])])
         geometry = Geometry(kernel, stride, dilation=dilation)

@@ -43,6 +43,11 @@ SCHEMES = {
         "dirac(bare, std = 0.1, delta = padded)",
     ),
     "binary": ("binary", "binary", "binary(gain = 4)", "binary(scale = mean)"),
+    "standardized": (
+        "standardized",
+        "standardized(gain = true)",
+        "standardized(eps = 1e-3, gain = true)",
+    ),
 }
 BN = ("bn(frozen)", "bn(frozen)", "bn(frozen)", "bn(scale)", "bn(fixed)")
 LABELS = [

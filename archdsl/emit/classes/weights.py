@@ -77,7 +77,7 @@ def weights_of(
     """
     found: dict[int, Weights] = {}
     for kind in classes.kinds:
-        weights = _weights(kind, classes, found, shared, by_site=kind.first.origin in apart)
+        weights = _weights(kind, classes, found, shared, apart)
         if isinstance(weights, ClassSource):
             return weights
         found[kind.number] = weights
@@ -89,16 +89,18 @@ def _weights(
     classes: GeneratedClasses,
     known: Mapping[int, Weights],
     shared: Sequence[Mapping[int, Shared]],
-    *,
-    by_site: bool,
+    apart: Collection[ClassSource],
 ) -> Weights | ClassSource:
+    own = kind.first.origin
     for inner in (j for i in kind.instances for j in i.inner.values()):
         if classes.of(inner).number not in known and uses_others(inner.node):
-            return inner.origin  # what it is handed would have to be known first
+            # what it is handed would have to be known first
+            return own if inner.origin in apart else inner.origin
+    by_site = own in apart
     found = {i.number: list(_uses(i, classes, known, by_site=by_site)) for i in kind.instances}
     uses = {number: dict(pairs) for number, pairs in found.items()}
     if any(uses[n][use] != weight for n, pairs in found.items() for use, weight in pairs):
-        return kind.first.origin  # blocks of a run are handed different ones
+        return own  # blocks of a run are handed different ones
     if not any(uses.values()):
         empty: tuple[int | None, ...] = ()
         return Weights({}, (), {i.number: empty for i in kind.instances})
@@ -108,10 +110,10 @@ def _weights(
     for group in _together(list(uses.values())):
         column = tuple(_only(uses[i.number], group) for i in kind.instances)
         if _TWO in column:
-            return kind.first.origin
+            return own
         owned = {_index(i, w) for i, w in zip(kind.instances, column, strict=True) if w is not None}
         if len(owned) > 1:
-            return kind.first.origin
+            return own
         (index,) = owned
         source: Source = HandedIn(len(columns)) if index is None else Owned(index)
         if index is None:

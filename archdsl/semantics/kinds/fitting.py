@@ -3,7 +3,7 @@
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import Conv
 from archdsl.ir.numbers import Number
-from archdsl.ir.schemes import Identity, Scheme
+from archdsl.ir.schemes import Identity, Scheme, Standardized
 from archdsl.record import Record
 from archdsl.semantics.checks import fail
 from archdsl.source import Span
@@ -29,6 +29,8 @@ def check_scheme(
     if isinstance(said.scheme, Identity):
         _check_window(layer, said, span)
         _check_channels(layer, said, channels, span)
+    if isinstance(said.scheme, Standardized):
+        _check_filters(layer, said, span)
 
 
 def _check_window(layer: Conv, said: SaidScheme, span: Span) -> None:
@@ -41,6 +43,13 @@ def _check_window(layer: Conv, said: SaidScheme, span: Span) -> None:
     if any(2 * padding != (size - 1) * spread for size, padding, spread in windows):
         what = "a convolution that changes the size of the map"
         _refuse(said, span, what, "leave `padding` to its default, which keeps the size")
+
+
+def _check_filters(layer: Conv, said: SaidScheme, span: Span) -> None:
+    """A single weight is its own mean: what is applied would be 0, whatever it learns."""
+    if layer.in_channels == layer.groups and layer.kernel_size == (1, 1):
+        what = "a convolution of one weight in each filter"
+        _refuse(said, span, what, "take a larger window or fewer groups")
 
 
 def _refuse(said: SaidScheme, span: Span, what: str, way_out: str) -> None:
