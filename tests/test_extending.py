@@ -19,14 +19,15 @@ ADDED = {
 
 
 def section(heading):
-    found = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.M | re.S)
+    flags = re.MULTILINE | re.DOTALL
+    found = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), flags)
     assert found, heading
     return found[1]
 
 
 def places(heading):
     """Return the files of the first column of a recipe's table."""
-    rows = re.findall(r"^\| `(.+?)` \|", section(heading), re.M)
+    rows = re.findall(r"^\| `(.+?)` \|", section(heading), re.MULTILINE)
     return {row for row in rows if (ROOT / row).exists() or row.startswith(("archdsl", "docs"))}
 
 
@@ -52,7 +53,7 @@ def test_a_diagnostic_stands_where_its_mistake_is_seen_and_has_a_page():
 
 
 def test_no_recipe_is_left_out():
-    assert re.findall(r"^## (.+)$", PAGE.read_text("utf-8"), re.M) == list(ADDED)
+    assert re.findall(r"^## (.+)$", PAGE.read_text("utf-8"), re.MULTILINE) == list(ADDED)
 
 
 def test_the_page_names_files_that_are_there():
