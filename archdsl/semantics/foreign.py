@@ -26,6 +26,7 @@ _LAYERS = {  # in lower case, without `_`
     **dict.fromkeys(("groupnormalization", "gn"), "groupnorm(32)"),
     **dict.fromkeys(("instancenorm2d", "instancenormalization"), "instancenorm"),
     **dict.fromkeys(("lrn", "localresponsenorm"), "local_response_norm"),
+    **dict.fromkeys(("globalresponsenorm", "globalresponsenormalization"), "grn"),
     **dict.fromkeys(("dense", "fc", "fullyconnected", "innerproduct", "classifier"), "linear(10)"),
     **dict.fromkeys(("maxpool2d", "maxpooling2d", "maxpooling", "pool"), "maxpool2x2"),
     **dict.fromkeys(("avgpool2d", "averagepooling2d", "averagepool", "avgpooling"), "avgpool2x2"),

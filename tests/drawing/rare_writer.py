@@ -39,6 +39,7 @@ OF_IMAGES = (
     "stochastic_depth(0.1)",
     "instancenorm",
     "local_response_norm(5)",
+    "grn",
     "stochastic_depth(0.2)",
 )
 

@@ -19,6 +19,7 @@ from archdsl.ir.layers import (
     Dropout,
     Factor,
     Flatten,
+    GlobalResponseNorm,
     GroupNorm,
     InstanceNorm,
     Layer,
@@ -142,6 +143,8 @@ def constructor(
         case InstanceNorm(affine=affine):
             flags = [_flag("affine", "True")] if affine else []
             return _call("nn.InstanceNorm2d", number("num_features"), *_eps(write), *flags)
+        case GlobalResponseNorm():
+            return _call("GlobalResponseNorm", number("num_features"), *keyword("eps", 1e-6))
         case Pool() | AdaptivePool():
             return _pool(write, layer)
         case Activation():
