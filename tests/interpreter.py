@@ -217,6 +217,8 @@ def _plain(layer, x):
             return grouped.transpose(1, 2).flatten(1, 2)
         case ir.ChannelSplit(parts=parts, part=part):
             return x.chunk(parts, 1)[part]
+        case ir.ChannelSlice(start=start, stop=stop):
+            return x.narrow(1, start, stop - start)
         case ir.Upsample(factor=factor, mode=mode):
             return F.interpolate(x, scale_factor=factor, mode=str(mode))
         case ir.PixelShuffle(factor=factor):

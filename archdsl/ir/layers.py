@@ -224,6 +224,13 @@ class ChannelSplit(Record, kw_only=True):
     part: int
 
 
+class ChannelSlice(Record, kw_only=True):
+    """Keeps channels `start` to `stop - 1`, counted from 0: [C, ..] -> [stop - start, ..]."""
+
+    start: int
+    stop: int
+
+
 class UpsampleMode(StrEnum):
     """How upsampling interpolates; bilinear is without aligned corners, as PyTorch's default."""
 
@@ -277,6 +284,7 @@ Elementary: TypeAlias = (  # no weight that is multiplied with, and the same at 
     | Pad
     | PadChannels
     | ChannelSplit
+    | ChannelSlice
     | Upsample
     | PixelShuffle
 )
@@ -342,6 +350,7 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             | PadChannels()
             | ChannelShuffle()
             | ChannelSplit()
+            | ChannelSlice()
             | Upsample()
             | PixelShuffle()
             | Factor()

@@ -53,6 +53,7 @@ _LAYERS = {  # in lower case, without `_`
     **dict.fromkeys(("activation", "act", "nonlinearity"), "relu"),
     **dict.fromkeys(("zeropad2d", "zeropadding2d"), "pad(1)"),
     **dict.fromkeys(("reflectionpad2d",), "pad(1, mode = reflect)"),
+    **dict.fromkeys(("channelslice", "narrow", "indexselect"), "slice(0, 16)"),
     **dict.fromkeys(("upsampling2d", "interpolate", "resize", "upsample2d"), "upsample(2)"),
     **dict.fromkeys(("reshape", "view", "flattenlayer"), "flatten"),
     **dict.fromkeys(("inputlayer", "inputs"), "input(3, 32, 32)"),

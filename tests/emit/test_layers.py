@@ -3,7 +3,7 @@
 import torch
 
 from archdsl.pipeline import compile_text
-from tests.generated import build, load
+from tests.generated import build, load, source_of
 
 
 def layer(text, channels):
@@ -47,3 +47,17 @@ def test_global_response_norm_has_a_gradient_where_channels_are_zero():
     grn(given).sum().backward()
     assert given.grad is not None
     assert torch.equal(given.grad, torch.ones(1, 2, 2, 2))
+
+
+# ---------------------------------------------------------------- a slice of the channels
+
+
+def test_a_slice_keeps_the_channels_from_start_to_stop():
+    given = torch.tensor([[[[channel]] for channel in range(6)]])
+    assert layer("slice(2, 5)", 6)(given).flatten().tolist() == [2, 3, 4]
+    assert layer("slice(0, 6)", 6)(given).flatten().tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_slice_from_the_first_channel_is_as_wide_as_its_end():
+    text = "network n(k = 2) {\ninput(6, 2, 2)\nslice(0, 2 * k)\nconv1x1(3)\n}"
+    assert "nn.Conv2d(2 * k, 3, 1, bias=False)" in source_of(compile_text(text))

@@ -13,6 +13,7 @@ from archdsl.ir.layers import (
     AdaptivePool,
     BatchNorm,
     ChannelShuffle,
+    ChannelSlice,
     ChannelSplit,
     Conv,
     ConvTranspose,
@@ -169,6 +170,8 @@ def constructor(
             return _call("nn.ChannelShuffle", number("groups"))
         case ChannelSplit():
             return _call("ChannelSplit", number("parts"), number("part"))
+        case ChannelSlice():
+            return _call("ChannelSlice", number("start"), number("stop"))
         case Upsample(mode=mode):
             flags = [] if mode is UpsampleMode.NEAREST else [_flag("mode", f'"{mode}"')]
             return _call("nn.Upsample", *keyword("factor", rename="scale_factor"), *flags)
