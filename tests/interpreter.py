@@ -117,6 +117,10 @@ class Interpreter:
             case ir.InstanceNorm():
                 scale = (self._get(name, "weight"), self._get(name, "bias")) if layer.affine else ()
                 return F.instance_norm(x, None, None, *scale, eps=layer.eps)
+            case ir.GlobalResponseNorm(eps=eps):
+                weight, bias = (self._get(name, each)[:, None, None] for each in ("weight", "bias"))
+                norms = x.square().sum((2, 3), keepdim=True).sqrt()
+                return weight * (x * (norms / (norms.mean(1, keepdim=True) + eps))) + bias + x
             case ir.PReLU():
                 return F.prelu(x, self._get(name, "weight"))
             case ir.Scale():
@@ -219,6 +223,8 @@ def _plain(layer, x):
             return grouped.transpose(1, 2).flatten(1, 2)
         case ir.ChannelSplit(parts=parts, part=part):
             return x.chunk(parts, 1)[part]
+        case ir.ChannelSlice(start=start, stop=stop):
+            return x.narrow(1, start, stop - start)
         case ir.Upsample(factor=factor, mode=mode):
             return F.interpolate(x, scale_factor=factor, mode=str(mode))
         case ir.PixelShuffle(factor=factor):

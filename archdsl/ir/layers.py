@@ -94,6 +94,13 @@ class LocalResponseNorm(Record, kw_only=True):
     k: float = 1.0
 
 
+class GlobalResponseNorm(Record, kw_only=True):
+    """x + weight * x * n + bias, n a channel's norm over the mean of all (Woo et al. 2023)."""
+
+    num_features: int
+    eps: float = 1e-6
+
+
 class PoolKind(StrEnum):
     """What a pooling window becomes."""
 
@@ -217,6 +224,13 @@ class ChannelSplit(Record, kw_only=True):
     part: int
 
 
+class ChannelSlice(Record, kw_only=True):
+    """Keeps channels `start` to `stop - 1`, counted from 0: [C, ..] -> [stop - start, ..]."""
+
+    start: int
+    stop: int
+
+
 class UpsampleMode(StrEnum):
     """How upsampling interpolates; bilinear is without aligned corners, as PyTorch's default."""
 
@@ -255,7 +269,9 @@ class Factor(Record, kw_only=True):
 Weighted: TypeAlias = Conv | ConvTranspose | Linear  # whose weight can be shared
 Idle: TypeAlias = Dropout | StochasticDepth  # the identity at inference
 AsLarge: TypeAlias = LayerNorm | Activation | PReLU | Scale | Factor  # gives what it takes
-AsLargeMap: TypeAlias = LocalResponseNorm | ChannelShuffle  # gives the [C, H, W] that it takes
+AsLargeMap: TypeAlias = (  # gives the [C, H, W] that it takes
+    LocalResponseNorm | GlobalResponseNorm | ChannelShuffle
+)
 Elementary: TypeAlias = (  # no weight that is multiplied with, and the same at inference
     AsLarge
     | AsLargeMap
@@ -268,6 +284,7 @@ Elementary: TypeAlias = (  # no weight that is multiplied with, and the same at 
     | Pad
     | PadChannels
     | ChannelSplit
+    | ChannelSlice
     | Upsample
     | PixelShuffle
 )
@@ -310,7 +327,11 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
         case BatchNorm(num_features=n, affine=affine, offset=offset):
             learned = _scale_and_offset(n)[: 1 + offset] if affine else ()
             return (*learned, *_moments(n))
-        case LayerNorm(num_features=n) | GroupNorm(num_features=n):
+        case (
+            LayerNorm(num_features=n)
+            | GroupNorm(num_features=n)
+            | GlobalResponseNorm(num_features=n)
+        ):
             return _scale_and_offset(n)
         case InstanceNorm(num_features=n, affine=affine):
             return _scale_and_offset(n) if affine else ()
@@ -329,6 +350,7 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             | PadChannels()
             | ChannelShuffle()
             | ChannelSplit()
+            | ChannelSlice()
             | Upsample()
             | PixelShuffle()
             | Factor()

@@ -51,6 +51,8 @@ def combine(operator: str, left: Number, right: Number) -> Number:
     value = arithmetic(operator, left.value, right.value)
     if isinstance(left.expr, Literal) and isinstance(right.expr, Literal):
         return literal(value)
+    if operator == "-" and right.expr == Literal(0):  # as a slice from the first channel gives
+        return left
     size = 1 + size_of(left.expr) + size_of(right.expr)
     if size > MAX_EXPRESSION:
         return leaf(value, show_value(value), symbols(left.expr) | symbols(right.expr))

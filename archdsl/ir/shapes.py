@@ -9,6 +9,7 @@ from archdsl.ir.layers import (
     AsLarge,
     AsLargeMap,
     BatchNorm,
+    ChannelSlice,
     ChannelSplit,
     Conv,
     ConvTranspose,
@@ -88,6 +89,8 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
             return FeatureMap(channels, _size(given))
         case ChannelSplit(parts=parts):
             return FeatureMap(given.channels // parts, given.size)
+        case ChannelSlice(start=start, stop=stop):
+            return FeatureMap(stop - start, given.size)
         case InstanceNorm():
             if _size(given) == (1, 1):
                 message = "each channel is normalized over its pixels, and there is only one"

@@ -214,6 +214,18 @@ def channel_split(parts, part):
     return layer(f"channel_split({parts.text}, {part.text})", rule)
 
 
+def channel_slice(start, stop):
+    """Return the channels from one number to another."""
+
+    def rule(env, given):
+        first, end = number(start, env, least=0), number(stop, env)
+        if not first < end <= given.channels:
+            raise Unfit
+        return replace(given, channels=end - first)
+
+    return layer(f"slice({start.text}, {stop.text})", rule)
+
+
 def ncrelu():
     """Return the positive and the negative part, one after the other."""
     return layer("ncrelu", lambda _, given: replace(given, channels=2 * given.channels))

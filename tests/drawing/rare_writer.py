@@ -8,6 +8,7 @@ from tests.drawing.fixed import written
 from tests.drawing.layers import (
     Geometry,
     adaptive_pool,
+    channel_slice,
     conv,
     conv_transpose,
     divided,
@@ -41,6 +42,7 @@ OF_IMAGES = (
     "stochastic_depth(0.1)",
     "instancenorm",
     "local_response_norm(5)",
+    "grn",
     "stochastic_depth(0.2)",
 )
 
@@ -101,7 +103,7 @@ class RareWriter(BlockWriter):
     def rare_shape(self, place):
         """Return a layer that changes the shape."""
         channels = place.given.channels
-        match self.integer(0, 4):
+        match self.integer(0, 5):
             case 0:
                 return ncrelu(), None
             case 3:
@@ -115,8 +117,17 @@ class RareWriter(BlockWriter):
             case 2:
                 size = constant(self.choose((4, [2, 3], 2)))
                 return adaptive_pool(self.choose(("avgpool", "maxpool")), size), SAME
+            case 4:
+                return self.rare_slice(place), None
             case _:
                 return enlarged("pixel_shuffle(2)", constant(2), shuffled=True), None
+
+    def rare_slice(self, place):
+        """Return a slice of channels around the middle; its end may be an expression."""
+        channels = place.given.channels
+        start, least = self.integer(0, (channels - 1) // 2), channels // 2 + 1
+        end = self.offered_width(place, lambda stop: least <= stop <= channels)
+        return channel_slice(constant(start), end or constant(self.integer(least, channels)))
 
     def rare_stage(self, place):
         """Return a stage of two kinds of blocks, written one by one."""

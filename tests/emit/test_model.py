@@ -1,6 +1,7 @@
 """What model.py says, for specs that show one thing each."""
 
 import ast
+import builtins
 import re
 import subprocess
 import sys
@@ -254,8 +255,18 @@ SPECS = {
         "bn dropout(0.1) } relu }",
     ),
     "layers that torch has no module for": (
-        "layernorm scale(0.5) factor(0.3) channel_split(2, 1) pad(1, mode = reflect)",
+        (
+            "layernorm scale(0.5) factor(0.3) channel_split(2, 1) pad(1, mode = reflect) "
+            "grn slice(2, 7)"
+        ),
         "",
+    ),
+    "layers named as something of Python": (
+        "slice: slice(0, 12)\n slice(2, 10) conv1x1(12)\n cut(2) cut(3)",
+        (
+            "block cut(slice) {\n let range = slice + 8\n"
+            "slice(slice, range) conv1x1(12)\n slice: conv3x3(slice) conv1x1(12) }"
+        ),
     ),
 }
 
@@ -324,6 +335,15 @@ def namespace(body, blocks=""):
 def shape(module, *given):
     with torch.no_grad():
         return tuple(module.eval()(torch.zeros(1, *given)).shape[1:])
+
+
+def test_layers_named_as_something_of_python_leave_it_what_it_is():
+    tree = ast.parse(code(*SPECS["layers named as something of Python"]))
+    nodes = [*ast.walk(tree)]
+    bound = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    assert "slice_" in bound
+    assert not bound & vars(builtins).keys()
 
 
 def test_blocks_of_one_declaration_share_one_class():

@@ -13,12 +13,14 @@ from archdsl.ir.layers import (
     AdaptivePool,
     BatchNorm,
     ChannelShuffle,
+    ChannelSlice,
     ChannelSplit,
     Conv,
     ConvTranspose,
     Dropout,
     Factor,
     Flatten,
+    GlobalResponseNorm,
     GroupNorm,
     InstanceNorm,
     Layer,
@@ -148,6 +150,8 @@ def constructor(
         case InstanceNorm(affine=affine):
             flags = [_flag("affine", "True")] if affine else []
             return _call("nn.InstanceNorm2d", number("num_features"), *_eps(write), *flags)
+        case GlobalResponseNorm():
+            return _call("GlobalResponseNorm", number("num_features"), *keyword("eps", 1e-6))
         case Pool() | AdaptivePool():
             return _pool(write, layer)
         case Activation():
@@ -172,6 +176,8 @@ def constructor(
             return _call("nn.ChannelShuffle", number("groups"))
         case ChannelSplit():
             return _call("ChannelSplit", number("parts"), number("part"))
+        case ChannelSlice():
+            return _call("ChannelSlice", number("start"), number("stop"))
         case Upsample(mode=mode):
             flags = [] if mode is UpsampleMode.NEAREST else [_flag("mode", f'"{mode}"')]
             return _call("nn.Upsample", *keyword("factor", rename="scale_factor"), *flags)

@@ -323,6 +323,8 @@ class ClassScope:
                 inner = [self._simple(argument) for argument in arguments]
                 known = tuple(each for each in inner if each is not None)
                 found = Apply(function, known) if len(known) == len(inner) else None
+            case Choice(test) if not test_symbols(test) <= self._common:
+                found = None  # a stage that owns a weight asks nothing of its block's names
             case Choice(test, chosen, otherwise):
                 when = self.simple_test(test)
                 if isinstance(when, bool):

@@ -2,6 +2,7 @@
 
 from archdsl.ir.layers import (
     BatchNorm,
+    GlobalResponseNorm,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
@@ -68,6 +69,12 @@ def local_response_norm(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     return BuiltLayer(layer)
 
 
+def grn(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
+    """Return a normalization by the norms of all channels."""
+    layer = GlobalResponseNorm(num_features=int(flow.channels.value), eps=use.arguments.real("eps"))
+    return BuiltLayer(layer, (write("num_features", flow.channels),))
+
+
 _LOCAL_RESPONSE_NORM = (
     default_count("size", 5),
     number("alpha", "1e-4", Domain.POSITIVE),
@@ -83,4 +90,5 @@ ROWS = {
     ),
     "groupnorm": LayerKind((count("groups"), EPS), groupnorm, Keeps.NORMALIZATION),
     "local_response_norm": LayerKind(_LOCAL_RESPONSE_NORM, local_response_norm),
+    "grn": LayerKind((number("eps", "1e-6", Domain.TINY),), grn, Keeps.NORMALIZATION),
 }

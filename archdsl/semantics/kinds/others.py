@@ -4,6 +4,7 @@ from archdsl.ir.layers import (
     Activation,
     ActivationKind,
     ChannelShuffle,
+    ChannelSlice,
     ChannelSplit,
     Dropout,
     Factor,
@@ -20,6 +21,7 @@ from archdsl.ir.layers import (
     UpsampleMode,
 )
 from archdsl.ir.making import combine, leaf, literal
+from archdsl.ir.numbers import Number
 from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall, check_divides, write
@@ -109,6 +111,25 @@ def channel_split(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     return BuiltLayer(layer, (write("parts", parts), write("part", part)), channels)
 
 
+def channel_slice(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
+    """Return a slice of the channels between two places."""
+    start, stop = use.arguments.number("start"), use.arguments.number("stop")
+    if stop.value > flow.channels.value:
+        message = f"`stop` is at most the {flow.channels} channels that come in, not {stop}"
+        fail_here("E303", message, use.arguments.place("stop"), _first(flow.channels))
+    if start.value >= stop.value:
+        message = f"`start` counts from 0 to {int(stop.value) - 1}, not {start}"
+        fail_here("E303", message, use.arguments.place("start"), _first(stop))
+    layer = ChannelSlice(start=int(start.value), stop=int(stop.value))
+    written = (write("start", start), write("stop", stop))
+    return BuiltLayer(layer, written, combine("-", stop, start))
+
+
+def _first(channels: Number) -> str:
+    number = int(channels.value)
+    return f"`slice(0, {number})` keeps channels 0 to {number - 1}"
+
+
 def upsample(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     """Return an upsampling."""
     factor = use.arguments.number("factor")
@@ -145,6 +166,7 @@ def factor(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
 _RATE = Parameter("p", Domain.RATE, required=True)
 _BORDER = Parameter("size", Domain.BORDER, required=True)
 _PART = Parameter("part", Domain.NATURAL, required=True)
+_START = Parameter("start", Domain.NATURAL, required=True)
 
 ROWS = {
     **{
@@ -163,6 +185,7 @@ ROWS = {
     "pad_channels": LayerKind((count("out_channels"),), pad_channels),
     "channel_shuffle": LayerKind((count("groups"),), channel_shuffle),
     "channel_split": LayerKind((count("parts"), _PART), channel_split),
+    "slice": LayerKind((_START, count("stop")), channel_slice),
     "upsample": LayerKind((count("factor"), option("mode", "nearest", "bilinear")), upsample),
     "pixel_shuffle": LayerKind((count("factor"),), pixel_shuffle),
     "scale": LayerKind((number("init", "1"),), scale, Keeps.SCALARS),
