@@ -104,7 +104,7 @@ def test_a_proof_of_specs_that_are_refused_fails(monkeypatch):
 def test_classes_of_drawn_networks_take_arguments():
     found = Counter()
 
-    @settings(STEADY, max_examples=60)
+    @settings(STEADY, max_examples=150)
     @given(specs())
     def write(spec):
         try:
