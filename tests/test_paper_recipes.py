@@ -31,14 +31,18 @@ def load(tmp_path, monkeypatch):
         for name, text in files.items():
             (folder / name).write_text(text)
         monkeypatch.syspath_prepend(folder)
-        monkeypatch.delitem(sys.modules, "model", raising=False)
+        for name in ("data", "model"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
         found = importlib.util.spec_from_file_location("train_of_paper", folder / "train.py")
         assert found is not None
         assert found.loader is not None
         module = importlib.util.module_from_spec(found)
         monkeypatch.setitem(sys.modules, "train_of_paper", module)
         found.loader.exec_module(module)
-        monkeypatch.delitem(sys.modules, "model")
+        data = sys.modules["data"]
+        vars(module).update({k: v for k, v in vars(data).items() if not hasattr(module, k)})
+        for name in ("data", "model"):
+            monkeypatch.delitem(sys.modules, name)
         return module
 
     return load
@@ -151,8 +155,8 @@ def test_the_rate_of_onebit_networks_restarts_at_the_papers_epochs(load):
 
 def test_onebit_networks_see_pixels_as_they_are_and_noise_around_them(load):
     module = load("specs/onebit.arch", {**SMALL_ONEBIT, "patch": "18"})
-    config = module.Config(synthetic=True, batch=125, device="cpu")
-    train, _ = module.load_batches(config)
+    flags = {"limit": 0, "device": torch.device("cpu"), "synthetic": True, "verify": True}
+    train, _ = module.load_batches(Path(), size=125, **flags)
     images, _ = next(iter(train))
     assert images.shape == (125, 3, 32, 32)
     assert images.unique().tolist() == list(range(256))
@@ -160,7 +164,7 @@ def test_onebit_networks_see_pixels_as_they_are_and_noise_around_them(load):
 
 def test_cutout_is_there_where_it_is_asked_for(load):
     assert hasattr(load("specs/onebit.arch", {**SMALL_ONEBIT, "patch": "18"}), "cutout")
-    plain = compile_spec(f"{ROOT}/specs/onebit.arch", None, SMALL_ONEBIT).files("net")["train.py"]
+    plain = compile_spec(f"{ROOT}/specs/onebit.arch", None, SMALL_ONEBIT).files("net")["data.py"]
     assert "cutout" not in plain
 
 

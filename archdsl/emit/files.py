@@ -19,7 +19,7 @@ class Files(Record):
 
 
 def render_files(family: Family, class_name: str, header: Header) -> Files:
-    """Return the text of `model.py`, and of `train.py` where the network has a recipe.
+    """Return the text of `model.py`, and `data.py` and `train.py` where the network has a recipe.
 
     Raises SpecError where the network has more layers outside of blocks than anybody would read.
     """
@@ -32,7 +32,7 @@ def render_files(family: Family, class_name: str, header: Header) -> Files:
     model = plan_model(family, class_name, header)
     texts = {"model.py": render_model(model.plan)}
     if network.recipe is not None:
-        texts["train.py"] = render_train(network, network.recipe, class_name, header.command)
+        texts |= render_train(network, network.recipe, class_name, header.command)
     return Files(texts, model.open)
 
 

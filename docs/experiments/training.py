@@ -65,7 +65,7 @@ def _file_name(key: str) -> str:
 
 def _write(folder: Path, files: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("model.py", "train.py"):
+    for name in ("model.py", "data.py", "train.py"):
         (folder / name).write_text(files[name], encoding="utf-8")
 
 

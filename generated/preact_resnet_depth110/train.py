@@ -11,6 +11,7 @@ change the spec, not this file.
 
 import argparse
 import gc
+import io
 import json
 import math
 import os
@@ -18,10 +19,11 @@ import pickle
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed.nn  # imported later, its defaults would hold the process group for ever
@@ -30,13 +32,11 @@ from torch import distributed as dist
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from data import RANK, WORLD_SIZE, Batches, load_batches, refuse
 from model import PreactResnetDepth110
 
-IMAGE_SHAPE = (3, 32, 32)  # channels, height, width of what the model takes
-NUM_CLASSES = 10  # logits that it gives
-RANK = int(os.environ.get("RANK", "0"))  # of this process, among those that torchrun started
-WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))  # how many there are
-IS_FIRST = RANK == 0  # the first process tests, prints, logs and saves
+SPEC = "4f90f4045ec31e2b"  # of the network and the recipe: a checkpoint of another has another
+IS_FIRST = RANK == 0  # the first process prints, logs, saves and reads what was saved
 REWIND = "\r" if IS_FIRST and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
 
@@ -61,10 +61,31 @@ class Config:
     compile: bool = False  # torch.compile: slow to start, then faster
     synthetic: bool = False  # random images instead of the data set
     resume: bool = False  # go on from the checkpoint in `out` if there is one
+    verify: bool = True  # refuse images and labels that are not exactly those of CIFAR-10
 
 
-# The flags that may differ when a run goes on.
-MAY_CHANGE = {"data", "out", "epochs", "device", "amp", "channels_last", "compile", "resume"}
+# The flags that may differ when a run goes on, and what numbers may be: from, and below.
+MAY_CHANGE = {
+    "data",
+    "verify",
+    "out",
+    "epochs",
+    "device",
+    "amp",
+    "channels_last",
+    "compile",
+    "resume",
+}
+RANGES = {
+    "epochs": (1, math.inf),
+    "batch": (1, math.inf),
+    "lr": (0.0, math.inf),
+    "drop": (0.0, math.inf),
+    "momentum": (0.0, 1.0),
+    "weight_decay": (0.0, math.inf),
+    "seed": (0, 2**63),
+    "limit": (0, math.inf),
+}
 
 
 def parse_config() -> Config:
@@ -80,156 +101,13 @@ def parse_config() -> Config:
             parser.add_argument(flag, type=int, nargs="*", default=default, help=about)
         else:
             parser.add_argument(flag, type=type(default), default=default, help=about)
-    flags = vars(parser.parse_args())
-    if min(flags["epochs"], flags["batch"]) < 1 or flags["limit"] < 0:
-        parser.error("--epochs and --batch are at least 1, --limit at least 0")
+    with redirect_stderr(sys.stderr if IS_FIRST else io.StringIO()):  # of all processes, one speaks
+        flags = vars(parser.parse_args())
+        for name, (least, end) in RANGES.items():
+            if not least <= flags[name] < end:
+                parser.error(f"--{name.replace('_', '-')} must be in [{least}, {end})")
     flags["milestones"] = tuple(flags["milestones"])
     return Config(**flags)
-
-
-# ---------------------------------------------------------------- data
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images with their labels."""
-
-    images: Tensor  # uint8 (N, C, H, W)
-    labels: Tensor  # int64 (N,)
-
-
-def read_data(folder: Path) -> tuple[Split, Split]:
-    """Return the training and the test split of CIFAR-10, from either of its layouts."""
-    binary, pickled = folder / "cifar-10-batches-bin", folder / "cifar-10-batches-py"
-    read, files = (read_binary, binary) if binary.is_dir() else (read_pickled, pickled)
-    try:
-        train = torch.cat([read(files / f"data_batch_{i}") for i in range(1, 6)])
-        return to_split(train), to_split(read(files / "test_batch"))
-    except (OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise SystemExit(
-            f"cannot read CIFAR-10: {error}\n"
-            "unpack cifar-10-binary.tar.gz or cifar-10-python.tar.gz\n"
-            f"of https://www.cs.toronto.edu/~kriz/cifar.html in {folder}"
-        ) from None
-
-
-def to_split(records: Tensor) -> Split:
-    """Return rows of a label byte and 3 x 32 x 32 pixels as a split."""
-    return Split(records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].long())
-
-
-def read_binary(path: Path) -> Tensor:
-    """Read a file of the binary layout: records of a label byte and 3,072 pixels."""
-    content = path.with_suffix(".bin").read_bytes()
-    if len(content) % 3073:
-        raise ValueError(f"{path}.bin is cut off")
-    records = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-    return records.view(-1, 3073)
-
-
-def read_pickled(path: Path) -> Tensor:
-    """Read a file of the Python layout: a pickled dictionary with an array and a list."""
-    with path.open("rb") as file:
-        content = ArrayUnpickler(file, encoding="bytes").load()
-    labels = torch.tensor(content[b"labels"], dtype=torch.uint8)
-    return torch.cat([labels.unsqueeze(1), torch.from_numpy(content[b"data"])], dim=1)
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """Loads built-in containers and NumPy arrays; a pickle that asks for more is refused."""
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        """Return a part of an array."""
-        modules = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
-        if module_name in modules and global_name in {"_reconstruct", "ndarray", "dtype"}:
-            return super().find_class(module_name, global_name)
-        raise pickle.UnpicklingError(f"{module_name}.{global_name} is no part of an array")
-
-
-def random_split(num_images: int) -> Split:
-    """Return random images with random labels."""
-    images = torch.randint(0, 256, (num_images, *IMAGE_SHAPE), dtype=torch.uint8)
-    return Split(images, torch.randint(0, NUM_CLASSES, (num_images,)))
-
-
-def load_split(split: Split, config: Config) -> Split:
-    """Return the part of a split that is used, on the device of the run, if it fits the model."""
-    shape, classes = tuple(split.images.shape[1:]), int(split.labels.max()) + 1
-    if shape != IMAGE_SHAPE or classes > NUM_CLASSES:
-        raise SystemExit(
-            f"the data has images of shape {shape} in {classes} classes, but "
-            f"the model takes {IMAGE_SHAPE} and tells {NUM_CLASSES} classes apart"
-        )
-    end = config.limit or None
-    return Split(split.images[:end].to(config.device), split.labels[:end].to(config.device))
-
-
-class Batches:
-    """A split, cut into batches of normalized images and their labels.
-
-    For training each pass has a new order and augmentation and leaves an incomplete last batch out.
-    All processes draw the same random numbers; each takes its part of every batch.
-    """
-
-    def __init__(
-        self, split: Split, mean: Tensor, std: Tensor, config: Config, *, training: bool
-    ) -> None:
-        self.images, self.labels = split.images, split.labels
-        self.mean, self.std = mean, std  # (C, 1, 1)
-        self.size, self.training = config.batch, training
-        self.format = memory_format(config)
-
-    def __len__(self) -> int:
-        whole, rest = divmod(len(self.labels), self.size)
-        return whole if self.training or rest == 0 else whole + 1
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm if self.training else torch.arange
-        rows = order(len(self.labels), device=self.labels.device)
-        for chosen in rows.split(self.size)[: len(self)]:
-            x = (self.images[chosen].float() - self.mean) / self.std
-            if self.training:
-                x = flip(x)
-                x = crop(x, pad=4, mode="reflect")
-            part = slice(RANK, None, WORLD_SIZE) if self.training else slice(None)
-            yield x[part].contiguous(memory_format=self.format), self.labels[chosen][part]
-
-
-def load_batches(config: Config) -> tuple[Batches, Batches]:
-    """Return the batches for training and for the test."""
-    if config.synthetic:
-        splits = random_split(8 * config.batch), random_split(2 * config.batch)
-    else:
-        splits = read_data(Path(config.data))
-    train, test = (load_split(split, config) for split in splits)
-    if config.batch > len(train.labels):
-        raise SystemExit(f"--batch {config.batch} exceeds the {len(train.labels)} training images")
-    std, mean = torch.std_mean(train.images.float(), dim=(0, 2, 3), keepdim=True)
-    mean, std = mean[0], std[0].clamp(min=1e-6)  # of the training images, for both splits
-    return (
-        Batches(train, mean, std, config, training=True),
-        Batches(test, mean, std, config, training=False),
-    )
-
-
-def memory_format(config: Config) -> torch.memory_format:
-    """Return the order in memory of images and weights."""
-    return torch.channels_last if config.channels_last else torch.contiguous_format
-
-
-def flip(x: Tensor) -> Tensor:
-    """Mirror each image left to right with probability 1/2."""
-    mirrored = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
-    return torch.where(mirrored, x.flip(3), x)
-
-
-def crop(x: Tensor, pad: int, mode: str) -> Tensor:
-    """Pad the images by `pad` pixels and cut each to its size at a random place of its own."""
-    n, _, height, width = x.shape
-    x = F.pad(x, (pad, pad, pad, pad), mode=mode)
-    windows = x.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2 pad + 1, 2 pad + 1, H, W)
-    top, left = torch.randint(0, 2 * pad + 1, (2, n), device=x.device)
-    return windows[torch.arange(n, device=x.device), :, top, left]  # (N, C, H, W)
 
 
 # ---------------------------------------------------------------- optimization
@@ -239,6 +117,11 @@ def lr_factor(step: int, steps_per_epoch: int, config: Config) -> float:
     """Fraction of `lr` at a step, counted from 0: it drops at the start of each milestone."""
     epoch = step // steps_per_epoch + 1
     return config.drop ** sum(epoch >= milestone for milestone in config.milestones)
+
+
+def memory_format(config: Config) -> torch.memory_format:
+    """Return the order in memory of images and weights."""
+    return torch.channels_last if config.channels_last else torch.contiguous_format
 
 
 def autocast(config: Config) -> torch.autocast:
@@ -274,99 +157,156 @@ def train_epoch(
     return loss_sum.item() / (WORLD_SIZE * len(batches))
 
 
+@torch.no_grad()
+def average_buffers(model: nn.Module, weight: float) -> None:
+    """Let all processes have the weighted mean of their moments; equal ones stay to the bit."""
+    for buffer in model.buffers() if WORLD_SIZE > 1 else ():
+        if buffer.is_floating_point():
+            first = buffer.clone()
+            dist.broadcast(first, src=0)
+            change = (buffer - first) * weight
+            dist.all_reduce(change)
+            buffer.copy_(first + change)
+
+
 @torch.inference_mode()
 def evaluate(model: nn.Module, batches: Batches, config: Config) -> float:
     """Return the fraction of images whose largest logit is the label's."""
     model.eval()
     correct = torch.zeros((), dtype=torch.int64, device=config.device)
     for x, y in batches:
-        with autocast(config):
-            correct += (model(x).argmax(1) == y).sum()
+        if len(y):
+            with autocast(config):
+                correct += (model(x).argmax(1) == y).sum()
+    if WORLD_SIZE > 1:
+        dist.all_reduce(correct)
     return correct.item() / len(batches.labels)
 
 
 # ---------------------------------------------------------------- checkpoint and log
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Replace the checkpoint at once: whenever the run is killed, a whole one is there."""
-    new = path.with_suffix(".new")
-    torch.save(state, new)
-    new.replace(path)
+Result = TypeVar("Result")
+# What a file gives that is cut off, or something else than a checkpoint.
+LOAD_ERRORS = (OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError)
+LOAD_ERRORS += (pickle.UnpicklingError,)
 
 
-def load_checkpoint(path: Path, config: Config) -> dict[str, Any] | None:
-    """Return the checkpoint to go on from, if that is wanted and one is there."""
-    if not config.resume or not path.exists():
+def by_first(work: Callable[..., Result], *arguments: object) -> Result:
+    """Let the first process read or write, and all have what it returns, or end where it fails."""
+    found: list[Any] = [None, None]  # the result, the refusal
+    if IS_FIRST:
+        try:
+            found[0] = work(*arguments)
+        except SystemExit as error:
+            found[1] = error.code
+        except OSError as error:
+            found[1] = f"cannot use {error.filename}: {error.strerror}"
+    if WORLD_SIZE > 1:
+        dist.broadcast_object_list(found, src=0)
+    if found[1] is not None:
+        refuse(found[1])
+    return found[0]
+
+
+def open_run(out: Path, config: Config) -> dict[str, Any] | None:
+    """Return the checkpoint to go on from, None for a new run; what is there is never replaced."""
+    checkpoint, log = out / "checkpoint.pt", out / "log.jsonl"
+    if not config.resume and (checkpoint.exists() or log.exists()):
+        refuse(f"{out} holds a run: go on with it by --resume, or choose another folder by --out")
+    out.mkdir(parents=True, exist_ok=True)
+    if not checkpoint.exists():
         return None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    content = io.BytesIO(checkpoint.read_bytes())
+    try:
+        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
+        before, spec = state["config"], state["spec"]
+    except LOAD_ERRORS:
+        refuse(f"{checkpoint} is damaged, or no checkpoint of this script")
+    if spec != SPEC:
+        refuse(f"{checkpoint} is of another network or recipe")
     for name, value in asdict(config).items():
-        before = state["config"].get(name)
-        if value != before and name not in MAY_CHANGE:
-            raise SystemExit(f"cannot resume {path}: {name} was {before}, now it is {value}")
+        if value != before.get(name) and name not in MAY_CHANGE:
+            refuse(f"cannot resume {checkpoint}: {name} was {before.get(name)}, now it is {value}")
     return state
 
 
-def snapshot(
-    model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
-) -> dict[str, Any]:
-    """Return what changes in training: weights, the optimizer's state, random numbers."""
-    rng = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        rng["cuda"] = torch.cuda.get_rng_state(device)
-    return {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "rng": rng}
+def keep(out: Path, record: dict[str, Any], state: dict[str, Any]) -> None:
+    """Log an epoch and replace the checkpoint: whenever the run is killed, a whole one is there."""
+    log, new = out / "log.jsonl", out / "checkpoint.new"
+    append(log, record)
+    content = io.BytesIO()
+    torch.save({**state, "log_size": log.stat().st_size}, content)
+    write(new, content.getvalue(), "wb")
+    new.replace(out / "checkpoint.pt")
+
+
+def write(path: Path, content: bytes, mode: str) -> None:
+    """Write or append to a file, all or nothing, and wait until the disk has it."""
+    with path.open(mode, buffering=0) as file:
+        size, rest = file.tell(), memoryview(content)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError as error:
+            file.truncate(size)
+            raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def random_states(train: Batches) -> list[dict[str, Tensor]]:
+    """Return the states of the random numbers, process by process."""
+    own = {"cpu": torch.get_rng_state(), "order": train.random.get_state()}
+    if train.labels.is_cuda:
+        own["cuda"] = torch.cuda.get_rng_state()
+    states: list[Any] = [own]
+    if WORLD_SIZE > 1:
+        states *= WORLD_SIZE
+        dist.all_gather_object(states, own)
+    return states
 
 
 def restore(
-    state: dict[str, Any],
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    device: torch.device,
+    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, train: Batches
 ) -> None:
-    """Bring everything back to where `snapshot` was taken."""
+    """Bring everything back to where the checkpoint was taken.
+
+    A process more than there were then keeps the random numbers that it began with.
+    """
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["rng"]["cpu"])
-    if device.type == "cuda" and "cuda" in state["rng"]:
-        torch.cuda.set_rng_state(state["rng"]["cuda"], device)
+    train.random.set_state(state["rng"][0]["order"])
+    if len(state["rng"]) > RANK:
+        torch.set_rng_state(state["rng"][RANK]["cpu"])
+        if train.labels.is_cuda and "cuda" in state["rng"][RANK]:
+            torch.cuda.set_rng_state(state["rng"][RANK]["cuda"])
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
     """Add a line to the log."""
-    with path.open("a") as log:
-        log.write(json.dumps(record) + "\n")
-
-
-def cut(path: Path, size: int) -> None:
-    """Drop what a killed run logged after its last checkpoint, when the log had so many bytes."""
-    with path.open("ab") as log:
-        log.truncate(min(size, log.tell()))
-
-
-def set_aside(*paths: Path) -> None:
-    """Rename what an earlier run left, so that a new one does not destroy it."""
-    for path in paths:
-        if path.exists():
-            path.replace(path.with_stem(f"{path.stem}.previous"))
+    write(path, json.dumps(record).encode() + b"\n", "ab")
 
 
 def start_log(
-    log: Path, checkpoint: Path, state: dict[str, Any] | None, about: dict[str, Any]
+    path: Path, state: dict[str, Any] | None, config: Config, about: dict[str, Any]
 ) -> None:
     """Begin the log with what there is to say about the run, or go on after the checkpoint."""
     if state is None:
-        set_aside(checkpoint, log)
-        append(log, about)
-    else:
-        cut(log, state["log_size"])
-        print(f"going on after epoch {state['epoch']}")
+        path.unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
+        append(path, {"config": asdict(config), **about})
+        return
+    os.truncate(path, state["log_size"])  # drops what was logged after the checkpoint
+    print(f"going on after epoch {state['epoch']}")
+    changed = {name: value for name, value in about.items() if value != state["about"].get(name)}
+    if changed:
+        append(path, {"resumed_after": state["epoch"], **changed})
 
 
 def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
     """Return what the log says of the run besides its configuration."""
     on_cuda = device.type == "cuda"
     return {
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if on_cuda else platform.machine(),
         "threads": torch.get_num_threads(),
@@ -381,7 +321,7 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
 def meet(device: torch.device, batch: int) -> None:
     """Join the other processes that torchrun started: with a GPU each, or all on the CPU."""
     if batch % WORLD_SIZE:
-        raise SystemExit(f"--batch {batch} cannot be divided among {WORLD_SIZE} processes")
+        refuse(f"--batch {batch} cannot be divided among {WORLD_SIZE} processes")
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
@@ -400,9 +340,19 @@ def part() -> None:
     del group
 
 
+def find_device(name: str) -> torch.device:
+    """Return the device of this name, if it can be used."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        refuse(f"--device {name}: {str(error).splitlines()[0]}")
+    return device
+
+
 def main(config: Config) -> None:
     """Train in this process alone, or together with those that torchrun started."""
-    device = torch.device(config.device)
+    device = find_device(config.device)
     if WORLD_SIZE == 1:
         run(config, device)
         return
@@ -419,15 +369,30 @@ def main(config: Config) -> None:
 
 def run(config: Config, device: torch.device) -> None:
     """Train, test after every epoch, and keep the log and the checkpoint."""
+    out = Path(config.out)
+    state = by_first(open_run, out, config)
     torch.manual_seed(config.seed)
     torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
-    train, test = load_batches(config)
+    train, test = load_batches(
+        Path(config.data),
+        size=config.batch,
+        limit=config.limit,
+        device=device,
+        synthetic=config.synthetic,
+        verify=config.verify,
+    )
+    train.random.manual_seed(config.seed)
+    train.format = test.format = memory_format(config)
 
     model = PreactResnetDepth110().to(device)
+    if not IS_FIRST:
+        torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
     nn.utils.convert_conv2d_weight_memory_format(model, memory_format(config))
     if config.compile:
         model.compile()
-    replica = DistributedDataParallel(model) if WORLD_SIZE > 1 else model
+    replica = model
+    if WORLD_SIZE > 1:
+        replica = DistributedDataParallel(model, broadcast_buffers=False)
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=config.lr,
@@ -437,25 +402,18 @@ def run(config: Config, device: torch.device) -> None:
     )
 
     done, best = 0, 0.0  # epochs finished, highest test accuracy
-    out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint, log = out / "checkpoint.pt", out / "log.jsonl"
-    state = load_checkpoint(checkpoint, config)
-    if WORLD_SIZE > 1:
-        dist.barrier()  # all have read what the first may now replace
     if state is not None:
-        restore(state, model, optimizer, device)
+        restore(state, model, optimizer, train)
         done, best = state["epoch"], state["best"]
-    if IS_FIRST:
-        start_log(log, checkpoint, state, {"config": asdict(config), **environment(model, device)})
+    about = environment(model, device)
+    by_first(start_log, out / "log.jsonl", state, config, about)
 
     for epoch in range(done + 1, config.epochs + 1):
         started = time.perf_counter()
         loss = train_epoch(replica, train, optimizer, epoch, config)
         if not math.isfinite(loss):
-            raise SystemExit(f"the loss is {loss} in epoch {epoch}: try a lower --lr")
-        if not IS_FIRST:
-            continue
+            refuse(f"the loss is {loss} in epoch {epoch}: try a lower --lr")
+        average_buffers(model, 1 / WORLD_SIZE)
         accuracy = evaluate(model, test, config)
         best = max(best, accuracy)
         seconds = time.perf_counter() - started
@@ -466,17 +424,16 @@ def run(config: Config, device: torch.device) -> None:
             "test_accuracy": accuracy,
             "seconds": round(seconds, 3),
         }
-        append(log, record)
-        progress = {"epoch": epoch, "best": best, "log_size": log.stat().st_size}
-        save_checkpoint(
-            checkpoint,
-            {"config": asdict(config), **progress, **snapshot(model, optimizer, device)},
-        )
-        print(
-            f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  "
-            f"test accuracy {accuracy:.4f}  best {best:.4f}  {seconds:.1f} s",
-            flush=True,
-        )
+        progress = {"epoch": epoch, "best": best, "about": about, "rng": random_states(train)}
+        weights = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        whole = {"spec": SPEC, "config": asdict(config), **progress, **weights}
+        by_first(keep, out, record, whole)
+        if IS_FIRST:
+            print(
+                f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  "
+                f"test accuracy {accuracy:.4f}  best {best:.4f}  {seconds:.1f} s",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

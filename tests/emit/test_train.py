@@ -107,10 +107,16 @@ def recipe(data: "str | Data" = "digits", augment=(), **settings):
     return Recipe(**{**plain, **settings})
 
 
-def script(recipe, class_name="Tiny", **facts):
+def scripts(recipe, class_name="Tiny", **facts):
+    """Return the texts of data.py and train.py."""
     return render_train(
         network(recipe.data.name, **facts), recipe, class_name, "archdsl compile tiny.arch"
     )
+
+
+def script(recipe, class_name="Tiny", **facts):
+    """Return both as one text."""
+    return "".join(scripts(recipe, class_name, **facts).values())
 
 
 def write(folder, recipe, class_name="Tiny", **facts):
@@ -120,17 +126,19 @@ def write(folder, recipe, class_name="Tiny", **facts):
     classes = network(recipe.data.name).output.channels
     model = MODEL.format(name=class_name, channels=channels, classes=classes)
     (folder / "model.py").write_text(model)
-    (folder / "train.py").write_text(script(recipe, class_name, **facts))
+    for name, text in scripts(recipe, class_name, **facts).items():
+        (folder / name).write_text(text)
     return folder
 
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """Return a function that imports a recipe's script as a module."""
+    """Return a function that imports a recipe's script as a module, with what is in its data.py."""
 
     def load(recipe, **facts):
         folder = write(tmp_path / f"script{len(list(tmp_path.iterdir()))}", recipe, **facts)
-        monkeypatch.delitem(sys.modules, "model", raising=False)
+        for name in ("data", "model"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.syspath_prepend(folder)
         spec = importlib.util.spec_from_file_location("train_of_test", folder / "train.py")
         assert spec is not None
@@ -138,7 +146,10 @@ def load(tmp_path, monkeypatch):
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, "train_of_test", module)  # dataclasses look it up
         spec.loader.exec_module(module)
-        monkeypatch.delitem(sys.modules, "model")
+        data = sys.modules["data"]
+        vars(module).update({k: v for k, v in vars(data).items() if not hasattr(module, k)})
+        for name in ("data", "model"):
+            monkeypatch.delitem(sys.modules, name)
         return module
 
     return load
@@ -203,7 +214,7 @@ def run(*command):
 def test_scripts_are_clean_for_ruff(variants):
     pyproject = ROOT / "pyproject.toml"
     ignored = tomllib.loads(pyproject.read_text())["tool"]["ruff"]["lint"]["per-file-ignores"]
-    scripts = sorted(variants.glob("*/train.py"))
+    scripts = sorted([*variants.glob("*/data.py"), *variants.glob("*/train.py")])
     ruff = (sys.executable, "-m", "ruff")
     options = ("--config", pyproject, "--no-cache", "--ignore", ",".join(ignored["generated/**"]))
     checked = run(*ruff, "check", *options, *scripts)
@@ -229,11 +240,13 @@ def test_a_script_holds_only_what_its_recipe_needs():
     assert "torch.optim.AdamW(" in text
     assert "betas=(0.9, 0.95)," in text
     text = script(VARIANTS["fashion"])
-    assert [word for word in ("Adam", "crop", "cifar", "pickle", "groups(") if word in text] == []
+    assert [
+        word for word in ("Adam", "crop", "cifar", "Unpickler)", "groups(") if word in text
+    ] == []
 
 
 def test_the_header_names_the_command_and_the_recipe():
-    text = script(recipe())
+    text = scripts(recipe())["train.py"]
     assert text.startswith('"""Train Tiny on scikit-learn\'s handwritten digits.\n')
     assert "Compiled by `archdsl compile tiny.arch` from the recipe `quick`" in text
 
@@ -312,7 +325,7 @@ def test_cycles_of_no_length_are_refused(tmp_path):
     code, _, stderr = train(folder, "--synthetic", "--cycle", 0)
     assert (code, stderr.splitlines()[-1]) == (
         2,
-        "train.py: error: --cycle and --growth are at least 1",
+        "train.py: error: --cycle must be in [1, inf)",
     )
 
 
@@ -340,6 +353,22 @@ def test_frozen_parameters_are_left_out_of_the_optimizer():
 # ---------------------------------------------------------------- data
 
 
+def drawing(n):
+    """Return what draws numbers in [0, 1) for n images."""
+    return lambda *shape: torch.rand(n, *shape)
+
+
+def load_batches(module, *folder, size=32, limit=0, synthetic=False, **verify):
+    return module.load_batches(
+        *folder,
+        size=size,
+        limit=limit,
+        device=torch.device("cpu"),
+        synthetic=synthetic,
+        **verify,
+    )
+
+
 def test_crops_are_windows_of_the_padded_image_each_at_its_own_place(load):
     module = load(recipe("cifar10", (Crop(2, "reflect"),)))
     x = torch.arange(64.0).view(1, 1, 8, 8).repeat(50, 1, 1, 1)
@@ -347,7 +376,7 @@ def test_crops_are_windows_of_the_padded_image_each_at_its_own_place(load):
     windows = {
         tuple(padded[i : i + 8, j : j + 8].flatten().tolist()) for i in range(5) for j in range(5)
     }
-    cropped = module.crop(x, pad=2, mode="reflect")
+    cropped = module.crop(x, drawing(50), pad=2, mode="reflect")
     found = {tuple(image.flatten().tolist()) for image in cropped}
     assert cropped.shape == (50, 1, 8, 8)
     assert found <= windows
@@ -357,7 +386,7 @@ def test_crops_are_windows_of_the_padded_image_each_at_its_own_place(load):
 def test_crops_in_noise_are_windows_of_the_image_amid_noise(load):
     module = load(VARIANTS["onebit"])
     x = torch.arange(1.0, 65.0).view(1, 1, 8, 8).repeat(200, 1, 1, 1)
-    cropped = module.crop_in_noise(x, -torch.ones(200, 1, 12, 12))
+    cropped = module.crop_in_noise(x, drawing(200), -torch.ones(200, 1, 12, 12))
     framed = torch.nn.functional.pad(x[:1], (2, 2, 2, 2), value=-1.0)[0, 0]
     windows = {
         tuple(framed[i : i + 8, j : j + 8].flatten().tolist()) for i in range(5) for j in range(5)
@@ -369,7 +398,7 @@ def test_every_pixel_is_as_likely_to_be_cut_out(load):
     module = load(VARIANTS["onebit"])
     n, size = 20_000, 18
     x = torch.ones(n, 1, 32, 32)
-    cut = module.cutout(x, torch.zeros_like(x), size)
+    cut = module.cutout(x, drawing(n), torch.zeros_like(x), size)
     # 49 places of the square along either side, 18 of which hold a pixel
     assert cut.shape == x.shape
     assert (cut == 0).double().mean(dim=0) == pytest.approx((18 / 49) ** 2, abs=0.02)
@@ -379,22 +408,21 @@ def test_every_pixel_is_as_likely_to_be_cut_out(load):
 
 def test_noise_is_of_whole_pixels_as_the_images_are(load):
     module = load(VARIANTS["onebit"])
-    config = module.Config(batch=8, device="cpu")
     split = module.random_split(64)
     zero, one = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
-    batches = module.Batches(split, zero, one, config, training=True)
-    noise = batches.noise(torch.zeros(20, 3, 32, 32), pad=4)
+    batches = module.Batches(split, zero, one, 8, training=True)
+    noise = batches.noise(torch.zeros(20, 3, 32, 32), drawing(20), pad=4)
     assert noise.shape == (20, 3, 40, 40)
     assert noise.unique().tolist() == list(range(256))
-    halved = module.Batches(split, zero + 10, one * 2, config, training=True)
-    assert halved.noise(torch.zeros(20, 3, 32, 32)).unique().tolist() == [
+    halved = module.Batches(split, zero + 10, one * 2, 8, training=True)
+    assert halved.noise(torch.zeros(20, 3, 32, 32), drawing(20)).unique().tolist() == [
         (pixel - 10) / 2 for pixel in range(256)
     ]
 
 
 def test_images_that_the_model_normalizes_are_given_as_they_are(load):
     module = load(VARIANTS["onebit"])
-    _, test = module.load_batches(module.Config(batch=8, device="cpu", synthetic=True))
+    _, test = load_batches(module, Path(), size=8, synthetic=True, verify=True)
     images, _ = next(iter(test))
     assert torch.equal(images, test.images[:8].float())
 
@@ -402,7 +430,7 @@ def test_images_that_the_model_normalizes_are_given_as_they_are(load):
 def test_flips_mirror_about_half_of_the_images(load):
     module = load(recipe("cifar10", (Flip(),)))
     x = torch.arange(3.0).view(1, 1, 1, 3).repeat(1000, 1, 1, 1)
-    flipped = module.flip(x)
+    flipped = module.flip(x, drawing(1000))
     mirrored = (flipped[:, 0, 0, 0] == 2).sum().item()
     assert torch.equal(flipped[:, 0, 0].sort(dim=1).values, x[:, 0, 0])
     assert 400 < mirrored < 600
@@ -410,8 +438,7 @@ def test_flips_mirror_about_half_of_the_images(load):
 
 def test_training_batches_are_normalized_shuffled_and_whole(load):
     module = load(recipe())
-    config = module.Config(batch=100)
-    batches, test = module.load_batches(config)
+    batches, test = load_batches(module, size=100)
     images, labels = zip(*batches, strict=True)
     assert (len(batches), len(images)) == (14, 14)  # 1,438 images, 38 left out
     assert {len(y) for y in labels} == {100}
@@ -544,18 +571,19 @@ def test_a_pickle_cannot_run_code(load, tmp_path, monkeypatch):
 
 def test_data_that_does_not_fit_the_model_is_refused(load):
     module = load(recipe())
-    module.IMAGE_SHAPE = (3, 32, 32)
+    data = module.Batches.__init__.__globals__
+    data["IMAGE_SHAPE"] = (3, 32, 32)
     with pytest.raises(SystemExit, match=r"images of shape \(1, 8, 8\) in 10 classes"):
-        module.load_batches(module.Config())
-    module.IMAGE_SHAPE, module.NUM_CLASSES = (1, 8, 8), 5
+        load_batches(module)
+    data.update(IMAGE_SHAPE=(1, 8, 8), NUM_CLASSES=5)
     with pytest.raises(SystemExit, match=r"tells 5 classes apart"):
-        module.load_batches(module.Config())
+        load_batches(module)
 
 
 def test_a_batch_larger_than_the_data_is_refused(load):
     module = load(recipe())
     with pytest.raises(SystemExit, match=r"--batch 32 exceeds the 20 training images"):
-        module.load_batches(module.Config(limit=20))
+        load_batches(module, limit=20)
 
 
 # ---------------------------------------------------------------- whole runs
@@ -632,10 +660,17 @@ def test_the_log_is_a_line_for_the_run_and_one_for_each_epoch(load, tmp_path):
     assert {key for record in epochs for key in record} == keys
 
 
+class Parts(list):
+    """Batches whose parts can be asked for."""
+
+    def parts(self, part_of):
+        return ((x[part_of(i)], y[part_of(i)]) for i, (x, y) in enumerate(self))
+
+
 def test_averaged_moments_are_those_of_all_batches_alike(load):
     module = load(recipe(moments="averaged"))
     model = module.Tiny()
-    batches = [(torch.randn(16, 1, 8, 8) + i, torch.zeros(16)) for i in range(5)]
+    batches = Parts((torch.randn(16, 1, 8, 8) + i, torch.zeros(16)) for i in range(5))
     for x, _ in batches:
         model(x)  # running averages, which are to be forgotten
     module.average_moments(model, batches, module.Config(device="cpu"))
@@ -653,7 +688,8 @@ def test_frozen_moments_are_not_averaged(load):
     model[1].train = lambda _=True: model[1]  # as the generated classes keep what is frozen
     model[1].training = False
     model[1].running_mean.fill_(3)
-    module.average_moments(model, [(torch.randn(16, 1, 8, 8), None)], module.Config(device="cpu"))
+    batches = Parts([(torch.randn(16, 1, 8, 8), torch.zeros(16))])
+    module.average_moments(model, batches, module.Config(device="cpu"))
     assert (model[1].running_mean == 3).all()
 
 
@@ -690,14 +726,20 @@ def test_resuming_without_a_checkpoint_starts(load, tmp_path):
     assert len(log_of(tmp_path / "out")) == 3
 
 
-def test_a_new_run_keeps_the_one_before(load, tmp_path):
-    module = load(recipe())
-    quick(module, tmp_path / "out", seed=1)
-    before = (tmp_path / "out" / "log.jsonl").read_text()
-    quick(module, tmp_path / "out", seed=2)
-    assert (tmp_path / "out" / "log.previous.jsonl").read_text() == before
-    state = torch.load(tmp_path / "out" / "checkpoint.previous.pt", weights_only=True)
-    assert state["config"]["seed"] == 1
+def test_a_folder_that_holds_a_run_is_refused_and_stays_as_it_is(load, tmp_path):
+    module, out = load(recipe()), tmp_path / "out"
+    quick(module, out, seed=1)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    message = r"out holds a run: go on with it by --resume, or choose another folder by --out"
+    for broken in ({"lr": 1e30}, {"seed": 2}):
+        with pytest.raises(SystemExit, match=message):
+            quick(module, out, **broken)
+    (out / "checkpoint.pt").unlink()
+    with pytest.raises(SystemExit, match=message):
+        quick(module, out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        "log.jsonl": before["log.jsonl"]
+    }
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(load, tmp_path):
@@ -724,7 +766,7 @@ def test_flags_out_of_range_are_refused(tmp_path):
     folder = write(tmp_path / "tiny", VARIANTS["cifar10"])
     status, _, stderr = train(folder, "--epochs", 0, "--milestones", 3, 4)
     assert status == 2
-    assert "--epochs and --batch are at least 1" in stderr
+    assert stderr.splitlines()[-1] == "train.py: error: --epochs must be in [1, inf)"
 
 
 FROZEN = """

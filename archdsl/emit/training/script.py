@@ -1,10 +1,12 @@
-"""Recipe + network -> the plan of train.py: what is about to be printed, every value decided."""
+"""Recipe + network -> the plan of data.py and train.py: every value decided."""
 
 import re
 import textwrap
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import assert_never
 
+from archdsl.analyses.fingerprint import fingerprint
 from archdsl.analyses.freezing import frozen_modules
 from archdsl.emit.python.printer import WIDTH, docstring_text
 from archdsl.emit.render import environment
@@ -32,6 +34,7 @@ class Reader(Record, kw_only=True):
     template: str
     folder_holds: str = ""  # what the script looks for in --data; "" where it needs no folder
     modules: tuple[str, ...] = ()
+    needs_any: bool = False  # it says typing.Any
     # CIFAR: the folders of its two layouts, and how a label is found in each
     binary: str = ""
     pickled: str = ""
@@ -41,20 +44,33 @@ class Reader(Record, kw_only=True):
     from_label: str = ""
     label_key: str = ""
     batches: bool = False  # the training images are in five files
+    train: tuple[int, int] = (0, 0)  # how many images there are, and their checksum in the script
+    test: tuple[int, int] = (0, 0)
 
 
+# The checksums are those of files whose md5 is that of the publishers; of CIFAR-100 all records
+# are there in another order, on which the checksum does not hang.
 _READERS: dict[str, Reader] = {
-    "digits": Reader(template="train/digits.py.jinja"),
+    "digits": Reader(template="train/digits.py.jinja", needs_any=True),
     "mnist": Reader(
-        template="train/idx.py.jinja", folder_holds="MNIST/raw", modules=("gzip", "math")
+        template="train/idx.py.jinja",
+        folder_holds="MNIST/raw",
+        modules=("gzip", "math", "zlib"),
+        train=(60_000, 3_461_494_716_690),
+        test=(10_000, 586_578_337_654),
     ),
     "fashion_mnist": Reader(
-        template="train/idx.py.jinja", folder_holds="FashionMNIST/raw", modules=("gzip", "math")
+        template="train/idx.py.jinja",
+        folder_holds="FashionMNIST/raw",
+        modules=("gzip", "math", "zlib"),
+        train=(60_000, 7_931_795_172_685),
+        test=(10_000, 1_326_718_993_349),
     ),
     "cifar10": Reader(
         template="train/cifar.py.jinja",
+        modules=("math", "pickle"),
+        needs_any=True,
         folder_holds="cifar-10-batches-bin or -py",
-        modules=("pickle",),
         binary="cifar-10-batches-bin",
         pickled="cifar-10-batches-py",
         archives="cifar-10-binary.tar.gz or cifar-10-python.tar.gz",
@@ -62,11 +78,14 @@ _READERS: dict[str, Reader] = {
         record_bytes=1 + 3 * 32 * 32,
         label_key="labels",
         batches=True,
+        train=(50_000, 150_386_778_726_606),
+        test=(10_000, 30_263_231_057_635),
     ),
     "cifar100": Reader(
         template="train/cifar.py.jinja",
+        modules=("math", "pickle"),
+        needs_any=True,
         folder_holds="cifar-100-binary or cifar-100-python",
-        modules=("pickle",),
         binary="cifar-100-binary",
         pickled="cifar-100-python",
         archives="cifar-100-binary.tar.gz or cifar-100-python.tar.gz",
@@ -74,6 +93,8 @@ _READERS: dict[str, Reader] = {
         record_bytes=2 + 3 * 32 * 32,
         from_label="[:, 1:]",
         label_key="fine_labels",
+        train=(50_000, 1_379_589_175_816_102),
+        test=(10_000, 277_048_398_865_815),
     ),
 }
 
@@ -83,15 +104,24 @@ _TAKEN = frozenset(
         "Any",
         "ArrayUnpickler",
         "Batches",
+        "CHECKSUMS",
+        "Callable",
         "Config",
         "DistributedDataParallel",
         "F",
         "Iterator",
+        "LOAD_ERRORS",
+        "NoReturn",
         "Path",
+        "RANGES",
         "RANK",
+        "READ_ERRORS",
         "REWIND",
+        "Result",
+        "SPEC",
         "Split",
         "Tensor",
+        "TypeVar",
     )
 )
 
@@ -102,7 +132,8 @@ class TrainPlan(Record, kw_only=True):
     class_name: str  # as train.py calls it
     import_model: str
     origin: tuple[str, ...]  # lines of the docstring
-    modules: tuple[str, ...]  # standard modules that are imported whole, beside argparse
+    data_modules: tuple[str, ...]  # standard modules that data.py imports whole
+    data_summary: str
     out: str  # folder
     out_comment: str
     image_shape: str
@@ -110,7 +141,6 @@ class TrainPlan(Record, kw_only=True):
     summary: str  # first line of the docstring
     title: str  # of the data set
     data: Reader
-    read_argument: str
     augmentations: tuple[str, ...]  # expressions in `x`, in order
     augmented: str
     flips: bool
@@ -137,17 +167,25 @@ class TrainPlan(Record, kw_only=True):
     loss_arguments: str
     seed: int
     may_change: str
+    ranges: tuple[tuple[str, tuple[str, str]], ...]  # of flags: at least, and below
+    rates_hang_on_epochs: bool
+    fingerprint: str
+    checksums: tuple[str, str]  # of the training and the test split, with numbers of images
     optimizer: str
     optimizer_arguments: tuple[str, ...]
 
 
-def render_train(network: Network, recipe: Recipe, class_name: str, command: str) -> str:
-    """Return the text of train.py, which trains `class_name` of the model.py beside it.
+def render_train(network: Network, recipe: Recipe, class_name: str, command: str) -> dict[str, str]:
+    """Return train.py, which trains `class_name` of the model.py beside it, and its data.py.
 
     `command` is what to type to compile again: "archdsl compile specs/wrn.arch".
     """
     plan = plan_train(network, recipe, class_name, command)
-    return environment().get_template("train.py.jinja").render(plan=plan)
+    templates = environment()
+    return {
+        name: templates.get_template(f"{name}.jinja").render(plan=plan).rstrip("\n") + "\n"
+        for name in ("data.py", "train.py")
+    }
 
 
 def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) -> TrainPlan:
@@ -165,7 +203,8 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         class_name=model,
         import_model=_import_model(class_name, model),
         origin=_origin(recipe, command),
-        modules=_modules(reader),
+        data_modules=_modules(reader),
+        data_summary=_data_summary(data.title),
         out=out,
         out_comment=_OUT_COMMENT if len(out) + len(_OUT_COMMENT) <= 80 else "",
         image_shape=repr(network.input.shape),
@@ -173,7 +212,6 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         summary=_summary(model, data.title),
         title=data.title,
         data=reader,
-        read_argument="Path(config.data)" if reader.folder_holds else "",
         augmentations=tuple(map(_augmentation, augment)),
         augmented=" and augmentation" if augment else "",
         flips=any(isinstance(a, Flip) for a in augment),
@@ -200,7 +238,11 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         loss_arguments="model(x), y"
         + (", label_smoothing=config.label_smoothing" if smoothing else ""),
         seed=recipe.seed,
-        may_change=_may_change(reader),
+        may_change=_may_change(reader, hang=isinstance(schedule, Cosine)),
+        ranges=tuple(_ranges(recipe)),
+        rates_hang_on_epochs=isinstance(schedule, Cosine),
+        fingerprint=fingerprint(network, recipe),
+        checksums=(_checksum(reader.train), _checksum(reader.test)),
         optimizer=optimizer,
         optimizer_arguments=arguments,
     )
@@ -242,26 +284,65 @@ def _summary(model: str, title: str) -> str:
 
 
 def _origin(recipe: Recipe, command: str) -> tuple[str, ...]:
-    text = (
+    return _wrapped(
         f"Compiled by `{docstring_text(command)}` from the recipe `{recipe.name}`; "
         "change the spec, not this file."
     )
+
+
+def _data_summary(title: str) -> str:
+    return f"Read {title} and cut it into batches, for train.py."
+
+
+def _wrapped(text: str) -> tuple[str, ...]:
     return tuple(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
 def _modules(reader: Reader) -> tuple[str, ...]:
-    return tuple(sorted({"gc", "json", "math", "os", "platform", "sys", "time", *reader.modules}))
+    return tuple(sorted({"os", *reader.modules}))
 
 
 def _snake(class_name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
 
 
-def _may_change(reader: Reader) -> str:
-    """Return the flags that may differ when a run goes on, as a set on one line."""
-    names = ["data"] if reader.folder_holds else []
+def _checksum(known: tuple[int, int]) -> str:
+    return f"({known[0]:_}, {known[1]:_})"
+
+
+def _may_change(reader: Reader, *, hang: bool) -> str:
+    """Return the flags that may differ when a run goes on, as a set."""
+    names = ["data", "verify"] if reader.folder_holds else []
     names += ["out", "epochs", "device", "amp", "channels_last", "compile", "resume"]
-    return "{" + ", ".join(f'"{name}"' for name in names) + "}"
+    names += ["reschedule"] if hang else []
+    line = "MAY_CHANGE = {" + ", ".join(f'"{name}"' for name in names) + "}"
+    text = line.removeprefix("MAY_CHANGE = ")
+    if len(line) <= WIDTH:
+        return text
+    return "{\n" + "".join(f'    "{name}",\n' for name in names) + "}"
+
+
+def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the flags that are numbers with what they are at least, and what they stay below."""
+    yield from (("epochs", ("1", "math.inf")), ("batch", ("1", "math.inf")))
+    yield "lr", ("0.0", "math.inf")
+    match recipe.schedule:
+        case Cosine(warmup=warmup):
+            if warmup:
+                yield "warmup", ("0.0", "math.inf")
+        case WarmRestarts():
+            yield from (("cycle", ("1", "math.inf")), ("growth", ("1", "math.inf")))
+            yield "min_lr", ("0.0", "math.inf")
+        case Steps():
+            yield "drop", ("0.0", "math.inf")
+        case _:
+            assert_never(recipe.schedule)
+    if _momentum(recipe.optimizer):
+        yield "momentum", ("0.0", "1.0")
+    yield "weight_decay", ("0.0", "math.inf")
+    if recipe.label_smoothing:
+        yield "label_smoothing", ("0.0", "1.0")
+    yield from (("seed", ("0", "2**63")), ("limit", ("0", "math.inf")))
 
 
 # ---------------------------------------------------------------- data
@@ -270,13 +351,13 @@ def _may_change(reader: Reader) -> str:
 def _augmentation(augmentation: Augmentation) -> str:
     match augmentation:
         case Flip():
-            return "flip(x)"
+            return "flip(x, draw)"
         case Crop(pad, "noise"):
-            return f"crop_in_noise(x, self.noise(x, pad={pad}))"
+            return f"crop_in_noise(x, draw, self.noise(x, draw, pad={pad}))"
         case Cutout(size):
-            return f"cutout(x, self.noise(x), size={size})"
+            return f"cutout(x, draw, self.noise(x, draw), size={size})"
         case Crop(pad, mode):
-            return f'crop(x, pad={pad}, mode="{"constant" if mode == "zeros" else mode}")'
+            return f'crop(x, draw, pad={pad}, mode="{"constant" if mode == "zeros" else mode}")'
         case _:
             assert_never(augmentation)
 

@@ -1,0 +1,121 @@
+"""Read scikit-learn's handwritten digits and cut it into batches, for train.py.
+
+Compiled by `archdsl compile specs/digits.arch` from the recipe `digits_quick`; change the spec, not
+this file.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+IMAGE_SHAPE = (1, 8, 8)  # channels, height, width of what the model takes
+NUM_CLASSES = 10  # logits that it gives
+RANK = int(os.environ.get("RANK", "0"))  # of this process, among those that torchrun started
+WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))  # how many there are
+
+
+def refuse(message: object) -> NoReturn:
+    """End the run with one sentence, said by the first process."""
+    raise SystemExit(message if RANK == 0 else 1)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with their labels."""
+
+    images: Tensor  # uint8 (N, C, H, W)
+    labels: Tensor  # int64 (N,)
+
+
+def read_data() -> tuple[Split, Split]:
+    """Return scikit-learn's digits: 1,438 for training, every fifth (359) for the test."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        refuse("the digits come with scikit-learn: pip install scikit-learn")
+    digits: Any = load_digits()
+    images = torch.tensor(digits.images, dtype=torch.uint8).unsqueeze(1)  # (1797, 1, 8, 8), 0..16
+    labels = torch.tensor(digits.target, dtype=torch.int64)
+    test = torch.arange(len(labels)) % 5 == 4
+    return Split(images[~test], labels[~test]), Split(images[test], labels[test])
+
+
+def random_split(num_images: int) -> Split:
+    """Return random images with random labels."""
+    images = torch.randint(0, 256, (num_images, *IMAGE_SHAPE), dtype=torch.uint8)
+    return Split(images, torch.randint(0, NUM_CLASSES, (num_images,)))
+
+
+def check(split: Split) -> Split:
+    """Return a split that fits the model."""
+    shape, classes = tuple(split.images.shape[1:]), int(split.labels.max()) + 1
+    if shape != IMAGE_SHAPE or classes > NUM_CLASSES:
+        refuse(
+            f"the data has images of shape {shape} in {classes} classes, but "
+            f"the model takes {IMAGE_SHAPE} and tells {NUM_CLASSES} classes apart"
+        )
+    return split
+
+
+class Batches:
+    """A split, cut into batches of normalized images and their labels.
+
+    For training each pass has a new order and leaves an incomplete last batch out.
+    All processes draw the same random numbers, and each takes its part of every batch.
+    """
+
+    def __init__(
+        self, split: Split, mean: Tensor, std: Tensor, size: int, *, training: bool
+    ) -> None:
+        self.images, self.labels = split.images, split.labels
+        self.mean, self.std = mean, std  # (C, 1, 1)
+        self.size, self.training = size, training
+        self.format = torch.contiguous_format  # of the images in memory
+        self.random = torch.Generator(self.images.device)  # the same numbers in all processes
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.labels), self.size)
+        return whole if self.training or rest == 0 else whole + 1
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self.parts(lambda _: slice(RANK, None, WORLD_SIZE))
+
+    def parts(self, part_of: Callable[[int], slice]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield of each batch of a pass the part that is asked for by its number."""
+        device, n = self.labels.device, len(self.labels)
+        rows = torch.arange(n, device=device)
+        if self.training:
+            rows = torch.randperm(n, generator=self.random, device=device)
+        for i, chosen in enumerate(rows.split(self.size)[: len(self)]):
+            part = part_of(i)
+            x = (self.images[chosen[part]].float() - self.mean) / self.std
+            yield x.contiguous(memory_format=self.format), self.labels[chosen[part]]
+
+
+def load_batches(
+    *, size: int, limit: int, device: torch.device, synthetic: bool
+) -> tuple[Batches, Batches]:
+    """Return the batches of `size` images for training and for the test, on the device of the run.
+
+    `limit` is the number of images of either split that are used; 0: all.
+    """
+    if synthetic:
+        train, test = random_split(8 * size), random_split(2 * size)
+    else:
+        train, test = map(check, read_data())
+    train, test = (
+        Split(split.images[: limit or None].to(device), split.labels[: limit or None].to(device))
+        for split in (train, test)
+    )
+    if size > len(train.labels):
+        refuse(f"--batch {size} exceeds the {len(train.labels)} training images")
+    std, mean = torch.std_mean(train.images.float(), dim=(0, 2, 3), keepdim=True)
+    mean, std = mean[0], std[0].clamp(min=1e-6)  # of the training images, for both splits
+    return (
+        Batches(train, mean, std, size, training=True),
+        Batches(test, mean, std, size, training=False),
+    )
