@@ -114,6 +114,7 @@ def run_all(folder: Path, runs: int, *, plain: bool) -> Callable[[], None] | Cou
     """Return how the runs ended; in a process that was forked, what it is to do."""
     endings: Counter[str] = Counter()
     for _ in range(runs):
+        shutil.rmtree(folder / "out", ignore_errors=True)  # a folder that holds a run is refused
         processes, port = [], free_port()
         for rank in (0, 1):
             process = os.fork()
