@@ -82,7 +82,7 @@ class CompiledNetwork:
         return to_json(self.report)
 
     def files(self) -> Mapping[str, str]:
-        """Return the text of `model.py`, and of `data.py` and `train.py` if there is a recipe."""
+        """Return the text of `model.py`; of `train.py` and what it imports if there is a recipe."""
         return self.compilation.files(self.name)
 
     @deep_recursion()

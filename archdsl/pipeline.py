@@ -73,7 +73,7 @@ class Compilation:
 
     @deep_recursion()
     def files(self, name: str) -> dict[str, str]:
-        """Return the text of `model.py`, and of `data.py` and `train.py` if there is a recipe."""
+        """Return the text of `model.py`; of `train.py` and what it imports if there is a recipe."""
         return self.written(name).texts
 
     @deep_recursion()

@@ -103,7 +103,7 @@ _SPEC_HELP = "path of a spec, or PATH:NETWORK where it has several networks"
 _COMPILE_EXAMPLES = """\
 example:
   archdsl compile specs/wrn.arch --set depth=40 --set k=4
-  writes generated/wrn_depth40_k4/model.py, data.py and train.py"""
+  writes generated/wrn_depth40_k4/model.py, train.py, data.py and checkpoint.py"""
 _PARAMS_EXAMPLES = """\
 examples:
   archdsl params specs/resnet.arch --set depth=18
@@ -134,7 +134,12 @@ examples:
 
 
 _COMMANDS = (  # name, summary, examples, what adds the arguments
-    ("compile", "write model.py, and train.py with its data.py", _COMPILE_EXAMPLES, _compile),
+    (
+        "compile",
+        "write model.py, and train.py if there is a recipe",
+        _COMPILE_EXAMPLES,
+        _compile,
+    ),
     ("params", "print parameters and MACs", _PARAMS_EXAMPLES, _params),
     ("deploy", "write the deployed network of a checkpoint", _DEPLOY_EXAMPLES, _deploy),
     ("check", "build every network that an expect is about", _CHECK_EXAMPLES, _check),

@@ -19,7 +19,7 @@ class Files(Record):
 
 
 def render_files(family: Family, class_name: str, header: Header) -> Files:
-    """Return the text of `model.py`, and `data.py` and `train.py` where the network has a recipe.
+    """Return the text of `model.py`; of `train.py` and what it imports if there is a recipe.
 
     Raises SpecError where the network has more layers outside of blocks than anybody would read.
     """

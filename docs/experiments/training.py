@@ -65,8 +65,8 @@ def _file_name(key: str) -> str:
 
 def _write(folder: Path, files: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("model.py", "data.py", "train.py"):
-        (folder / name).write_text(files[name], encoding="utf-8")
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _run(script: Path, words: tuple[str, ...]) -> str:

@@ -134,6 +134,7 @@ class Batches:
         self.size, self.training = size, training
         self.format = torch.contiguous_format  # of the images in memory
         self.random = torch.Generator(self.images.device)  # the same numbers in all processes
+        self.taken, self.begun = 0, self.random.get_state()  # batches of this pass, and its start
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.labels), self.size)
@@ -142,20 +143,40 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return self.parts(lambda _: slice(RANK, None, WORLD_SIZE))
 
+    def place(self) -> dict[str, Any]:
+        """Return where a pass stands, for `go_to`."""
+        return {"taken": self.taken, "begun": self.begun, "random": self.random.get_state()}
+
+    def go_to(self, place: dict[str, Any]) -> None:
+        """Let the next pass begin there: in the middle of the one that was left."""
+        self.taken, self.begun = place["taken"], place["begun"]
+        self.random.set_state(place["random"])
+
+    def order(self) -> Tensor:
+        """Return the images of a pass in their order; of one that is taken up, in the same."""
+        n, device = len(self.labels), self.labels.device
+        if not self.training:
+            return torch.arange(n, device=device)
+        if not self.taken:
+            self.begun = self.random.get_state()
+            return torch.randperm(n, generator=self.random, device=device)
+        again = torch.Generator(device)
+        again.set_state(self.begun)
+        return torch.randperm(n, generator=again, device=device)
+
     def parts(self, part_of: Callable[[int], slice]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield of each batch of a pass the part that is asked for by its number."""
-        device, n = self.labels.device, len(self.labels)
-        rows = torch.arange(n, device=device)
-        if self.training:
-            rows = torch.randperm(n, generator=self.random, device=device)
-        for i, chosen in enumerate(rows.split(self.size)[: len(self)]):
-            part = part_of(i)
+        batches = self.order().split(self.size)[: len(self)]
+        for i in range(self.taken, len(batches)):
+            self.taken = i + 1
+            chosen, part = batches[i], part_of(i)
             x = (self.images[chosen[part]].float() - self.mean) / self.std
             if self.training:
                 draw = self.drawing(len(chosen), part)
                 x = flip(x, draw)
                 x = crop_in_noise(x, draw, self.noise(x, draw, pad=4))
             yield x.contiguous(memory_format=self.format), self.labels[chosen[part]]
+        self.taken = 0
 
     def drawing(self, n: int, part: slice) -> Callable[..., Tensor]:
         """Return what draws numbers in [0, 1) for n images, and gives those of a part of them."""

@@ -4,7 +4,7 @@ Compiled by `archdsl compile specs/share_wrn.arch --set depth=28 --set k=10 --se
 classes=100` from the recipe `wrn_cifar`; change the spec, not this file.
 
     python train.py                # the whole run; log.jsonl and checkpoint.pt go to --out
-    python train.py --resume       # go on after the last finished epoch
+    python train.py --resume       # go on where a run was stopped, or from its last epoch
     python train.py --synthetic    # random images: try the script, or its speed, without data
     torchrun --nproc-per-node=2 train.py    # in two processes, on a GPU each or on the CPU
 """
@@ -12,18 +12,16 @@ classes=100` from the recipe `wrn_cifar`; change the spec, not this file.
 import argparse
 import gc
 import io
-import json
 import math
 import os
-import pickle
 import platform
+import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 import torch.distributed.nn  # imported later, its defaults would hold the process group for ever
@@ -32,6 +30,7 @@ from torch import distributed as dist
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from checkpoint import by_first, keep, open_run, restore, snapshot, start_log
 from data import RANK, WORLD_SIZE, Batches, load_batches, refuse
 from model import ShareWrnDepth28K10Dropout03Classes100
 
@@ -60,22 +59,14 @@ class Config:
     channels_last: bool = False  # memory format; on CUDA most convolutions are faster with it
     compile: bool = False  # torch.compile: slow to start, then faster
     synthetic: bool = False  # random images instead of the data set
+    minutes: float = 0.0  # stop after so many with a checkpoint, for --resume; 0: at the end
     resume: bool = False  # go on from the checkpoint in `out` if there is one
     verify: bool = True  # refuse images and labels that are not exactly those of CIFAR-100
 
 
 # The flags that may differ when a run goes on, and what numbers may be: from, and below.
-MAY_CHANGE = {
-    "data",
-    "verify",
-    "out",
-    "epochs",
-    "device",
-    "amp",
-    "channels_last",
-    "compile",
-    "resume",
-}
+MAY_CHANGE = {"data", "verify", "out", "epochs", "device", "amp", "channels_last", "compile"}
+MAY_CHANGE |= {"minutes", "resume"}
 RANGES = {
     "epochs": (1, math.inf),
     "batch": (1, math.inf),
@@ -85,6 +76,7 @@ RANGES = {
     "weight_decay": (0.0, math.inf),
     "seed": (0, 2**63),
     "limit": (0, math.inf),
+    "minutes": (0.0, math.inf),
 }
 
 
@@ -119,15 +111,34 @@ def lr_factor(step: int, steps_per_epoch: int, config: Config) -> float:
     return config.drop ** sum(epoch >= milestone for milestone in config.milestones)
 
 
-def memory_format(config: Config) -> torch.memory_format:
-    """Return the order in memory of images and weights."""
-    return torch.channels_last if config.channels_last else torch.contiguous_format
-
-
 def autocast(config: Config) -> torch.autocast:
     """Compute in bfloat16 where that is safe, on CUDA; weights stay in float32."""
     kind = torch.device(config.device).type
     return torch.autocast(kind, torch.bfloat16, enabled=config.amp and kind == "cuda")
+
+
+class Stop:
+    """Whether the run is to stop: a signal came to a process, or its minutes are over."""
+
+    def __init__(self, minutes: float) -> None:
+        self.end = time.monotonic() + 60 * minutes if minutes else math.inf
+        self.signalled = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.note)
+
+    def note(self, number: int, _: object) -> None:
+        """Note a signal; a second one ends the process at once."""
+        self.signalled = True
+        signal.signal(number, signal.SIG_DFL)
+
+    def asked(self, step: int, device: torch.device) -> bool:
+        """Say whether to stop before a step; several processes ask each other every tenth."""
+        asked = self.signalled or time.monotonic() > self.end
+        if WORLD_SIZE == 1 or step % 10:
+            return asked and WORLD_SIZE == 1
+        votes = torch.tensor(float(asked), device=device)
+        dist.all_reduce(votes)
+        return bool(votes > 0)
 
 
 def train_epoch(
@@ -136,11 +147,20 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     epoch: int,
     config: Config,
-) -> float:
-    """Take a step on every batch and return the mean loss of all processes."""
+    *,
+    stop: Stop,
+    loss_sum: Tensor,
+) -> float | None:
+    """Take a step on every batch that is left; return the mean loss, None where it is to stop.
+
+    `loss_sum` is that of the steps of this process, and stays on the device: no synchronization
+    inside the loop.
+    """
     model.train()
-    loss_sum = torch.zeros((), device=config.device)
-    for step, (x, y) in enumerate(batches, start=(epoch - 1) * len(batches)):
+    if stop.asked(0, loss_sum.device):
+        return None
+    for x, y in batches:
+        step = (epoch - 1) * len(batches) + batches.taken - 1
         for group in optimizer.param_groups:
             group["lr"] = config.lr * lr_factor(step, len(batches), config)
         with autocast(config):
@@ -148,13 +168,16 @@ def train_epoch(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        loss_sum += loss.detach()  # stays on the device: no synchronization inside the loop
+        loss_sum += loss.detach()
         if REWIND:
-            done = step % len(batches) + 1
-            print(f"{REWIND}epoch {epoch}: step {done}/{len(batches)} ", end="", flush=True)
+            done = f"{batches.taken}/{len(batches)}"
+            print(f"{REWIND}epoch {epoch}: step {done} ", end="", flush=True)
+        if batches.taken < len(batches) and stop.asked(batches.taken, loss_sum.device):
+            return None
+    total = loss_sum.clone()
     if WORLD_SIZE > 1:
-        dist.all_reduce(loss_sum)
-    return loss_sum.item() / (WORLD_SIZE * len(batches))
+        dist.all_reduce(total)
+    return total.item() / (WORLD_SIZE * len(batches))
 
 
 @torch.no_grad()
@@ -183,123 +206,7 @@ def evaluate(model: nn.Module, batches: Batches, config: Config) -> float:
     return correct.item() / len(batches.labels)
 
 
-# ---------------------------------------------------------------- checkpoint and log
-
-
-Result = TypeVar("Result")
-# What a file gives that is cut off, or something else than a checkpoint.
-LOAD_ERRORS = (OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError)
-LOAD_ERRORS += (pickle.UnpicklingError,)
-
-
-def by_first(work: Callable[..., Result], *arguments: object) -> Result:
-    """Let the first process read or write, and all have what it returns, or end where it fails."""
-    found: list[Any] = [None, None]  # the result, the refusal
-    if IS_FIRST:
-        try:
-            found[0] = work(*arguments)
-        except SystemExit as error:
-            found[1] = error.code
-        except OSError as error:
-            found[1] = f"cannot use {error.filename}: {error.strerror}"
-    if WORLD_SIZE > 1:
-        dist.broadcast_object_list(found, src=0)
-    if found[1] is not None:
-        refuse(found[1])
-    return found[0]
-
-
-def open_run(out: Path, config: Config) -> dict[str, Any] | None:
-    """Return the checkpoint to go on from, None for a new run; what is there is never replaced."""
-    checkpoint, log = out / "checkpoint.pt", out / "log.jsonl"
-    if not config.resume and (checkpoint.exists() or log.exists()):
-        refuse(f"{out} holds a run: go on with it by --resume, or choose another folder by --out")
-    out.mkdir(parents=True, exist_ok=True)
-    if not checkpoint.exists():
-        return None
-    content = io.BytesIO(checkpoint.read_bytes())
-    try:
-        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
-        before, spec = state["config"], state["spec"]
-    except LOAD_ERRORS:
-        refuse(f"{checkpoint} is damaged, or no checkpoint of this script")
-    if spec != SPEC:
-        refuse(f"{checkpoint} is of another network or recipe")
-    for name, value in asdict(config).items():
-        if value != before.get(name) and name not in MAY_CHANGE:
-            refuse(f"cannot resume {checkpoint}: {name} was {before.get(name)}, now it is {value}")
-    return state
-
-
-def keep(out: Path, record: dict[str, Any], state: dict[str, Any]) -> None:
-    """Log an epoch and replace the checkpoint: whenever the run is killed, a whole one is there."""
-    log, new = out / "log.jsonl", out / "checkpoint.new"
-    append(log, record)
-    content = io.BytesIO()
-    torch.save({**state, "log_size": log.stat().st_size}, content)
-    write(new, content.getvalue(), "wb")
-    new.replace(out / "checkpoint.pt")
-
-
-def write(path: Path, content: bytes, mode: str) -> None:
-    """Write or append to a file, all or nothing, and wait until the disk has it."""
-    with path.open(mode, buffering=0) as file:
-        size, rest = file.tell(), memoryview(content)
-        try:
-            while rest:
-                rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
-        except OSError as error:
-            file.truncate(size)
-            raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def random_states(train: Batches) -> list[dict[str, Tensor]]:
-    """Return the states of the random numbers, process by process."""
-    own = {"cpu": torch.get_rng_state(), "order": train.random.get_state()}
-    if train.labels.is_cuda:
-        own["cuda"] = torch.cuda.get_rng_state()
-    states: list[Any] = [own]
-    if WORLD_SIZE > 1:
-        states *= WORLD_SIZE
-        dist.all_gather_object(states, own)
-    return states
-
-
-def restore(
-    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, train: Batches
-) -> None:
-    """Bring everything back to where the checkpoint was taken.
-
-    A process more than there were then keeps the random numbers that it began with.
-    """
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    train.random.set_state(state["rng"][0]["order"])
-    if len(state["rng"]) > RANK:
-        torch.set_rng_state(state["rng"][RANK]["cpu"])
-        if train.labels.is_cuda and "cuda" in state["rng"][RANK]:
-            torch.cuda.set_rng_state(state["rng"][RANK]["cuda"])
-
-
-def append(path: Path, record: dict[str, Any]) -> None:
-    """Add a line to the log."""
-    write(path, json.dumps(record).encode() + b"\n", "ab")
-
-
-def start_log(
-    path: Path, state: dict[str, Any] | None, config: Config, about: dict[str, Any]
-) -> None:
-    """Begin the log with what there is to say about the run, or go on after the checkpoint."""
-    if state is None:
-        path.unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
-        append(path, {"config": asdict(config), **about})
-        return
-    os.truncate(path, state["log_size"])  # drops what was logged after the checkpoint
-    print(f"going on after epoch {state['epoch']}")
-    changed = {name: value for name, value in about.items() if value != state["about"].get(name)}
-    if changed:
-        append(path, {"resumed_after": state["epoch"], **changed})
+# ---------------------------------------------------------------- the run
 
 
 def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -313,9 +220,6 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
         "processes": WORLD_SIZE,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-
-
-# ---------------------------------------------------------------- the run
 
 
 def meet(device: torch.device, batch: int) -> None:
@@ -370,7 +274,7 @@ def main(config: Config) -> None:
 def run(config: Config, device: torch.device) -> None:
     """Train, test after every epoch, and keep the log and the checkpoint."""
     out = Path(config.out)
-    state = by_first(open_run, out, config)
+    state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
     torch.manual_seed(config.seed)
     torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
     train, test = load_batches(
@@ -382,12 +286,13 @@ def run(config: Config, device: torch.device) -> None:
         verify=config.verify,
     )
     train.random.manual_seed(config.seed)
-    train.format = test.format = memory_format(config)
+    train.format = torch.channels_last if config.channels_last else torch.contiguous_format
+    test.format = train.format
 
     model = ShareWrnDepth28K10Dropout03Classes100().to(device)
     if not IS_FIRST:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
-    nn.utils.convert_conv2d_weight_memory_format(model, memory_format(config))
+    nn.utils.convert_conv2d_weight_memory_format(model, train.format)
     if config.compile:
         model.compile()
     replica = model
@@ -402,15 +307,24 @@ def run(config: Config, device: torch.device) -> None:
     )
 
     done, best = 0, 0.0  # epochs finished, highest test accuracy
+    loss_sum = torch.zeros((), device=device)  # of the steps of an epoch
     if state is not None:
-        restore(state, model, optimizer, train)
+        restore(state, model, optimizer, train, loss_sum)
         done, best = state["epoch"], state["best"]
     about = environment(model, device)
-    by_first(start_log, out / "log.jsonl", state, config, about)
+    by_first(start_log, out / "log.jsonl", state, asdict(config), about)
+    fixed = {"spec": SPEC, "config": asdict(config), "about": about}
 
+    stop = Stop(config.minutes)
     for epoch in range(done + 1, config.epochs + 1):
         started = time.perf_counter()
-        loss = train_epoch(replica, train, optimizer, epoch, config)
+        loss = train_epoch(replica, train, optimizer, epoch, config, stop=stop, loss_sum=loss_sum)
+        if loss is None:
+            changing = snapshot(model, optimizer, train, loss_sum)
+            by_first(keep, out, None, {**fixed, "epoch": epoch - 1, "best": best, **changing})
+            if IS_FIRST:
+                print(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
+            raise SystemExit(3)
         if not math.isfinite(loss):
             refuse(f"the loss is {loss} in epoch {epoch}: try a lower --lr")
         average_buffers(model, 1 / WORLD_SIZE)
@@ -424,10 +338,9 @@ def run(config: Config, device: torch.device) -> None:
             "test_accuracy": accuracy,
             "seconds": round(seconds, 3),
         }
-        progress = {"epoch": epoch, "best": best, "about": about, "rng": random_states(train)}
-        weights = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        whole = {"spec": SPEC, "config": asdict(config), **progress, **weights}
-        by_first(keep, out, record, whole)
+        loss_sum.zero_()
+        changing = snapshot(model, optimizer, train, loss_sum)
+        by_first(keep, out, record, {**fixed, "epoch": epoch, "best": best, **changing})
         if IS_FIRST:
             print(
                 f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  "

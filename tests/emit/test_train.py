@@ -137,7 +137,7 @@ def load(tmp_path, monkeypatch):
 
     def load(recipe, **facts):
         folder = write(tmp_path / f"script{len(list(tmp_path.iterdir()))}", recipe, **facts)
-        for name in ("data", "model"):
+        for name in ("checkpoint", "data", "model"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.syspath_prepend(folder)
         spec = importlib.util.spec_from_file_location("train_of_test", folder / "train.py")
@@ -146,9 +146,10 @@ def load(tmp_path, monkeypatch):
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, "train_of_test", module)  # dataclasses look it up
         spec.loader.exec_module(module)
-        data = sys.modules["data"]
-        vars(module).update({k: v for k, v in vars(data).items() if not hasattr(module, k)})
-        for name in ("data", "model"):
+        for name in ("checkpoint", "data"):
+            theirs = vars(sys.modules[name]).items()
+            vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
+        for name in ("checkpoint", "data", "model"):
             monkeypatch.delitem(sys.modules, name)
         return module
 
@@ -214,7 +215,7 @@ def run(*command):
 def test_scripts_are_clean_for_ruff(variants):
     pyproject = ROOT / "pyproject.toml"
     ignored = tomllib.loads(pyproject.read_text())["tool"]["ruff"]["lint"]["per-file-ignores"]
-    scripts = sorted([*variants.glob("*/data.py"), *variants.glob("*/train.py")])
+    scripts = sorted(path for path in variants.glob("*/*.py") if path.name != "model.py")
     ruff = (sys.executable, "-m", "ruff")
     options = ("--config", pyproject, "--no-cache", "--ignore", ",".join(ignored["generated/**"]))
     checked = run(*ruff, "check", *options, *scripts)
@@ -734,12 +735,12 @@ def test_a_folder_that_holds_a_run_is_refused_and_stays_as_it_is(load, tmp_path)
     for broken in ({"lr": 1e30}, {"seed": 2}):
         with pytest.raises(SystemExit, match=message):
             quick(module, out, **broken)
-    (out / "checkpoint.pt").unlink()
-    with pytest.raises(SystemExit, match=message):
-        quick(module, out)
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
-        "log.jsonl": before["log.jsonl"]
-    }
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    for name in ("checkpoint.pt", "checkpoint.previous.pt"):
+        (out / name).unlink()
+        with pytest.raises(SystemExit, match=message):
+            quick(module, out)
+    assert [path.read_bytes() for path in out.iterdir()] == [before["log.jsonl"]]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(load, tmp_path):

@@ -51,7 +51,7 @@ class Script:
 
     def run(self, *flags):
         """Return the status, and what stands last on stderr."""
-        for name in ("data", "model"):
+        for name in ("checkpoint", "data", "model"):
             sys.modules.pop(name, None)
         self.monkeypatch.chdir(self.folder)
         command = ["train.py", "--device", "cpu", *map(str, flags)]

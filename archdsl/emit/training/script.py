@@ -34,7 +34,6 @@ class Reader(Record, kw_only=True):
     template: str
     folder_holds: str = ""  # what the script looks for in --data; "" where it needs no folder
     modules: tuple[str, ...] = ()
-    needs_any: bool = False  # it says typing.Any
     # CIFAR: the folders of its two layouts, and how a label is found in each
     binary: str = ""
     pickled: str = ""
@@ -51,7 +50,7 @@ class Reader(Record, kw_only=True):
 # The checksums are those of files whose md5 is that of the publishers; of CIFAR-100 all records
 # are there in another order, on which the checksum does not hang.
 _READERS: dict[str, Reader] = {
-    "digits": Reader(template="train/digits.py.jinja", needs_any=True),
+    "digits": Reader(template="train/digits.py.jinja"),
     "mnist": Reader(
         template="train/idx.py.jinja",
         folder_holds="MNIST/raw",
@@ -69,7 +68,6 @@ _READERS: dict[str, Reader] = {
     "cifar10": Reader(
         template="train/cifar.py.jinja",
         modules=("math", "pickle"),
-        needs_any=True,
         folder_holds="cifar-10-batches-bin or -py",
         binary="cifar-10-batches-bin",
         pickled="cifar-10-batches-py",
@@ -84,7 +82,6 @@ _READERS: dict[str, Reader] = {
     "cifar100": Reader(
         template="train/cifar.py.jinja",
         modules=("math", "pickle"),
-        needs_any=True,
         folder_holds="cifar-100-binary or cifar-100-python",
         binary="cifar-100-binary",
         pickled="cifar-100-python",
@@ -102,26 +99,17 @@ _READERS: dict[str, Reader] = {
 _TAKEN = frozenset(
     (
         "Any",
-        "ArrayUnpickler",
         "Batches",
-        "CHECKSUMS",
-        "Callable",
         "Config",
         "DistributedDataParallel",
         "F",
-        "Iterator",
-        "LOAD_ERRORS",
-        "NoReturn",
         "Path",
         "RANGES",
         "RANK",
-        "READ_ERRORS",
         "REWIND",
-        "Result",
         "SPEC",
-        "Split",
+        "Stop",
         "Tensor",
-        "TypeVar",
     )
 )
 
@@ -166,7 +154,7 @@ class TrainPlan(Record, kw_only=True):
     label_smoothing: str
     loss_arguments: str
     seed: int
-    may_change: str
+    may_change: tuple[str, ...]
     ranges: tuple[tuple[str, tuple[str, str]], ...]  # of flags: at least, and below
     rates_hang_on_epochs: bool
     fingerprint: str
@@ -176,7 +164,7 @@ class TrainPlan(Record, kw_only=True):
 
 
 def render_train(network: Network, recipe: Recipe, class_name: str, command: str) -> dict[str, str]:
-    """Return train.py, which trains `class_name` of the model.py beside it, and its data.py.
+    """Return train.py, which trains `class_name` of the model.py beside it, and what it imports.
 
     `command` is what to type to compile again: "archdsl compile specs/wrn.arch".
     """
@@ -184,7 +172,7 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
     templates = environment()
     return {
         name: templates.get_template(f"{name}.jinja").render(plan=plan).rstrip("\n") + "\n"
-        for name in ("data.py", "train.py")
+        for name in ("checkpoint.py", "data.py", "train.py")
     }
 
 
@@ -310,16 +298,12 @@ def _checksum(known: tuple[int, int]) -> str:
     return f"({known[0]:_}, {known[1]:_})"
 
 
-def _may_change(reader: Reader, *, hang: bool) -> str:
-    """Return the flags that may differ when a run goes on, as a set."""
+def _may_change(reader: Reader, *, hang: bool) -> tuple[str, ...]:
+    """Return the flags that may differ when a run goes on, as sets that fit a line each."""
     names = ["data", "verify"] if reader.folder_holds else []
-    names += ["out", "epochs", "device", "amp", "channels_last", "compile", "resume"]
-    names += ["reschedule"] if hang else []
-    line = "MAY_CHANGE = {" + ", ".join(f'"{name}"' for name in names) + "}"
-    text = line.removeprefix("MAY_CHANGE = ")
-    if len(line) <= WIDTH:
-        return text
-    return "{\n" + "".join(f'    "{name}",\n' for name in names) + "}"
+    names += ["out", "epochs", "device", "amp", "channels_last", "compile"]
+    later = ["minutes", "resume", *(["reschedule"] if hang else [])]
+    return tuple("{" + ", ".join(f'"{name}"' for name in each) + "}" for each in (names, later))
 
 
 def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -343,6 +327,7 @@ def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
     if recipe.label_smoothing:
         yield "label_smoothing", ("0.0", "1.0")
     yield from (("seed", ("0", "2**63")), ("limit", ("0", "math.inf")))
+    yield "minutes", ("0.0", "math.inf")
 
 
 # ---------------------------------------------------------------- data
