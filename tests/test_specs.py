@@ -35,6 +35,14 @@ def test_specs_stay_short(spec):
     assert max(map(len, lines)) <= 100
 
 
+SCRIPTS = sorted(ROOT.glob("generated/*/train.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.parent.name)
+def test_training_scripts_stay_short(script):
+    assert len(script.read_text().splitlines()) < 450
+
+
 def test_generated_files_are_current():
     assert not generate.outdated(), "run `python -m scripts.generate`"
 

@@ -149,35 +149,37 @@ def train_epoch(
     config: Config,
     *,
     stop: Stop,
-    loss_sum: Tensor,
-) -> float | None:
-    """Take a step on every batch that is left; return the mean loss, None where it is to stop.
+    sums: Tensor,
+) -> tuple[float, float] | None:
+    """Take a step on every batch that is left; return the mean loss and the accuracy.
 
-    `loss_sum` is that of the steps of this process, and stays on the device: no synchronization
-    inside the loop.
+    None where it is to stop. `sums`, of losses and of images that are told right in this process,
+    stay on the device: no synchronization inside the loop.
     """
     model.train()
-    if stop.asked(0, loss_sum.device):
+    if stop.asked(0, sums.device):
         return None
     for x, y in batches:
         step = (epoch - 1) * len(batches) + batches.taken - 1
         for group in optimizer.param_groups:
             group["lr"] = config.lr * lr_factor(step, len(batches), config)
         with autocast(config):
-            loss = F.cross_entropy(model(x), y)
+            logits = model(x)
+            loss = F.cross_entropy(logits, y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        loss_sum += loss.detach()
+        sums += torch.stack((loss.detach() * len(y), (logits.argmax(1) == y).sum()))
         if REWIND:
             done = f"{batches.taken}/{len(batches)}"
             print(f"{REWIND}epoch {epoch}: step {done} ", end="", flush=True)
-        if batches.taken < len(batches) and stop.asked(batches.taken, loss_sum.device):
+        if batches.taken < len(batches) and stop.asked(batches.taken, sums.device):
             return None
-    total = loss_sum.clone()
+    total = sums / (len(batches) * config.batch)
     if WORLD_SIZE > 1:
         dist.all_reduce(total)
-    return total.item() / (WORLD_SIZE * len(batches))
+    loss, accuracy = total.tolist()
+    return loss, accuracy
 
 
 @torch.no_grad()
@@ -193,17 +195,20 @@ def average_buffers(model: nn.Module, weight: float) -> None:
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, batches: Batches, config: Config) -> float:
-    """Return the fraction of images whose largest logit is the label's."""
+def evaluate(model: nn.Module, batches: Batches, config: Config) -> dict[str, float]:
+    """Return the mean loss, and the fraction of images whose largest logit is the label's."""
     model.eval()
-    correct = torch.zeros((), dtype=torch.int64, device=config.device)
+    sums = torch.zeros(2, device=config.device)
     for x, y in batches:
         if len(y):
             with autocast(config):
-                correct += (model(x).argmax(1) == y).sum()
+                logits = model(x)
+            loss = F.cross_entropy(logits.float(), y, reduction="sum")
+            sums += torch.stack((loss, (logits.argmax(1) == y).sum()))
     if WORLD_SIZE > 1:
-        dist.all_reduce(correct)
-    return correct.item() / len(batches.labels)
+        dist.all_reduce(sums)
+    names = ("test_loss", "test_accuracy")
+    return dict(zip(names, (sums / len(batches.labels)).tolist(), strict=True))
 
 
 # ---------------------------------------------------------------- the run
@@ -271,6 +276,21 @@ def main(config: Config) -> None:
         raise SystemExit(refusal)
 
 
+def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """Return the network and the optimizer of what it learns."""
+    model = ResnetCifar().to(device)
+    if config.compile:
+        model.compile()
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=config.lr,
+        momentum=config.momentum,
+        nesterov=True,
+        weight_decay=config.weight_decay,
+    )
+    return model, optimizer
+
+
 def run(config: Config, device: torch.device) -> None:
     """Train, test after every epoch, and keep the log and the checkpoint."""
     out = Path(config.out)
@@ -289,62 +309,56 @@ def run(config: Config, device: torch.device) -> None:
     train.format = torch.channels_last if config.channels_last else torch.contiguous_format
     test.format = train.format
 
-    model = ResnetCifar().to(device)
+    model, optimizer = build(config, device)
     if not IS_FIRST:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
     nn.utils.convert_conv2d_weight_memory_format(model, train.format)
-    if config.compile:
-        model.compile()
     replica = model
     if WORLD_SIZE > 1:
         replica = DistributedDataParallel(model, broadcast_buffers=False)
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=config.lr,
-        momentum=config.momentum,
-        nesterov=True,
-        weight_decay=config.weight_decay,
-    )
-
-    done, best = 0, 0.0  # epochs finished, highest test accuracy
-    loss_sum = torch.zeros((), device=device)  # of the steps of an epoch
+    done = 0  # epochs
+    sums = torch.zeros(2, device=device)  # of the steps of an epoch
     if state is not None:
-        restore(state, model, optimizer, train, loss_sum)
-        done, best = state["epoch"], state["best"]
+        restore(state, model, optimizer, train, sums)
+        done = state["epoch"]
     about = environment(model, device)
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
     fixed = {"spec": SPEC, "config": asdict(config), "about": about}
 
     stop = Stop(config.minutes)
     for epoch in range(done + 1, config.epochs + 1):
-        started = time.perf_counter()
-        loss = train_epoch(replica, train, optimizer, epoch, config, stop=stop, loss_sum=loss_sum)
-        if loss is None:
-            changing = snapshot(model, optimizer, train, loss_sum)
-            by_first(keep, out, None, {**fixed, "epoch": epoch - 1, "best": best, **changing})
+        started, steps = time.perf_counter(), len(train) - train.taken
+        found = train_epoch(replica, train, optimizer, epoch, config, stop=stop, sums=sums)
+        if found is None:
+            changing = snapshot(model, optimizer, train, sums)
+            by_first(keep, out, None, {**fixed, "epoch": epoch - 1, **changing})
             if IS_FIRST:
                 print(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
             raise SystemExit(3)
+        loss, accuracy = found
+        trained = time.perf_counter() - started
         if not math.isfinite(loss):
             refuse(f"the loss is {loss} in epoch {epoch}: try a lower --lr")
         average_buffers(model, 1 / WORLD_SIZE)
-        accuracy = evaluate(model, test, config)
-        best = max(best, accuracy)
-        seconds = time.perf_counter() - started
+        tested = evaluate(model, test, config)
         record = {
             "epoch": epoch,
             "lr": optimizer.param_groups[0]["lr"],  # of the last step
             "train_loss": loss,
-            "test_accuracy": accuracy,
-            "seconds": round(seconds, 3),
+            "train_accuracy": accuracy,
+            **tested,
+            "images_per_second": round(steps * config.batch / trained),
+            "seconds": round(time.perf_counter() - started, 3),
         }
-        loss_sum.zero_()
-        changing = snapshot(model, optimizer, train, loss_sum)
-        by_first(keep, out, record, {**fixed, "epoch": epoch, "best": best, **changing})
+        if device.type == "cuda":
+            record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
+        sums.zero_()
+        changing = snapshot(model, optimizer, train, sums)
+        by_first(keep, out, record, {**fixed, "epoch": epoch, **changing})
         if IS_FIRST:
             print(
-                f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  "
-                f"test accuracy {accuracy:.4f}  best {best:.4f}  {seconds:.1f} s",
+                f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  accuracy "
+                f"{accuracy:.4f}  test {tested['test_accuracy']:.4f}  {record['seconds']:.1f} s",
                 flush=True,
             )
 

@@ -97,11 +97,11 @@ def write(path: Path, content: bytes, mode: str) -> None:
 
 
 def snapshot(
-    model: nn.Module, optimizer: torch.optim.Optimizer, train: Batches, loss_sum: Tensor
+    model: nn.Module, optimizer: torch.optim.Optimizer, train: Batches, sums: Tensor
 ) -> dict[str, Any]:
     """Return what changes in training, with what each process has of its own."""
-    own: dict[str, Any] = {"cpu": torch.get_rng_state(), "loss_sum": loss_sum.cpu()}
-    if loss_sum.is_cuda:
+    own: dict[str, Any] = {"cpu": torch.get_rng_state(), "sums": sums.cpu()}
+    if sums.is_cuda:
         own["cuda"] = torch.cuda.get_rng_state()
     owns: list[Any] = [own]
     if WORLD_SIZE > 1:
@@ -117,22 +117,22 @@ def restore(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     train: Batches,
-    loss_sum: Tensor,
+    sums: Tensor,
 ) -> None:
     """Bring everything back to where `snapshot` was taken.
 
-    Another number of processes than there was draws new numbers, and has the mean of the losses.
+    Another number of processes than there was draws new numbers, and has its part of the sums.
     """
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     train.go_to(state["place"])
     owns = state["own"]
-    loss_sum.copy_(torch.stack([own["loss_sum"] for own in owns]).mean())
+    sums.copy_(torch.stack([own["sums"] for own in owns]).sum(0) / WORLD_SIZE)
     if len(owns) == WORLD_SIZE:
         own = owns[RANK]
-        loss_sum.copy_(own["loss_sum"])
+        sums.copy_(own["sums"])
         torch.set_rng_state(own["cpu"])
-        if loss_sum.is_cuda and "cuda" in own:
+        if sums.is_cuda and "cuda" in own:
             torch.cuda.set_rng_state(own["cuda"])
         for buffer, value in zip(model.buffers(), own.get("buffers", ()), strict=False):
             buffer.copy_(value)

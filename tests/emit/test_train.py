@@ -591,7 +591,8 @@ def test_a_batch_larger_than_the_data_is_refused(load):
 
 
 def without_time(records):
-    return [{k: v for k, v in record.items() if k != "seconds"} for record in records]
+    timed = ("seconds", "images_per_second")
+    return [{k: v for k, v in record.items() if k not in timed} for record in records]
 
 
 def same(left, right):
@@ -657,7 +658,8 @@ def test_the_log_is_a_line_for_the_run_and_one_for_each_epoch(load, tmp_path):
     assert first["torch"] == torch.__version__
     assert first["parameters"] == 8 * 9 + 16 + 330  # convolution, norm, linear of MODEL
     assert [record["epoch"] for record in epochs] == [1, 2]
-    keys = {"epoch", "lr", "train_loss", "test_accuracy", "seconds"}
+    keys = {"epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy"}
+    keys |= {"images_per_second", "seconds"}
     assert {key for record in epochs for key in record} == keys
 
 

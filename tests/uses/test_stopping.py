@@ -72,7 +72,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint(train, tmp_path, b
     state = saved(tmp_path / "out")
     assert (state["epoch"], state["place"]["taken"]) == (1, 10)
     assert len((tmp_path / "out/log.jsonl").read_text().splitlines()) == 2  # the run, and an epoch
-    assert saved(tmp_path / "out")["own"][0]["loss_sum"] > 0
+    assert (saved(tmp_path / "out")["own"][0]["sums"] > 0).all()
     status, said = train("--out", "out", "--resume")
     assert (status, said.splitlines()[0]) == (0, "going on after epoch 1")
     log = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]

@@ -153,6 +153,7 @@ class TrainPlan(Record, kw_only=True):
     averages_moments: bool
     label_smoothing: str
     loss_arguments: str
+    top5: bool  # whether the log has the share of labels among the five largest logits
     seed: int
     may_change: tuple[str, ...]
     ranges: tuple[tuple[str, tuple[str, str]], ...]  # of flags: at least, and below
@@ -223,8 +224,9 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         groups_decay=recipe.decay == "weights",
         averages_moments=recipe.moments == "averaged",
         label_smoothing=_unless_zero(smoothing),
-        loss_arguments="model(x), y"
+        loss_arguments="logits, y"
         + (", label_smoothing=config.label_smoothing" if smoothing else ""),
+        top5=network.output.channels >= 100,
         seed=recipe.seed,
         may_change=_may_change(reader, hang=isinstance(schedule, Cosine)),
         ranges=tuple(_ranges(recipe)),
