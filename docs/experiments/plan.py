@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
 
-Argument = int | str
+Argument = int | float | str
 
 
 class Network(NamedTuple):
@@ -35,13 +35,18 @@ class Experiment(NamedTuple):
 
 
 DEPTHS = (10, 16, 34, 52, 100)
+KINDS: tuple[tuple[str, str, dict[str, Argument]], ...] = (
+    ("plain", "plain", {}),
+    ("Dirac", "dirac", {}),
+    ("Dirac from 0.1", "dirac", {"std": 0.1}),  # the deviation of W at the start
+)
 
 _DEPTH = Experiment(
     "depth",
     tuple(
-        Network(f"{kind}, {depth} layers", f"deep.arch:{network}", {"depth": depth})
+        Network(f"{kind}, {depth} layers", f"deep.arch:{network}", {"depth": depth, **given})
         for depth in DEPTHS
-        for kind, network in (("plain", "plain"), ("Dirac", "dirac"))
+        for kind, network, given in KINDS
     ),
     seeds=(0, 1, 2),
 )
@@ -49,9 +54,9 @@ _DEPTH = Experiment(
 _LONGER = Experiment(
     "longer",
     tuple(
-        Network(f"{kind}, {epochs} epochs", f"deep.arch:{network}", {"depth": 10}, epochs)
+        Network(f"{kind}, {epochs} epochs", f"deep.arch:{network}", {"depth": 10, **given}, epochs)
         for epochs in (10, 40)
-        for kind, network in (("plain", "plain"), ("Dirac", "dirac"))
+        for kind, network, given in KINDS
     ),
     seeds=(0, 1, 2),
 )
@@ -59,8 +64,8 @@ _LONGER = Experiment(
 _FORMS = Experiment(
     "forms",
     tuple(
-        Network(f"{kind}, {activation}", f"deep.arch:{network}", {"depth": 34, **layer})
-        for kind, network in (("plain", "plain"), ("Dirac", "dirac"), ("Dirac v2", "dirac_v2"))
+        Network(f"{kind}, {activation}", f"deep.arch:{network}", {"depth": 34, **layer, **given})
+        for kind, network, given in (*KINDS, ("Dirac v2", "dirac_v2", {}))
         for activation, layer in (("NCReLU", {}), ("ReLU", {"layer": "relu_layer"}))
     ),
     seeds=(0, 1, 2),

@@ -6,7 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from docs.experiments.plan import DEPTHS, EXPERIMENTS, Experiment
+from docs.experiments.plan import DEPTHS, EXPERIMENTS, KINDS, Experiment
 from docs.experiments.results import Results
 
 mpl.use("svg")
@@ -18,7 +18,9 @@ mpl.rcParams |= {
 }
 from matplotlib import pyplot as plt  # noqa: E402 - after the choice of a backend
 
-PLAIN, DIRAC = "tab:red", "tab:blue"
+DIRAC = "tab:blue"
+LABELS = [label for label, _, _ in KINDS]
+COLORS = ["tab:red", DIRAC, "tab:green"]
 CHANCE = 10  # per cent
 
 
@@ -35,8 +37,8 @@ def _save(figure: Any, path: Path) -> None:
 
 def _depth_figure(results: Results) -> Any:
     figure, (by_depth, deepest) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for offset, (label, color) in enumerate((("plain", PLAIN), ("Dirac", DIRAC))):
-        networks = EXPERIMENTS["depth"].networks[offset::2]
+    for offset, (label, color) in enumerate(zip(LABELS, COLORS, strict=True)):
+        networks = EXPERIMENTS["depth"].networks[offset :: len(LABELS)]
         _lines_by_depth(by_depth, networks, results, label, color)
         for run in results.of(networks[-1]):
             epochs = range(1, len(run.train_loss) + 1)
