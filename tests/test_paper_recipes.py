@@ -43,7 +43,7 @@ def load(tmp_path, monkeypatch):
             theirs = vars(sys.modules[name]).items()
             vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
         for name in ("checkpoint", "data", "model"):
-            monkeypatch.delitem(sys.modules, name)
+            del sys.modules[name]
         return module
 
     return load
@@ -188,3 +188,52 @@ def test_networks_of_the_papers_train_for_an_epoch(load, tmp_path, spec, argumen
     state = torch.load(tmp_path / "out/checkpoint.pt", weights_only=True)
     assert state["epoch"] == 1
     assert all(t.isfinite().all() for t in state["model"].values())
+
+
+# ---------------------------------------------------------------- how weights begin
+
+
+def test_networks_of_32_bits_begin_as_those_of_one_bit(load):
+    """N(0, 2 / fan_in) in each layer: McDonnell 2018, section 3.2."""
+    found = {}
+    for spec in ("onebit", "full_precision"):
+        torch.manual_seed(0)
+        network = load(f"specs/{spec}.arch", {"depth": "8", "k": "4"}).Net()
+        convs = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+        found[spec] = [
+            (
+                tuple(conv.weight.shape),
+                float(conv.weight.detach().std() * conv.weight[0].numel() ** 0.5),
+            )
+            for conv in convs
+        ]
+    for one, other in zip(*found.values(), strict=True):
+        assert one[0] == other[0]
+        assert one[1] == pytest.approx(math.sqrt(2), rel=0.06)
+        assert other[1] == pytest.approx(math.sqrt(2), rel=0.06)
+    assert len(found["onebit"]) == 8
+
+
+# ---------------------------------------------------------------- each recipe
+
+# What docs/recipes.md says, as the generated scripts have it: epochs, batch, rate, momentum, decay,
+# and the epochs that begin with a drop of the rate by a factor.
+RECIPES = {
+    "wrn": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
+    "share_wrn": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
+    "diracnet": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
+    "resnet_cifar": (164, 128, 0.1, 0.9, 1e-4, (83, 124), 0.1, False),
+    "preact_resnet": (164, 128, 0.1, 0.9, 1e-4, (83, 124), 0.1, False),
+    "resnext_cifar": (300, 128, 0.1, 0.9, 5e-4, (150, 225), 0.1, False),
+}
+
+
+@pytest.mark.parametrize("spec", list(RECIPES))
+def test_the_script_has_the_recipe_of_its_paper(load, spec):
+    module = load(f"specs/{spec}.arch", {})
+    config = module.Config()
+    *numbers, nesterov = RECIPES[spec]
+    fields = ("epochs", "batch", "lr", "momentum", "weight_decay", "milestones", "drop")
+    assert [getattr(config, field) for field in fields] == numbers
+    _, optimizer = module.build(config, torch.device("cpu"))
+    assert {group["nesterov"] for group in optimizer.param_groups} == {nesterov}

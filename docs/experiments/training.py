@@ -86,17 +86,18 @@ def _run(script: Path, words: tuple[str, ...]) -> str:
 
 @contextlib.contextmanager
 def _as_main(script: Path, words: tuple[str, ...]) -> Iterator[None]:
-    """Give the script its arguments, and the model.py that lies beside it."""
+    """Give the script its arguments, and the files that lie beside it as modules."""
     argv, path = sys.argv, sys.path
     sys.argv, sys.path = [str(script), *words], [str(script.parent), *path]
-    model = sys.modules.pop("model", None)
+    names = [file.stem for file in script.parent.glob("*.py")]
+    before = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     try:
         yield
     finally:
         sys.argv, sys.path = argv, path
-        sys.modules.pop("model", None)
-        if model is not None:
-            sys.modules["model"] = model
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(before)
 
 
 def _epochs(log: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Read CIFAR-10 and cut it into batches, for train.py.
 
-Compiled by `archdsl compile specs/resnext_cifar.arch` from the recipe `wrn_cifar`; change the spec,
-not this file.
+Compiled by `archdsl compile specs/resnext_cifar.arch` from the recipe `aggregated_cifar`; change
+the spec, not this file.
 """
 
 import math
@@ -175,7 +175,7 @@ class Batches:
             if self.training:
                 draw = self.drawing(len(chosen), part)
                 x = flip(x, draw)
-                x = crop(x, draw, pad=4, mode="reflect")
+                x = crop(x, draw, pad=4, mode="constant")
             yield x.contiguous(memory_format=self.format), self.labels[chosen[part]]
         self.taken = 0
 

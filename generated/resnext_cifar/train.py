@@ -1,7 +1,7 @@
 """Train ResnextCifar on CIFAR-10.
 
-Compiled by `archdsl compile specs/resnext_cifar.arch` from the recipe `wrn_cifar`; change the spec,
-not this file.
+Compiled by `archdsl compile specs/resnext_cifar.arch` from the recipe `aggregated_cifar`; change
+the spec, not this file.
 
     python train.py                # the whole run; log.jsonl and checkpoint.pt go to --out
     python train.py --resume       # go on where a run was stopped, or from its last epoch
@@ -34,7 +34,7 @@ from checkpoint import by_first, keep, open_run, restore, snapshot, start_log
 from data import RANK, WORLD_SIZE, Batches, load_batches, refuse
 from model import ResnextCifar
 
-SPEC = "83cff221c8b002ac"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "11e51e330752e5f8"  # of the network and the recipe: a checkpoint of another has another
 IS_FIRST = RANK == 0  # the first process prints, logs, saves and reads what was saved
 REWIND = "\r" if IS_FIRST and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
@@ -45,11 +45,11 @@ class Config:
 
     data: str = "data"  # folder that holds cifar-10-batches-bin or -py
     out: str = "runs/resnext_cifar"  # folder of the log and the checkpoint
-    epochs: int = 200  # passes over the training images
+    epochs: int = 300  # passes over the training images
     batch: int = 128  # images a step, over all processes; an incomplete last batch is left out
     lr: float = 0.1  # the highest, for `batch` images
-    milestones: tuple[int, ...] = (60, 120, 160)  # epochs, from 1, that start with a drop of lr
-    drop: float = 0.2  # factor of lr at each milestone
+    milestones: tuple[int, ...] = (150, 225)  # epochs, from 1, that start with a drop of lr
+    drop: float = 0.1  # factor of lr at each milestone
     momentum: float = 0.9
     weight_decay: float = 5e-4  # for every learned parameter
     seed: int = 0  # of the initial weights, the order of images and the augmentation
@@ -285,7 +285,6 @@ def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.
         model.parameters(),
         lr=config.lr,
         momentum=config.momentum,
-        nesterov=True,
         weight_decay=config.weight_decay,
     )
     return model, optimizer

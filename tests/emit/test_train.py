@@ -150,7 +150,7 @@ def load(tmp_path, monkeypatch):
             theirs = vars(sys.modules[name]).items()
             vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
         for name in ("checkpoint", "data", "model"):
-            monkeypatch.delitem(sys.modules, name)
+            del sys.modules[name]
         return module
 
     return load
