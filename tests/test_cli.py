@@ -168,7 +168,9 @@ def test_compile_writes_the_files_and_prints_the_table(spec, capsys):
     assert main(["compile", spec]) == 0
     out = capsys.readouterr().out
     assert "334 parameters" in out
-    assert out.endswith("\ngenerated/tiny/model.py\n")
+    files, why = out.splitlines()[-2:]
+    assert files == "generated/tiny/model.py"
+    assert why == "no train.py: the network names no recipe (`train = ..`)"
     assert [path.name for path in Path("generated/tiny").iterdir()] == ["model.py"]
 
 

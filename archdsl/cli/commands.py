@@ -34,8 +34,9 @@ def compile_(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.out) / name
     written = compilation.written(name)
     files = {folder / file: text for file, text in written.texts.items()}
+    paths = {kind: _path_in(files, folder / f"{kind}.py") for kind in ("model", "train")}
     members: dict[str, object] = {
-        "files": {kind: _path_in(files, folder / f"{kind}.py") for kind in ("model", "train")},
+        "files": paths,
         "class": compilation.class_name(name),
         "open": written.open,
     }
@@ -47,6 +48,8 @@ def compile_(arguments: argparse.Namespace) -> int:
     else:
         _print_text(compilation, "part")
         sys.stdout.write("".join(f"{path.as_posix()}\n" for path in files))
+        if paths["train"] is None:
+            sys.stdout.write("no train.py: the network names no recipe (`train = ..`)\n")
     return OK
 
 

@@ -18,6 +18,7 @@ import platform
 import signal
 import sys
 import time
+import warnings
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -315,6 +316,8 @@ def run(config: Config, device: torch.device) -> None:
     nn.utils.convert_conv2d_weight_memory_format(model, train.format)
     replica = model
     if WORLD_SIZE > 1:
+        # torch 2.13 has another name for the argument, which those before it do not know
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
         replica = DistributedDataParallel(model, broadcast_buffers=False)
     done = 0  # epochs
     sums = torch.zeros(2, device=device)  # of the steps of an epoch
