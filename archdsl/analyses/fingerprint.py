@@ -77,8 +77,13 @@ def _record(record: Record) -> list[_Value]:
 
 
 def _fields(record: Record) -> Iterator[_Value]:
-    for name in record.__struct_fields__:
-        yield from (name, _value(getattr(record, name)))
+    """Yield the fields but for those at their defaults: others may come with another version."""
+    names, defaults = record.__struct_fields__, record.__struct_defaults__
+    default_of = dict(zip(reversed(names), reversed(defaults), strict=False))
+    for name in names:
+        value = getattr(record, name)
+        if name not in default_of or value != default_of[name]:
+            yield from (name, _value(value))
 
 
 def _value(value: object) -> _Value:

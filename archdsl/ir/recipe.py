@@ -96,6 +96,7 @@ class Recipe(Record, kw_only=True):
     optimizer: Optimizer
     schedule: Schedule
     label_smoothing: float = 0.0
+    clip: float = 0.0  # the largest norm of all gradients together; 0: any
     decay: str = "all"  # "all" parameters, or "weights": those of two or more dimensions
     moments: str = "running"  # of batch normalization, for tests; or "averaged" after training
     init: Initialization | None = None  # of the network, unless that says its own

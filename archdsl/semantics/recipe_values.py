@@ -139,7 +139,7 @@ def read_initialization(node: tree.Expression, scope: Scope) -> Initialization:
             fan = _arguments(call, scope, "fan").read("fan", _fan)
             return He(Fan(fan))
         case "truncated_normal":
-            return TruncatedNormal(_arguments(call, scope, "std").read("std", _positive))
+            return TruncatedNormal(_arguments(call, scope, "std").read("std", read_positive))
         case "xavier":
             _arguments(call, scope)
             return Xavier()
@@ -212,7 +212,7 @@ def read_optimizer(node: tree.Expression, scope: Scope) -> Optimizer:
     if word == "adamw":
         arguments = _arguments(call, scope, "lr", "betas", "weight_decay")
         return AdamW(
-            lr=arguments.read("lr", _positive),
+            lr=arguments.read("lr", read_positive),
             betas=arguments.read("betas", _betas, (0.9, 0.999)),
             weight_decay=arguments.read("weight_decay", _natural, 0.01),
         )
@@ -223,7 +223,7 @@ def read_optimizer(node: tree.Expression, scope: Scope) -> Optimizer:
         message = "`nesterov` needs a momentum"
         fail("E608", message, arguments.placed["nesterov"].span, "write `momentum = 0.9`")
     return Sgd(
-        lr=arguments.read("lr", _positive),
+        lr=arguments.read("lr", read_positive),
         momentum=momentum,
         nesterov=nesterov,
         weight_decay=arguments.read("weight_decay", _natural, 0.0),
@@ -252,7 +252,7 @@ def read_schedule(node: tree.Expression, scope: Scope) -> Schedule:
             )
         case _:
             arguments = _arguments(call, scope, "at", "factor")
-            factor = arguments.read("factor", _positive)
+            factor = arguments.read("factor", read_positive)
             return Steps(at=arguments.read("at", _epochs), factor=factor)
 
 
@@ -304,7 +304,8 @@ def read_integer(
     return number.value
 
 
-def _positive(node: tree.Expression, scope: Scope, what: str) -> float:
+def read_positive(node: tree.Expression, scope: Scope, what: str) -> float:
+    """Return a number above 0; `what` names it in messages."""
     number = _number(node, scope, what)
     if number.value <= 0:
         fail("E607", f"{what} is above 0, not {number}", node.span)

@@ -16,6 +16,7 @@ from archdsl.semantics.recipe_values import (
     read_initialization,
     read_integer,
     read_optimizer,
+    read_positive,
     read_rate,
     read_schedule,
     read_word,
@@ -36,7 +37,7 @@ _EXAMPLES = {
     "optimizer": "sgd(lr = 0.1, momentum = 0.9)",
     "schedule": "cosine",
 }
-_OPTIONAL = ("label_smoothing", "decay", "moments", "init", "seed")
+_OPTIONAL = ("label_smoothing", "clip", "decay", "moments", "init", "seed")
 
 
 def build_recipe(
@@ -61,6 +62,7 @@ def build_recipe(
     smoothing = settings.read(
         "label_smoothing", lambda n: read_rate(n, own, "`label_smoothing`"), 0.0
     )
+    clip = settings.read("clip", lambda node: read_positive(node, own, "`clip`"), 0.0)
     decay = settings.read("decay", lambda node: read_word(node, own, "`decay`", DECAYS), "all")
     moments = settings.read("moments", lambda n: read_word(n, own, "`moments`", MOMENTS), "running")
     init = None
@@ -69,7 +71,7 @@ def build_recipe(
     seed = settings.read("seed", lambda n: read_integer(n, own, "`seed`", 0, MAX_SEED), 0)
     if data is None or batch is None or epochs is None or optimizer is None or schedule is None:
         return None
-    if smoothing is None or decay is None or moments is None or seed is None:
+    if smoothing is None or clip is None or decay is None or moments is None or seed is None:
         return None
     _check_length(settings.nodes["schedule"], schedule, epochs, diagnostics)
     _check_rates(settings.nodes["schedule"], schedule, optimizer, diagnostics)
@@ -81,6 +83,7 @@ def build_recipe(
         optimizer=optimizer,
         schedule=schedule,
         label_smoothing=smoothing,
+        clip=clip,
         decay=decay,
         moments=moments,
         init=init,

@@ -179,7 +179,7 @@ def log_of(out):
 # ---------------------------------------------------------------- the text
 
 VARIANTS = {
-    "digits": recipe(schedule=Cosine(warmup=1.0), label_smoothing=0.1),
+    "digits": recipe(schedule=Cosine(warmup=1.0), label_smoothing=0.1, clip=1.0),
     "mnist": recipe("mnist", (Crop(2),), optimizer=AdamW(lr=1e-3), decay="weights"),
     "fashion": recipe("fashion_mnist", (Flip(),), optimizer=Sgd(lr=0.1)),
     "cifar10": recipe(
@@ -237,6 +237,7 @@ def test_scripts_are_clean_for_pyright(variants):
 def test_a_script_holds_only_what_its_recipe_needs():
     text = script(VARIANTS["cifar100"])
     absent = ("SGD", "momentum", "milestones", "warmup", "def flip", "def crop", "label_smoothing")
+    absent += ("clip",)
     assert [word for word in absent if word in text] == []
     assert "torch.optim.AdamW(" in text
     assert "betas=(0.9, 0.95)," in text
@@ -787,6 +788,43 @@ train quick {
     schedule  = cosine
 }
 """
+
+
+def test_gradients_are_clipped_together(load):
+    """Two gradients of norms 3 and 4 have the norm 5 together; half of it halves both."""
+    module = load(recipe(optimizer=Sgd(lr=1.0), clip=2.5))
+    model = torch.nn.Linear(2, 2)
+    x, y = torch.randn(32, 2), torch.randint(0, 2, (32,))
+    before = [p.detach().clone() for p in model.parameters()]
+
+    def backward(gradients=(3.0, 4.0)):
+        for parameter, size in zip(model.parameters(), gradients, strict=True):
+            parameter.grad = torch.zeros_like(parameter)
+            parameter.grad.flatten()[0] = size
+
+    batches = module.Batches(
+        module.Split(torch.zeros(32, 1, 1, 1, dtype=torch.uint8), y),
+        torch.zeros(1, 1, 1),
+        torch.ones(1, 1, 1),
+        32,
+        training=True,
+    )
+    config = module.Config(device="cpu", batch=32, epochs=1, lr=1.0)
+    replaced = torch.Tensor.backward
+    torch.Tensor.backward = lambda *_, **__: backward()
+    try:
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        net = type("Net", (torch.nn.Module,), {"forward": lambda *_: model(x)})()
+        net.inner = model
+        stop, sums = module.Stop(0.0), torch.zeros(2)
+        module.train_epoch(net, batches, optimizer, 1, config, stop=stop, sums=sums)
+    finally:
+        torch.Tensor.backward = replaced
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    after = [p.detach() for p in model.parameters()]
+    steps = [float((b - p).abs().max()) for b, p in zip(before, after, strict=True)]
+    assert steps == pytest.approx([1.5, 2.0], rel=1e-4)
 
 
 def test_what_is_frozen_stays_as_it_was(tmp_path):

@@ -153,6 +153,7 @@ class TrainPlan(Record, kw_only=True):
     averages_moments: bool
     label_smoothing: str
     loss_arguments: str
+    clip: str
     top5: bool  # whether the log has the share of labels among the five largest logits
     seed: int
     may_change: tuple[str, ...]
@@ -224,6 +225,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         groups_decay=recipe.decay == "weights",
         averages_moments=recipe.moments == "averaged",
         label_smoothing=_unless_zero(smoothing),
+        clip=_unless_zero(recipe.clip),
         loss_arguments="logits, y"
         + (", label_smoothing=config.label_smoothing" if smoothing else ""),
         top5=network.output.channels >= 100,
@@ -328,6 +330,8 @@ def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
     yield "weight_decay", ("0.0", "math.inf")
     if recipe.label_smoothing:
         yield "label_smoothing", ("0.0", "1.0")
+    if recipe.clip:
+        yield "clip", ("0.0", "math.inf")
     yield from (("seed", ("0", "2**63")), ("limit", ("0", "math.inf")))
     yield "minutes", ("0.0", "math.inf")
 
