@@ -237,3 +237,5 @@ def test_the_script_has_the_recipe_of_its_paper(load, spec):
     assert [getattr(config, field) for field in fields] == numbers
     _, optimizer = module.build(config, torch.device("cpu"))
     assert {group["nesterov"] for group in optimizer.param_groups} == {nesterov}
+    rises = spec in ("resnet_cifar", "preact_resnet")  # 0.01 at first, for 110 layers and more
+    assert module.lr_factor(0, 390, config) == (pytest.approx(1 / 390) if rises else 1)

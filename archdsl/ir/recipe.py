@@ -59,10 +59,14 @@ Optimizer: TypeAlias = Sgd | AdamW
 
 
 class Steps(Record, kw_only=True):
-    """The learning rate is multiplied by `factor` at the start of each of these epochs."""
+    """The learning rate is multiplied by `factor` at the start of each of these epochs.
+
+    Over the first `warmup` epochs it rises linearly.
+    """
 
     at: tuple[int, ...]
     factor: float
+    warmup: float = 0.0
 
 
 class Cosine(Record, kw_only=True):
@@ -75,12 +79,13 @@ class WarmRestarts(Record, kw_only=True):
     """Half a cosine down to `min_lr` over `first` epochs, then again and again.
 
     Each cycle is `growth` times as long as the one before it. Source: Loshchilov & Hutter 2017,
-    equation 5.
+    equation 5. Over the first `warmup` epochs the rate is held down by a linear rise.
     """
 
     first: int
     growth: int = 2
     min_lr: float = 0.0
+    warmup: float = 0.0
 
 
 Schedule: TypeAlias = Steps | Cosine | WarmRestarts

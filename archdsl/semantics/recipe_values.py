@@ -244,16 +244,20 @@ def read_schedule(node: tree.Expression, scope: Scope) -> Schedule:
         case "cosine":
             return Cosine(warmup=_arguments(call, scope, "warmup").read("warmup", _natural, 0.0))
         case "warm_restarts":
-            arguments = _arguments(call, scope, "first", "growth", "min_lr")
+            arguments = _arguments(call, scope, "first", "growth", "min_lr", "warmup")
             return WarmRestarts(
                 first=arguments.read("first", _length),
                 growth=arguments.read("growth", _length, 2),
                 min_lr=arguments.read("min_lr", _natural, 0.0),
+                warmup=arguments.read("warmup", _natural, 0.0),
             )
         case _:
-            arguments = _arguments(call, scope, "at", "factor")
-            factor = arguments.read("factor", read_positive)
-            return Steps(at=arguments.read("at", _epochs), factor=factor)
+            arguments = _arguments(call, scope, "at", "factor", "warmup")
+            return Steps(
+                at=arguments.read("at", _epochs),
+                factor=arguments.read("factor", read_positive),
+                warmup=arguments.read("warmup", _natural, 0.0),
+            )
 
 
 def _length(node: tree.Expression, scope: Scope, what: str) -> int:

@@ -119,7 +119,9 @@ def _check_length(
             late = next(epoch for epoch in at if epoch > epochs)
             message = f"the training ends after epoch {epochs}, before the step at {late}"
             _warn("W601", message, node.span, diagnostics)
-        case Cosine(warmup=warmup) if warmup >= epochs:
+        case Cosine(warmup=warmup) | Steps(warmup=warmup) | WarmRestarts(warmup=warmup) if (
+            warmup >= epochs
+        ):
             message = f"the warm-up of {warmup:g} epochs fills all {epochs} epochs"
             _warn("W601", message, node.span, diagnostics)
         case WarmRestarts():

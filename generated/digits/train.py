@@ -48,7 +48,7 @@ class Config:
     epochs: int = 15  # passes over the training images
     batch: int = 64  # images a step, over all processes; an incomplete last batch is left out
     lr: float = 0.1  # the highest, for `batch` images
-    warmup: float = 1.0  # epochs of linear rise to lr, before half a cosine to 0
+    warmup: float = 1.0  # epochs of linear rise to lr, at the start
     momentum: float = 0.9
     weight_decay: float = 5e-4  # for every learned parameter
     label_smoothing: float = 0.1  # probability spread over all classes

@@ -35,7 +35,7 @@ from checkpoint import by_first, keep, open_run, restore, snapshot, start_log
 from data import RANK, WORLD_SIZE, Batches, load_batches, refuse
 from model import PreactResnetDepth110
 
-SPEC = "5de89aa47482a9ca"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "c37cec98e1934b92"  # of the network and the recipe: a checkpoint of another has another
 IS_FIRST = RANK == 0  # the first process prints, logs, saves and reads what was saved
 REWIND = "\r" if IS_FIRST and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
@@ -49,6 +49,7 @@ class Config:
     epochs: int = 164  # passes over the training images
     batch: int = 128  # images a step, over all processes; an incomplete last batch is left out
     lr: float = 0.1  # the highest, for `batch` images
+    warmup: float = 1.0  # epochs of linear rise to lr, at the start
     milestones: tuple[int, ...] = (83, 124)  # epochs, from 1, that start with a drop of lr
     drop: float = 0.1  # factor of lr at each milestone
     momentum: float = 0.9
@@ -73,6 +74,7 @@ RANGES = {
     "batch": (1, math.inf),
     "lr": (0.0, math.inf),
     "drop": (0.0, math.inf),
+    "warmup": (0.0, math.inf),
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, math.inf),
     "seed": (0, 2**63),
@@ -109,7 +111,8 @@ def parse_config() -> Config:
 def lr_factor(step: int, steps_per_epoch: int, config: Config) -> float:
     """Fraction of `lr` at a step, counted from 0: it drops at the start of each milestone."""
     epoch = step // steps_per_epoch + 1
-    return config.drop ** sum(epoch >= milestone for milestone in config.milestones)
+    rise = min(1.0, (step + 1) / max(1.0, config.warmup * steps_per_epoch))
+    return rise * config.drop ** sum(epoch >= milestone for milestone in config.milestones)
 
 
 def autocast(config: Config) -> torch.autocast:

@@ -301,6 +301,23 @@ def rate_of_the_paper(epoch, batch):
     return 1e-4 + (0.1 - 1e-4) * (1 + math.cos(math.pi * done / 2 ** (number + 1))) / 2
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Steps(at=(3,), factor=0.1, warmup=2.0),
+        WarmRestarts(first=4, warmup=2.0),
+    ],
+)
+def test_any_schedule_may_begin_with_a_linear_rise(load, schedule):
+    """Ten steps in an epoch: the twentieth is the first at its full rate."""
+    whole = type(schedule)(**{f: getattr(schedule, f) for f in schedule.__struct_fields__[:2]})
+    risen, plain = (load(recipe(schedule=each)) for each in (schedule, whole))
+    config, without = risen.Config(lr=0.1), plain.Config(lr=0.1)
+    for step, part in ((0, 0.05), (9, 0.5), (18, 0.95), (19, 1.0), (35, 1.0)):
+        expected = part * plain.lr_factor(step, 10, without)
+        assert risen.lr_factor(step, 10, config) == pytest.approx(expected)
+
+
 def test_warm_restarts_give_the_rates_of_the_paper(load):
     module = load(recipe(schedule=WarmRestarts(first=2, growth=2, min_lr=1e-4)))
     config = module.Config(epochs=254, lr=0.1)

@@ -170,6 +170,8 @@ def test_a_call_must_fit_the_parameters(parameters, call, code):
         ("schedule", "steps(at = [60, 30], factor = 0.2)", "E607", "[60, 30]"),
         ("schedule", "cosine(warmup = -1)", "E607", "-1"),
         ("schedule", "warm_restarts", "E312", "warm_restarts"),
+        ("schedule", "steps(at = [60], factor = 0.2, warmup = -1)", "E607", "-1"),
+        ("schedule", "warm_restarts(2, warmup = -1)", "E607", "-1"),
         ("schedule", "warm_restarts(first = 0)", "E607", "0"),
         ("schedule", "warm_restarts(2, growth = 1.5)", "E606", "1.5"),
         ("schedule", "warm_restarts(2, min_lr = -1)", "E607", "-1"),

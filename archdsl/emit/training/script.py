@@ -186,7 +186,6 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
     data, augment = DATA_SETS[recipe.data.name], recipe.data.augment
     steps = schedule if isinstance(schedule, Steps) else None
     restarts = schedule if isinstance(schedule, WarmRestarts) else None
-    warmup = schedule.warmup if isinstance(schedule, Cosine) else 0.0
     smoothing = recipe.label_smoothing
     optimizer, arguments = _optimizer(recipe, any_frozen=bool(frozen_modules(network)))
     return TrainPlan(
@@ -213,7 +212,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         epochs=recipe.epochs,
         batch=recipe.batch,
         lr=number(recipe.optimizer.lr),
-        warmup=_unless_zero(warmup),
+        warmup=_unless_zero(schedule.warmup),
         restarts=restarts,
         min_lr=number(restarts.min_lr) if restarts else "",
         milestones=repr(steps.at) if steps else "",
@@ -315,9 +314,8 @@ def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
     yield from (("epochs", ("1", "math.inf")), ("batch", ("1", "math.inf")))
     yield "lr", ("0.0", "math.inf")
     match recipe.schedule:
-        case Cosine(warmup=warmup):
-            if warmup:
-                yield "warmup", ("0.0", "math.inf")
+        case Cosine():
+            pass
         case WarmRestarts():
             yield from (("cycle", ("1", "math.inf")), ("growth", ("1", "math.inf")))
             yield "min_lr", ("0.0", "math.inf")
@@ -325,6 +323,8 @@ def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
             yield "drop", ("0.0", "math.inf")
         case _:
             assert_never(recipe.schedule)
+    if recipe.schedule.warmup:
+        yield "warmup", ("0.0", "math.inf")
     if _momentum(recipe.optimizer):
         yield "momentum", ("0.0", "1.0")
     yield "weight_decay", ("0.0", "math.inf")
