@@ -121,14 +121,15 @@ def restore(
 ) -> None:
     """Bring everything back to where `snapshot` was taken.
 
-    Another number of processes than there was draws new numbers, and has its part of the sums.
+    Another number of processes than there was draws new numbers, and has its part of the sums;
+    another kind of device begins the epoch again.
     """
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    train.go_to(state["place"])
-    owns = state["own"]
-    sums.copy_(torch.stack([own["sums"] for own in owns]).sum(0) / WORLD_SIZE)
-    if len(owns) == WORLD_SIZE:
+    goes_on, owns = train.go_to(state["place"]), state["own"]
+    if goes_on:
+        sums.copy_(torch.stack([own["sums"] for own in owns]).sum(0) / WORLD_SIZE)
+    if goes_on and len(owns) == WORLD_SIZE:
         own = owns[RANK]
         sums.copy_(own["sums"])
         torch.set_rng_state(own["cpu"])

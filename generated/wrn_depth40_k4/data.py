@@ -148,10 +148,16 @@ class Batches:
         """Return where a pass stands, for `go_to`."""
         return {"taken": self.taken, "begun": self.begun, "random": self.random.get_state()}
 
-    def go_to(self, place: dict[str, Any]) -> None:
-        """Let the next pass begin there: in the middle of the one that was left."""
+    def go_to(self, place: dict[str, Any]) -> bool:
+        """Let the next pass begin there: in the middle of the one that was left.
+
+        Return False, and begin a new one, where another kind of device drew the numbers.
+        """
+        if len(place["random"]) != len(self.random.get_state()):
+            return False
         self.taken, self.begun = place["taken"], place["begun"]
         self.random.set_state(place["random"])
+        return True
 
     def order(self) -> Tensor:
         """Return the images of a pass in their order; of one that is taken up, in the same."""

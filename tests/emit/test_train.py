@@ -742,6 +742,20 @@ def test_a_finished_run_can_be_given_more_epochs(load, tmp_path):
     assert [record["epoch"] for record in log_of(tmp_path / "out")[1:]] == [1, 2, 3]
 
 
+def test_a_run_goes_on_on_another_kind_of_device_with_an_epoch_anew(load, tmp_path):
+    """A CUDA generator has a state of 16 bytes."""
+    module, out = load(recipe(schedule=Steps(at=(60,), factor=0.2))), tmp_path / "out"
+    quick(module, out)
+    state = torch.load(out / "checkpoint.pt", weights_only=True)
+    state["place"] = {"taken": 3, **dict.fromkeys(("begun", "random"), torch.zeros(16).byte())}
+    state["own"][0]["sums"] += 1000
+    torch.save(state, out / "checkpoint.pt")
+    config = module.Config(out=str(out), synthetic=True, epochs=3, device="cpu", resume=True)
+    module.main(config)
+    *_, last = log_of(out)
+    assert (last["epoch"], last["train_accuracy"] <= 1) == (3, True)
+
+
 def test_resuming_without_a_checkpoint_starts(load, tmp_path):
     quick(load(recipe()), tmp_path / "out", resume=True)
     assert len(log_of(tmp_path / "out")) == 3
