@@ -114,9 +114,6 @@ class Interpreter:
                 names = ("weight", "bias") if affine else ()
                 scale = {each: self._get(name, each) for each in names}
                 return F.instance_norm(x, **scale, eps=layer.eps)
-            case ir.InstanceNorm():
-                scale = (self._get(name, "weight"), self._get(name, "bias")) if layer.affine else ()
-                return F.instance_norm(x, None, None, *scale, eps=layer.eps)
             case ir.GlobalResponseNorm(eps=eps):
                 weight, bias = (self._get(name, each)[:, None, None] for each in ("weight", "bias"))
                 norms = x.square().sum((2, 3), keepdim=True).sqrt()

@@ -134,8 +134,10 @@ class Stop:
     def asked(self, step: int, device: torch.device) -> bool:
         """Say whether to stop before a step; several processes ask each other every tenth."""
         asked = self.signalled or time.monotonic() > self.end
-        if WORLD_SIZE == 1 or step % 10:
-            return asked and WORLD_SIZE == 1
+        if WORLD_SIZE == 1:
+            return asked
+        if step % 10:
+            return False
         votes = torch.tensor(float(asked), device=device)
         dist.all_reduce(votes)
         return bool(votes > 0)
@@ -154,7 +156,7 @@ def train_epoch(
     """Take a step on every batch that is left; return the mean loss and the accuracy.
 
     None where it is to stop. `sums`, of losses and of images that are told right in this process,
-    stay on the device: no synchronization inside the loop.
+    stay on the device: nothing in the loop waits for it but, in several processes, `stop`.
     """
     model.train()
     if stop.asked(0, sums.device):
@@ -250,10 +252,10 @@ def part() -> None:
 
 
 def find_device(name: str) -> torch.device:
-    """Return the device of this name, if it can be used."""
+    """Return the device of this name, if it can compute."""
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros((), device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         refuse(f"--device {name}: {str(error).splitlines()[0]}")
     return device
@@ -293,7 +295,7 @@ def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.
 
 def run(config: Config, device: torch.device) -> None:
     """Train, test after every epoch, and keep the log and the checkpoint."""
-    out = Path(config.out)
+    out, stop = Path(config.out), Stop(config.minutes)
     state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
     torch.manual_seed(config.seed)
     torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
@@ -325,7 +327,6 @@ def run(config: Config, device: torch.device) -> None:
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
     fixed = {"spec": SPEC, "config": asdict(config), "about": about}
 
-    stop = Stop(config.minutes)
     for epoch in range(done + 1, config.epochs + 1):
         started, steps = time.perf_counter(), len(train) - train.taken
         found = train_epoch(replica, train, optimizer, epoch, config, stop=stop, sums=sums)

@@ -47,12 +47,14 @@ def open_run(
 
     `spec` names what is trained; of the flags in `config`, some may differ from those before.
     """
-    saved = [out / name for name in ("checkpoint.pt", "checkpoint.previous.pt")]
-    if not config["resume"] and any(path.exists() for path in (out / "log.jsonl", *saved)):
+    log, *saved = [out / f for f in ("log.jsonl", "checkpoint.pt", "checkpoint.previous.pt")]
+    if not config["resume"] and any(path.exists() for path in (log, *saved)):
         refuse(f"{out} holds a run: go on with it by --resume, or choose another folder by --out")
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = next((path for path in saved if path.exists()), None)
     if checkpoint is None:
+        if log.exists() and log.read_bytes().count(b"\n") > 2:  # a run, one epoch
+            refuse(f"{log} has epochs of a run whose checkpoint is not there")
         return None
     content = io.BytesIO(checkpoint.read_bytes())
     try:
@@ -77,13 +79,13 @@ def keep(out: Path, record: dict[str, Any] | None, state: dict[str, Any]) -> Non
         append(log, record)
     content = io.BytesIO()
     torch.save({**state, "log_size": log.stat().st_size}, content)
-    write(new, content.getvalue(), "wb")
+    write(new, content.getbuffer(), "wb")
     if checkpoint.exists():
         checkpoint.replace(out / "checkpoint.previous.pt")
     new.replace(checkpoint)
 
 
-def write(path: Path, content: bytes, mode: str) -> None:
+def write(path: Path, content: bytes | memoryview, mode: str) -> None:
     """Write or append to a file, all or nothing, and wait until the disk has it."""
     with path.open(mode, buffering=0) as file:
         size, rest = file.tell(), memoryview(content)

@@ -38,6 +38,7 @@ from archdsl.ir.recipe import (
 )
 from archdsl.pipeline import compile_spec, compile_text
 from archdsl.source import SourceFile, Span
+from tests.uses.checkpoints import same
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = Span(SourceFile("test.arch", ""), 0, 0)
@@ -611,19 +612,6 @@ def test_a_batch_larger_than_the_data_is_refused(load):
 def without_time(records):
     timed = ("seconds", "images_per_second")
     return [{k: v for k, v in record.items() if k not in timed} for record in records]
-
-
-def same(left, right):
-    """Whether two checkpoints hold the same bits."""
-    match left:
-        case torch.Tensor():
-            return left.dtype == right.dtype and torch.equal(left, right)
-        case dict():
-            return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-        case list() | tuple():
-            return len(left) == len(right) and all(map(same, left, right))
-        case _:
-            return left == right
 
 
 def checkpoint_of(out):

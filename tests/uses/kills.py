@@ -25,6 +25,7 @@ from typing import Any
 import torch
 
 from archdsl.pipeline import compile_text
+from tests.uses.checkpoints import same
 from tests.uses.endings import free_port
 
 SPEC = """\
@@ -123,21 +124,6 @@ def run(folder: Path, out: Path, ranks: int, *, resume: bool, at=0, signalled=No
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.005)
     return list(codes.values())
-
-
-def same(left: object, right: object) -> bool:
-    """Whether two checkpoints hold the same bits."""
-    match left:
-        case torch.Tensor():
-            return isinstance(right, torch.Tensor) and torch.equal(left, right)
-        case dict():
-            assert isinstance(right, dict)
-            return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-        case list():
-            assert isinstance(right, list)
-            return len(left) == len(right) and all(map(same, left, right))
-        case _:
-            return left == right
 
 
 def checkpoint_of(out: Path) -> dict:

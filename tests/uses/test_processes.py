@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from archdsl.pipeline import compile_text
+from tests.uses.checkpoints import same
 
 SPEC = """\
 network net {
@@ -78,18 +79,6 @@ def train(tmp_path):
 
 def checkpoint(folder):
     return torch.load(folder / "checkpoint.pt", weights_only=True)
-
-
-def same(left, right):
-    match left:
-        case torch.Tensor():
-            return torch.equal(left, right)
-        case dict():
-            return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-        case list():
-            return len(left) == len(right) and all(map(same, left, right))
-        case _:
-            return left == right
 
 
 def test_processes_without_a_common_disk_go_on_as_those_with_one(train, tmp_path):

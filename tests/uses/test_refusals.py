@@ -87,10 +87,12 @@ FLAGS = [
     ("--lr fast", 2, RANGE.removesuffix("--") + "argument --lr: invalid float value: 'fast'"),
     ("--rate 1", 2, RANGE.removesuffix("--") + "unrecognized arguments: --rate 1"),
     ("--device abacus", 1, "--device abacus: Expected one of "),
+    ("--device meta", 1, "--device meta: "),
     ("--out full", 1, "cannot use full: File exists"),
     ("--out full/below", 1, "cannot use full/below: Not a directory"),
     ("--out held", 1, "held holds a run: go on with it by --resume, or choose another folder"),
     ("--out logged", 1, "logged holds a run: go on with it by --resume, or choose another folder"),
+    ("--out long --resume", 1, "long/log.jsonl has epochs of a run whose checkpoint is not there"),
     ("--out empty --resume", 1, "empty/checkpoint.pt is damaged, or no checkpoint of this script"),
     ("--out cut --resume", 1, "cut/checkpoint.pt is damaged, or no checkpoint of this script"),
     ("--out text --resume", 1, "text/checkpoint.pt is damaged, or no checkpoint of this script"),
@@ -115,6 +117,8 @@ def folders(script):
     (folder / "full").write_text("a file")
     (folder / "logged").mkdir()
     (folder / "logged/log.jsonl").write_text("{}\n")
+    (folder / "long").mkdir()
+    (folder / "long/log.jsonl").write_text("{}\n" * 3)
     other = torch.load(folder / "held/checkpoint.pt", weights_only=True) | {"spec": "another"}
     left = {"empty": b"", "cut": whole[: len(whole) // 2], "text": b"no checkpoint\n"}
     for name, content in left.items():
