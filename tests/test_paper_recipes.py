@@ -31,7 +31,7 @@ def load(tmp_path, monkeypatch):
         for name, text in files.items():
             (folder / name).write_text(text)
         monkeypatch.syspath_prepend(folder)
-        for name in ("checkpoint", "data", "model"):
+        for name in ("checkpoint", "data", "model", "processes"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         found = importlib.util.spec_from_file_location("train_of_paper", folder / "train.py")
         assert found is not None
@@ -39,10 +39,10 @@ def load(tmp_path, monkeypatch):
         module = importlib.util.module_from_spec(found)
         monkeypatch.setitem(sys.modules, "train_of_paper", module)
         found.loader.exec_module(module)
-        for name in ("checkpoint", "data"):
+        for name in ("checkpoint", "data", "processes"):
             theirs = vars(sys.modules[name]).items()
             vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
-        for name in ("checkpoint", "data", "model"):
+        for name in ("checkpoint", "data", "model", "processes"):
             del sys.modules[name]
         return module
 

@@ -177,8 +177,21 @@ def _check_reflection(crop: Crop, name: str, span: Span) -> None:
 def _augmentations(node: tree.Expression, scope: Scope, what: str) -> tuple[Augmentation, ...]:
     if not isinstance(node, tree.ListLiteral):
         fail("E606", f"{what} is a list: `[flip, crop(pad = 4, mode = reflect)]`", node.span)
-    found = (_augmentation(item, scope) for item in node.items)
-    return tuple(each for each in found if each != Cutout(0))  # as `dropout(0)`: a spec's "none"
+    read = [(_augmentation(item, scope), item.span) for item in node.items]
+    found = [each for each in read if each[0] != Cutout(0)]  # as `dropout(0)`: a spec's "none"
+    _check_order(found)
+    return tuple(augmentation for augmentation, _ in found)
+
+
+def _check_order(found: Sequence[tuple[Augmentation, Span]]) -> None:
+    """Refuse what is listed twice, and what comes after `cutout`: crops and flips are one step."""
+    for i, (augmentation, span) in enumerate(found):
+        word = type(augmentation).__name__.lower()
+        before = [type(each) for each, _ in found[:i]]
+        if type(augmentation) in before:
+            fail("E607", f"`{word}` is listed twice", span)
+        if Cutout in before:
+            fail("E607", f"`{word}` comes before `cutout`", span, "list `cutout` last")
 
 
 def _augmentation(node: tree.Expression, scope: Scope) -> Augmentation:

@@ -14,7 +14,6 @@ from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.network import Network
 from archdsl.ir.recipe import (
     AdamW,
-    Augmentation,
     Cosine,
     Crop,
     Cutout,
@@ -100,16 +99,20 @@ _TAKEN = frozenset(
     (
         "Any",
         "Batches",
+        "Callable",
+        "Captured",
+        "Clock",
         "Config",
-        "DistributedDataParallel",
         "F",
         "Path",
         "RANGES",
         "RANK",
         "REWIND",
         "SPEC",
-        "Stop",
+        "Saver",
+        "Step",
         "Tensor",
+        "TypeAlias",
     )
 )
 
@@ -118,6 +121,8 @@ class TrainPlan(Record, kw_only=True):
     """What train.py says; a text that is "" (or an empty tuple) leaves its passage out."""
 
     class_name: str  # as train.py calls it
+    network: str  # as the log calls it
+    recipe: str
     import_model: str
     origin: tuple[str, ...]  # lines of the docstring
     data_modules: tuple[str, ...]  # standard modules that data.py imports whole
@@ -129,12 +134,12 @@ class TrainPlan(Record, kw_only=True):
     summary: str  # first line of the docstring
     title: str  # of the data set
     data: Reader
-    augmentations: tuple[str, ...]  # expressions in `x`, in order
     augmented: str
+    augments: bool
+    crop: Crop | None
+    cutout: Cutout | None
     flips: bool
-    crops: bool
-    crops_in_noise: bool
-    cuts_out: bool
+    noise: bool  # whether something is filled with random pixels
     normalizes: bool
     levels: int  # values of a pixel
     epochs: int
@@ -161,6 +166,7 @@ class TrainPlan(Record, kw_only=True):
     rates_hang_on_epochs: bool
     fingerprint: str
     checksums: tuple[str, str]  # of the training and the test split, with numbers of images
+    rate: str  # of a step, as an expression
     optimizer: str
     optimizer_arguments: tuple[str, ...]
 
@@ -174,7 +180,7 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
     templates = environment()
     return {
         name: templates.get_template(f"{name}.jinja").render(plan=plan).rstrip("\n") + "\n"
-        for name in ("checkpoint.py", "data.py", "train.py")
+        for name in ("checkpoint.py", "data.py", "processes.py", "train.py")
     }
 
 
@@ -184,12 +190,16 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
     reader, schedule = _READERS[recipe.data.name], recipe.schedule
     out = f"runs/{_snake(class_name)}"
     data, augment = DATA_SETS[recipe.data.name], recipe.data.augment
+    crop = next((a for a in augment if isinstance(a, Crop)), None)
+    cutout = next((a for a in augment if isinstance(a, Cutout)), None)
     steps = schedule if isinstance(schedule, Steps) else None
     restarts = schedule if isinstance(schedule, WarmRestarts) else None
     smoothing = recipe.label_smoothing
     optimizer, arguments = _optimizer(recipe, any_frozen=bool(frozen_modules(network)))
     return TrainPlan(
         class_name=model,
+        network=_snake(class_name),
+        recipe=recipe.name,
         import_model=_import_model(class_name, model),
         origin=_origin(recipe, command),
         data_modules=_modules(reader),
@@ -201,12 +211,12 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         summary=_summary(model, data.title),
         title=data.title,
         data=reader,
-        augmentations=tuple(map(_augmentation, augment)),
         augmented=" and augmentation" if augment else "",
+        augments=bool(augment),
+        crop=crop,
+        cutout=cutout,
         flips=any(isinstance(a, Flip) for a in augment),
-        crops=any(isinstance(a, Crop) and a.mode != "noise" for a in augment),
-        crops_in_noise=any(isinstance(a, Crop) and a.mode == "noise" for a in augment),
-        cuts_out=any(isinstance(a, Cutout) for a in augment),
+        noise=cutout is not None or (crop is not None and crop.mode == "noise"),
         normalizes=recipe.data.normalize,
         levels=data.levels,
         epochs=recipe.epochs,
@@ -234,6 +244,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         rates_hang_on_epochs=isinstance(schedule, Cosine),
         fingerprint=fingerprint(network, recipe),
         checksums=(_checksum(reader.train), _checksum(reader.test)),
+        rate="config.lr * lr_factor(done, len(batches), config)",
         optimizer=optimizer,
         optimizer_arguments=arguments,
     )
@@ -290,7 +301,7 @@ def _wrapped(text: str) -> tuple[str, ...]:
 
 
 def _modules(reader: Reader) -> tuple[str, ...]:
-    return tuple(sorted({"os", *reader.modules}))
+    return tuple(sorted(reader.modules))
 
 
 def _snake(class_name: str) -> str:
@@ -305,7 +316,7 @@ def _may_change(reader: Reader, *, hang: bool) -> tuple[str, ...]:
     """Return the flags that may differ when a run goes on, as sets that fit a line each."""
     names = ["data", "verify"] if reader.folder_holds else []
     names += ["out", "epochs", "device", "amp", "channels_last", "compile"]
-    later = ["minutes", "resume", *(["reschedule"] if hang else [])]
+    later = ["save_minutes", "minutes", "resume", *(["reschedule"] if hang else [])]
     return tuple("{" + ", ".join(f'"{name}"' for name in each) + "}" for each in (names, later))
 
 
@@ -333,24 +344,7 @@ def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
     if recipe.clip:
         yield "clip", ("0.0", "math.inf")
     yield from (("seed", ("0", "2**63")), ("limit", ("0", "math.inf")))
-    yield "minutes", ("0.0", "math.inf")
-
-
-# ---------------------------------------------------------------- data
-
-
-def _augmentation(augmentation: Augmentation) -> str:
-    match augmentation:
-        case Flip():
-            return "flip(x, draw)"
-        case Crop(pad, "noise"):
-            return f"crop_in_noise(x, draw, self.noise(x, draw, pad={pad}))"
-        case Cutout(size):
-            return f"cutout(x, draw, self.noise(x, draw), size={size})"
-        case Crop(pad, mode):
-            return f'crop(x, draw, pad={pad}, mode="{"constant" if mode == "zeros" else mode}")'
-        case _:
-            assert_never(augmentation)
+    yield from (("save_minutes", ("0.0", "math.inf")), ("minutes", ("0.0", "math.inf")))
 
 
 # ---------------------------------------------------------------- optimization
@@ -387,7 +381,8 @@ def _optimizer(recipe: Recipe, *, any_frozen: bool) -> tuple[str, tuple[str, ...
             name = "AdamW"
         case _:
             assert_never(recipe.optimizer)
-    return name, (params, "lr=config.lr", *chosen, "weight_decay=config.weight_decay")
+    decay = "weight_decay=config.weight_decay"
+    return name, (params, "lr=config.lr", *chosen, decay, "fused=True")
 
 
 def _params(decay: str, *, any_frozen: bool) -> str:
