@@ -8,7 +8,9 @@ import json
 import math
 import os
 import pickle
+import shlex
 import signal
+import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -204,10 +206,14 @@ def start_log(
     """Begin the log with what there is to say about the run, or go on after the checkpoint."""
     if state is None:
         path.unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
-        append(path, {"config": config, **about})
+        append(path, {"config": config, "command": shlex.join(["python", *sys.argv]), **about})
         return
     os.truncate(path, state["log_size"])  # drops what was logged after the checkpoint
     print(f"going on after epoch {state['epoch']}")
     changed = {name: value for name, value in about.items() if value != state["about"].get(name)}
+    before = {**state["config"], "resume": True}
+    flags = {name: value for name, value in config.items() if value != before.get(name)}
+    if flags:
+        changed["config"] = flags
     if changed:
         append(path, {"resumed_after": state["epoch"], **changed})
