@@ -136,8 +136,12 @@ def read_initialization(node: tree.Expression, scope: Scope) -> Initialization:
     word, call = _choose(node, scope, "`init`", INITIALIZATIONS)
     match word:
         case "he":
-            fan = _arguments(call, scope, "fan").read("fan", _fan)
-            return He(Fan(fan))
+            arguments = _arguments(call, scope, "fan", "gains", "biases")
+            return He(
+                Fan(arguments.read("fan", _fan)),
+                arguments.read("gains", _gains, "ones") == "uniform",
+                arguments.read("biases", _biases, "default") == "zeros",
+            )
         case "truncated_normal":
             return TruncatedNormal(_arguments(call, scope, "std").read("std", read_positive))
         case "xavier":
@@ -150,6 +154,14 @@ def read_initialization(node: tree.Expression, scope: Scope) -> Initialization:
 
 def _fan(node: tree.Expression, scope: Scope, what: str) -> str:
     return read_word(node, scope, what, _FANS)
+
+
+def _gains(node: tree.Expression, scope: Scope, what: str) -> str:
+    return read_word(node, scope, what, ("ones", "uniform"))
+
+
+def _biases(node: tree.Expression, scope: Scope, what: str) -> str:
+    return read_word(node, scope, what, ("default", "zeros"))
 
 
 # ---------------------------------------------------------------- data
