@@ -72,6 +72,7 @@ class Batches:
         self, split: Split, mean: Tensor, std: Tensor, size: int, *, training: bool
     ) -> None:
         self.images, self.labels = split.images, split.labels
+        self.num_images = len(split.labels)
         self.mean, self.std = mean, std  # (C, 1, 1)
         self.size, self.training = size, training
         self.format = torch.contiguous_format  # of the images in memory

@@ -211,7 +211,7 @@ def evaluate(model: nn.Module, batches: Batches, config: Config) -> dict[str, fl
     if WORLD_SIZE > 1:
         dist.all_reduce(sums)
     names = ("test_loss", "test_accuracy")
-    return dict(zip(names, (sums / len(batches.labels)).tolist(), strict=True))
+    return dict(zip(names, (sums / batches.num_images).tolist(), strict=True))
 
 
 # ---------------------------------------------------------------- the run

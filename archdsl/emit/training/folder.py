@@ -37,7 +37,7 @@ def plan_folder(data: ImageFolder) -> FolderPlan:
             case ColorJitter(brightness, contrast, saturation):
                 jitter = repr((brightness, contrast, saturation))
                 drawn = f"draws[:, {before_jitter}:{before_jitter + 6}]"
-                colors.append(f"color_jitter(colors, x.mean(1, keepdim=True), {drawn})")
+                colors.append(f"color_jitter(colors, x.mean(2, keepdim=True), {drawn})")
             case Lighting(std):
                 lighting = repr(std)
                 colors.append(f"lighting(colors, draws[:, {uniform}:])")

@@ -38,6 +38,7 @@ class Reader(Record, kw_only=True):
     template: str
     folder_holds: str = ""  # what the script looks for in --data; "" where it needs no folder
     verifies: bool = False  # whether the images are exactly the publisher's
+    summed: bool = False  # and whether it is known what `checksum` gives for them
     flags: tuple[str, ...] = ()  # of its own, in `Config`: name, type, default and comment
     modules: tuple[str, ...] = ()
     # CIFAR: the folders of its two layouts, and how a label is found in each
@@ -61,6 +62,7 @@ _READERS: dict[str, Reader] = {
         template="train/idx.py.jinja",
         folder_holds="MNIST/raw",
         verifies=True,
+        summed=True,
         modules=("gzip", "math", "zlib"),
         train=(60_000, 3_461_494_716_690),
         test=(10_000, 586_578_337_654),
@@ -69,6 +71,7 @@ _READERS: dict[str, Reader] = {
         template="train/idx.py.jinja",
         folder_holds="FashionMNIST/raw",
         verifies=True,
+        summed=True,
         modules=("gzip", "math", "zlib"),
         train=(60_000, 7_931_795_172_685),
         test=(10_000, 1_326_718_993_349),
@@ -78,6 +81,7 @@ _READERS: dict[str, Reader] = {
         modules=("math", "pickle"),
         folder_holds="cifar-10-batches-bin or -py",
         verifies=True,
+        summed=True,
         binary="cifar-10-batches-bin",
         pickled="cifar-10-batches-py",
         archives="cifar-10-binary.tar.gz or cifar-10-python.tar.gz",
@@ -93,6 +97,7 @@ _READERS: dict[str, Reader] = {
         modules=("math", "pickle"),
         folder_holds="cifar-100-binary or cifar-100-python",
         verifies=True,
+        summed=True,
         binary="cifar-100-binary",
         pickled="cifar-100-python",
         archives="cifar-100-binary.tar.gz or cifar-100-python.tar.gz",
@@ -102,6 +107,12 @@ _READERS: dict[str, Reader] = {
         label_key="fine_labels",
         train=(50_000, 1_379_589_175_816_102),
         test=(10_000, 277_048_398_865_815),
+    ),
+    "imagenet32": Reader(
+        template="train/imagenet32.py.jinja",
+        modules=("pickle",),
+        folder_holds="imagenet32",
+        verifies=True,  # how many images there are
     ),
 }
 
