@@ -84,7 +84,7 @@ class ImageFolder(Record, kw_only=True):
     augment: tuple[PhotoAugmentation, ...]
     test: CenterCrop
     normalize: bool = True  # by mean and deviation; else pixels are what they are, 0 to 255
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of ImageNet: red, green, blue, 0 to 1
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of ImageNet's colours, 0 to 1
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 

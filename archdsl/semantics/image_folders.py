@@ -152,4 +152,3 @@ def _channels(node: tree.Expression, what: str) -> Sequence[tree.Expression]:
         message = f"{what} is a list of three numbers, of red, green and blue from 0 to 1"
         fail("E606", message, node.span, "write `[0.485, 0.456, 0.406]`, or leave it out")
     return node.items
-

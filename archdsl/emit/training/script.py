@@ -119,7 +119,7 @@ _READERS: dict[str, Reader] = {
 _IMAGE_FOLDER = Reader(
     template="folder/data.py.jinja",
     folder_holds="train/ and val/, of images or shards",
-    flags=("workers: int = -1  # processes that read images, for each that trains; -1: a core each",),
+    flags=("workers: int = -1  # processes that read, for each that trains; -1: one a core",),
 )
 
 # Names that train.py gives a meaning of its own, which a network's class might have, too.
