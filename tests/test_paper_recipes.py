@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from archdsl.ir.recipe import Data
 from archdsl.pipeline import compile_spec
 
 ROOT = Path(__file__).parents[1]
@@ -135,6 +136,7 @@ def test_weights_alone_decay_in_onebit_networks(optimizer_of, spec):
 def test_onebit_networks_are_trained_for_as_long_as_in_table_1(arguments, epochs):
     recipe = compile_spec(f"{ROOT}/specs/onebit.arch", None, arguments).network.recipe
     assert (recipe.epochs, recipe.batch, recipe.decay) == (epochs, 125, "weights")
+    assert isinstance(recipe.data, Data)
     assert recipe.data.name == ("cifar100" if "classes" in arguments else "cifar10")
 
 

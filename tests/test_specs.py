@@ -10,7 +10,7 @@ from scripts import generate
 
 ROOT = Path(__file__).parents[1]
 SPECS = sorted((ROOT / "specs").glob("*.arch"))
-WITH_NETWORK = [spec for spec in SPECS if spec.name != "recipes.arch"]
+WITH_NETWORK = [spec for spec in SPECS if f"specs/{spec.name}" not in generate.RECIPES]
 OF_TESTS = sorted((ROOT / "tests/specs").glob("*.arch"))
 
 

@@ -107,8 +107,9 @@ class _Initialized:
         """Return the test for a module of these kinds, of those that there are."""
         names = [_CLASSES[kind] for kind in kinds if self.has(kind)]
         if self.has_schemes and "nn.Conv2d" in names:  # the base of the schemes' classes
-            listed = f"in ({', '.join(names)})" if len(names) > 1 else f"is {names[0]}"
-            return f"type(module) {listed}"
+            names.remove("nn.Conv2d")
+            other = f"isinstance(module, {' | '.join(names)}) or " if names else ""
+            return f"{other}type(module) is nn.Conv2d"
         return f"isinstance(module, {' | '.join(names)})"
 
 

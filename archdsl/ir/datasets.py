@@ -25,5 +25,7 @@ DATA_SETS: dict[str, DataSet] = {
         # Krizhevsky 2009
         DataSet("cifar10", "CIFAR-10", (3, 32, 32), 10),
         DataSet("cifar100", "CIFAR-100", (3, 32, 32), 100),
+        # Chrabaszcz, Loshchilov & Hutter 2017, arXiv:1707.08819
+        DataSet("imagenet32", "ImageNet32", (3, 32, 32), 1000),
     )
 }

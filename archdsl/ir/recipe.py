@@ -33,9 +33,62 @@ Augmentation: TypeAlias = Flip | Crop | Cutout
 class Data(Record, kw_only=True):
     """A data set, by its name in the language."""
 
-    name: str  # digits, mnist, fashion_mnist, cifar10, cifar100
+    name: str  # a key of `archdsl.ir.datasets.DATA_SETS`
     augment: tuple[Augmentation, ...] = ()
     normalize: bool = True  # to mean 0 and deviation 1; else pixels are what they are, 0 to 255
+
+
+class RandomResizedCrop(Record):
+    """A part of the image, in place and shape at random, as `size` x `size` pixels.
+
+    8 to 100 % of the area, sides from 3:4 to 4:3. Source: Szegedy et al. 2015, as in torchvision.
+    """
+
+    size: int
+
+
+class ColorJitter(Record):
+    """Brightness, contrast and saturation by factors of up to 1 +- these, in an order at random.
+
+    Source: fb.resnet.torch, after Howard 2013, arXiv:1312.5402.
+    """
+
+    brightness: float
+    contrast: float
+    saturation: float
+
+
+class Lighting(Record):
+    """Colours shifted along the principal components of ImageNet's, by N(0, std^2) of each.
+
+    Source: Krizhevsky, Sutskever & Hinton 2012, section 4.1.
+    """
+
+    std: float
+
+
+PhotoAugmentation: TypeAlias = Flip | ColorJitter | Lighting
+
+
+class CenterCrop(Record):
+    """The middle `size` x `size` pixels of an image whose shorter side is made `resize` pixels."""
+
+    resize: int
+    size: int
+
+
+class ImageFolder(Record, kw_only=True):
+    """Photographs, in a folder for each class; the network has an output for each."""
+
+    crop: RandomResizedCrop  # in training, and what follows it
+    augment: tuple[PhotoAugmentation, ...]
+    test: CenterCrop
+    normalize: bool = True  # by mean and deviation; else pixels are what they are, 0 to 255
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of ImageNet's colours, 0 to 1
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+DataSource: TypeAlias = Data | ImageFolder
 
 
 class Sgd(Record, kw_only=True):
@@ -95,7 +148,7 @@ class Recipe(Record, kw_only=True):
     """Everything a training script is generated from."""
 
     name: str  # as declared
-    data: Data
+    data: DataSource
     batch: int
     epochs: int
     optimizer: Optimizer

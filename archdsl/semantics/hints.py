@@ -188,6 +188,17 @@ _WORDS = {  # of settings
     **dict.fromkeys(("pytorch", "torch", "none"), "write `default`"),
     "CIFAR10": "write `cifar10`",
     "CIFAR100": "write `cifar100`",
+    **dict.fromkeys(
+        ("imagenet", "ImageNet", "ImageFolder", "imagenet1k"),
+        "write `image_folder(augment = [random_resized_crop(224), flip], "
+        "test = [resize(256), center_crop(224)])`",
+    ),
+    **dict.fromkeys(("RandomResizedCrop", "random_sized_crop"), "write `random_resized_crop(224)`"),
+    **dict.fromkeys(("RandomHorizontalFlip", "horizontal_flip", "hflip"), "write `flip`"),
+    **dict.fromkeys(("ColorJitter", "jitter"), "write `color_jitter(0.4, 0.4, 0.4)`"),
+    **dict.fromkeys(("pca", "pca_lighting", "Lighting"), "write `lighting(0.1)`"),
+    "Resize": "write `resize(256)`",
+    "CenterCrop": "write `center_crop(224)`",
 }
 
 

@@ -41,14 +41,14 @@ Result = TypeVar("Result")
 # ---------------------------------------------------------------- words and calls
 
 
-def _choose(
+def choose(
     node: tree.Expression, scope: Scope, what: str, known: Sequence[str]
 ) -> tuple[str, tree.Call]:
     """Return which of the known words a setting is, as a call; `if .. then .. else` may choose."""
     match node:
         case tree.Conditional(condition=condition, chosen=chosen, otherwise=otherwise):
             taken = chosen if truth_of(condition, scope) else otherwise
-            return _choose(taken, scope, what, known)
+            return choose(taken, scope, what, known)
         case tree.Variable(name=name, span=span):
             call = tree.Call(name, None, span)
         case tree.Call():
@@ -80,13 +80,13 @@ MOMENTS = ("running", "averaged")
 
 def read_word(node: tree.Expression, scope: Scope, what: str, known: Sequence[str]) -> str:
     """Return which of the known words a setting is."""
-    word, call = _choose(node, scope, what, known)
+    word, call = choose(node, scope, what, known)
     if call.arguments is not None:
         fail("E311", f"`{word}` takes no arguments", call.span)
     return word
 
 
-class _CallArguments(Record):
+class CallArguments(Record):
     """A call's arguments by name, not yet evaluated."""
 
     call: tree.Call
@@ -118,11 +118,18 @@ _ARGUMENT_EXAMPLES = {
     "at": "[60, 120, 160]",
     "factor": "0.2",
     "first": "2",
+    "augment": "[random_resized_crop(224), flip]",
+    "test": "[resize(256), center_crop(224)]",
+    "pixels": "224",
+    "brightness": "0.4",
+    "contrast": "0.4",
+    "saturation": "0.4",
 }
 
 
-def _arguments(call: tree.Call, scope: Scope, *names: str) -> _CallArguments:
-    return _CallArguments(call, scope, place(call, names, f"`{call.name.text}`"))
+def arguments_of(call: tree.Call, scope: Scope, *names: str) -> CallArguments:
+    """Return what a call gives for these parameters."""
+    return CallArguments(call, scope, place(call, names, f"`{call.name.text}`"))
 
 
 # ---------------------------------------------------------------- initialization
@@ -133,22 +140,22 @@ _FANS = (str(Fan.OUT), str(Fan.IN))
 
 def read_initialization(node: tree.Expression, scope: Scope) -> Initialization:
     """Return what weights begin as, which a network or a recipe may say."""
-    word, call = _choose(node, scope, "`init`", INITIALIZATIONS)
+    word, call = choose(node, scope, "`init`", INITIALIZATIONS)
     match word:
         case "he":
-            arguments = _arguments(call, scope, "fan", "gains", "biases")
+            arguments = arguments_of(call, scope, "fan", "gains", "biases")
             return He(
                 Fan(arguments.read("fan", _fan)),
                 arguments.read("gains", _gains, "ones") == "uniform",
                 arguments.read("biases", _biases, "default") == "zeros",
             )
         case "truncated_normal":
-            return TruncatedNormal(_arguments(call, scope, "std").read("std", read_positive))
+            return TruncatedNormal(arguments_of(call, scope, "std").read("std", read_positive))
         case "xavier":
-            _arguments(call, scope)
+            arguments_of(call, scope)
             return Xavier()
         case _:
-            _arguments(call, scope)
+            arguments_of(call, scope)
             return PyTorchDefault()
 
 
@@ -167,15 +174,14 @@ def _biases(node: tree.Expression, scope: Scope, what: str) -> str:
 # ---------------------------------------------------------------- data
 
 
-def read_data(node: tree.Expression, scope: Scope) -> Data:
-    """Return a data set with its augmentation."""
-    name, call = _choose(node, scope, "`data`", tuple(DATA_SETS))
-    arguments = _arguments(call, scope, "augment", "normalize")
+def read_data_set(name: str, call: tree.Call, scope: Scope) -> Data:
+    """Return the data set of this name with its augmentation."""
+    arguments = arguments_of(call, scope, "augment", "normalize")
     augment = arguments.read("augment", _augmentations, ())
     for augmentation in augment:
         if isinstance(augmentation, Crop) and augmentation.mode == "reflect":
             _check_reflection(augmentation, name, arguments.placed["augment"].span)
-    normalize = arguments.read("normalize", _flag, default=True)
+    normalize = arguments.read("normalize", read_flag, default=True)
     return Data(name=name, augment=augment, normalize=normalize)
 
 
@@ -207,16 +213,16 @@ def _check_order(found: Sequence[tuple[Augmentation, Span]]) -> None:
 
 
 def _augmentation(node: tree.Expression, scope: Scope) -> Augmentation:
-    word, call = _choose(node, scope, "an augmentation", ("flip", "crop", "cutout"))
+    word, call = choose(node, scope, "an augmentation", ("flip", "crop", "cutout"))
     match word:
         case "flip":
-            _arguments(call, scope)
+            arguments_of(call, scope)
             return Flip()
         case "cutout":
-            arguments = _arguments(call, scope, "size")
+            arguments = arguments_of(call, scope, "size")
             return Cutout(arguments.read("size", lambda n, s, w: read_integer(n, s, w, 0, 512)))
         case _:
-            arguments = _arguments(call, scope, "pad", "mode")
+            arguments = arguments_of(call, scope, "pad", "mode")
             mode = arguments.read("mode", lambda n, s, w: read_word(n, s, w, _PAD_MODES), "zeros")
             return Crop(arguments.read("pad", _pixels), mode)
 
@@ -233,17 +239,17 @@ def _pixels(node: tree.Expression, scope: Scope, what: str) -> int:
 
 def read_optimizer(node: tree.Expression, scope: Scope) -> Optimizer:
     """Return an optimizer, with PyTorch's defaults but for the learning rate."""
-    word, call = _choose(node, scope, "`optimizer`", ("sgd", "adamw"))
+    word, call = choose(node, scope, "`optimizer`", ("sgd", "adamw"))
     if word == "adamw":
-        arguments = _arguments(call, scope, "lr", "betas", "weight_decay")
+        arguments = arguments_of(call, scope, "lr", "betas", "weight_decay")
         return AdamW(
             lr=arguments.read("lr", read_positive),
             betas=arguments.read("betas", _betas, (0.9, 0.999)),
             weight_decay=arguments.read("weight_decay", _natural, 0.01),
         )
-    arguments = _arguments(call, scope, "lr", "momentum", "nesterov", "weight_decay")
+    arguments = arguments_of(call, scope, "lr", "momentum", "nesterov", "weight_decay")
     momentum = arguments.read("momentum", read_rate, 0.0)
-    nesterov = arguments.read("nesterov", _flag, default=False)
+    nesterov = arguments.read("nesterov", read_flag, default=False)
     if nesterov and momentum == 0:
         message = "`nesterov` needs a momentum"
         fail("E608", message, arguments.placed["nesterov"].span, "write `momentum = 0.9`")
@@ -264,12 +270,12 @@ def _betas(node: tree.Expression, scope: Scope, what: str) -> tuple[float, float
 
 def read_schedule(node: tree.Expression, scope: Scope) -> Schedule:
     """Return a schedule of the learning rate."""
-    word, call = _choose(node, scope, "`schedule`", ("steps", "cosine", "warm_restarts"))
+    word, call = choose(node, scope, "`schedule`", ("steps", "cosine", "warm_restarts"))
     match word:
         case "cosine":
-            return Cosine(warmup=_arguments(call, scope, "warmup").read("warmup", _natural, 0.0))
+            return Cosine(warmup=arguments_of(call, scope, "warmup").read("warmup", _natural, 0.0))
         case "warm_restarts":
-            arguments = _arguments(call, scope, "first", "growth", "min_lr", "warmup")
+            arguments = arguments_of(call, scope, "first", "growth", "min_lr", "warmup")
             return WarmRestarts(
                 first=arguments.read("first", _length),
                 growth=arguments.read("growth", _length, 2),
@@ -277,7 +283,7 @@ def read_schedule(node: tree.Expression, scope: Scope) -> Schedule:
                 warmup=arguments.read("warmup", _natural, 0.0),
             )
         case _:
-            arguments = _arguments(call, scope, "at", "factor", "warmup")
+            arguments = arguments_of(call, scope, "at", "factor", "warmup")
             return Steps(
                 at=arguments.read("at", _epochs),
                 factor=arguments.read("factor", read_positive),
@@ -312,7 +318,8 @@ def _number(node: tree.Expression, scope: Scope, what: str) -> Number:
     return value
 
 
-def _flag(node: tree.Expression, scope: Scope, what: str) -> bool:
+def read_flag(node: tree.Expression, scope: Scope, what: str) -> bool:
+    """Return true or false; `what` names it in messages."""
     value = evaluate(node, scope)
     if not isinstance(value, Truth):
         fail("E606", f"{what} is true or false, not {type_name(value)}", node.span)

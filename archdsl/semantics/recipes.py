@@ -1,18 +1,27 @@
 """Recipes: `train name { settings }` -> ir.recipe.Recipe, every number known and in its range."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
-from archdsl.ir.datasets import DATA_SETS
+from archdsl.ir.datasets import DATA_SETS, DataSet
 from archdsl.ir.network import FeatureMap
-from archdsl.ir.recipe import Cosine, Optimizer, Recipe, Schedule, Steps, WarmRestarts
+from archdsl.ir.recipe import (
+    Cosine,
+    Data,
+    ImageFolder,
+    Optimizer,
+    Recipe,
+    Schedule,
+    Steps,
+    WarmRestarts,
+)
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate
+from archdsl.semantics.image_folders import read_data
 from archdsl.semantics.recipe_values import (
     DECAYS,
     MOMENTS,
-    read_data,
     read_initialization,
     read_integer,
     read_optimizer,
@@ -95,18 +104,41 @@ def check_fit(
     recipe: Recipe, image: FeatureMap, output: FeatureMap, span: Span, diagnostics: Diagnostics
 ) -> None:
     """Say where a recipe's data set does not fit the network that is to be trained on it."""
-    data = DATA_SETS[recipe.data.name]
     if output.size is not None:
         message = f"a classifier gives one number for each class, this network gives {output}"
         help_ = "end the network with `avgpool linear(classes)`, or drop `train =`"
         diagnostics.add(Diagnostic(code="E609", message=message, span=span, help=help_))
-    elif output.channels != data.num_classes:
+    match recipe.data:
+        case Data(name=name):
+            if output.size is None:
+                _check_classes(DATA_SETS[name], output, span, diagnostics)
+            what = f"`{name}` has images"
+            _check_image(what, DATA_SETS[name].shape, image, span, diagnostics)
+        case ImageFolder(crop=crop, test=test):
+            for size in sorted({crop.size, test.size}):
+                what = "`image_folder` is cropped to"
+                _check_image(what, (3, size, size), image, span, diagnostics)
+        case _:
+            assert_never(recipe.data)
+
+
+def _check_classes(data: DataSet, output: FeatureMap, span: Span, diagnostics: Diagnostics) -> None:
+    if output.channels != data.num_classes:
         message = f"`{data.name}` has {data.num_classes} classes, the network gives {output}"
         help_ = f"end the network with `linear({data.num_classes})`, or train on other data"
         _warn("W602", message, span, diagnostics, help_)
-    if image.shape != data.shape:
-        message = f"`{data.name}` has images {list(data.shape)}, the network takes {image}"
-        sizes = ", ".join(map(str, data.shape))
+
+
+def _check_image(
+    what: str,
+    shape: tuple[int, int, int],
+    image: FeatureMap,
+    span: Span,
+    diagnostics: Diagnostics,
+) -> None:
+    if image.shape != shape:
+        message = f"{what} {list(shape)}, the network takes {image}"
+        sizes = ", ".join(map(str, shape))
         _warn("W602", message, span, diagnostics, f"write `input({sizes})`, or train on other data")
 
 

@@ -1,7 +1,7 @@
 """Train Diracnet on CIFAR-10.
 
-Compiled by `archdsl compile specs/diracnet.arch` from the recipe `wrn_cifar`; change the spec, not
-this file.
+Compiled by `archdsl compile specs/diracnet.arch` from the recipe `dirac_cifar`; change the spec,
+not this file.
 
     python train.py                # the whole run; log.jsonl and checkpoint.pt go to --out
     python train.py --resume       # go on where a run was stopped, or from its last epoch
@@ -42,7 +42,7 @@ from processes import (
     say,
 )
 
-SPEC = "a980b1feec11966c"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "1e639135734f835a"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
 REWIND = "\r" if RANK == 0 and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
@@ -193,7 +193,7 @@ def train_epoch(
 
     Nothing in the loop waits for the device but, in several processes, the clock.
     """
-    device = batches.labels.device
+    device = torch.device(config.device)
     model.train()
     if clock.pauses(batches.taken, device):
         return False
@@ -235,7 +235,7 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
     on_cuda = device.type == "cuda"
     return {
         "network": "diracnet",
-        "recipe": "wrn_cifar",
+        "recipe": "dirac_cifar",
         "data": "CIFAR-10",
         "torch": str(torch.__version__),
         "python": platform.python_version(),
@@ -273,7 +273,6 @@ def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.
         model.parameters(),
         lr=config.lr,
         momentum=config.momentum,
-        nesterov=True,
         weight_decay=config.weight_decay,
         fused=True,
     )

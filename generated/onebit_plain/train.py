@@ -205,7 +205,7 @@ def train_epoch(
 
     Nothing in the loop waits for the device but, in several processes, the clock.
     """
-    device = batches.labels.device
+    device = torch.device(config.device)
     model.train()
     if clock.pauses(batches.taken, device):
         return False

@@ -125,6 +125,7 @@ class Batches:
     ) -> None:
         _, _, self.height, self.width = split.images.shape
         self.pixels = split.images.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (N H W, C)
+        self.num_images = len(split.labels)
         self.labels, self.mean, self.std = split.labels, mean, std  # (N,), (C,), (C,)
         self.size, self.training = size, training
         self.format = torch.contiguous_format  # of the images in memory
@@ -138,11 +139,6 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return self.parts(lambda _: slice(RANK, None, WORLD_SIZE))
-
-    @property
-    def num_images(self) -> int:
-        """Return the number of images."""
-        return len(self.labels)
 
     def place(self) -> dict[str, Any]:
         """Return where a pass stands, for `go_to`."""

@@ -8,11 +8,16 @@ from archdsl.diagnostics import Diagnostics, SpecError
 from archdsl.ir.network import FeatureMap
 from archdsl.ir.recipe import (
     AdamW,
+    CenterCrop,
+    ColorJitter,
     Cosine,
     Crop,
     Cutout,
     Data,
     Flip,
+    ImageFolder,
+    Lighting,
+    RandomResizedCrop,
     Recipe,
     Sgd,
     Steps,
@@ -113,6 +118,42 @@ def test_images_may_stay_as_they_are_and_get_noise():
     assert found == []
 
 
+FOLDER = "image_folder(augment = {}, test = [resize(256), center_crop(224)]{})"
+
+
+def test_a_folder_of_images_is_read_as_written():
+    augment = "[random_resized_crop(224), flip, color_jitter(0.4, 0.3, 0.2), lighting(0.1)]"
+    written = FOLDER.format(augment, ", mean = [0.5, 0.4, 0.3], std = [0.25, 0.2, 0.1]")
+    recipe, found = build(with_(data=written))
+    assert found == []
+    assert recipe.data == ImageFolder(
+        crop=RandomResizedCrop(224),
+        augment=(Flip(), ColorJitter(0.4, 0.3, 0.2), Lighting(0.1)),
+        test=CenterCrop(256, 224),
+        mean=(0.5, 0.4, 0.3),
+        std=(0.25, 0.2, 0.1),
+    )
+
+
+def test_a_folder_of_images_has_the_colours_of_imagenet_unless_told():
+    """The constants of fb.resnet.torch and torchvision."""
+    recipe, _ = build(with_(data=FOLDER.format("[random_resized_crop(224)]", "")))
+    assert recipe.data.mean == (0.485, 0.456, 0.406)
+    assert recipe.data.std == (0.229, 0.224, 0.225)
+    plain, _ = build(with_(data=FOLDER.format("[random_resized_crop(9)]", ", normalize = false")))
+    assert (plain.data.normalize, plain.data.crop.size, plain.data.augment) == (False, 9, ())
+
+
+def test_networks_and_folders_that_do_not_fit_are_warned_of():
+    recipe, _ = build(with_(data=FOLDER.format("[random_resized_crop(192)]", "")))
+    span, found = Span(SourceFile("test.arch", ""), 0, 0), Diagnostics()
+    check_fit(recipe, FeatureMap(3, (224, 224)), FeatureMap(7), span, found)
+    (small,) = found.found  # any number of classes is right: the folder has as many
+    assert (small.code, small.severity) == ("W602", "warning")
+    assert small.message.startswith("`image_folder` is cropped to [3, 192, 192]")
+    assert small.help == "write `input(3, 192, 192)`, or train on other data"
+
+
 def test_a_recipe_has_parameters_with_defaults():
     settings = with_(epochs="epochs", data="if classes == 100 then cifar100 else cifar10")
     parameters = "(classes = 10, epochs = 200)"
@@ -203,7 +244,7 @@ def test_help_can_be_typed():
     _, (unknown,) = build([*with_(), ("lable_smoothing", "0.1")])
     assert unknown.help == "did you mean `label_smoothing`?"
     _, (data,) = build(with_(data="cifar"))
-    assert data.message.endswith("`cifar10`, `cifar100`, not `cifar`")
+    assert data.message.endswith("`cifar100`, `imagenet32`, `image_folder`, not `cifar`")
     assert data.help == "did you mean `cifar10`?"
     _, (missing,) = build([s for s in with_() if s[0] not in ("batch", "epochs")])
     assert missing.message == "recipe `quick` does not set `batch` and `epochs`"

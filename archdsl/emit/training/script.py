@@ -10,6 +10,7 @@ from archdsl.analyses.fingerprint import fingerprint
 from archdsl.analyses.freezing import frozen_modules
 from archdsl.emit.python.printer import WIDTH, docstring_text
 from archdsl.emit.render import environment
+from archdsl.emit.training.folder import FolderPlan, plan_folder
 from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.network import Network
 from archdsl.ir.recipe import (
@@ -17,7 +18,10 @@ from archdsl.ir.recipe import (
     Cosine,
     Crop,
     Cutout,
+    Data,
+    DataSource,
     Flip,
+    ImageFolder,
     Optimizer,
     Recipe,
     Sgd,
@@ -32,6 +36,9 @@ class Reader(Record, kw_only=True):
 
     template: str
     folder_holds: str = ""  # what the script looks for in --data; "" where it needs no folder
+    verifies: bool = False  # whether the images are exactly the publisher's
+    summed: bool = False  # and whether it is known what `checksum` gives for them
+    flags: tuple[str, ...] = ()  # of its own, in `Config`: name, type, default and comment
     modules: tuple[str, ...] = ()
     # CIFAR: the folders of its two layouts, and how a label is found in each
     binary: str = ""
@@ -53,6 +60,8 @@ _READERS: dict[str, Reader] = {
     "mnist": Reader(
         template="train/idx.py.jinja",
         folder_holds="MNIST/raw",
+        verifies=True,
+        summed=True,
         modules=("gzip", "math", "zlib"),
         train=(60_000, 3_461_494_716_690),
         test=(10_000, 586_578_337_654),
@@ -60,6 +69,8 @@ _READERS: dict[str, Reader] = {
     "fashion_mnist": Reader(
         template="train/idx.py.jinja",
         folder_holds="FashionMNIST/raw",
+        verifies=True,
+        summed=True,
         modules=("gzip", "math", "zlib"),
         train=(60_000, 7_931_795_172_685),
         test=(10_000, 1_326_718_993_349),
@@ -68,6 +79,8 @@ _READERS: dict[str, Reader] = {
         template="train/cifar.py.jinja",
         modules=("math", "pickle"),
         folder_holds="cifar-10-batches-bin or -py",
+        verifies=True,
+        summed=True,
         binary="cifar-10-batches-bin",
         pickled="cifar-10-batches-py",
         archives="cifar-10-binary.tar.gz or cifar-10-python.tar.gz",
@@ -82,6 +95,8 @@ _READERS: dict[str, Reader] = {
         template="train/cifar.py.jinja",
         modules=("math", "pickle"),
         folder_holds="cifar-100-binary or cifar-100-python",
+        verifies=True,
+        summed=True,
         binary="cifar-100-binary",
         pickled="cifar-100-python",
         archives="cifar-100-binary.tar.gz or cifar-100-python.tar.gz",
@@ -92,7 +107,19 @@ _READERS: dict[str, Reader] = {
         train=(50_000, 1_379_589_175_816_102),
         test=(10_000, 277_048_398_865_815),
     ),
+    "imagenet32": Reader(
+        template="train/imagenet32.py.jinja",
+        modules=("pickle",),
+        folder_holds="imagenet32",
+        verifies=True,  # how many images there are
+    ),
 }
+
+_IMAGE_FOLDER = Reader(
+    template="folder/data.py.jinja",
+    folder_holds="train/ and val/, of images or shards",
+    flags=("workers: int = -1  # processes that read, for each that trains; -1: one a core",),
+)
 
 # Names that train.py gives a meaning of its own, which a network's class might have, too.
 _TAKEN = frozenset(
@@ -134,6 +161,8 @@ class TrainPlan(Record, kw_only=True):
     summary: str  # first line of the docstring
     title: str  # of the data set
     data: Reader
+    folder: FolderPlan | None  # of images, which has a data.py of its own
+    data_arguments: tuple[str, ...]  # of `load_batches`, for the flags of the reader
     augmented: str
     augments: bool
     crop: Crop | None
@@ -178,18 +207,22 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
     """
     plan = plan_train(network, recipe, class_name, command)
     templates = environment()
+    names = ("checkpoint.py", "data.py", "processes.py", "train.py")
+    pages = {name: f"{name}.jinja" for name in names}
+    if plan.folder is not None:
+        pages["data.py"] = plan.data.template
     return {
-        name: templates.get_template(f"{name}.jinja").render(plan=plan).rstrip("\n") + "\n"
-        for name in ("checkpoint.py", "data.py", "processes.py", "train.py")
+        name: templates.get_template(page).render(plan=plan, folder=plan.folder).rstrip("\n") + "\n"
+        for name, page in pages.items()
     }
 
 
 def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) -> TrainPlan:
     """Decide every value of train.py."""
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
-    reader, schedule = _READERS[recipe.data.name], recipe.schedule
-    out = f"runs/{_snake(class_name)}"
-    data, augment = DATA_SETS[recipe.data.name], recipe.data.augment
+    reader, schedule = _reader(recipe.data), recipe.schedule
+    out, title = f"runs/{_snake(class_name)}", _title(recipe.data)
+    augment = recipe.data.augment if isinstance(recipe.data, Data) else ()
     crop = next((a for a in augment if isinstance(a, Crop)), None)
     cutout = next((a for a in augment if isinstance(a, Cutout)), None)
     steps = schedule if isinstance(schedule, Steps) else None
@@ -203,14 +236,16 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         import_model=_import_model(class_name, model),
         origin=_origin(recipe, command),
         data_modules=_modules(reader),
-        data_summary=_data_summary(data.title),
+        data_summary=_data_summary(title),
         out=out,
         out_comment=_OUT_COMMENT if len(out) + len(_OUT_COMMENT) <= 80 else "",
         image_shape=repr(network.input.shape),
         num_classes=network.output.channels,
-        summary=_summary(model, data.title),
-        title=data.title,
+        summary=_summary(model, title),
+        title=title,
         data=reader,
+        folder=plan_folder(recipe.data) if isinstance(recipe.data, ImageFolder) else None,
+        data_arguments=tuple(_data_arguments(reader)),
         augmented=" and augmentation" if augment else "",
         augments=bool(augment),
         crop=crop,
@@ -218,7 +253,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         flips=any(isinstance(a, Flip) for a in augment),
         noise=cutout is not None or (crop is not None and crop.mode == "noise"),
         normalizes=recipe.data.normalize,
-        levels=data.levels,
+        levels=_levels(recipe.data),
         epochs=recipe.epochs,
         batch=recipe.batch,
         lr=number(recipe.optimizer.lr),
@@ -240,7 +275,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         top5=network.output.channels >= 100,
         seed=recipe.seed,
         may_change=_may_change(reader, hang=isinstance(schedule, Cosine)),
-        ranges=tuple(_ranges(recipe)),
+        ranges=tuple(_ranges(recipe, reader)),
         rates_hang_on_epochs=isinstance(schedule, Cosine),
         fingerprint=fingerprint(network, recipe),
         checksums=(_checksum(reader.train), _checksum(reader.test)),
@@ -314,13 +349,15 @@ def _checksum(known: tuple[int, int]) -> str:
 
 def _may_change(reader: Reader, *, hang: bool) -> tuple[str, ...]:
     """Return the flags that may differ when a run goes on, as sets that fit a line each."""
-    names = ["data", "verify"] if reader.folder_holds else []
+    names = ["data"] if reader.folder_holds else []
+    names += ["verify"] if reader.verifies else []
+    names += [_flag_name(flag) for flag in reader.flags]
     names += ["out", "epochs", "device", "amp", "channels_last", "compile"]
     later = ["save_minutes", "minutes", "resume", *(["reschedule"] if hang else [])]
     return tuple("{" + ", ".join(f'"{name}"' for name in each) + "}" for each in (names, later))
 
 
-def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
+def _ranges(recipe: Recipe, reader: Reader) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield the flags that are numbers with what they are at least, and what they stay below."""
     yield from (("epochs", ("1", "math.inf")), ("batch", ("1", "math.inf")))
     yield "lr", ("0.0", "math.inf")
@@ -345,6 +382,46 @@ def _ranges(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
         yield "clip", ("0.0", "math.inf")
     yield from (("seed", ("0", "2**63")), ("limit", ("0", "math.inf")))
     yield from (("save_minutes", ("0.0", "math.inf")), ("minutes", ("0.0", "math.inf")))
+    for flag in reader.flags:
+        yield _flag_name(flag), ("-1", "math.inf")
+
+
+# ---------------------------------------------------------------- data
+
+
+def _reader(data: DataSource) -> Reader:
+    match data:
+        case Data(name=name):
+            return _READERS[name]
+        case ImageFolder():
+            return _IMAGE_FOLDER
+        case _:
+            assert_never(data)
+
+
+def _title(data: DataSource) -> str:
+    match data:
+        case Data(name=name):
+            return DATA_SETS[name].title
+        case ImageFolder():
+            return "a folder of images"
+        case _:
+            assert_never(data)
+
+
+def _levels(data: DataSource) -> int:
+    return DATA_SETS[data.name].levels if isinstance(data, Data) else 256
+
+
+def _flag_name(flag: str) -> str:
+    return flag.partition(":")[0]
+
+
+def _data_arguments(reader: Reader) -> Iterator[str]:
+    """Yield what `load_batches` is given of the flags, besides what each reader takes."""
+    names = ["verify"] if reader.verifies else []
+    for name in (*names, *map(_flag_name, reader.flags)):
+        yield f"{name}=config.{name}"
 
 
 # ---------------------------------------------------------------- optimization
