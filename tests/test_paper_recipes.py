@@ -96,7 +96,7 @@ def test_everything_decays_in_diracnets_a_and_b_too(optimizer_of):
     decay, settings, _ = optimizer_of("specs/diracnet.arch", SMALL)
     assert set(decay.values()) == {5e-4}
     assert len(named(decay, "conv1.a")) == len(named(decay, "conv1.b")) == 6
-    assert settings == {"lr": 0.1, "momentum": 0.9, "nesterov": True}  # as WRN
+    assert settings == {"lr": 0.1, "momentum": 0.9, "nesterov": False}  # their code
 
 
 def test_weights_alone_decay_in_the_later_diracnets(optimizer_of):
@@ -223,7 +223,7 @@ def test_networks_of_32_bits_begin_as_those_of_one_bit(load):
 RECIPES = {
     "wrn": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
     "share_wrn": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
-    "diracnet": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
+    "diracnet": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, False),
     "resnet_cifar": (164, 128, 0.1, 0.9, 1e-4, (83, 124), 0.1, False),
     "preact_resnet": (164, 128, 0.1, 0.9, 1e-4, (83, 124), 0.1, False),
     "resnext_cifar": (300, 128, 0.1, 0.9, 5e-4, (150, 225), 0.1, False),

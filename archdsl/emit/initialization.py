@@ -159,7 +159,7 @@ def _zero_biases(layers: Sequence[Layer]) -> Iterator[Statement]:
     if found:
         yield Comment("biases begin at 0")
         condition = f"isinstance(module, {' | '.join(_CLASSES[kind] for kind in found)})"
-        if not all(layer.bias for layer in weighted if isinstance(layer, tuple(found))):
+        if not all(layer.bias for layer in weighted if type(layer) in found):
             condition += " and module.bias is not None"
         zero = Evaluate(Invocation("nn.init.zeros_", (Text("module.bias"),)))
         yield _over_modules(If(condition, (zero,)))

@@ -744,7 +744,9 @@ def test_a_finished_run_can_be_given_more_epochs(load, tmp_path):
         out=str(tmp_path / "out"), synthetic=True, epochs=3, device="cpu", resume=True
     )
     module.main(config)
-    assert [record["epoch"] for record in log_of(tmp_path / "out")[1:]] == [1, 2, 3]
+    _, one, two, resumed, three = log_of(tmp_path / "out")
+    assert [record["epoch"] for record in (one, two, three)] == [1, 2, 3]
+    assert resumed == {"resumed_after": 2, "config": {"epochs": 3}}
 
 
 def test_a_run_goes_on_on_another_kind_of_device_with_an_epoch_anew(load, tmp_path):
