@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -42,7 +43,7 @@ from processes import (
     say,
 )
 
-SPEC = "24bc54bb04da5b68"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "c2aee3783a983f87"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
 REWIND = "\r" if RANK == 0 and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
@@ -120,20 +121,26 @@ def parse_configs() -> list[Config]:
 # ---------------------------------------------------------------- optimization
 
 
-def lr_factor(step: int, steps_per_epoch: int, config: Config) -> float:
-    """Fraction of `lr` at a step, counted from 0: half a cosine down to min_lr in each cycle."""
+def cycle_of(step: int, steps_per_epoch: int, config: Config) -> tuple[int, int]:
+    """Return the first step of the cycle that a step is in, and its length."""
     start, length = 0, config.cycle * steps_per_epoch
     while step >= start + length:
         start, length = start + length, config.growth * length
+    return start, length
+
+
+def lr_factor(step: int, steps_per_epoch: int, config: Config) -> float:
+    """Fraction of `lr` at a step, counted from 0: half a cosine down to min_lr in each cycle."""
+    start, length = cycle_of(step, steps_per_epoch, config)
     lowest = config.min_lr / config.lr
     return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * (step - start) / length))
 
 
-def param_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def param_groups(model: nn.Module, config: Config) -> list[dict[str, Any]]:
     """Split the learned parameters so that only those of two or more dimensions decay."""
     params = [p for p in model.parameters() if p.requires_grad]
     return [
-        {"params": [p for p in params if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in params if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in params if p.ndim < 2], "weight_decay": 0.0},
     ]
 
@@ -223,27 +230,37 @@ def train_epoch(
 
 
 @torch.no_grad()
-def average_moments(model: nn.Module, batches: Batches, config: Config) -> None:
-    """Let batch normalization hold its moments' average over all batches of the final weights.
+def average_moments(model: nn.Module, batches: Batches, config: Config, number: int) -> None:
+    """Let batch normalization hold the mean moments of some batches, measured with these weights.
 
     A batch stays whole, whatever the number of processes: each measures some.
     """
     model.train()
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
     norms = [m for m in model.modules() if isinstance(m, kinds) and m.training]
-    momenta = [norm.momentum for norm in norms]
+    momenta, number = [norm.momentum for norm in norms], min(number, len(batches))
+    names = ("running_mean", "running_var")
+    moments = [[norm.get_buffer(name) for name in names] for norm in norms]
+    sums = [[torch.zeros_like(moment) for moment in pair] for pair in moments]
     for norm in norms:
-        norm.momentum = None  # every batch since the first one weighs the same
-        if norm.num_batches_tracked is not None:
-            norm.num_batches_tracked.zero_()
-    for x, _ in batches.parts(lambda i: slice(None) if i % WORLD_SIZE == RANK else slice(0)):
+        norm.momentum = 1.0  # then it holds the moments of the last batch
+    parts = batches.parts(lambda i: slice(None) if i % WORLD_SIZE == RANK else slice(0))
+    for x, _ in islice(parts, number):
         if len(x):
             with autocast(config):
                 model(x)
-    for norm, momentum in zip(norms, momenta, strict=True):
+            for (mean, var), (means, spreads) in zip(moments, sums, strict=True):
+                means.add_(mean)
+                spreads.add_(var)
+    batches.taken = 0  # a pass that is left is not gone on with
+    for norm, momentum, pair, totals in zip(norms, momenta, moments, sums, strict=True):
         norm.momentum = momentum
-    measured = len(range(RANK, len(batches), WORLD_SIZE))  # batches, in this process
-    average_buffers(model, measured / len(batches))
+        for moment, total in zip(pair, totals, strict=True):
+            if WORLD_SIZE > 1:
+                dist.all_reduce(total)
+            moment.copy_(total / number)
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.fill_(number)
 
 
 @torch.inference_mode()
@@ -303,10 +320,13 @@ def main(*configs: Config) -> None:
 def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.Optimizer]:
     """Return the network and the optimizer of what it learns."""
     model = Onebit().to(device)
+    torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
+    if config.channels_last:
+        nn.utils.convert_conv2d_weight_memory_format(model, torch.channels_last)
     if config.compile:
         model.compile(dynamic=False)
     optimizer = torch.optim.SGD(
-        param_groups(model, config.weight_decay),
+        param_groups(model, config),
         lr=config.lr,
         momentum=config.momentum,
         weight_decay=config.weight_decay,
@@ -326,7 +346,7 @@ def mean_of(sums: Tensor, images: int, epoch: int) -> tuple[float, float]:
     return loss, accuracy
 
 
-def ready_batches(config: Config, device: torch.device) -> tuple[Batches, Batches]:
+def ready_batches(config: Config, device: torch.device) -> tuple[Batches, ...]:
     """Return the batches for training and for the test, as this run wants them."""
     train, test = load_batches(
         Path(config.data),
@@ -337,8 +357,8 @@ def ready_batches(config: Config, device: torch.device) -> tuple[Batches, Batche
         verify=config.verify,
     )
     train.random.manual_seed(config.seed)
-    train.format = torch.channels_last if config.channels_last else torch.contiguous_format
-    test.format = train.format
+    for batches in (train, test):
+        batches.format = torch.channels_last if config.channels_last else torch.contiguous_format
     if config.compile and device.type == "cuda":
         train.gather = torch.compile(train.gather, dynamic=False)
     return train, test
@@ -349,17 +369,16 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
     out = Path(config.out)
     state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
     torch.manual_seed(config.seed)
-    torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
     train, test = ready_batches(config, device)
     model, optimizer = build(config, device)
     if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
-    nn.utils.convert_conv2d_weight_memory_format(model, train.format)
     replica = replicate(model)
+    models: dict[str, nn.Module] = {"model": model}
     done, clock.next_save = 0, 0.0  # epochs; a new run saves what it begins with
     sums = torch.zeros(2, device=device)  # of the steps of an epoch
     if state is not None:
-        restore(state, model, optimizer, train, sums)
+        restore(state, models, optimizer, train, sums)
         done = state["epoch"]
         clock.saved()
     for group in optimizer.param_groups:
@@ -373,7 +392,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         started, steps = time.perf_counter(), len(train) - train.taken
         while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
-            changing = snapshot(model, optimizer, train, sums)
+            changing = snapshot(models, optimizer, train, sums)
             is_urgent = clock.stops or clock.next_save == 0
             saver.save({**fixed, "epoch": epoch - 1, **changing}, wait=is_urgent)
             clock.saved()
@@ -382,9 +401,9 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
                 raise SystemExit(3)
         loss, accuracy = mean_of(sums, len(train) * config.batch, epoch)
         trained = time.perf_counter() - started
-        average_buffers(model, 1 / WORLD_SIZE)
+        average_buffers(1 / WORLD_SIZE, *models.values())
         if epoch == config.epochs:
-            average_moments(model, train, config)
+            average_moments(model, train, config, len(train))
         tested = evaluate(model, test, config)
         record = {
             "epoch": epoch,
@@ -405,7 +424,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
             f"{accuracy:.4f}  test {tested['test_accuracy']:.4f}  {record['seconds']:.1f} s"
         )
     if done < config.epochs:
-        changing = snapshot(model, optimizer, train, sums)
+        changing = snapshot(models, optimizer, train, sums)
         saver.save({**fixed, "epoch": config.epochs, **changing}, wait=True)
 
 

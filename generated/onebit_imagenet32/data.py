@@ -183,8 +183,14 @@ class Batches:
 
 
 def load_batches(
-    folder: Path, *, size: int, limit: int, device: torch.device, synthetic: bool, verify: bool
-) -> tuple[Batches, Batches]:
+    folder: Path,
+    *,
+    size: int,
+    limit: int,
+    device: torch.device,
+    synthetic: bool,
+    verify: bool,
+) -> tuple[Batches, ...]:
     """Return the batches of `size` images for training and for the test, on the device of the run.
 
     `limit` is the number of images of either split that are used; 0: all.
@@ -194,18 +200,16 @@ def load_batches(
     else:
         train, test = read_data(folder)
         train, test = check(train, "training", verify), check(test, "test", verify)
-    train, test = (
-        Split(split.images[: limit or None].to(device), split.labels[: limit or None].to(device))
-        for split in (train, test)
-    )
+    some = slice(limit or None)
+    splits = [Split(each.images[some], each.labels[some]) for each in (train, test)]
+    train = splits[0]
     if size > len(train.labels):
         refuse(f"--batch {size} exceeds the {len(train.labels)} training images")
-    shape = (IMAGE_SHAPE[0],)  # the model normalizes: it is given the pixels as they are
-    mean, std = torch.zeros(shape, device=device), torch.ones(shape, device=device)
-    return (
-        Batches(train, mean, std, size, training=True),
-        Batches(test, mean, std, size, training=False),
-    )
+    # the model normalizes: it is given the pixels as they are
+    mean, std = torch.zeros(IMAGE_SHAPE[0]), torch.ones(IMAGE_SHAPE[0])
+    found = [Split(each.images.to(device), each.labels.to(device)) for each in splits]
+    moments = (mean.to(device), std.to(device))
+    return tuple(Batches(each, *moments, size, training=each is found[0]) for each in found)
 
 
 def gather(

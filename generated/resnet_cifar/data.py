@@ -200,8 +200,14 @@ class Batches:
 
 
 def load_batches(
-    folder: Path, *, size: int, limit: int, device: torch.device, synthetic: bool, verify: bool
-) -> tuple[Batches, Batches]:
+    folder: Path,
+    *,
+    size: int,
+    limit: int,
+    device: torch.device,
+    synthetic: bool,
+    verify: bool,
+) -> tuple[Batches, ...]:
     """Return the batches of `size` images for training and for the test, on the device of the run.
 
     `limit` is the number of images of either split that are used; 0: all.
@@ -211,18 +217,16 @@ def load_batches(
     else:
         train, test = read_data(folder)
         train, test = check(train, "training", verify), check(test, "test", verify)
-    train, test = (
-        Split(split.images[: limit or None].to(device), split.labels[: limit or None].to(device))
-        for split in (train, test)
-    )
+    some = slice(limit or None)
+    splits = [Split(each.images[some], each.labels[some]) for each in (train, test)]
+    train = splits[0]
     if size > len(train.labels):
         refuse(f"--batch {size} exceeds the {len(train.labels)} training images")
     std, mean = torch.std_mean(train.images.float(), dim=(0, 2, 3))
-    std = std.clamp(min=1e-6)  # mean and deviation of the training images, for both splits
-    return (
-        Batches(train, mean, std, size, training=True),
-        Batches(test, mean, std, size, training=False),
-    )
+    std = std.clamp(min=1e-6)  # mean and deviation of the training images, for all
+    found = [Split(each.images.to(device), each.labels.to(device)) for each in splits]
+    moments = (mean.to(device), std.to(device))
+    return tuple(Batches(each, *moments, size, training=each is found[0]) for each in found)
 
 
 def gather(

@@ -90,9 +90,9 @@ def part() -> None:
 
 
 @torch.no_grad()
-def average_buffers(model: nn.Module, weight: float) -> None:
+def average_buffers(weight: float, *models: nn.Module) -> None:
     """Let all processes have the weighted mean of their moments; equal ones stay to the bit."""
-    for buffer in model.buffers() if WORLD_SIZE > 1 else ():
+    for buffer in (b for model in models for b in model.buffers()) if WORLD_SIZE > 1 else ():
         if buffer.is_floating_point():
             first = buffer.clone()
             dist.broadcast(first, src=0)

@@ -153,7 +153,7 @@ def write(path: Path, content: bytes | memoryview, mode: str) -> None:
 
 
 def snapshot(
-    model: nn.Module, optimizer: torch.optim.Optimizer, train: Batches, sums: Tensor
+    models: dict[str, nn.Module], optimizer: torch.optim.Optimizer, train: Batches, sums: Tensor
 ) -> dict[str, Any]:
     """Return what changes in training, with what each process has of its own."""
     own: dict[str, Any] = {"cpu": torch.get_rng_state(), "sums": sums.cpu()}
@@ -161,16 +161,16 @@ def snapshot(
         own["cuda"] = torch.cuda.get_rng_state()
     owns: list[Any] = [own]
     if WORLD_SIZE > 1:
-        own["buffers"] = [buffer.cpu() for buffer in model.buffers()]
+        own["buffers"] = [b.cpu() for model in models.values() for b in model.buffers()]
         owns *= WORLD_SIZE
         dist.all_gather_object(owns, own)
-    weights = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    return {"own": owns, "place": train.place(), **weights}
+    weights = {name: model.state_dict() for name, model in models.items()}
+    return {"own": owns, "place": train.place(), "optimizer": optimizer.state_dict(), **weights}
 
 
 def restore(
     state: dict[str, Any],
-    model: nn.Module,
+    models: dict[str, nn.Module],
     optimizer: torch.optim.Optimizer,
     train: Batches,
     sums: Tensor,
@@ -180,7 +180,8 @@ def restore(
     Another number of processes than there was draws new numbers, and has its part of the sums;
     another kind of device begins the epoch again.
     """
-    model.load_state_dict(state["model"])
+    for name, model in models.items():
+        model.load_state_dict(state[name])
     optimizer.load_state_dict(state["optimizer"])
     goes_on, owns = train.go_to(state["place"]), state["own"]
     if goes_on:
@@ -191,7 +192,8 @@ def restore(
         torch.set_rng_state(own["cpu"])
         if sums.is_cuda and "cuda" in own:
             torch.cuda.set_rng_state(own["cuda"])
-        for buffer, value in zip(model.buffers(), own.get("buffers", ()), strict=False):
+        buffers = [buffer for model in models.values() for buffer in model.buffers()]
+        for buffer, value in zip(buffers, own.get("buffers", ()), strict=False):
             buffer.copy_(value)
 
 

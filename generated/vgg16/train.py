@@ -269,6 +269,9 @@ def main(*configs: Config) -> None:
 def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.Optimizer]:
     """Return the network and the optimizer of what it learns."""
     model = Vgg16().to(device)
+    torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
+    if config.channels_last:
+        nn.utils.convert_conv2d_weight_memory_format(model, torch.channels_last)
     if config.compile:
         model.compile(dynamic=False)
     optimizer = torch.optim.SGD(
@@ -292,7 +295,7 @@ def mean_of(sums: Tensor, images: int, epoch: int) -> tuple[float, float]:
     return loss, accuracy
 
 
-def ready_batches(config: Config, device: torch.device) -> tuple[Batches, Batches]:
+def ready_batches(config: Config, device: torch.device) -> tuple[Batches, ...]:
     """Return the batches for training and for the test, as this run wants them."""
     train, test = load_batches(
         Path(config.data),
@@ -303,8 +306,8 @@ def ready_batches(config: Config, device: torch.device) -> tuple[Batches, Batche
         workers=config.workers,
     )
     train.random.manual_seed(config.seed)
-    train.format = torch.channels_last if config.channels_last else torch.contiguous_format
-    test.format = train.format
+    for batches in (train, test):
+        batches.format = torch.channels_last if config.channels_last else torch.contiguous_format
     return train, test
 
 
@@ -313,17 +316,16 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
     out = Path(config.out)
     state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
     torch.manual_seed(config.seed)
-    torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
     train, test = ready_batches(config, device)
     model, optimizer = build(config, device)
     if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
-    nn.utils.convert_conv2d_weight_memory_format(model, train.format)
     replica = replicate(model)
+    models: dict[str, nn.Module] = {"model": model}
     done, clock.next_save = 0, 0.0  # epochs; a new run saves what it begins with
     sums = torch.zeros(2, device=device)  # of the steps of an epoch
     if state is not None:
-        restore(state, model, optimizer, train, sums)
+        restore(state, models, optimizer, train, sums)
         done = state["epoch"]
         clock.saved()
     for group in optimizer.param_groups:
@@ -337,7 +339,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         started, steps = time.perf_counter(), len(train) - train.taken
         while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
-            changing = snapshot(model, optimizer, train, sums)
+            changing = snapshot(models, optimizer, train, sums)
             is_urgent = clock.stops or clock.next_save == 0
             saver.save({**fixed, "epoch": epoch - 1, **changing}, wait=is_urgent)
             clock.saved()
@@ -346,7 +348,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
                 raise SystemExit(3)
         loss, accuracy = mean_of(sums, len(train) * config.batch, epoch)
         trained = time.perf_counter() - started
-        average_buffers(model, 1 / WORLD_SIZE)
+        average_buffers(1 / WORLD_SIZE, *models.values())
         tested = evaluate(model, test, config)
         record = {
             "epoch": epoch,
@@ -367,7 +369,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
             f"{accuracy:.4f}  test {tested['test_accuracy']:.4f}  {record['seconds']:.1f} s"
         )
     if done < config.epochs:
-        changing = snapshot(model, optimizer, train, sums)
+        changing = snapshot(models, optimizer, train, sums)
         saver.save({**fixed, "epoch": config.epochs, **changing}, wait=True)
 
 

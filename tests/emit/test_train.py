@@ -21,19 +21,25 @@ import numpy as np
 import pytest
 import torch
 
-from archdsl.emit.training.script import number, render_train
+from archdsl.emit.python.printer import number
+from archdsl.emit.training.script import render_train
 from archdsl.ir.layers import Conv
 from archdsl.ir.network import FeatureMap, LayerNode, Network, Step
 from archdsl.ir.recipe import (
+    Adam,
     AdamW,
+    AveragedMoments,
+    Constant,
     Cosine,
     Crop,
     Cutout,
     Data,
+    Factors,
     Flip,
     Recipe,
     Sgd,
     Steps,
+    Views,
     WarmRestarts,
 )
 from archdsl.pipeline import compile_spec, compile_text
@@ -48,6 +54,7 @@ SHAPES = {
     "fashion_mnist": (1, 28, 28),
     "cifar10": (3, 32, 32),
     "cifar100": (3, 32, 32),
+    "svhn": (3, 32, 32),
 }
 MODEL = '''"""A stand-in for a generated model."""
 
@@ -198,9 +205,41 @@ VARIANTS = {
         ),
         schedule=WarmRestarts(first=1, growth=2, min_lr=1e-4),
         decay="weights",
-        moments="averaged",
+        moments=AveragedMoments(),
+    ),
+    "mcdonnell": recipe(
+        schedule=WarmRestarts(first=1, growth=2, min_lr=1e-5, reset_momentum=True, warmup=0.5),
+        moments=AveragedMoments(of="deviations", between=2),
+        held_out=200,
     ),
     "noise": recipe("cifar10", (Cutout(8),)),
+    "whitened": recipe(
+        Data(
+            name="cifar10",
+            augment=(Flip(alternate=True), Crop(4, "reflect")),
+            normalize=False,
+            whiten=True,
+            views=Views(flip=True, shift=1),
+        ),
+        optimizer=Sgd(lr=0.1, momentum=0.9, factors=Factors(biases=64.0)),
+        schedule=Constant(warmup=1.0),
+        held_out=50,
+        ema=0.99,
+    ),
+    "svhn": recipe(Data(name="svhn", normalize=False, unit=True), optimizer=Adam(lr=1e-3)),
+    "mixed": recipe(
+        Data(name="cifar100", augment=(Flip(alternate=True),), views=Views(flip=True)),
+        optimizer=AdamW(lr=1e-3, factors=Factors(norms=2.0)),
+        schedule=Constant(),
+        decay="weights",
+        accumulate=2,
+        mixup=0.2,
+        cutmix=1.0,
+        ema=0.9,
+        label_smoothing=0.1,
+        clip=1.0,
+    ),
+    "pasted": recipe("mnist", accumulate=4, cutmix=1.0),
 }
 
 
@@ -354,7 +393,7 @@ def test_cycles_of_no_length_are_refused(tmp_path):
 
 def test_decay_of_weights_spares_norms_and_biases(load):
     module = load(recipe(decay="weights"))
-    decayed, spared = module.param_groups(module.Tiny(), 5e-4)
+    decayed, spared = module.param_groups(module.Tiny(), module.Config(weight_decay=5e-4))
     assert [tuple(p.shape) for p in decayed["params"]] == [(8, 1, 3, 3), (10, 32)]
     assert [tuple(p.shape) for p in spared["params"]] == [(8,), (8,), (10,)]
     assert (decayed["weight_decay"], spared["weight_decay"]) == (5e-4, 0.0)
@@ -364,7 +403,7 @@ def test_decay_of_weights_leaves_frozen_parameters_out(load):
     module = load(recipe(decay="weights"))
     model = module.Tiny()
     model[0].weight.requires_grad_(False)
-    decayed, _ = module.param_groups(model, 5e-4)
+    decayed, _ = module.param_groups(model, module.Config(weight_decay=5e-4))
     assert [tuple(p.shape) for p in decayed["params"]] == [(10, 32)]
 
 
@@ -694,12 +733,12 @@ class Parts(list):
 
 
 def test_averaged_moments_are_those_of_all_batches_alike(load):
-    module = load(recipe(moments="averaged"))
+    module = load(recipe(moments=AveragedMoments()))
     model = module.Tiny()
     batches = Parts((torch.randn(16, 1, 8, 8) + i, torch.zeros(16)) for i in range(5))
     for x, _ in batches:
         model(x)  # running averages, which are to be forgotten
-    module.average_moments(model, batches, module.Config(device="cpu"))
+    module.average_moments(model, batches, module.Config(device="cpu"), 5)
     outputs = [model[0](x).detach().double().numpy() for x, _ in batches]
     means = np.mean([out.mean(axis=(0, 2, 3)) for out in outputs], axis=0)
     variances = np.mean([out.var(axis=(0, 2, 3), ddof=1) for out in outputs], axis=0)
@@ -709,18 +748,18 @@ def test_averaged_moments_are_those_of_all_batches_alike(load):
 
 
 def test_frozen_moments_are_not_averaged(load):
-    module = load(recipe(moments="averaged"))
+    module = load(recipe(moments=AveragedMoments()))
     model = module.Tiny()
     model[1].train = lambda _=True: model[1]  # as the generated classes keep what is frozen
     model[1].training = False
     model[1].running_mean.fill_(3)
     batches = Parts([(torch.randn(16, 1, 8, 8), torch.zeros(16))])
-    module.average_moments(model, batches, module.Config(device="cpu"))
+    module.average_moments(model, batches, module.Config(device="cpu"), 5)
     assert (model[1].running_mean == 3).all()
 
 
 def test_moments_are_averaged_when_the_training_has_ended(load, tmp_path):
-    module = load(recipe(moments="averaged"))
+    module = load(recipe(moments=AveragedMoments()))
     quick(module, tmp_path / "out")
     assert checkpoint_of(tmp_path / "out")["model"]["1.num_batches_tracked"] == 8  # of one pass
     module = load(recipe())
