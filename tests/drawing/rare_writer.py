@@ -31,6 +31,8 @@ SCHEMES = (
     "dirac(bare, std = 0.1, delta = padded)",
     "binary(scale = mean, gain = 4)",
     "dirac(b_per = channel)",
+    "dirac(norm = false)",
+    "dirac(a = 2, a_per = channel, norm = false)",
     "binary",
     "dirac(a_per = channel, b_per = channel)",
     "standardized",
