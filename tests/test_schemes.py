@@ -1,8 +1,8 @@
 # pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportArgumentType=false
 """Weight schemes against NumPy in float64, written from the papers' equations.
 
-Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 3, 4, 5, 11 and 14. Binary: McDonnell
-2018 (arXiv:1802.08530), equation 1 and appendix B; Rastegari et al. 2016 (arXiv:1603.05279).
+Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 3, 4, 5, 11 and 14. Binary:
+McDonnell 2018 (arXiv:1802.08530), equation 1, appendix B; Rastegari et al. 2016 (arXiv:1603.05279).
 Standardized: Qiao et al. 2019 (arXiv:1903.10520), equations 5 to 7; Brock et al. 2021
 (arXiv:2101.08692), equation 1.
 """
@@ -186,7 +186,9 @@ def test_a_layer_that_doubles_the_width_begins_as_a_times_ncrelu():
     np.testing.assert_allclose(*numpy_of(module(x)), expected, rtol=1e-15)
 
 
-@pytest.mark.parametrize("scheme", [*FORMS, *BARE, *UNNORMALIZED, "dirac(b_per = channel, eps = 0.5)"])
+@pytest.mark.parametrize(
+    "scheme", [*FORMS, *BARE, *UNNORMALIZED, "dirac(b_per = channel, eps = 0.5)"]
+)
 @pytest.mark.parametrize(("inputs", "outputs", "groups"), [(2, 4, 1), (4, 2, 2)])
 def test_gradients_of_dirac_are_those_of_finite_differences(scheme, inputs, outputs, groups):
     conv = scattered(layer(scheme, inputs, outputs, f"groups = {groups}, bias = true"))
