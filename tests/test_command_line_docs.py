@@ -6,7 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
+import archdsl
 from archdsl.cli import main
 from archdsl.cli.arguments import parser
 
@@ -92,6 +94,19 @@ def test_the_keys_of_check_and_of_diagnostics_are_on_the_page(document):
     assert set(diagnostic) == documented("Diagnostics")
     for note in diagnostic["notes"]:
         assert set(note) < set(diagnostic)
+
+
+def test_the_keys_and_columns_of_a_checkpoint_are_on_the_page(document, capsys):
+    torch.save(archdsl.compile("a.arch").build().state_dict(), "a.pt")
+    found = document("inspect", "a.arch", "a.pt")
+    section = MACHINES.split("\n## Checkpoints")[1].split("\n| key")[0]
+    assert all(f"`{key}`" in section for key in found)
+    assert set(found["tensors"][0]) == documented("Checkpoints")
+    assert set(found["tensors"][0]["filter_norms"]) == {"least", "mean", "largest", "zeros"}
+    main(["inspect", "a.arch", "a.pt", "--format", "csv"])
+    titles = capsys.readouterr().out.splitlines()[0].split(",")
+    page = MACHINES.split("\n## CSV")[1].split("`inspect` has ")[1].replace("\n", " ")
+    assert all(f"`{title}`" in page for title in titles)
 
 
 def test_the_columns_of_csv_are_on_the_page(document, capsys):

@@ -11,16 +11,8 @@ from archdsl.analyses.tensors import kept
 from archdsl.analyses.walk import root, walk
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear, Tensor, scheme_of
 from archdsl.ir.network import LayerNode, Network, Shared
-from archdsl.ir.schemes import (
-    BareDirac,
-    Binary,
-    Dirac,
-    Scheme,
-    Standardized,
-    UnnormalizedDirac,
-)
+from archdsl.ir.schemes import word
 from archdsl.record import Record
-from archdsl.words import AnnotationWord
 
 BINS = 64  # of a histogram
 
@@ -107,7 +99,7 @@ def notes(measured: Measured) -> tuple[str, ...]:
 
 def _kind(node: LayerNode | Shared) -> str:
     scheme = scheme_of(node.layer)
-    words = () if scheme is None else (_word(scheme),)
+    words = () if scheme is None else (word(scheme),)
     return " ".join((*words, node.kind if isinstance(node, LayerNode) else _weighted(node)))
 
 
@@ -121,15 +113,3 @@ def _weighted(shared: Shared) -> str:
             return "linear"
         case _:
             assert_never(shared.layer)
-
-
-def _word(scheme: Scheme) -> str:
-    match scheme:
-        case Dirac() | UnnormalizedDirac() | BareDirac():
-            return AnnotationWord.DIRAC
-        case Binary():
-            return AnnotationWord.BINARY
-        case Standardized():
-            return AnnotationWord.STANDARDIZED
-        case _:
-            assert_never(scheme)

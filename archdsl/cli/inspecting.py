@@ -17,7 +17,7 @@ from archdsl.report.document import to_json
 from archdsl.report.table import Format, show
 from archdsl.report.tables import heading
 from archdsl.report.weights import ASCII, BLOCKS, said, weights_document, weights_table
-from archdsl.report.weights_plot import MAX_PANELS, panels, plot
+from archdsl.report.weights_plot import MAX_PANELS, can_plot, panels, plot
 from archdsl.write import write_files
 
 
@@ -51,6 +51,8 @@ def _chosen(network: Network, pattern: str | None) -> list[KeptLayer]:
 
 
 def _plotted(rows: list[Measured]) -> bytes:
+    if not can_plot(rows):
+        raise DeployError("there is nothing to plot: no tensor of these layers has two numbers")
     number = len(panels(rows))
     if number > MAX_PANELS:
         raise DeployError(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from archdsl.record import Record
+from archdsl.words import AnnotationWord
 
 
 class Per(StrEnum):
@@ -98,6 +99,19 @@ Scheme: TypeAlias = Packed | Computed
 
 # And here where it passes its map on, so that the map must stay as large.
 Identity: TypeAlias = Dirac | UnnormalizedDirac | BareDirac
+
+
+def word(scheme: Scheme) -> AnnotationWord:
+    """Return the annotation that a scheme is said by."""
+    match scheme:
+        case Dirac() | UnnormalizedDirac() | BareDirac():
+            return AnnotationWord.DIRAC
+        case Binary():
+            return AnnotationWord.BINARY
+        case Standardized():
+            return AnnotationWord.STANDARDIZED
+        case _:
+            assert_never(scheme)
 
 
 def bits(scheme: Scheme | None) -> int:

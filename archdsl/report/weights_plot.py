@@ -12,10 +12,11 @@ from archdsl.analyses.weights import BINS, Measured
 from archdsl.record import Record
 from archdsl.source import shown
 
-MAX_PANELS = 200  # a second or so for each hundred
+MAX_PANELS = 200  # more take long to draw, and nobody looks at them
 COLUMNS = 6
-WIDTH, HEIGHT = 2.0, 1.4  # inches of a panel
+WIDTH, HEIGHT = 2.0, 1.4  # inches of a panel, with the space around it
 SCALARS_HEIGHT = 2.4
+LEFT, BOTTOM, RIGHT, TOP = 0.5, 0.45, 0.1, 0.25  # inches around a and b
 _SETTINGS = {
     "svg.hashsalt": "archdsl",  # the same file for the same numbers
     "svg.fonttype": "none",
@@ -43,8 +44,16 @@ def panels(rows: Iterable[Measured]) -> dict[str, list[Measured]]:
     return found
 
 
+def can_plot(rows: Iterable[Measured]) -> bool:
+    """Whether some row is drawn: it has a histogram, or is the finite a of a Dirac layer."""
+    return any(
+        row.statistics.histogram or (row.tensor.name == "a" and row.statistics.moments)
+        for row in rows
+    )
+
+
 def plot(rows: Sequence[Measured]) -> bytes:
-    """Return the plot as SVG; at most MAX_PANELS of `panels(rows)`. Raises ImportError."""
+    """Return the plot of rows as SVG: `can_plot` them, and they have MAX_PANELS at most."""
     import warnings
 
     import matplotlib as mpl
@@ -66,13 +75,13 @@ def _svg(
 
     lines = -(-len(histograms) // COLUMNS)
     heights = [SCALARS_HEIGHT] * bool(scalars) + [HEIGHT * lines] * bool(lines)
-    size = (WIDTH * COLUMNS, sum(heights) or SCALARS_HEIGHT)
-    figure: Any = Figure(figsize=size, layout="constrained")
-    parts = list(figure.subfigures(len(heights) or 1, 1, height_ratios=heights or None).flat)
+    size = (WIDTH * COLUMNS, sum(heights))
+    figure: Any = Figure(figsize=size)  # matplotlib's own layout would draw all of it twice
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flat
     if scalars:
-        _draw_scalars(parts.pop(0), rows, scalars)
+        _draw_scalars(next(parts), rows, scalars)
     if lines:
-        _draw_histograms(parts.pop(0), histograms, lines)
+        _draw_histograms(next(parts), histograms, lines)
     file = io.BytesIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
@@ -104,7 +113,15 @@ def _scalars(rows: Sequence[Measured], name: str) -> dict[str, list[_Point]]:
 
 
 def _draw_scalars(figure: Any, rows: Sequence[Measured], names: Sequence[str]) -> None:
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False).flat, names, strict=True):
+    width = WIDTH * COLUMNS
+    place = {
+        "left": LEFT / width,
+        "right": 1 - RIGHT / width,
+        "bottom": BOTTOM / SCALARS_HEIGHT,
+        "top": 1 - TOP / SCALARS_HEIGHT,
+    }
+    grid = figure.subplots(1, len(names), squeeze=False, gridspec_kw=place).flat
+    for axes, name in zip(grid, names, strict=True):
         scalars = _scalars(rows, name)
         for checkpoint, points in scalars.items():
             depth, least, mean, largest = zip(*map(astuple, points), strict=True)
@@ -121,12 +138,22 @@ def _draw_scalars(figure: Any, rows: Sequence[Measured], names: Sequence[str]) -
 
 
 def _draw_histograms(figure: Any, histograms: dict[str, list[Measured]], lines: int) -> None:
-    grid = figure.subplots(lines, COLUMNS, squeeze=False).flat
+    height = HEIGHT * lines
+    place = {
+        "left": RIGHT / (WIDTH * COLUMNS),
+        "right": 1 - RIGHT / (WIDTH * COLUMNS),
+        "bottom": TOP / height,
+        "top": 1 - TOP / height,
+        "hspace": 0.6,  # of the height of a panel: its title and the numbers below the one above
+        "wspace": 0.15,
+    }
+    grid = figure.subplots(lines, COLUMNS, squeeze=False, gridspec_kw=place).flat
     for axes, (name, rows) in zip(grid, histograms.items(), strict=False):
         for row in rows:
             _draw_histogram(axes, row)
         axes.set_title(_plain(name))
         axes.set_yticks([])
+        axes.locator_params(nbins=4)
     for axes in list(figure.axes)[len(histograms) :]:
         axes.set_axis_off()
 
