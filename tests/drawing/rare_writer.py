@@ -42,6 +42,7 @@ LAYERS = ("dropout(0.2)", "layernorm", "scale", "factor(0.5)", "prelu", "silu")
 OF_IMAGES = (
     "local_response_norm",
     "stochastic_depth(0.1)",
+    "grn",
     "instancenorm",
     "local_response_norm(5)",
     "grn",
