@@ -107,7 +107,9 @@ class BlockWriter:
         self, lists: Sequence[Sequence[Cell]], repeats: Sequence[Number | None]
     ) -> Python | None:
         """Return a run as a loop if its blocks are many and differ by equal steps."""
-        if any(cell.count > 1 for cells in lists for cell in cells):
+        every = [cell for cells in lists for cell in cells]
+        names = {self.classes.names[cell.instance.number] for cell in every}
+        if len(names) > 1 or any(cell.count > 1 for cell in every):
             return None
         if max(map(len, lists)) < MANY or any(0 < len(cells) < MANY for cells in lists):
             return None
@@ -116,13 +118,13 @@ class BlockWriter:
             return None
         call = self.block([cells[0] if cells else None for cells in lists])
         first = next(cells[0].instance for cells in lists if cells)
-        names = {p.symbol: p.name for p in self.classes.signatures[first.number].parameters}
+        given_as = {p.symbol: p.name for p in self.classes.signatures[first.number].parameters}
         for symbol in dict.fromkeys(symbol for each in steps if each for symbol in each):
             column = [None if not each else WrittenNumber(each.get(symbol, 0)) for each in steps]
             step = self.scope.text(column)
-            if step is None or symbol not in names:
+            if step is None or symbol not in given_as:
                 return None
-            call = _grown(call, names[symbol], step)
+            call = _grown(call, given_as[symbol], step)
         counts = tuple(_turns(cells, r) for cells, r in zip(lists, repeats, strict=True))
         count = self.scope.number(counts, "num_blocks")
         return star(call, "i", Invocation("range", (count,)))
