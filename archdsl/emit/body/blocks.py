@@ -107,9 +107,9 @@ class BlockWriter:
         self, lists: Sequence[Sequence[Cell]], repeats: Sequence[Number | None]
     ) -> Python | None:
         """Return a run as a loop if its blocks are many and differ by equal steps."""
-        every = [cell for cells in lists for cell in cells]
-        names = {self.classes.names[cell.instance.number] for cell in every}
-        if len(names) > 1 or any(cell.count > 1 for cell in every):
+        if any(cell.count > 1 for cells in lists for cell in cells):
+            return None
+        if any(len({self._kind(cell.instance) for cell in cells}) > 1 for cells in lists):
             return None
         if max(map(len, lists)) < MANY or any(0 < len(cells) < MANY for cells in lists):
             return None
@@ -128,6 +128,12 @@ class BlockWriter:
         counts = tuple(_turns(cells, r) for cells, r in zip(lists, repeats, strict=True))
         count = self.scope.number(counts, "num_blocks")
         return star(call, "i", Invocation("range", (count,)))
+
+    def _kind(self, instance: Instance) -> tuple[object, ...]:
+        """Return what all blocks of a loop have in common: class, and parameters of no symbol."""
+        parameters = self.classes.signatures[instance.number].parameters
+        added = (p.added[instance.number] for p in parameters if p.added is not None)
+        return (self.classes.names[instance.number], *added)
 
     def _steps(self, cells: Sequence[Cell], owner: Instance) -> dict[str, int] | None:
         """Return by how much each number grows from block to block, None if not evenly."""
