@@ -5,6 +5,7 @@ growth    CPU time and memory of archdsl against different blocks, and against d
 parser    reading a spec with the parser's tables, and with lark
 steps     a training step of the generated ResNet-50 against a hand-written one, on CUDA where it is
 schemes   a training step with Dirac and with one-bit weights against the same network without
+training  epochs of generated scripts against the same recipe with per-sample transforms
 """
 
 import argparse
@@ -13,12 +14,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import counting, growth, parser, schemes, steps
+from benchmarks import counting, growth, parser, schemes, steps, training
 from benchmarks.page import Section, write
 from benchmarks.processes import CommandError, Progress
 from benchmarks.table import Table, Unavailable, rendered
 
-PARTS = ("counting", "growth", "parser", "steps", "schemes")
+PARTS = ("counting", "growth", "parser", "steps", "schemes", "training")
 TITLES = {
     "counting": "Counting a network",
     "growth": "Growth",
@@ -27,6 +28,8 @@ TITLES = {
     "cuda": "Generated code on CUDA",
     "schemes": "Dirac and one-bit weights",
     "schemes on cuda": "Dirac and one-bit weights on CUDA",
+    "training": "Training",
+    "training on cuda": "Training on CUDA",
 }
 
 
@@ -73,6 +76,12 @@ def _run(part: str, arguments: argparse.Namespace, progress: Progress) -> list[T
             image=arguments.image,
             threads=arguments.threads,
             compiled=arguments.compile,
+        ),
+        "training": partial(
+            training.tables,
+            device=arguments.device,
+            batch=arguments.batch,
+            threads=arguments.threads,
         ),
     }
     return ways[part](progress, **rounds)
