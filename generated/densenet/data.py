@@ -13,6 +13,7 @@ in any number of processes.
 """
 
 import argparse
+import atexit
 import hashlib
 import io
 import json
@@ -241,7 +242,8 @@ def random_box(size: tuple[int, int], draw: random.Random) -> tuple[int, int, in
         ratio = math.exp(draw.uniform(math.log(3 / 4), math.log(4 / 3)))
         w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < w <= width and 0 < h <= height:
-            return draw.randint(0, width - w), draw.randint(0, height - h), w, h
+            left, top = int(draw.random() * (width - w + 1)), int(draw.random() * (height - h + 1))
+            return left, top, w, h
     w, h = min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3))
     return (width - w) // 2, (height - h) // 2, w, h
 
@@ -259,12 +261,16 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Tensor:
 
 
 def outlast_signals(_: int) -> None:
-    """Leave it to the process that trains to stop: a scheduler tells all processes at once.
+    """Leave it to the process that trains to stop: a scheduler tells all processes at once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
-    A second SIGTERM ends this one: it comes where that process fails.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _: signal.signal(number, signal.SIG_DFL))
+
+def end_workers() -> None:
+    """End the worker processes that are left when this process ends, by an error maybe."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # else PyTorch would call that another error
+    for worker in multiprocessing.active_children():
+        worker.kill()
 
 
 # ---------------------------------------------------------------- on the device
@@ -377,6 +383,8 @@ def load_batches(
         refuse(f"--batch {size} exceeds the {len(train.labels)} training images")
     if workers < 0:
         workers = max(1, num_cores() // ON_THIS_MACHINE)
+    if workers:
+        atexit.register(end_workers)
     return (
         Batches(train, size, device, workers, training=True),
         Batches(test, size, device, workers, training=False),
@@ -397,14 +405,16 @@ def pack(folder: Path, out: Path, *, pixels: int, quality: int, shard: int, work
         refuse(f"{out} is there already")
     splits = {name: find_split(folder / name) for name in ("train", "val")}
     check(splits["train"], splits["val"])
-    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as new:
+    quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C is for this process
+    with (
+        TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as new,
+        multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool,
+    ):
         for name, split in splits.items():
             target = Path(new, out.name, name)
             target.mkdir(parents=True)
             shrink = partial(shrunk, split, pixels, quality)
-            quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C is for this process
-            with multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool:
-                pack_split(split, target, shard, lambda order, f=shrink: pool.imap(f, order, 16))
+            pack_split(split, target, shard, lambda order, f=shrink: pool.imap(f, order, 16))
         Path(new, out.name).rename(out)
 
 
