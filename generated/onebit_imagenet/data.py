@@ -68,21 +68,12 @@ class Split:
     places: Tensor  # int64 (N, 3): number of a file, first byte there, how many; -1: all
     labels: Tensor  # int64 (N,)
 
-    def path(self, i: int) -> str:
-        """Return the path of the file that holds an image."""
-        file = int(self.places[i, 0])
+    def place(self, i: int) -> tuple[str, int, int]:
+        """Return the path of an image's file, its first byte there, and how many; -1: all."""
+        file, first, size = self.places[i].tolist()
         start, end = int(self.ends[file - 1]) if file else 0, int(self.ends[file])
-        return os.path.join(self.folder, os.fsdecode(self.names[start:end].numpy().tobytes()))
-
-    def read(self, i: int) -> bytes:
-        """Return an image as it lies in its file, not decoded."""
-        _, first, size = self.places[i].tolist()
-        with open(self.path(i), "rb") as file:
-            file.seek(first)
-            content = file.read(size)
-        if len(content) < size:
-            raise ValueError("the shard is cut off")
-        return content
+        name = os.fsdecode(self.names[start:end].numpy().tobytes())
+        return os.path.join(self.folder, name), first, size
 
     def some(self, limit: int) -> "Split":
         """Return at most so many images, from all classes; 0: all."""
@@ -96,6 +87,16 @@ class Split:
         """Return what differs where names, places or labels do."""
         parts = (self.names, self.ends, self.places, self.labels)
         return hashlib.sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()
+
+
+def read(path: str, first: int, size: int) -> bytes:
+    """Return an image as it lies in its file, not decoded."""
+    with open(path, "rb") as file:
+        file.seek(first)
+        content = file.read(size)
+    if len(content) < size:
+        raise ValueError("the shard is cut off")
+    return content
 
 
 def to_split(
@@ -191,7 +192,7 @@ class Reader(Dataset[Any]):
             try:
                 place.copy_(self.crop(i, draw))
             except READ_ERRORS as error:
-                return f"cannot read image {i}, in {self.split.path(i)}: {error}"
+                return f"cannot read image {i}, in {self.split.place(i)[0]}: {error}"
             drawn += [draw.random() for _ in range(1)]
         draws = torch.tensor(drawn).view(len(images), 1)
         return pixels, draws, self.split.labels[images]
@@ -202,7 +203,7 @@ class Reader(Dataset[Any]):
             noise = torch.Generator().manual_seed(i)
             shape = (self.size, self.size, 3)
             return torch.randint(0, 256, shape, dtype=torch.uint8, generator=noise)
-        with Image.open(io.BytesIO(self.split.read(i))) as image:
+        with Image.open(io.BytesIO(read(*self.split.place(i)))) as image:
             if self.training:
                 return random_crop(image, self.size, draw)
             return center_crop(image, self.size)
@@ -328,7 +329,7 @@ class Batches:
         if not self.training:
             return torch.arange(self.num_images)
         seed = random.Random(f"{self.random.initial_seed()} {self.epoch}").getrandbits(63)
-        return torch.randperm(self.num_images, generator=torch.Generator().manual_seed(seed))
+        return random_order(self.num_images, seed)
 
     def parts(self, part_of: Callable[[int], slice]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield of each batch of a pass the part that is asked for by its number."""
@@ -349,6 +350,11 @@ class Batches:
         if self.training:
             pixels = torch.where(draws[:, 0].view(-1, 1, 1, 1) < 0.5, pixels.flip(3), pixels)
         return pixels.float()
+
+
+def random_order(n: int, seed: int) -> Tensor:
+    """Return the numbers below n in an order that hangs on a seed."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
 
 
 def load_batches(
@@ -405,24 +411,21 @@ def pack(folder: Path, out: Path, *, pixels: int, quality: int, shard: int, work
         for name, split in splits.items():
             target = Path(new, out.name, name)
             target.mkdir(parents=True)
-            shrink = partial(shrunk, split, pixels, quality)
-            pack_split(split, target, shard, lambda order, f=shrink: pool.imap(f, order, 16))
+            order = random_order(len(split.labels), seed=0).tolist()
+            places = (split.place(i) for i in order)
+            small = pool.imap(partial(shrunk, pixels, quality), places, chunksize=16)
+            pack_split(split, target, shard, zip(order, small, strict=True))
         Path(new, out.name).rename(out)
 
 
 def pack_split(
-    split: Split,
-    target: Path,
-    shard: int,
-    shrink: Callable[[list[int]], Iterator[bytes | str]],
+    split: Split, target: Path, shard: int, small: Iterator[tuple[int, bytes | str]]
 ) -> None:
-    """Write the shards of a split, and their index.
+    """Write the shards of a split, and their index, from all its images and what they became.
 
-    Images lie in an order at random, for those who read shards from front to back.
+    Their order is at random, for those who read shards from front to back.
     """
-    n, name = len(split.labels), target.name
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(0)).tolist()
-    small = zip(order, shrink(order), strict=True)
+    n = len(split.labels)
     shards = [f"{number:06d}.tar" for number in range(-(-n // shard))]
     places = torch.zeros(n, 3).long()
     for number, file in enumerate(shards):
@@ -433,7 +436,7 @@ def pack_split(
                     refuse(content)
                 add(tar, f"{i:08d}.jpg", content)
                 add(tar, f"{i:08d}.cls", str(int(split.labels[i])).encode())
-                say(f"{name}: {done + 1:,} of {n:,} images", last=done + 1 == n)
+                say(f"{target.name}: {done + 1:,} of {n:,} images", last=done + 1 == n)
         with tarfile.open(target / file) as tar:
             for member in tar:
                 key, _, kind = member.name.partition(".")
@@ -446,10 +449,10 @@ def pack_split(
     (target / "index.json").write_text(json.dumps(index) + "\n", "utf-8")
 
 
-def shrunk(split: Split, pixels: int, quality: int, i: int) -> bytes | str:
+def shrunk(pixels: int, quality: int, place: tuple[str, int, int]) -> bytes | str:
     """Return an image as a JPEG whose shorter side has `pixels` at most; or what is wrong."""
     try:
-        content = split.read(i)
+        content = read(*place)
         with Image.open(io.BytesIO(content)) as image:
             (width, height), short = image.size, min(image.size)
             if short <= pixels and (image.format, image.mode) == ("JPEG", "RGB"):
@@ -463,7 +466,7 @@ def shrunk(split: Split, pixels: int, quality: int, i: int) -> bytes | str:
         small.save(made, "JPEG", quality=quality)
         return made.getvalue()
     except READ_ERRORS as error:
-        return f"cannot read {split.path(i)}: {error}"
+        return f"cannot read {place[0]}: {error}"
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
