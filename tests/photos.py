@@ -25,7 +25,7 @@ def write_photos(folder, *, classes=20, train=200, test=40, sizes=SIZES, quality
 
 
 def photo(draw, label, size):
-    """Return pixels (height, width, 3): stripes in one of five directions, of one of four widths."""
+    """Return pixels (height, width, 3): stripes in one of five directions and four widths."""
     width, height = size
     angle, wave = math.pi * (label % 5) / 5, 6.0 * 1.6 ** (label // 5 % 4)
     y, x = np.mgrid[:height, :width]
