@@ -169,8 +169,8 @@ def write_photos(folder: Path, count: int) -> int:
 def _table(rounds: int, images: int, size: int, rows: list[tuple[str, ...]]) -> Table:
     note = (
         f"A batch of {images} crops of 224 x 224 from generated JPEGs of 500 x 375 pixels and "
-        f"{size / 1024:.0f} KiB, which the system has in memory: CPU time of one thread, medians of "
-        f"{rounds} interleaved rounds. The usual data set is `benchmarks/usual.py`, in the manner of "
+        f"{size / 1024:.0f} KiB, which the system has in memory: CPU time of one thread, medians "
+        f"of {rounds} interleaved rounds. The usual one is `benchmarks/usual.py`, in the manner of "
         "torchvision's reference: each image by itself, to normalized float tensors. Ours is a "
         "worker of the generated `data.py`, which gives uint8; flips, colours and normalization "
         "are the device's part, here done by the same core. Packed: by `python data.py pack`, the "

@@ -357,7 +357,7 @@ class Batches:
         if self.training:
             pixels = torch.where(draws[:, 0].view(-1, 1, 1, 1) < 0.5, pixels.flip(3), pixels)
         mean, std = (255 * constant(each, draws.device) for each in (MEAN, STD))
-        return (pixels - mean.unsqueeze(2)) / std.unsqueeze(2)
+        return pixels.float().sub_(mean.unsqueeze(2)).div_(std.unsqueeze(2))
 
 
 def random_order(n: int, seed: int) -> Tensor:

@@ -349,7 +349,7 @@ class Batches:
         """Return crops, (n, 3, S, S), as numbers."""
         if self.training:
             pixels = torch.where(draws[:, 0].view(-1, 1, 1, 1) < 0.5, pixels.flip(3), pixels)
-        return pixels.float()
+        return pixels.to(draws.dtype)
 
 
 def random_order(n: int, seed: int) -> Tensor:

@@ -405,7 +405,7 @@ class Batches:
             colors = lighting(colors, draws[:, 7:])
             matrix, offset = colors[0] / std, (colors[1] - mean) / std
             return torch.baddbmm(offset, matrix, x).view(pixels.shape)
-        return (pixels - mean.unsqueeze(2)) / std.unsqueeze(2)
+        return pixels.float().sub_(mean.unsqueeze(2)).div_(std.unsqueeze(2))
 
 
 def random_order(n: int, seed: int) -> Tensor:

@@ -8,6 +8,8 @@ import random
 import subprocess
 import sys
 import tarfile
+import tomllib
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from PIL import Image
 from archdsl.pipeline import compile_text
 from tests.photos import write_photos
 
+ROOT = Path(__file__).parents[2]
 SPEC = """\
 network net(classes = 20) {
     input(3, 64, 64)
@@ -95,6 +98,56 @@ def test_a_script_holds_only_what_its_recipe_needs():
     absent = ("flip(", "color_jitter", "lighting", "MEAN", "JITTER", "drawn +=", "draw.gauss")
     assert [word for word in absent if word in plain] == []
     assert "lighting" not in files_of(", flip, color_jitter(0.4, 0.4, 0.4)")["data.py"]
+
+
+VARIANTS = [
+    ("", ""),
+    ("", ", normalize = false"),
+    (", flip", ", mean = [0.5, 0.5, 0.5], std = [0.25, 0.25, 0.25]"),
+    (", lighting(0.1)", ", normalize = false"),
+    (", color_jitter(0.4, 0, 0.4), flip", ""),
+    (COLOURS, ", normalize = false"),
+    (COLOURS, ""),
+]
+
+
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("variants")
+    for number, (augment, more) in enumerate(VARIANTS):
+        (folder / str(number)).mkdir()
+        for name, text in files_of(augment, more).items():
+            (folder / str(number) / name).write_text(text)
+    return folder
+
+
+def run(*command):
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+
+
+def test_scripts_are_clean_for_ruff(variants):
+    pyproject = ROOT / "pyproject.toml"
+    ignored = tomllib.loads(pyproject.read_text())["tool"]["ruff"]["lint"]["per-file-ignores"]
+    ruff, options = (sys.executable, "-m", "ruff"), ("--config", pyproject, "--no-cache")
+    ignore = ("--ignore", ",".join(ignored["generated/**"]))
+    checked = run(*ruff, "check", *options, *ignore, variants)
+    assert checked.returncode == 0, checked.stdout
+    formatted = run(*ruff, "format", *options, "--diff", variants)
+    assert formatted.returncode == 0, formatted.stdout
+
+
+def test_scripts_are_clean_for_pyright(variants):
+    (variants / "pyrightconfig.json").write_text('{"typeCheckingMode": "basic"}')
+    pyright = (sys.executable, "-m", "pyright", "--pythonpath", sys.executable)
+    checked = run(*pyright, "--project", variants / "pyrightconfig.json")
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(("augment", "more"), VARIANTS)
+def test_every_combination_gives_batches(load, photos, augment, more):
+    for batches in load_batches(load(augment, more), photos):
+        x, y = next(iter(batches))
+        assert (x.shape, x.dtype, y.dtype) == ((8, 3, 64, 64), torch.float32, torch.int64)
 
 
 # ---------------------------------------------------------------- crops

@@ -15,8 +15,8 @@ from tests.uses.checkpoints import same
 SPEC = """\
 network net(classes = 20) {
     input(3, 48, 48)
-    stem { conv3x3(16, stride = 2) bn relu }
-    body: { conv3x3(32, stride = 2) bn relu conv3x3(32, stride = 2) bn relu }
+    stem { conv3x3(16, stride = 2) NORM relu }
+    body: { conv3x3(32, stride = 2) NORM relu conv3x3(32, stride = 2) NORM relu }
     head { maxpool linear(classes) }
     train = quick
 }
@@ -65,10 +65,14 @@ if __name__ == "__main__":
 @pytest.fixture
 def scripts(tmp_path):
     """A folder with a script and the program that runs it."""
-    for name, content in compile_text(SPEC).files("net").items():
-        (tmp_path / name).write_text(content)
-    (tmp_path / "wrapped.py").write_text(WRAPPED)
-    return tmp_path
+    return written(tmp_path, "bn")
+
+
+def written(folder, norm):
+    for name, content in compile_text(SPEC.replace("NORM", norm)).files("net").items():
+        (folder / name).write_text(content)
+    (folder / "wrapped.py").write_text(WRAPPED)
+    return folder
 
 
 @pytest.fixture
@@ -146,22 +150,24 @@ def test_two_processes_train_on_the_images_of_one(train, scripts, tmp_path):
 
 
 @pytest.mark.slow
-def test_one_two_and_four_processes_learn_alike(train, scripts, tmp_path):
-    """2,000 images in 20 folders; all curves within 2 % of those of one process.
+@pytest.mark.parametrize(("norm", "bound"), [("groupnorm(8)", 0.02), ("bn", 0.06)])
+def test_one_two_and_four_processes_learn_alike(train, scripts, tmp_path, norm, bound):
+    """2,000 images in 20 folders; losses and accuracies of each epoch, within 2 %.
 
-    Not closer, for each process normalizes its own images by their moments.
+    Batch normalization has other moments where a process has a part of the batch: 50 images of 200.
     """
     photos = write_photos(tmp_path / "photos", train=2000, test=400)
-    flags = ("--epochs", 6, "--workers", 1)
+    written(scripts, norm)
+    flags = ("--epochs", 8, "--workers", 1, "--batch", 200, "--lr", 0.05)
     passes, logs = hold(train, scripts, photos, (1, 2, 4), flags)
-    assert [len(batches) for batches in passes[:2]] == [25, 5]
-    assert logs[0][-1][3] > 0.5  # of 20 classes: something is learned
+    assert [len(batches) for batches in passes[:2]] == [10, 2]
+    assert logs[0][-1][3] > 0.3  # of 20 classes: something is learned
     for log in logs[1:]:
         for found, expected in zip(log, logs[0], strict=True):
             losses = found[0::2], expected[0::2]
-            assert losses[0] == pytest.approx(losses[1], rel=0.02)
+            assert losses[0] == pytest.approx(losses[1], rel=bound)
             accuracies = found[1::2], expected[1::2]
-            assert accuracies[0] == pytest.approx(accuracies[1], abs=0.02)
+            assert accuracies[0] == pytest.approx(accuracies[1], abs=bound)
 
 
 def test_a_run_that_a_scheduler_stops_goes_on_bit_for_bit(train, scripts, tmp_path):
