@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false
 """data.py of a folder of images: its crops, colours, order and shards, in this process."""
 
 import importlib.util
@@ -161,7 +162,7 @@ def test_every_combination_gives_batches(load, photos, augment, more):
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 AREAS = {(500, 375): (0.148, 0.2501, 0.4202, 0.5916, 0.7336)}
 AREAS[400, 400] = (0.1589, 0.2773, 0.4745, 0.6718, 0.7946)
-RATIOS = {(500, 375): (0.8105, 0.8999, 1.0465, 1.1908, 1.2765)}
+RATIOS: dict = {(500, 375): (0.8105, 0.8999, 1.0465, 1.1908, 1.2765)}
 RATIOS[400, 400] = (None, None, 1.0, None, None)  # as often upright as lying
 DRAWN = 20_000  # crops: the share below a quantile has a standard deviation of 0.0035 at most
 
