@@ -21,3 +21,7 @@ MAX_EXPONENT = 30  # of a number as written, either sign
 MAX_TENSOR_ROWS = 100_000  # rows that `--tensors` lists
 MAX_IMPORTS = 100  # files
 MAX_DIAGNOSTICS = 50  # mistakes, and doubts, that are reported
+
+# Of the logs that `archdsl report` reads, which are untrusted, too.
+MAX_LOG_BYTES = 16 * 2**20  # some 50,000 epochs
+MAX_RUNS = 1_000

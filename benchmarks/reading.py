@@ -60,23 +60,26 @@ def tables(progress: Progress, rounds: int = ROUNDS, images: int = IMAGES) -> li
         size = write_photos(folder / "photos", images)
         for name, augment in AUGMENTATIONS.items():
             progress(f"{name}: packing")
-            module = reader(folder / f"{len(rows)}.py", augment)
+            module = reader(folder / f"script{len(rows)}", augment)
             readers = _readers(module, folder, with_colours=name == COLOURED)
             samples = interleaved(readers, rounds, lambda at, n=name: progress(f"{n}: {at}"))
             rows += [_row(name, way, samples, images) for way in samples]
     return [_table(rounds, images, size, rows)]
 
 
-def reader(path: Path, augment: str) -> ModuleType:
-    """Return the data.py of a recipe with this augmentation, imported from this path."""
-    path.write_text(compile_text(SPEC.replace("AUGMENT", augment)).files("net")["data.py"], "utf-8")
-    name = f"data_of_benchmark_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+def reader(folder: Path, augment: str) -> ModuleType:
+    """Return the data.py of a recipe with this augmentation, imported from a new folder."""
+    folder.mkdir()
+    for name, text in compile_text(SPEC.replace("AUGMENT", augment)).files("net").items():
+        (folder / name).write_text(text, "utf-8")
+    spec = importlib.util.spec_from_file_location(f"data_of_{folder.name}", folder / "data.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look it up
+    sys.modules[spec.name] = module  # dataclasses look it up
+    sys.path.insert(0, str(folder))  # of what it imports, which no part of a recipe changes
     spec.loader.exec_module(module)
+    sys.path.remove(str(folder))
     return module
 
 

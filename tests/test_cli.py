@@ -282,7 +282,7 @@ def test_an_argument_that_is_set_twice_is_wrong_usage(spec, capsys):
     assert capsys.readouterr().err == "archdsl: argument `depth` is set twice\n"
 
 
-@pytest.mark.parametrize("command", ["compile", "params", "check", "fmt", "explain"])
+@pytest.mark.parametrize("command", ["compile", "params", "check", "fmt", "report", "explain"])
 def test_the_help_of_every_command_has_an_example(capsys, command):
     with pytest.raises(SystemExit) as exited:
         main([command, "--help"])

@@ -9,6 +9,7 @@ import pytest
 
 from archdsl.cli import main
 from archdsl.cli.arguments import parser
+from tests.report.logs import run
 
 ROOT = Path(__file__).parents[1]
 COMMAND_LINE = (ROOT / "docs/command-line.md").read_text("utf-8")
@@ -92,6 +93,20 @@ def test_the_keys_of_check_and_of_diagnostics_are_on_the_page(document):
     assert set(diagnostic) == documented("Diagnostics")
     for note in diagnostic["notes"]:
         assert set(note) < set(diagnostic)
+
+
+def test_the_keys_of_a_report_of_runs_are_on_the_page(document):
+    run("net", (0.5, 0.5, 0.9))
+    (row,) = document("report", "net")["rows"]
+    assert set(row) | set(row["runs"][0]) == documented("Runs")
+
+
+def test_the_columns_of_a_report_as_csv_are_on_the_page(document, capsys):
+    run("net", (0.5, 0.5, 0.9))
+    main(["report", "net", "--format", "csv"])
+    titles = capsys.readouterr().out.splitlines()[0].split(",")
+    section = MACHINES.split("\n## CSV: `report --format csv`")[1]
+    assert titles == re.findall(r"`([^`]+)`", section)[:-1]  # the last is `'`
 
 
 def test_the_columns_of_csv_are_on_the_page(document, capsys):

@@ -20,7 +20,7 @@ SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion deploy explain fmt params",
+    ("",): "check compile completion deploy explain fmt params report",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",
@@ -31,6 +31,9 @@ CASES = {
     ("compile", "tiny.arch", "--che"): "--check",
     ("compile", "--out", "s"): "sub/",
     ("check", "--format", ""): "github json sarif text",
+    ("report", "--format", "m"): "markdown",
+    ("report", "s"): "sub/",
+    ("report", "--plot", "tiny.t"): "tiny.txt",
     ("explain", "E20"): " ".join(page.stem for page in (ROOT / "docs/errors").glob("E20*.md")),
     ("completion", ""): "bash fish zsh",
 }

@@ -32,7 +32,7 @@ def load(tmp_path, monkeypatch):
         for name, text in files.items():
             (folder / name).write_text(text)
         monkeypatch.syspath_prepend(folder)
-        for name in ("checkpoint", "data", "model"):
+        for name in ("checkpoint", "data", "model", "processes"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         found = importlib.util.spec_from_file_location("train_of_paper", folder / "train.py")
         assert found is not None
@@ -40,10 +40,10 @@ def load(tmp_path, monkeypatch):
         module = importlib.util.module_from_spec(found)
         monkeypatch.setitem(sys.modules, "train_of_paper", module)
         found.loader.exec_module(module)
-        for name in ("checkpoint", "data"):
+        for name in ("checkpoint", "data", "processes"):
             theirs = vars(sys.modules[name]).items()
             vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
-        for name in ("checkpoint", "data", "model"):
+        for name in ("checkpoint", "data", "model", "processes"):
             del sys.modules[name]
         return module
 
@@ -96,7 +96,7 @@ def test_everything_decays_in_diracnets_a_and_b_too(optimizer_of):
     decay, settings, _ = optimizer_of("specs/diracnet.arch", SMALL)
     assert set(decay.values()) == {5e-4}
     assert len(named(decay, "conv1.a")) == len(named(decay, "conv1.b")) == 6
-    assert settings == {"lr": 0.1, "momentum": 0.9, "nesterov": True}  # as WRN
+    assert settings == {"lr": 0.1, "momentum": 0.9, "nesterov": False}  # their code
 
 
 def test_weights_alone_decay_in_the_later_diracnets(optimizer_of):
@@ -223,7 +223,7 @@ def test_networks_of_32_bits_begin_as_those_of_one_bit(load):
 RECIPES = {
     "wrn": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
     "share_wrn": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
-    "diracnet": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, True),
+    "diracnet": (200, 128, 0.1, 0.9, 5e-4, (60, 120, 160), 0.2, False),
     "resnet_cifar": (164, 128, 0.1, 0.9, 1e-4, (83, 124), 0.1, False),
     "preact_resnet": (164, 128, 0.1, 0.9, 1e-4, (83, 124), 0.1, False),
     "resnext_cifar": (300, 128, 0.1, 0.9, 5e-4, (150, 225), 0.1, False),

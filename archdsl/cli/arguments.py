@@ -79,6 +79,25 @@ def _fmt(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.fmt)
 
 
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="folder that train.py wrote, or that holds seed0, .."
+    )
+    parser.add_argument(
+        "--published",
+        metavar="FIGURE",
+        action="append",
+        default=[],
+        help="the paper's error in percent: 5.37, NETWORK=5.37, or a .json or .csv file of them; "
+        "may be repeated",
+    )
+    parser.add_argument(
+        "--plot", metavar="FILE", type=_plot, help="write curves to a .svg, .png or .pdf file"
+    )
+    _add_format(parser, "text", "json", "markdown", "latex", "csv")
+    parser.set_defaults(run=commands.report)
+
+
 def _explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "code", metavar="CODE", nargs="?", help="as in error[E201]; without it, all are listed"
@@ -122,6 +141,10 @@ _FMT_EXAMPLES = """\
 examples:
   archdsl fmt specs/*.arch
   archdsl fmt --check specs/*.arch"""
+_REPORT_EXAMPLES = """\
+examples:
+  archdsl report runs/wrn_depth16_k4 --published 5.37 --plot curves.svg
+  archdsl report runs/* --published published.csv --format markdown"""
 _EXPLAIN_EXAMPLES = """\
 examples:
   archdsl explain E201
@@ -144,6 +167,7 @@ _COMMANDS = (  # name, summary, examples, what adds the arguments
     ("deploy", "write the deployed network of a checkpoint", _DEPLOY_EXAMPLES, _deploy),
     ("check", "build every network that an expect is about", _CHECK_EXAMPLES, _check),
     ("fmt", "bring specs into canonical form", _FMT_EXAMPLES, _fmt),
+    ("report", "put runs beside each other and beside papers", _REPORT_EXAMPLES, _report),
     ("explain", "say what a diagnostic means", _EXPLAIN_EXAMPLES, _explain),
     ("completion", "print the completion of a shell", _SHELL_EXAMPLES, _completion),
 )
@@ -207,4 +231,10 @@ def _name(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"`{text}` is not a name: letters, digits and `_`, a letter first"
         )
+    return text
+
+
+def _plot(text: str) -> str:
+    if not text.endswith((".svg", ".png", ".pdf")):
+        raise argparse.ArgumentTypeError(f"`{text}` does not end in .svg, .png or .pdf")
     return text

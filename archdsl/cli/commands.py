@@ -94,6 +94,18 @@ def fmt(arguments: argparse.Namespace) -> int:
     return OK if format_specs(arguments) else FAILED
 
 
+def report(arguments: argparse.Namespace) -> int:
+    """Print the table of some runs, and plot their curves."""
+    from archdsl.cli.reporting import report_runs
+    from archdsl.results.errors import RunError
+
+    try:
+        report_runs(arguments)
+    except RunError as error:
+        return fail(str(error), FAILED)
+    return OK
+
+
 def explain(arguments: argparse.Namespace) -> int:
     """Print the page of a diagnostic, or a line for each."""
     from archdsl.cli.pages import codes, page, title

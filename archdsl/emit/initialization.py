@@ -26,6 +26,7 @@ from archdsl.ir.initialization import (
 from archdsl.ir.layers import (
     Activation,
     ActivationKind,
+    BatchNorm,
     Conv,
     ConvTranspose,
     Layer,
@@ -60,10 +61,14 @@ def initialization(network: Network) -> Iterator[Statement]:
         case None:
             if any(map(_is_rectifier, layers)):
                 yield from _he(Fan.OUT, _Initialized(layers, (Conv,)))
-        case He(fan=fan):
+        case He(fan=fan, uniform_gains=uniform_gains, zero_biases=zero_biases):
             outputs = (Conv, ConvTranspose)  # those of the last linear layer are the classes
             kinds = outputs if fan is Fan.OUT else (Conv, ConvTranspose, Linear)
             yield from _he(fan, _Initialized(layers, kinds))
+            if uniform_gains:
+                yield from _uniform_gains(layers)
+            if zero_biases:
+                yield from _zero_biases(layers)
         case Xavier() | TruncatedNormal():
             yield from _with_biases(
                 network.init, _Initialized(layers, (Conv, ConvTranspose, Linear))
@@ -102,8 +107,9 @@ class _Initialized:
         """Return the test for a module of these kinds, of those that there are."""
         names = [_CLASSES[kind] for kind in kinds if self.has(kind)]
         if self.has_schemes and "nn.Conv2d" in names:  # the base of the schemes' classes
-            listed = f"in ({', '.join(names)})" if len(names) > 1 else f"is {names[0]}"
-            return f"type(module) {listed}"
+            names.remove("nn.Conv2d")
+            other = f"isinstance(module, {' | '.join(names)}) or " if names else ""
+            return f"{other}type(module) is nn.Conv2d"
         return f"isinstance(module, {' | '.join(names)})"
 
 
@@ -112,6 +118,7 @@ _CLASSES: dict[type[Weighted], str] = {
     ConvTranspose: "nn.ConvTranspose2d",
     Linear: "nn.Linear",
 }
+_WEIGHTED = (Conv, ConvTranspose, Linear)
 
 
 def _has_scheme(layer: Layer) -> bool:
@@ -134,6 +141,28 @@ def _he(fan: Fan, weights: _Initialized) -> Iterator[Statement]:
         comment = Comment(f"its weight has inputs first: {turned} of torch is {fan} here")
         steps.append(If(weights.condition(ConvTranspose), (comment, _kaiming(turned))))
     yield _over_modules(*steps)
+
+
+def _uniform_gains(layers: Sequence[Layer]) -> Iterator[Statement]:
+    spatial = {layer.spatial for layer in layers if isinstance(layer, BatchNorm) and layer.affine}
+    if spatial:
+        yield Comment("scales of batch normalization begin between 0 and 1, as in Torch of 2016")
+        kinds = " | ".join(f"nn.BatchNorm{2 if each else 1}d" for each in sorted(spatial))
+        yield _over_modules(
+            If(f"isinstance(module, {kinds}) and module.affine", (_fill("uniform_"),))
+        )
+
+
+def _zero_biases(layers: Sequence[Layer]) -> Iterator[Statement]:
+    weighted = [layer for layer in layers if isinstance(layer, _WEIGHTED)]
+    found = [kind for kind in _WEIGHTED if any(type(w) is kind and w.bias for w in weighted)]
+    if found:
+        yield Comment("biases begin at 0")
+        condition = f"isinstance(module, {' | '.join(_CLASSES[kind] for kind in found)})"
+        if not all(layer.bias for layer in weighted if type(layer) in found):
+            condition += " and module.bias is not None"
+        zero = Evaluate(Invocation("nn.init.zeros_", (Text("module.bias"),)))
+        yield _over_modules(If(condition, (zero,)))
 
 
 def _of_he(weights: _Initialized) -> str:

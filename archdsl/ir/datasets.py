@@ -25,6 +25,8 @@ DATA_SETS: dict[str, DataSet] = {
         # Krizhevsky 2009
         DataSet("cifar10", "CIFAR-10", (3, 32, 32), 10),
         DataSet("cifar100", "CIFAR-100", (3, 32, 32), 100),
+        # Netzer, Wang, Coates, Bissacco, Wu & Ng 2011; with the extra images
+        DataSet("svhn", "SVHN", (3, 32, 32), 10),
         # Chrabaszcz, Loshchilov & Hutter 2017, arXiv:1707.08819
         DataSet("imagenet32", "ImageNet32", (3, 32, 32), 1000),
     )

@@ -16,10 +16,13 @@ class Fan(StrEnum):
 class He(Record):
     """N(0, 2 / n), n the inputs of an output or the outputs of an input (He et al. 2015).
 
-    For layers that a rectifier follows. Source: arXiv:1502.01852, equations 10 and 14.
+    For layers that a rectifier follows. Source: arXiv:1502.01852, equations 10 and 14. Torch of
+    2016, with which its followers trained, began with scales of batch normalization from U(0, 1).
     """
 
     fan: Fan
+    uniform_gains: bool = False  # scales of batch normalization: from U(0, 1), else 1
+    zero_biases: bool = False  # of convolutions and linear layers; else PyTorch's default
 
 
 class Xavier(Record):

@@ -7,7 +7,13 @@ from archdsl.record import Record
 
 
 class Flip(Record):
-    """Horizontal flip of half the images."""
+    """Horizontal flip of half the images, at random.
+
+    `alternate`: of half the images, at random, in the first epoch, of the others in the second, and
+    so on (Jordan 2024, arXiv:2404.00498, section 3.6).
+    """
+
+    alternate: bool = False
 
 
 class Crop(Record):
@@ -30,12 +36,22 @@ class Cutout(Record):
 Augmentation: TypeAlias = Flip | Crop | Cutout
 
 
+class Views(Record, kw_only=True):
+    """What a test sees of an image: the mean of what the network says to each is what counts."""
+
+    flip: bool = False  # its mirror image, too
+    shift: int = 0  # moved up and left by so many pixels, and down and right; half as much each
+
+
 class Data(Record, kw_only=True):
     """A data set, by its name in the language."""
 
     name: str  # a key of `archdsl.ir.datasets.DATA_SETS`
     augment: tuple[Augmentation, ...] = ()
     normalize: bool = True  # to mean 0 and deviation 1; else pixels are what they are, 0 to 255
+    unit: bool = False  # pixels / 255, instead
+    whiten: bool = False  # contrast normalized and ZCA, instead, over the training images
+    views: Views | None = None
 
 
 class RandomResizedCrop(Record):
@@ -98,6 +114,16 @@ class Sgd(Record, kw_only=True):
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
+    factors: "Factors | None" = None
+
+
+class Adam(Record, kw_only=True):
+    """Adam (Kingma & Ba 2015), whose weight decay is a part of the gradient."""
+
+    lr: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    factors: "Factors | None" = None
 
 
 class AdamW(Record, kw_only=True):
@@ -106,9 +132,23 @@ class AdamW(Record, kw_only=True):
     lr: float
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
+    factors: "Factors | None" = None
 
 
-Optimizer: TypeAlias = Sgd | AdamW
+Optimizer: TypeAlias = Sgd | Adam | AdamW
+
+
+class Factors(Record):
+    """What the rate is multiplied by for scales of normalization, and for biases and offsets."""
+
+    norms: float = 1.0
+    biases: float = 1.0
+
+
+class Constant(Record, kw_only=True):
+    """The same rate all the time, after a linear rise over the first `warmup` epochs."""
+
+    warmup: float = 0.0
 
 
 class Steps(Record, kw_only=True):
@@ -133,15 +173,29 @@ class WarmRestarts(Record, kw_only=True):
 
     Each cycle is `growth` times as long as the one before it. Source: Loshchilov & Hutter 2017,
     equation 5. Over the first `warmup` epochs the rate is held down by a linear rise.
+    `reset_momentum`: each cycle begins with a momentum of 0, as McDonnell's code has it.
     """
 
     first: int
     growth: int = 2
     min_lr: float = 0.0
     warmup: float = 0.0
+    reset_momentum: bool = False
 
 
-Schedule: TypeAlias = Steps | Cosine | WarmRestarts
+Schedule: TypeAlias = Constant | Steps | Cosine | WarmRestarts
+
+
+class AveragedMoments(Record, kw_only=True):
+    """Tests are made with the means of moments over all batches, measured when training has ended.
+
+    `of`: what is averaged of the spread, "variances" or "deviations", roots of variance + eps
+    (McDonnell 2018, section 3.2.1, and MatConvNet). `between`: after the epochs before the last,
+    how many batches are measured; 0: none, and tests are made with running moments.
+    """
+
+    of: str = "variances"
+    between: int = 0
 
 
 class Recipe(Record, kw_only=True):
@@ -156,6 +210,15 @@ class Recipe(Record, kw_only=True):
     label_smoothing: float = 0.0
     clip: float = 0.0  # the largest norm of all gradients together; 0: any
     decay: str = "all"  # "all" parameters, or "weights": those of two or more dimensions
-    moments: str = "running"  # of batch normalization, for tests; or "averaged" after training
+    moments: AveragedMoments | None = None  # of batch normalization, for tests; None: running ones
+    accumulate: int = (
+        0  # parts of a batch whose gradients are added up, one after the other; 0: one
+    )
+    ema: float = (
+        0.0  # what remains each step of an average of the weights, which is tested; 0: none
+    )
+    mixup: float = 0.0  # alpha of Zhang et al. 2018, arXiv:1710.09412; 0: images are not mixed
+    cutmix: float = 0.0  # alpha of Yun et al. 2019, arXiv:1905.04899; 0: nothing is pasted
+    held_out: int = 0  # training images that are tested on after each epoch, and not trained on
     init: Initialization | None = None  # of the network, unless that says its own
     seed: int = 0

@@ -15,9 +15,9 @@ from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
 from archdsl.semantics.flow import Flow
+from archdsl.semantics.initializations import read_initialization
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.loops import add_loop
-from archdsl.semantics.recipe_values import read_initialization
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_stage
 from archdsl.semantics.state import Elaboration

@@ -170,8 +170,8 @@ _SETTINGS = {
     "device": "drop it: the script takes what it finds",
 }
 _WORDS = {  # of settings
-    "adam": "write `adamw`; with `weight_decay = 0` it is Adam",
-    "Adam": "write `adamw`; with `weight_decay = 0` it is Adam",
+    "rmsprop": "write `adam(lr = 1e-3)`, which is it with momentum",
+    "RMSprop": "write `adam(lr = 1e-3)`, which is it with momentum",
     "SGD": "write `sgd(lr = 0.1)`",
     "StepLR": "write `steps(at = [60, 120], factor = 0.1)`",
     "MultiStepLR": "write `steps(at = [60, 120], factor = 0.1)`",

@@ -14,11 +14,11 @@ from archdsl.ir.recipe import (
     RandomResizedCrop,
 )
 from archdsl.semantics.checks import fail
+from archdsl.semantics.data_sets import read_data_set
 from archdsl.semantics.recipe_values import (
     CallArguments,
     arguments_of,
     choose,
-    read_data_set,
     read_flag,
     read_integer,
     read_positive,

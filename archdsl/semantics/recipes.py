@@ -1,13 +1,12 @@
 """Recipes: `train name { settings }` -> ir.recipe.Recipe, every number known and in its range."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar, assert_never
+from typing import Any, TypeAlias, TypeVar, assert_never
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.datasets import DATA_SETS, DataSet
 from archdsl.ir.network import FeatureMap
 from archdsl.ir.recipe import (
-    Cosine,
     Data,
     ImageFolder,
     Optimizer,
@@ -19,15 +18,14 @@ from archdsl.ir.recipe import (
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.image_folders import read_data
+from archdsl.semantics.initializations import read_initialization
+from archdsl.semantics.optimization import read_moments, read_optimizer, read_schedule
 from archdsl.semantics.recipe_values import (
     DECAYS,
-    MOMENTS,
-    read_initialization,
     read_integer,
-    read_optimizer,
+    read_natural,
     read_positive,
     read_rate,
-    read_schedule,
     read_word,
 )
 from archdsl.semantics.signature import place
@@ -46,7 +44,20 @@ _EXAMPLES = {
     "optimizer": "sgd(lr = 0.1, momentum = 0.9)",
     "schedule": "cosine",
 }
-_OPTIONAL = ("label_smoothing", "clip", "decay", "moments", "init", "seed")
+_Reader: TypeAlias = Callable[[tree.Expression, Scope], object]
+_OPTIONAL: dict[str, _Reader] = {
+    "label_smoothing": lambda node, scope: read_rate(node, scope, "`label_smoothing`"),
+    "clip": lambda node, scope: read_positive(node, scope, "`clip`"),
+    "decay": lambda node, scope: read_word(node, scope, "`decay`", DECAYS),
+    "moments": read_moments,
+    "accumulate": lambda node, scope: read_integer(node, scope, "`accumulate`", 1, 1_000_000),
+    "ema": lambda node, scope: read_rate(node, scope, "`ema`"),
+    "mixup": lambda node, scope: read_natural(node, scope, "`mixup`"),
+    "cutmix": lambda node, scope: read_natural(node, scope, "`cutmix`"),
+    "held_out": lambda node, scope: read_integer(node, scope, "`held_out`", 0),
+    "init": read_initialization,
+    "seed": lambda node, scope: read_integer(node, scope, "`seed`", 0, MAX_SEED),
+}
 
 
 def build_recipe(
@@ -68,36 +79,42 @@ def build_recipe(
     epochs = settings.read("epochs", lambda node: read_integer(node, own, "`epochs`", 1))
     optimizer = settings.read("optimizer", lambda node: read_optimizer(node, own))
     schedule = settings.read("schedule", lambda node: read_schedule(node, own))
-    smoothing = settings.read(
-        "label_smoothing", lambda n: read_rate(n, own, "`label_smoothing`"), 0.0
-    )
-    clip = settings.read("clip", lambda node: read_positive(node, own, "`clip`"), 0.0)
-    decay = settings.read("decay", lambda node: read_word(node, own, "`decay`", DECAYS), "all")
-    moments = settings.read("moments", lambda n: read_word(n, own, "`moments`", MOMENTS), "running")
-    init = None
-    if "init" in settings.nodes:
-        init = settings.read("init", lambda node: read_initialization(node, own))
-    seed = settings.read("seed", lambda n: read_integer(n, own, "`seed`", 0, MAX_SEED), 0)
+    optional: dict[str, Any] = {
+        name: settings.read(name, _in(own, _OPTIONAL[name])) for name in settings.optional
+    }
     if data is None or batch is None or epochs is None or optimizer is None or schedule is None:
         return None
-    if smoothing is None or clip is None or decay is None or moments is None or seed is None:
+    if settings.has_failed:
         return None
-    _check_length(settings.nodes["schedule"], schedule, epochs, diagnostics)
-    _check_rates(settings.nodes["schedule"], schedule, optimizer, diagnostics)
-    return Recipe(
+    recipe = Recipe(
         name=declaration.name.text,
         data=data,
         batch=batch,
         epochs=epochs,
         optimizer=optimizer,
         schedule=schedule,
-        label_smoothing=smoothing,
-        clip=clip,
-        decay=decay,
-        moments=moments,
-        init=init,
-        seed=seed,
+        **optional,
     )
+    _check_length(settings.nodes["schedule"], schedule, epochs, diagnostics)
+    _check_rates(settings.nodes["schedule"], schedule, optimizer, diagnostics)
+    _check_parts(settings.nodes, recipe, diagnostics)
+    return recipe
+
+
+def _in(scope: Scope, reader: _Reader) -> Callable[[tree.Expression], Any]:
+    return lambda node: reader(node, scope)
+
+
+def _check_parts(
+    nodes: Mapping[str, tree.Expression], recipe: Recipe, diagnostics: Diagnostics
+) -> None:
+    """Report parts of a batch that are not equal, and more images held out than there are."""
+    if recipe.accumulate and recipe.batch % recipe.accumulate:
+        message = f"a batch of {recipe.batch} images has no {recipe.accumulate} equal parts"
+        diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["accumulate"].span))
+    if isinstance(recipe.data, ImageFolder) and recipe.held_out:
+        message = "images of a folder are held out by moving them to another folder"
+        diagnostics.add(Diagnostic(code="E610", message=message, span=nodes["held_out"].span))
 
 
 def check_fit(
@@ -151,10 +168,8 @@ def _check_length(
             late = next(epoch for epoch in at if epoch > epochs)
             message = f"the training ends after epoch {epochs}, before the step at {late}"
             _warn("W601", message, node.span, diagnostics)
-        case Cosine(warmup=warmup) | Steps(warmup=warmup) | WarmRestarts(warmup=warmup) if (
-            warmup >= epochs
-        ):
-            message = f"the warm-up of {warmup:g} epochs fills all {epochs} epochs"
+        case _ if schedule.warmup >= epochs:
+            message = f"the warm-up of {schedule.warmup:g} epochs fills all {epochs} epochs"
             _warn("W601", message, node.span, diagnostics)
         case WarmRestarts():
             before, after = _ends(schedule, epochs)
@@ -248,6 +263,8 @@ class _Settings:
         diagnostics: Diagnostics,
     ) -> None:
         self.nodes = nodes
+        self.optional = [name for name in _OPTIONAL if name in nodes]
+        self.has_failed = False
         self.recipe = declaration.name
         self.diagnostics = diagnostics
 
@@ -255,18 +272,17 @@ class _Settings:
         self,
         name: str,
         reader: Callable[[tree.Expression], Result],
-        default: Result | None = None,
     ) -> Result | None:
         """Return the value of a setting, or None after a mistake or where it is missing."""
         if name not in self.nodes:
-            if default is None:
-                self._missing(name)
-            return default
+            self._missing(name)
+            return None
         try:
             return reader(self.nodes[name])
         except SpecError as error:
             for diagnostic in error.diagnostics:
                 self.diagnostics.add(diagnostic)
+            self.has_failed = True
             return None
 
     def _missing(self, name: str) -> None:

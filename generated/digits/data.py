@@ -4,23 +4,17 @@ Compiled by `archdsl compile specs/digits.arch` from the recipe `digits_quick`; 
 this file.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from processes import RANK, WORLD_SIZE, refuse
+
 IMAGE_SHAPE = (1, 8, 8)  # channels, height, width of what the model takes
 NUM_CLASSES = 10  # logits that it gives
-RANK = int(os.environ.get("RANK", "0"))  # of this process, among those that torchrun started
-WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))  # how many there are
-
-
-def refuse(message: object) -> NoReturn:
-    """End the run with one sentence, said by the first process."""
-    raise SystemExit(message if RANK == 0 else 1)
 
 
 @dataclass(frozen=True)
@@ -71,16 +65,18 @@ class Batches:
     def __init__(
         self, split: Split, mean: Tensor, std: Tensor, size: int, *, training: bool
     ) -> None:
-        self.images, self.labels = split.images, split.labels
+        _, _, self.height, self.width = split.images.shape
+        self.pixels = split.images.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (N H W, C)
         self.num_images = len(split.labels)
-        self.mean, self.std = mean, std  # (C, 1, 1)
+        self.labels, self.mean, self.std = split.labels, mean, std  # (N,), (C,), (C,)
         self.size, self.training = size, training
         self.format = torch.contiguous_format  # of the images in memory
-        self.random = torch.Generator(self.images.device)  # the same numbers in all processes
+        self.gather = gather
+        self.random = torch.Generator(self.labels.device)  # the same numbers in all processes
         self.taken, self.begun = 0, self.random.get_state()  # batches of this pass, and its start
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.labels), self.size)
+        whole, rest = divmod(self.num_images, self.size)
         return whole if self.training or rest == 0 else whole + 1
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -103,7 +99,7 @@ class Batches:
 
     def order(self) -> Tensor:
         """Return the images of a pass in their order; of one that is taken up, in the same."""
-        n, device = len(self.labels), self.labels.device
+        n, device = self.num_images, self.labels.device
         if not self.training:
             return torch.arange(n, device=device)
         if not self.taken:
@@ -118,15 +114,26 @@ class Batches:
         batches = self.order().split(self.size)[: len(self)]
         for i in range(self.taken, len(batches)):
             self.taken = i + 1
-            chosen, part = batches[i], part_of(i)
-            x = (self.images[chosen[part]].float() - self.mean) / self.std
-            yield x.contiguous(memory_format=self.format), self.labels[chosen[part]]
+            part = part_of(i)
+            chosen = batches[i][part]
+            x = self.images(chosen)
+            yield x.contiguous(memory_format=self.format), self.labels[chosen]
         self.taken = 0
+
+    def images(self, chosen: Tensor) -> Tensor:
+        """Return the chosen images, (N, C, H, W)."""
+        rows = torch.arange(self.height, device=chosen.device)[None]  # (1, H)
+        columns = torch.arange(self.width, device=chosen.device)[None]
+        return self.gather(self.pixels, chosen, rows, columns, self.mean, self.std)
 
 
 def load_batches(
-    *, size: int, limit: int, device: torch.device, synthetic: bool
-) -> tuple[Batches, Batches]:
+    *,
+    size: int,
+    limit: int,
+    device: torch.device,
+    synthetic: bool,
+) -> tuple[Batches, ...]:
     """Return the batches of `size` images for training and for the test, on the device of the run.
 
     `limit` is the number of images of either split that are used; 0: all.
@@ -135,15 +142,26 @@ def load_batches(
         train, test = random_split(8 * size), random_split(2 * size)
     else:
         train, test = map(check, read_data())
-    train, test = (
-        Split(split.images[: limit or None].to(device), split.labels[: limit or None].to(device))
-        for split in (train, test)
-    )
+    some = slice(limit or None)
+    splits = [Split(each.images[some], each.labels[some]) for each in (train, test)]
+    train = splits[0]
     if size > len(train.labels):
         refuse(f"--batch {size} exceeds the {len(train.labels)} training images")
-    std, mean = torch.std_mean(train.images.float(), dim=(0, 2, 3), keepdim=True)
-    mean, std = mean[0], std[0].clamp(min=1e-6)  # of the training images, for both splits
-    return (
-        Batches(train, mean, std, size, training=True),
-        Batches(test, mean, std, size, training=False),
-    )
+    std, mean = torch.std_mean(train.images.float(), dim=(0, 2, 3))
+    std = std.clamp(min=1e-6)  # mean and deviation of the training images, for all
+    found = [Split(each.images.to(device), each.labels.to(device)) for each in splits]
+    moments = (mean.to(device), std.to(device))
+    return tuple(Batches(each, *moments, size, training=each is found[0]) for each in found)
+
+
+def gather(
+    pixels: Tensor, chosen: Tensor, rows: Tensor, columns: Tensor, mean: Tensor, std: Tensor
+) -> Tensor:
+    """Return the normalized pixels of chosen images, (N, C, H, W), by rows (N, H), columns (N, W).
+
+    Compiled, this is one kernel: to crop and to mirror costs no more than to copy.
+    """
+    height, width = rows.shape[1], columns.shape[1]
+    places = (chosen[:, None, None] * height + rows[:, :, None]) * width + columns[:, None, :]
+    x = pixels.index_select(0, places.flatten()).view(-1, height, width, pixels.shape[1])
+    return ((x.float() - mean) / std).permute(0, 3, 1, 2)

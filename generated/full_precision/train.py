@@ -10,34 +10,42 @@ spec, not this file.
 """
 
 import argparse
-import gc
 import io
 import math
-import os
 import platform
-import signal
 import sys
 import time
-import warnings
+from collections.abc import Callable
 from contextlib import redirect_stderr
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-import torch.distributed.nn  # imported later, its defaults would hold the process group for ever
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
-from torch.nn.parallel import DistributedDataParallel
 
-from checkpoint import by_first, keep, open_run, restore, snapshot, start_log
-from data import RANK, WORLD_SIZE, Batches, load_batches, refuse
+from checkpoint import Clock, Saver, append, open_run, restore, snapshot, start_log
+from data import Batches, load_batches
 from model import FullPrecision
+from processes import (
+    RANK,
+    WORLD_SIZE,
+    average_buffers,
+    by_first,
+    find_device,
+    meet,
+    part,
+    refuse,
+    replicate,
+    say,
+)
 
-SPEC = "8d946b470cc7f8d1"  # of the network and the recipe: a checkpoint of another has another
-IS_FIRST = RANK == 0  # the first process prints, logs, saves and reads what was saved
-REWIND = "\r" if IS_FIRST and sys.stdout.isatty() else ""  # a terminal shows progress in one line
+SPEC = "b17b24ecfc431f05"  # of the network and the recipe: a checkpoint of another has another
+Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
+REWIND = "\r" if RANK == 0 and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +66,10 @@ class Config:
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
     limit: int = 0  # number of images to use of either split; 0: all
     amp: bool = True  # bfloat16 autocast, on CUDA only
-    channels_last: bool = False  # memory format; on CUDA most convolutions are faster with it
-    compile: bool = False  # torch.compile: slow to start, then faster
+    channels_last: bool = torch.cuda.is_available()  # memory format, in which cuDNN is faster
+    compile: bool = torch.cuda.is_available()  # slow to start, then faster; see `Captured`, too
     synthetic: bool = False  # random images instead of the data set
+    save_minutes: float = 10.0  # between checkpoints, written beside the training; 0: each epoch
     minutes: float = 0.0  # stop after so many with a checkpoint, for --resume; 0: at the end
     resume: bool = False  # go on from the checkpoint in `out` if there is one
     verify: bool = True  # refuse images and labels that are not exactly those of CIFAR-10
@@ -68,7 +77,7 @@ class Config:
 
 # The flags that may differ when a run goes on, and what numbers may be: from, and below.
 MAY_CHANGE = {"data", "verify", "out", "epochs", "device", "amp", "channels_last", "compile"}
-MAY_CHANGE |= {"minutes", "resume"}
+MAY_CHANGE |= {"save_minutes", "minutes", "resume"}
 RANGES = {
     "epochs": (1, math.inf),
     "batch": (1, math.inf),
@@ -80,12 +89,13 @@ RANGES = {
     "weight_decay": (0.0, math.inf),
     "seed": (0, 2**63),
     "limit": (0, math.inf),
+    "save_minutes": (0.0, math.inf),
     "minutes": (0.0, math.inf),
 }
 
 
-def parse_config() -> Config:
-    """Read the command line into a Config."""
+def parse_configs() -> list[Config]:
+    """Read the command line: a Config, or for each of several seeds one with its own folder."""
     parser = argparse.ArgumentParser(description="Train the network of model.py.")
     for field in fields(Config):
         flag, default = f"--{field.name.replace('_', '-')}", field.default
@@ -95,31 +105,42 @@ def parse_config() -> Config:
             parser.add_argument(flag, action=action, default=default, help=about)
         else:
             parser.add_argument(flag, type=type(default), default=default, help=about)
-    with redirect_stderr(sys.stderr if IS_FIRST else io.StringIO()):  # of all processes, one speaks
+    parser.add_argument("--seeds", type=int, nargs="+", help="train with each; to OUT/seedN")
+    with redirect_stderr(sys.stderr if RANK == 0 else io.StringIO()):  # one speaks for all
         flags = vars(parser.parse_args())
         for name, (least, end) in RANGES.items():
             if not least <= flags[name] < end:
                 parser.error(f"--{name.replace('_', '-')} must be in [{least}, {end})")
-    return Config(**flags)
+        seeds = flags.pop("seeds")
+        if seeds and not (min(seeds) >= 0 and len({*seeds}) == len(seeds)):
+            parser.error("--seeds must be different numbers from 0 on")
+    config = Config(**flags)
+    return [replace(config, seed=s, out=f"{config.out}/seed{s}") for s in seeds or ()] or [config]
 
 
 # ---------------------------------------------------------------- optimization
 
 
-def lr_factor(step: int, steps_per_epoch: int, config: Config) -> float:
-    """Fraction of `lr` at a step, counted from 0: half a cosine down to min_lr in each cycle."""
+def cycle_of(step: int, steps_per_epoch: int, config: Config) -> tuple[int, int]:
+    """Return the first step of the cycle that a step is in, and its length."""
     start, length = 0, config.cycle * steps_per_epoch
     while step >= start + length:
         start, length = start + length, config.growth * length
+    return start, length
+
+
+def lr_factor(step: int, steps_per_epoch: int, config: Config) -> float:
+    """Fraction of `lr` at a step, counted from 0: half a cosine down to min_lr in each cycle."""
+    start, length = cycle_of(step, steps_per_epoch, config)
     lowest = config.min_lr / config.lr
     return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * (step - start) / length))
 
 
-def param_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def param_groups(model: nn.Module, config: Config) -> list[dict[str, Any]]:
     """Split the learned parameters so that only those of two or more dimensions decay."""
     params = [p for p in model.parameters() if p.requires_grad]
     return [
-        {"params": [p for p in params if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in params if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in params if p.ndim < 2], "weight_decay": 0.0},
     ]
 
@@ -130,107 +151,116 @@ def autocast(config: Config) -> torch.autocast:
     return torch.autocast(kind, torch.bfloat16, enabled=config.amp and kind == "cuda")
 
 
-class Stop:
-    """Whether the run is to stop: a signal came to a process, or its minutes are over."""
+def make_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, sums: Tensor, config: Config
+) -> Step:
+    """Return what takes a step, and adds to `sums`: of losses, and of images that are told right.
 
-    def __init__(self, minutes: float) -> None:
-        self.end = time.monotonic() + 60 * minutes if minutes else math.inf
-        self.signalled = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self.note)
+    They stay on the device.
+    """
 
-    def note(self, number: int, _: object) -> None:
-        """Note a signal; a second one ends the process at once."""
-        self.signalled = True
-        signal.signal(number, signal.SIG_DFL)
+    def step(x: Tensor, y: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with autocast(config):
+            logits = model(x)
+            loss = F.cross_entropy(logits, y)
+        loss.backward()
+        optimizer.step()
+        sums.add_(torch.stack((loss.detach() * len(y), (logits.argmax(1) == y).sum())))
 
-    def asked(self, step: int, device: torch.device) -> bool:
-        """Say whether to stop before a step; several processes ask each other every tenth."""
-        asked = self.signalled or time.monotonic() > self.end
-        if WORLD_SIZE == 1:
-            return asked
-        if step % 10:
-            return False
-        votes = torch.tensor(float(asked), device=device)
-        dist.all_reduce(votes)
-        return bool(votes > 0)
+    return Captured(step) if config.compile and sums.is_cuda and WORLD_SIZE == 1 else step
+
+
+class Captured:
+    """A step as a CUDA graph: the GPU launches its kernels by itself, one after the other.
+
+    The first steps are taken without: they compile the network and try out its convolutions.
+    """
+
+    def __init__(self, step: Step) -> None:
+        self.step, self.first, self.stream = step, 3, torch.cuda.Stream()
+        self.graph, self.held = torch.cuda.CUDAGraph(), ()  # it reads its batch from `held`
+
+    def __call__(self, x: Tensor, y: Tensor) -> None:
+        """Take a step."""
+        if self.first:
+            self.first -= 1
+            self.stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.stream):
+                self.step(x, y)
+            torch.cuda.current_stream().wait_stream(self.stream)
+            return
+        if not self.held:
+            self.held = (x.clone(), y.clone())
+            with torch.cuda.graph(self.graph, stream=self.stream):
+                self.step(*self.held)
+        for held, given in zip(self.held, (x, y), strict=True):
+            held.copy_(given)
+        self.graph.replay()
 
 
 def train_epoch(
     model: nn.Module,
+    step: Step,
     batches: Batches,
     optimizer: torch.optim.Optimizer,
     epoch: int,
     config: Config,
-    *,
-    stop: Stop,
-    sums: Tensor,
-) -> tuple[float, float] | None:
-    """Take a step on every batch that is left; return the mean loss and the accuracy.
+    clock: Clock,
+) -> bool:
+    """Take a step on every batch that is left; return False where the clock pauses.
 
-    None where it is to stop. `sums`, of losses and of images that are told right in this process,
-    stay on the device: nothing in the loop waits for it but, in several processes, `stop`.
+    Nothing in the loop waits for the device but, in several processes, the clock.
     """
+    device = torch.device(config.device)
     model.train()
-    if stop.asked(0, sums.device):
-        return None
+    if clock.pauses(batches.taken, device):
+        return False
     for x, y in batches:
-        step = (epoch - 1) * len(batches) + batches.taken - 1
+        done = (epoch - 1) * len(batches) + batches.taken - 1
         for group in optimizer.param_groups:
-            group["lr"] = config.lr * lr_factor(step, len(batches), config)
-        with autocast(config):
-            logits = model(x)
-            loss = F.cross_entropy(logits, y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        sums += torch.stack((loss.detach() * len(y), (logits.argmax(1) == y).sum()))
+            group["lr"].fill_(config.lr * lr_factor(done, len(batches), config))
+        step(x, y)
         if REWIND:
-            done = f"{batches.taken}/{len(batches)}"
-            print(f"{REWIND}epoch {epoch}: step {done} ", end="", flush=True)
-        if batches.taken < len(batches) and stop.asked(batches.taken, sums.device):
-            return None
-    total = sums / (len(batches) * config.batch)
-    if WORLD_SIZE > 1:
-        dist.all_reduce(total)
-    loss, accuracy = total.tolist()
-    return loss, accuracy
+            place = f"{batches.taken}/{len(batches)}"
+            print(f"{REWIND}epoch {epoch}: step {place} ", end="", flush=True)
+        if batches.taken < len(batches) and clock.pauses(batches.taken, device):
+            return False
+    return True
 
 
 @torch.no_grad()
-def average_moments(model: nn.Module, batches: Batches, config: Config) -> None:
-    """Let batch normalization hold its moments' average over all batches of the final weights.
+def average_moments(model: nn.Module, batches: Batches, config: Config, number: int) -> None:
+    """Let batch normalization hold the mean moments of some batches, measured with these weights.
 
     A batch stays whole, whatever the number of processes: each measures some.
     """
     model.train()
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
     norms = [m for m in model.modules() if isinstance(m, kinds) and m.training]
-    momenta = [norm.momentum for norm in norms]
+    momenta, number = [norm.momentum for norm in norms], min(number, len(batches))
+    names = ("running_mean", "running_var")
+    moments = [[norm.get_buffer(name) for name in names] for norm in norms]
+    sums = [[torch.zeros_like(moment) for moment in pair] for pair in moments]
     for norm in norms:
-        norm.momentum = None  # every batch since the first one weighs the same
-        if norm.num_batches_tracked is not None:
-            norm.num_batches_tracked.zero_()
-    for x, _ in batches.parts(lambda i: slice(None) if i % WORLD_SIZE == RANK else slice(0)):
+        norm.momentum = 1.0  # then it holds the moments of the last batch
+    parts = batches.parts(lambda i: slice(None) if i % WORLD_SIZE == RANK else slice(0))
+    for x, _ in islice(parts, number):
         if len(x):
             with autocast(config):
                 model(x)
-    for norm, momentum in zip(norms, momenta, strict=True):
+            for (mean, var), (means, spreads) in zip(moments, sums, strict=True):
+                means.add_(mean)
+                spreads.add_(var)
+    batches.taken = 0  # a pass that is left is not gone on with
+    for norm, momentum, pair, totals in zip(norms, momenta, moments, sums, strict=True):
         norm.momentum = momentum
-    measured = len(range(RANK, len(batches), WORLD_SIZE))  # batches, in this process
-    average_buffers(model, measured / len(batches))
-
-
-@torch.no_grad()
-def average_buffers(model: nn.Module, weight: float) -> None:
-    """Let all processes have the weighted mean of their moments; equal ones stay to the bit."""
-    for buffer in model.buffers() if WORLD_SIZE > 1 else ():
-        if buffer.is_floating_point():
-            first = buffer.clone()
-            dist.broadcast(first, src=0)
-            change = (buffer - first) * weight
-            dist.all_reduce(change)
-            buffer.copy_(first + change)
+        for moment, total in zip(pair, totals, strict=True):
+            if WORLD_SIZE > 1:
+                dist.all_reduce(total)
+            moment.copy_(total / number)
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.fill_(number)
 
 
 @torch.inference_mode()
@@ -257,6 +287,9 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
     """Return what the log says of the run besides its configuration."""
     on_cuda = device.type == "cuda"
     return {
+        "network": "full_precision",
+        "recipe": "onebit_cifar",
+        "data": "CIFAR-10",
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if on_cuda else platform.machine(),
@@ -266,51 +299,20 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
     }
 
 
-def meet(device: torch.device, batch: int) -> None:
-    """Join the other processes that torchrun started: with a GPU each, or all on the CPU."""
-    if batch % WORLD_SIZE:
-        refuse(f"--batch {batch} cannot be divided among {WORLD_SIZE} processes")
-    if device.type == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-
-
-def part() -> None:
-    """Leave the other processes; no thread of gloo is left then.
-
-    One that drops its last tensor while Python ends aborts the process. They end with the group,
-    and that with the last reference to it, which is to be ours: DDP, were it the last, would keep
-    them from using Python and wait for them for ever.
-    """
-    group = dist.group.WORLD
-    gc.collect()  # what DDP left
-    dist.destroy_process_group()
-    del group
-
-
-def find_device(name: str) -> torch.device:
-    """Return the device of this name, if it can compute."""
-    try:
-        device = torch.device(name)
-        torch.zeros((), device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        refuse(f"--device {name}: {str(error).splitlines()[0]}")
-    return device
-
-
-def main(config: Config) -> None:
+def main(*configs: Config) -> None:
     """Train in this process alone, or together with those that torchrun started."""
-    device = find_device(config.device)
-    if WORLD_SIZE == 1:
-        run(config, device)
-        return
-    meet(device, config.batch)
+    first = configs[0]
+    device, clock = find_device(first.device), Clock(first.minutes, first.save_minutes)
+    if WORLD_SIZE > 1:
+        meet(device, first.batch)
     refusal = None
     try:
-        run(config, device)
+        for config in configs:
+            run(config, device, clock)
     except SystemExit as error:
         refusal = error.code  # the error itself knows variables of `run`, such as the replica
-    part()
+    if WORLD_SIZE > 1:
+        part()
     if refusal is not None:
         raise SystemExit(refusal)
 
@@ -318,23 +320,34 @@ def main(config: Config) -> None:
 def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.Optimizer]:
     """Return the network and the optimizer of what it learns."""
     model = FullPrecision().to(device)
+    torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
+    if config.channels_last:
+        nn.utils.convert_conv2d_weight_memory_format(model, torch.channels_last)
     if config.compile:
-        model.compile()
+        model.compile(dynamic=False)
     optimizer = torch.optim.SGD(
-        param_groups(model, config.weight_decay),
+        param_groups(model, config),
         lr=config.lr,
         momentum=config.momentum,
         weight_decay=config.weight_decay,
+        fused=True,
     )
     return model, optimizer
 
 
-def run(config: Config, device: torch.device) -> None:
-    """Train, test after every epoch, and keep the log and the checkpoint."""
-    out, stop = Path(config.out), Stop(config.minutes)
-    state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
-    torch.manual_seed(config.seed)
-    torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
+def mean_of(sums: Tensor, images: int, epoch: int) -> tuple[float, float]:
+    """Return the mean loss and the accuracy of all processes; end a run that has lost its way."""
+    total = sums / images
+    if WORLD_SIZE > 1:
+        dist.all_reduce(total)
+    loss, accuracy = total.tolist()
+    if not math.isfinite(loss):
+        refuse(f"the loss is {loss} in epoch {epoch}: try a lower --lr")
+    return loss, accuracy
+
+
+def ready_batches(config: Config, device: torch.device) -> tuple[Batches, ...]:
+    """Return the batches for training and for the test, as this run wants them."""
     train, test = load_batches(
         Path(config.data),
         size=config.batch,
@@ -344,47 +357,57 @@ def run(config: Config, device: torch.device) -> None:
         verify=config.verify,
     )
     train.random.manual_seed(config.seed)
-    train.format = torch.channels_last if config.channels_last else torch.contiguous_format
-    test.format = train.format
+    for batches in (train, test):
+        batches.format = torch.channels_last if config.channels_last else torch.contiguous_format
+    if config.compile and device.type == "cuda":
+        train.gather = torch.compile(train.gather, dynamic=False)
+    return train, test
 
+
+def run(config: Config, device: torch.device, clock: Clock) -> None:
+    """Train, test after every epoch, and keep the log and the checkpoint."""
+    out = Path(config.out)
+    state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
+    torch.manual_seed(config.seed)
+    train, test = ready_batches(config, device)
     model, optimizer = build(config, device)
-    if not IS_FIRST:
+    if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
-    nn.utils.convert_conv2d_weight_memory_format(model, train.format)
-    replica = model
-    if WORLD_SIZE > 1:
-        # torch 2.13 has another name for the argument, which those before it do not know
-        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-        replica = DistributedDataParallel(model, broadcast_buffers=False)
-    done = 0  # epochs
+    replica = replicate(model)
+    models: dict[str, nn.Module] = {"model": model}
+    done, clock.next_save = 0, 0.0  # epochs; a new run saves what it begins with
     sums = torch.zeros(2, device=device)  # of the steps of an epoch
     if state is not None:
-        restore(state, model, optimizer, train, sums)
+        restore(state, models, optimizer, train, sums)
         done = state["epoch"]
+        clock.saved()
+    for group in optimizer.param_groups:
+        group["lr"] = torch.zeros((), device=device)  # where a CUDA graph reads it
+    step = make_step(replica, optimizer, sums, config)
     about = environment(model, device)
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
-    fixed = {"spec": SPEC, "config": asdict(config), "about": about}
+    saver, fixed = Saver(out), {"spec": SPEC, "config": asdict(config), "about": about}
 
     for epoch in range(done + 1, config.epochs + 1):
         started, steps = time.perf_counter(), len(train) - train.taken
-        found = train_epoch(replica, train, optimizer, epoch, config, stop=stop, sums=sums)
-        if found is None:
-            changing = snapshot(model, optimizer, train, sums)
-            by_first(keep, out, None, {**fixed, "epoch": epoch - 1, **changing})
-            if IS_FIRST:
-                print(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
-            raise SystemExit(3)
-        loss, accuracy = found
+        while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
+            mean_of(sums, 1, epoch)
+            changing = snapshot(models, optimizer, train, sums)
+            is_urgent = clock.stops or clock.next_save == 0
+            saver.save({**fixed, "epoch": epoch - 1, **changing}, wait=is_urgent)
+            clock.saved()
+            if clock.stops:
+                say(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
+                raise SystemExit(3)
+        loss, accuracy = mean_of(sums, len(train) * config.batch, epoch)
         trained = time.perf_counter() - started
-        if not math.isfinite(loss):
-            refuse(f"the loss is {loss} in epoch {epoch}: try a lower --lr")
-        average_buffers(model, 1 / WORLD_SIZE)
+        average_buffers(1 / WORLD_SIZE, *models.values())
         if epoch == config.epochs:
-            average_moments(model, train, config)
+            average_moments(model, train, config, len(train))
         tested = evaluate(model, test, config)
         record = {
             "epoch": epoch,
-            "lr": optimizer.param_groups[0]["lr"],  # of the last step
+            "lr": config.lr * lr_factor(epoch * len(train) - 1, len(train), config),  # the last
             "train_loss": loss,
             "train_accuracy": accuracy,
             **tested,
@@ -393,16 +416,17 @@ def run(config: Config, device: torch.device) -> None:
         }
         if device.type == "cuda":
             record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
+        by_first(append, out / "log.jsonl", record)
         sums.zero_()
-        changing = snapshot(model, optimizer, train, sums)
-        by_first(keep, out, record, {**fixed, "epoch": epoch, **changing})
-        if IS_FIRST:
-            print(
-                f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  accuracy "
-                f"{accuracy:.4f}  test {tested['test_accuracy']:.4f}  {record['seconds']:.1f} s",
-                flush=True,
-            )
+        clock.ended_epoch()
+        say(
+            f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  accuracy "
+            f"{accuracy:.4f}  test {tested['test_accuracy']:.4f}  {record['seconds']:.1f} s"
+        )
+    if done < config.epochs:
+        changing = snapshot(models, optimizer, train, sums)
+        saver.save({**fixed, "epoch": config.epochs, **changing}, wait=True)
 
 
 if __name__ == "__main__":
-    main(parse_config())
+    main(*parse_configs())

@@ -58,10 +58,18 @@ class PlainNet(nn.Module):
             Layer(32 * k, 64 * k), *(Layer(64 * k, 64 * k) for _ in range(2 * n - 1))
         )
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64 * k, classes))
-        # He initialization of the convolutions; the rest keeps PyTorch's defaults
+        # He initialization of the weights; the rest keeps PyTorch's defaults
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        # scales of batch normalization begin between 0 and 1, as in Torch of 2016
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d) and module.affine:
+                nn.init.uniform_(module.weight)
+        # biases begin at 0
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)

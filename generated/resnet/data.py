@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from PIL import Image
@@ -38,18 +38,13 @@ from torch import distributed as dist
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
+from processes import RANK, WORLD_SIZE, refuse
+
 NUM_CLASSES = 1000  # logits that the model gives
 TRAIN_SIZE = 224  # pixels each way of a crop in training
 TEST_RESIZE, TEST_SIZE = 256, 224  # of the shorter side, and of the middle
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of red, green and blue
-RANK = int(os.environ.get("RANK", "0"))  # of this process, among those that torchrun started
-WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))  # how many there are
 ON_THIS_MACHINE = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of them
-
-
-def refuse(message: object) -> NoReturn:
-    """End the run with one sentence, said by the first process."""
-    raise SystemExit(message if RANK == 0 else 1)
 
 
 # ---------------------------------------------------------------- what there is to read

@@ -5,26 +5,19 @@ spec, not this file.
 """
 
 import math
-import os
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from processes import RANK, WORLD_SIZE, refuse
 
 IMAGE_SHAPE = (3, 32, 32)  # channels, height, width of what the model takes
 NUM_CLASSES = 10  # logits that it gives
-RANK = int(os.environ.get("RANK", "0"))  # of this process, among those that torchrun started
-WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))  # how many there are
-
-
-def refuse(message: object) -> NoReturn:
-    """End the run with one sentence, said by the first process."""
-    raise SystemExit(message if RANK == 0 else 1)
 
 
 @dataclass(frozen=True)
@@ -130,16 +123,18 @@ class Batches:
     def __init__(
         self, split: Split, mean: Tensor, std: Tensor, size: int, *, training: bool
     ) -> None:
-        self.images, self.labels = split.images, split.labels
+        _, _, self.height, self.width = split.images.shape
+        self.pixels = split.images.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (N H W, C)
         self.num_images = len(split.labels)
-        self.mean, self.std = mean, std  # (C, 1, 1)
+        self.labels, self.mean, self.std = split.labels, mean, std  # (N,), (C,), (C,)
         self.size, self.training = size, training
         self.format = torch.contiguous_format  # of the images in memory
-        self.random = torch.Generator(self.images.device)  # the same numbers in all processes
+        self.gather = gather
+        self.random = torch.Generator(self.labels.device)  # the same numbers in all processes
         self.taken, self.begun = 0, self.random.get_state()  # batches of this pass, and its start
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.labels), self.size)
+        whole, rest = divmod(self.num_images, self.size)
         return whole if self.training or rest == 0 else whole + 1
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -162,7 +157,7 @@ class Batches:
 
     def order(self) -> Tensor:
         """Return the images of a pass in their order; of one that is taken up, in the same."""
-        n, device = len(self.labels), self.labels.device
+        n, device = self.num_images, self.labels.device
         if not self.training:
             return torch.arange(n, device=device)
         if not self.taken:
@@ -177,24 +172,40 @@ class Batches:
         batches = self.order().split(self.size)[: len(self)]
         for i in range(self.taken, len(batches)):
             self.taken = i + 1
-            chosen, part = batches[i], part_of(i)
-            x = (self.images[chosen[part]].float() - self.mean) / self.std
-            if self.training:
-                draw = self.drawing(len(chosen), part)
-                x = flip(x, draw)
-                x = crop(x, draw, pad=4, mode="reflect")
-            yield x.contiguous(memory_format=self.format), self.labels[chosen[part]]
+            part = part_of(i)
+            chosen = batches[i][part]
+            x = self.images(chosen, len(batches[i]), part)
+            yield x.contiguous(memory_format=self.format), self.labels[chosen]
         self.taken = 0
 
-    def drawing(self, n: int, part: slice) -> Callable[..., Tensor]:
-        """Return what draws numbers in [0, 1) for n images, and gives those of a part of them."""
-        random, device = self.random, self.labels.device
-        return lambda *shape: torch.rand(n, *shape, generator=random, device=device)[part]
+    def images(self, chosen: Tensor, n: int, part: slice) -> Tensor:
+        """Return the chosen images, (N, C, H, W): a part of a batch of n, augmented in training."""
+        rows = torch.arange(self.height, device=chosen.device)[None]  # (1, H), or (N, H) below
+        columns = torch.arange(self.width, device=chosen.device)[None]
+        if not self.training:
+            return self.gather(self.pixels, chosen, rows, columns, self.mean, self.std)
+
+        def draw(*shape: int) -> Tensor:
+            """Draw from [0, 1) for each image of the batch; return the numbers of the part."""
+            device = self.labels.device
+            return torch.rand(n, *shape, generator=self.random, device=device)[part]
+
+        shift = ((2 * 4 + 1) * draw(2)).long() - 4
+        rows, columns = rows + shift[:, :1], columns + shift[:, 1:]
+        columns = torch.where(draw(1) < 0.5, self.width - 1 - columns, columns)
+        rows, columns = reflected(rows, self.height), reflected(columns, self.width)
+        return self.gather(self.pixels, chosen, rows, columns, self.mean, self.std)
 
 
 def load_batches(
-    folder: Path, *, size: int, limit: int, device: torch.device, synthetic: bool, verify: bool
-) -> tuple[Batches, Batches]:
+    folder: Path,
+    *,
+    size: int,
+    limit: int,
+    device: torch.device,
+    synthetic: bool,
+    verify: bool,
+) -> tuple[Batches, ...]:
     """Return the batches of `size` images for training and for the test, on the device of the run.
 
     `limit` is the number of images of either split that are used; 0: all.
@@ -204,29 +215,31 @@ def load_batches(
     else:
         train, test = read_data(folder)
         train, test = check(train, "training", verify), check(test, "test", verify)
-    train, test = (
-        Split(split.images[: limit or None].to(device), split.labels[: limit or None].to(device))
-        for split in (train, test)
-    )
+    some = slice(limit or None)
+    splits = [Split(each.images[some], each.labels[some]) for each in (train, test)]
+    train = splits[0]
     if size > len(train.labels):
         refuse(f"--batch {size} exceeds the {len(train.labels)} training images")
-    std, mean = torch.std_mean(train.images.float(), dim=(0, 2, 3), keepdim=True)
-    mean, std = mean[0], std[0].clamp(min=1e-6)  # of the training images, for both splits
-    return (
-        Batches(train, mean, std, size, training=True),
-        Batches(test, mean, std, size, training=False),
-    )
+    std, mean = torch.std_mean(train.images.float(), dim=(0, 2, 3))
+    std = std.clamp(min=1e-6)  # mean and deviation of the training images, for all
+    found = [Split(each.images.to(device), each.labels.to(device)) for each in splits]
+    moments = (mean.to(device), std.to(device))
+    return tuple(Batches(each, *moments, size, training=each is found[0]) for each in found)
 
 
-def flip(x: Tensor, draw: Callable[..., Tensor]) -> Tensor:
-    """Mirror each image left to right with probability 1/2."""
-    return torch.where(draw(1, 1, 1) < 0.5, x.flip(3), x)
+def gather(
+    pixels: Tensor, chosen: Tensor, rows: Tensor, columns: Tensor, mean: Tensor, std: Tensor
+) -> Tensor:
+    """Return the normalized pixels of chosen images, (N, C, H, W), by rows (N, H), columns (N, W).
+
+    Compiled, this is one kernel: to crop and to mirror costs no more than to copy.
+    """
+    height, width = rows.shape[1], columns.shape[1]
+    places = (chosen[:, None, None] * height + rows[:, :, None]) * width + columns[:, None, :]
+    x = pixels.index_select(0, places.flatten()).view(-1, height, width, pixels.shape[1])
+    return ((x.float() - mean) / std).permute(0, 3, 1, 2)
 
 
-def crop(x: Tensor, draw: Callable[..., Tensor], pad: int, mode: str) -> Tensor:
-    """Pad the images by `pad` pixels and cut each to its size at a random place of its own."""
-    n, _, height, width = x.shape
-    x = F.pad(x, (pad, pad, pad, pad), mode=mode)
-    windows = x.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2 pad + 1, 2 pad + 1, H, W)
-    top, left = ((2 * pad + 1) * draw(2)).long().unbind(1)
-    return windows[torch.arange(n, device=x.device), :, top, left]  # (N, C, H, W)
+def reflected(places: Tensor, size: int) -> Tensor:
+    """Return the places inside that those outside show: before the first pixel the second, .."""
+    return size - 1 - (size - 1 - places.abs()).abs()

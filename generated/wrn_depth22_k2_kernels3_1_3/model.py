@@ -79,6 +79,14 @@ class WrnDepth22K2Kernels313(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        # scales of batch normalization begin between 0 and 1, as in Torch of 2016
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d) and module.affine:
+                nn.init.uniform_(module.weight)
+        # biases begin at 0
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)  # (N, 16, 32, 32)

@@ -66,14 +66,19 @@ def load(tmp_path, monkeypatch):
     """Return a function that imports the data.py of a recipe."""
 
     def load(augment=COLOURS, more="", classes=20):
-        path = tmp_path / f"data{len(list(tmp_path.iterdir()))}.py"
-        path.write_text(files_of(augment, more, classes)["data.py"])
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        folder = tmp_path / f"script{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        for name, text in files_of(augment, more, classes).items():
+            (folder / name).write_text(text)
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.delitem(sys.modules, "processes", raising=False)
+        spec = importlib.util.spec_from_file_location(folder.name, folder / "data.py")
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, path.stem, module)  # dataclasses look it up
+        monkeypatch.setitem(sys.modules, folder.name, module)  # dataclasses look it up
         spec.loader.exec_module(module)
+        del sys.modules["processes"]
         return module
 
     return load

@@ -29,14 +29,19 @@ train quick {
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    path = tmp_path / "data_of_imagenet32.py"
-    path.write_text(compile_text(SPEC).files("net")["data.py"])
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    folder = tmp_path / "script_of_imagenet32"
+    folder.mkdir()
+    for name, text in compile_text(SPEC).files("net").items():
+        (folder / name).write_text(text)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "processes", raising=False)
+    spec = importlib.util.spec_from_file_location(folder.name, folder / "data.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, path.stem, module)  # dataclasses look it up
+    monkeypatch.setitem(sys.modules, folder.name, module)  # dataclasses look it up
     spec.loader.exec_module(module)
+    del sys.modules["processes"]
     return module
 
 

@@ -21,19 +21,25 @@ import numpy as np
 import pytest
 import torch
 
-from archdsl.emit.training.script import number, render_train
+from archdsl.emit.python.printer import number
+from archdsl.emit.training.script import render_train
 from archdsl.ir.layers import Conv
 from archdsl.ir.network import FeatureMap, LayerNode, Network, Step
 from archdsl.ir.recipe import (
+    Adam,
     AdamW,
+    AveragedMoments,
+    Constant,
     Cosine,
     Crop,
     Cutout,
     Data,
+    Factors,
     Flip,
     Recipe,
     Sgd,
     Steps,
+    Views,
     WarmRestarts,
 )
 from archdsl.pipeline import compile_spec, compile_text
@@ -48,6 +54,7 @@ SHAPES = {
     "fashion_mnist": (1, 28, 28),
     "cifar10": (3, 32, 32),
     "cifar100": (3, 32, 32),
+    "svhn": (3, 32, 32),
 }
 MODEL = '''"""A stand-in for a generated model."""
 
@@ -132,13 +139,16 @@ def write(folder, recipe, class_name="Tiny", **facts):
     return folder
 
 
+NEIGHBOURS = ("checkpoint", "data", "model", "processes")
+
+
 @pytest.fixture
 def load(tmp_path, monkeypatch):
     """Return a function that imports a recipe's script as a module, with what is in its data.py."""
 
     def load(recipe, **facts):
         folder = write(tmp_path / f"script{len(list(tmp_path.iterdir()))}", recipe, **facts)
-        for name in ("checkpoint", "data", "model"):
+        for name in NEIGHBOURS:
             monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.syspath_prepend(folder)
         spec = importlib.util.spec_from_file_location("train_of_test", folder / "train.py")
@@ -147,10 +157,10 @@ def load(tmp_path, monkeypatch):
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, "train_of_test", module)  # dataclasses look it up
         spec.loader.exec_module(module)
-        for name in ("checkpoint", "data"):
+        for name in NEIGHBOURS:
             theirs = vars(sys.modules[name]).items()
             vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
-        for name in ("checkpoint", "data", "model"):
+        for name in NEIGHBOURS:
             del sys.modules[name]
         return module
 
@@ -195,9 +205,41 @@ VARIANTS = {
         ),
         schedule=WarmRestarts(first=1, growth=2, min_lr=1e-4),
         decay="weights",
-        moments="averaged",
+        moments=AveragedMoments(),
+    ),
+    "mcdonnell": recipe(
+        schedule=WarmRestarts(first=1, growth=2, min_lr=1e-5, reset_momentum=True, warmup=0.5),
+        moments=AveragedMoments(of="deviations", between=2),
+        held_out=200,
     ),
     "noise": recipe("cifar10", (Cutout(8),)),
+    "whitened": recipe(
+        Data(
+            name="cifar10",
+            augment=(Flip(alternate=True), Crop(4, "reflect")),
+            normalize=False,
+            whiten=True,
+            views=Views(flip=True, shift=1),
+        ),
+        optimizer=Sgd(lr=0.1, momentum=0.9, factors=Factors(biases=64.0)),
+        schedule=Constant(warmup=1.0),
+        held_out=50,
+        ema=0.99,
+    ),
+    "svhn": recipe(Data(name="svhn", normalize=False, unit=True), optimizer=Adam(lr=1e-3)),
+    "mixed": recipe(
+        Data(name="cifar100", augment=(Flip(alternate=True),), views=Views(flip=True)),
+        optimizer=AdamW(lr=1e-3, factors=Factors(norms=2.0)),
+        schedule=Constant(),
+        decay="weights",
+        accumulate=2,
+        mixup=0.2,
+        cutmix=1.0,
+        ema=0.9,
+        label_smoothing=0.1,
+        clip=1.0,
+    ),
+    "pasted": recipe("mnist", accumulate=4, cutmix=1.0),
 }
 
 
@@ -237,14 +279,14 @@ def test_scripts_are_clean_for_pyright(variants):
 
 def test_a_script_holds_only_what_its_recipe_needs():
     text = script(VARIANTS["cifar100"])
-    absent = ("SGD", "momentum", "milestones", "warmup", "def flip", "def crop", "label_smoothing")
+    absent = ("SGD", "momentum", "milestones", "warmup", "draw(", "cutout", "label_smoothing")
     absent += ("clip",)
     assert [word for word in absent if word in text] == []
     assert "torch.optim.AdamW(" in text
     assert "betas=(0.9, 0.95)," in text
     text = script(VARIANTS["fashion"])
     assert [
-        word for word in ("Adam", "crop", "cifar", "Unpickler)", "groups(") if word in text
+        word for word in ("Adam", "shift", "cifar", "Unpickler)", "groups(") if word in text
     ] == []
 
 
@@ -351,7 +393,7 @@ def test_cycles_of_no_length_are_refused(tmp_path):
 
 def test_decay_of_weights_spares_norms_and_biases(load):
     module = load(recipe(decay="weights"))
-    decayed, spared = module.param_groups(module.Tiny(), 5e-4)
+    decayed, spared = module.param_groups(module.Tiny(), module.Config(weight_decay=5e-4))
     assert [tuple(p.shape) for p in decayed["params"]] == [(8, 1, 3, 3), (10, 32)]
     assert [tuple(p.shape) for p in spared["params"]] == [(8,), (8,), (10,)]
     assert (decayed["weight_decay"], spared["weight_decay"]) == (5e-4, 0.0)
@@ -361,7 +403,7 @@ def test_decay_of_weights_leaves_frozen_parameters_out(load):
     module = load(recipe(decay="weights"))
     model = module.Tiny()
     model[0].weight.requires_grad_(False)
-    decayed, _ = module.param_groups(model, 5e-4)
+    decayed, _ = module.param_groups(model, module.Config(weight_decay=5e-4))
     assert [tuple(p.shape) for p in decayed["params"]] == [(10, 32)]
 
 
@@ -389,29 +431,45 @@ def load_batches(module, *folder, size=32, limit=0, synthetic=False, **verify):
     )
 
 
+def batch_of(module, image, n, *, training=True, mean=0.0, std=1.0):
+    """Return one batch of n times an image, (C, H, W), as it is given to the network."""
+    split = module.Split(image.to(torch.uint8).expand(n, *image.shape), torch.zeros(n).long())
+    mean, std = torch.full((len(image),), mean), torch.full((len(image),), std)
+    batches = module.Batches(split, mean, std, n, training=training)
+    return next(iter(batches))[0]
+
+
+def windows_of(padded):
+    """Return all windows of 8 x 8 pixels, as texts of numbers."""
+    size = padded.shape[-1] - 7
+    return {str(padded[i : i + 8, j : j + 8].tolist()) for i in range(size) for j in range(size)}
+
+
+SQUARE = torch.arange(1.0, 65.0).view(1, 8, 8)
+
+
 def test_crops_are_windows_of_the_padded_image_each_at_its_own_place(load):
     module = load(recipe("cifar10", (Crop(2, "reflect"),)))
-    x = torch.arange(64.0).view(1, 1, 8, 8).repeat(50, 1, 1, 1)
-    padded = torch.nn.functional.pad(x[:1], (2, 2, 2, 2), mode="reflect")[0, 0]
-    windows = {
-        tuple(padded[i : i + 8, j : j + 8].flatten().tolist()) for i in range(5) for j in range(5)
-    }
-    cropped = module.crop(x, drawing(50), pad=2, mode="reflect")
-    found = {tuple(image.flatten().tolist()) for image in cropped}
-    assert cropped.shape == (50, 1, 8, 8)
-    assert found <= windows
-    assert len(found) > 10
+    padded = torch.nn.functional.pad(SQUARE[None], (2, 2, 2, 2), mode="reflect")[0, 0]
+    cropped = batch_of(module, SQUARE, 300)
+    assert cropped.shape == (300, 1, 8, 8)
+    assert {str(image[0].tolist()) for image in cropped} == windows_of(padded)
+    assert torch.equal(batch_of(module, SQUARE, 3, training=False), SQUARE.expand(3, 1, 8, 8))
+
+
+def test_crops_in_zeros_show_what_is_normalized_to_zero(load):
+    module = load(recipe("cifar10", (Crop(2),)))
+    padded = torch.nn.functional.pad((SQUARE[0] - 10) / 4, (2, 2, 2, 2))
+    cropped = batch_of(module, SQUARE, 300, mean=10.0, std=4.0)
+    assert {str(image[0].tolist()) for image in cropped} == windows_of(padded)
 
 
 def test_crops_in_noise_are_windows_of_the_image_amid_noise(load):
-    module = load(VARIANTS["onebit"])
-    x = torch.arange(1.0, 65.0).view(1, 1, 8, 8).repeat(200, 1, 1, 1)
-    cropped = module.crop_in_noise(x, drawing(200), -torch.ones(200, 1, 12, 12))
-    framed = torch.nn.functional.pad(x[:1], (2, 2, 2, 2), value=-1.0)[0, 0]
-    windows = {
-        tuple(framed[i : i + 8, j : j + 8].flatten().tolist()) for i in range(5) for j in range(5)
-    }
-    assert {tuple(image.flatten().tolist()) for image in cropped} == windows
+    module = load(recipe("cifar10", (Crop(2, "noise"),)))
+    module.Batches.noise = lambda *_: torch.tensor(-1.0)
+    padded = torch.nn.functional.pad(SQUARE[0], (2, 2, 2, 2), value=-1.0)
+    cropped = batch_of(module, SQUARE, 300)
+    assert {str(image[0].tolist()) for image in cropped} == windows_of(padded)
 
 
 def test_every_pixel_is_as_likely_to_be_cut_out(load):
@@ -429,31 +487,29 @@ def test_every_pixel_is_as_likely_to_be_cut_out(load):
 def test_noise_is_of_whole_pixels_as_the_images_are(load):
     module = load(VARIANTS["onebit"])
     split = module.random_split(64)
-    zero, one = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
+    zero, one = torch.zeros(3), torch.ones(3)
     batches = module.Batches(split, zero, one, 8, training=True)
-    noise = batches.noise(torch.zeros(20, 3, 32, 32), drawing(20), pad=4)
-    assert noise.shape == (20, 3, 40, 40)
+    noise = batches.noise(drawing(20))
+    assert noise.shape == (20, 3, 32, 32)
     assert noise.unique().tolist() == list(range(256))
     halved = module.Batches(split, zero + 10, one * 2, 8, training=True)
-    assert halved.noise(torch.zeros(20, 3, 32, 32), drawing(20)).unique().tolist() == [
-        (pixel - 10) / 2 for pixel in range(256)
-    ]
+    assert halved.noise(drawing(20)).unique().tolist() == [(pixel - 10) / 2 for pixel in range(256)]
 
 
 def test_images_that_the_model_normalizes_are_given_as_they_are(load):
     module = load(VARIANTS["onebit"])
     _, test = load_batches(module, Path(), size=8, synthetic=True, verify=True)
     images, _ = next(iter(test))
-    assert torch.equal(images, test.images[:8].float())
+    pixels = test.pixels.view(-1, 32, 32, 3)[:8]
+    assert torch.equal(images, pixels.permute(0, 3, 1, 2).float())
 
 
 def test_flips_mirror_about_half_of_the_images(load):
     module = load(recipe("cifar10", (Flip(),)))
-    x = torch.arange(3.0).view(1, 1, 1, 3).repeat(1000, 1, 1, 1)
-    flipped = module.flip(x, drawing(1000))
-    mirrored = (flipped[:, 0, 0, 0] == 2).sum().item()
-    assert torch.equal(flipped[:, 0, 0].sort(dim=1).values, x[:, 0, 0])
-    assert 400 < mirrored < 600
+    row = torch.arange(3.0).view(1, 1, 3)
+    flipped = batch_of(module, row, 1000)[:, 0, 0]
+    assert {str(each.tolist()) for each in flipped} == {"[0.0, 1.0, 2.0]", "[2.0, 1.0, 0.0]"}
+    assert 400 < (flipped[:, 0] == 2).sum().item() < 600
 
 
 def test_training_batches_are_normalized_shuffled_and_whole(load):
@@ -633,7 +689,7 @@ def wait_for_lines(path, count, process):
 def test_a_killed_run_that_is_resumed_ends_in_the_same_bits(tmp_path):
     variant = recipe("digits", (Flip(), Crop(1)), schedule=Cosine(warmup=2.0))
     folder = write(tmp_path / "tiny", variant)
-    flags = ("--epochs", 12, "--device", "cpu")
+    flags = ("--epochs", 12, "--device", "cpu", "--save-minutes", 0)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     status, _, stderr = train(folder, *flags, "--out", whole)
     assert (status, stderr) == (0, "")
@@ -677,12 +733,12 @@ class Parts(list):
 
 
 def test_averaged_moments_are_those_of_all_batches_alike(load):
-    module = load(recipe(moments="averaged"))
+    module = load(recipe(moments=AveragedMoments()))
     model = module.Tiny()
     batches = Parts((torch.randn(16, 1, 8, 8) + i, torch.zeros(16)) for i in range(5))
     for x, _ in batches:
         model(x)  # running averages, which are to be forgotten
-    module.average_moments(model, batches, module.Config(device="cpu"))
+    module.average_moments(model, batches, module.Config(device="cpu"), 5)
     outputs = [model[0](x).detach().double().numpy() for x, _ in batches]
     means = np.mean([out.mean(axis=(0, 2, 3)) for out in outputs], axis=0)
     variances = np.mean([out.var(axis=(0, 2, 3), ddof=1) for out in outputs], axis=0)
@@ -692,18 +748,18 @@ def test_averaged_moments_are_those_of_all_batches_alike(load):
 
 
 def test_frozen_moments_are_not_averaged(load):
-    module = load(recipe(moments="averaged"))
+    module = load(recipe(moments=AveragedMoments()))
     model = module.Tiny()
     model[1].train = lambda _=True: model[1]  # as the generated classes keep what is frozen
     model[1].training = False
     model[1].running_mean.fill_(3)
     batches = Parts([(torch.randn(16, 1, 8, 8), torch.zeros(16))])
-    module.average_moments(model, batches, module.Config(device="cpu"))
+    module.average_moments(model, batches, module.Config(device="cpu"), 5)
     assert (model[1].running_mean == 3).all()
 
 
 def test_moments_are_averaged_when_the_training_has_ended(load, tmp_path):
-    module = load(recipe(moments="averaged"))
+    module = load(recipe(moments=AveragedMoments()))
     quick(module, tmp_path / "out")
     assert checkpoint_of(tmp_path / "out")["model"]["1.num_batches_tracked"] == 8  # of one pass
     module = load(recipe())
@@ -727,7 +783,9 @@ def test_a_finished_run_can_be_given_more_epochs(load, tmp_path):
         out=str(tmp_path / "out"), synthetic=True, epochs=3, device="cpu", resume=True
     )
     module.main(config)
-    assert [record["epoch"] for record in log_of(tmp_path / "out")[1:]] == [1, 2, 3]
+    _, one, two, resumed, three = log_of(tmp_path / "out")
+    assert [record["epoch"] for record in (one, two, three)] == [1, 2, 3]
+    assert resumed == {"resumed_after": 2, "config": {"epochs": 3}}
 
 
 def test_a_run_goes_on_on_another_kind_of_device_with_an_epoch_anew(load, tmp_path):
@@ -821,26 +879,14 @@ def test_gradients_are_clipped_together(load):
             parameter.grad = torch.zeros_like(parameter)
             parameter.grad.flatten()[0] = size
 
-    batches = module.Batches(
-        module.Split(torch.zeros(32, 1, 1, 1, dtype=torch.uint8), y),
-        torch.zeros(1, 1, 1),
-        torch.ones(1, 1, 1),
-        32,
-        training=True,
-    )
-    config = module.Config(device="cpu", batch=32, epochs=1, lr=1.0)
     replaced = torch.Tensor.backward
     torch.Tensor.backward = lambda *_, **__: backward()
     try:
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-        net = type("Net", (torch.nn.Module,), {"forward": lambda *_: model(x)})()
-        net.inner = model
-        stop, sums = module.Stop(0.0), torch.zeros(2)
-        module.train_epoch(net, batches, optimizer, 1, config, stop=stop, sums=sums)
+        config = module.Config(device="cpu", batch=32, epochs=1, lr=1.0)
+        module.make_step(model, optimizer, torch.zeros(2), config)(x, y)
     finally:
         torch.Tensor.backward = replaced
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     after = [p.detach() for p in model.parameters()]
     steps = [float((b - p).abs().max()) for b, p in zip(before, after, strict=True)]
     assert steps == pytest.approx([1.5, 2.0], rel=1e-4)

@@ -104,7 +104,7 @@ def test_another_number_of_processes_is_said_in_the_log(train, tmp_path):
     train("--out", "out", processes=1)
     train("--out", "out", "--epochs", 2, "--resume")
     lines = (tmp_path / "all/out/log.jsonl").read_text().splitlines()
-    assert json.loads(lines[2]) == {"resumed_after": 1, "processes": 2}
+    assert json.loads(lines[2]) == {"resumed_after": 1, "processes": 2, "config": {"epochs": 2}}
 
 
 @pytest.mark.parametrize("counts", [(1, 2), pytest.param((1, 4), marks=pytest.mark.slow)])

@@ -18,8 +18,8 @@ _archdsl() {
     done
 
     if (( COMP_CWORD == 1 )); then
-        words="compile params deploy check fmt explain completion --help --version"
-    elif [[ $command == params && $prev == --format ]]; then
+        words="compile params deploy check fmt report explain completion --help --version"
+    elif [[ ( $command == params || $command == report ) && $prev == --format ]]; then
         words="text json markdown latex csv"
     elif [[ $command == check && $prev == --format ]]; then
         words="text json github sarif"
@@ -32,7 +32,11 @@ _archdsl() {
         compopt -o nospace 2>/dev/null
     elif [[ $prev == --name ]]; then
         return
-    elif [[ $prev == --out ]]; then
+    elif [[ $prev == --plot || $prev == --published ]]; then
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -f -- "$cur"))
+        return
+    elif [[ $prev == --out || ( $command == report && $cur != -* ) ]]; then
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -d -- "$cur"))
         return
@@ -42,6 +46,7 @@ _archdsl() {
             params) words="--set --by --tensors --format --help" ;;
             deploy) words="--set --out --name --format --help" ;;
             check) words="--format --help" ;;
+            report) words="--published --plot --format --help" ;;
             fmt) words="--check --help" ;;
             completion) words="--arguments --help" ;;
             *) words="--help" ;;

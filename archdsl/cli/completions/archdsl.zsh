@@ -48,6 +48,13 @@ _archdsl() {
                 '--check[write nothing, show what differs]' \
                 '*:spec:_archdsl_specs'
             ;;
+        report)
+            _arguments $help \
+                '*--published=[errors that papers printed]:figure or file:_files' \
+                '--plot=[write curves]:file:_files' \
+                '--format=[how to print]:format:(text json markdown latex csv)' \
+                '*:run:_directories'
+            ;;
         explain)
             _arguments $help '1:code:_archdsl_codes'
             ;;
@@ -66,6 +73,7 @@ _archdsl_commands() {
         'deploy:write the deployed network of a checkpoint'
         'check:build every network that an expect is about'
         'fmt:bring specs into canonical form'
+        'report:put runs beside each other and beside papers'
         'explain:say what a diagnostic means'
         'completion:print the completion of a shell'
     )

@@ -1,5 +1,6 @@
 """Nodes -> Python text that already fits 100 columns, laid out as `ruff format` does."""
 
+from decimal import Decimal
 from typing import assert_never
 
 from archdsl.emit.python.nodes import (
@@ -32,6 +33,13 @@ def constant(value: Constant) -> str:
     if isinstance(value, tuple):
         comma = "," if len(value) == 1 else ""
         return f"({', '.join(constant(item) for item in value)}{comma})"
+    return repr(value)
+
+
+def number(value: float) -> str:
+    """Return a float as one writes it: 0.1, 200.0, 5e-4."""
+    if 0 < abs(value) < 1e-3:
+        return format(Decimal(repr(value)).normalize(), "e")
     return repr(value)
 
 

@@ -1,21 +1,28 @@
-"""Recipe + network -> the plan of data.py and train.py: every value decided."""
+"""The training script: recipe + network -> the texts of data.py, train.py and what they import."""
 
 import re
 import textwrap
-from collections.abc import Iterator
-from decimal import Decimal
 from typing import assert_never
 
 from archdsl.analyses.fingerprint import fingerprint
 from archdsl.analyses.freezing import frozen_modules
 from archdsl.emit.python.printer import WIDTH, docstring_text
 from archdsl.emit.render import environment
+from archdsl.emit.training.flags import (
+    ConfigField,
+    data_arguments,
+    hangs,
+    may_change,
+    ranges,
+    recipe_flags,
+)
 from archdsl.emit.training.folder import FolderPlan, plan_folder
-from archdsl.ir.datasets import DATA_SETS
+from archdsl.emit.training.readers import Reader, levels_of, reader_of, title_of
 from archdsl.ir.network import Network
 from archdsl.ir.recipe import (
+    Adam,
     AdamW,
-    Augmentation,
+    Constant,
     Cosine,
     Crop,
     Cutout,
@@ -23,7 +30,6 @@ from archdsl.ir.recipe import (
     DataSource,
     Flip,
     ImageFolder,
-    Optimizer,
     Recipe,
     Sgd,
     Steps,
@@ -31,120 +37,35 @@ from archdsl.ir.recipe import (
 )
 from archdsl.record import Record
 
-
-class Reader(Record, kw_only=True):
-    """How the script reads a data set: a template, and the words that fill it."""
-
-    template: str
-    folder_holds: str = ""  # what the script looks for in --data; "" where it needs no folder
-    verifies: bool = False  # whether the images are exactly the publisher's
-    summed: bool = False  # and whether it is known what `checksum` gives for them
-    flags: tuple[str, ...] = ()  # of its own, in `Config`: name, type, default and comment
-    modules: tuple[str, ...] = ()
-    # CIFAR: the folders of its two layouts, and how a label is found in each
-    binary: str = ""
-    pickled: str = ""
-    archives: str = ""
-    label_bytes: str = ""
-    record_bytes: int = 0
-    from_label: str = ""
-    label_key: str = ""
-    batches: bool = False  # the training images are in five files
-    train: tuple[int, int] = (0, 0)  # how many images there are, and their checksum in the script
-    test: tuple[int, int] = (0, 0)
-
-
-# The checksums are those of files whose md5 is that of the publishers; of CIFAR-100 all records
-# are there in another order, on which the checksum does not hang.
-_READERS: dict[str, Reader] = {
-    "digits": Reader(template="train/digits.py.jinja"),
-    "mnist": Reader(
-        template="train/idx.py.jinja",
-        folder_holds="MNIST/raw",
-        verifies=True,
-        summed=True,
-        modules=("gzip", "math", "zlib"),
-        train=(60_000, 3_461_494_716_690),
-        test=(10_000, 586_578_337_654),
-    ),
-    "fashion_mnist": Reader(
-        template="train/idx.py.jinja",
-        folder_holds="FashionMNIST/raw",
-        verifies=True,
-        summed=True,
-        modules=("gzip", "math", "zlib"),
-        train=(60_000, 7_931_795_172_685),
-        test=(10_000, 1_326_718_993_349),
-    ),
-    "cifar10": Reader(
-        template="train/cifar.py.jinja",
-        modules=("math", "pickle"),
-        folder_holds="cifar-10-batches-bin or -py",
-        verifies=True,
-        summed=True,
-        binary="cifar-10-batches-bin",
-        pickled="cifar-10-batches-py",
-        archives="cifar-10-binary.tar.gz or cifar-10-python.tar.gz",
-        label_bytes="a label byte",
-        record_bytes=1 + 3 * 32 * 32,
-        label_key="labels",
-        batches=True,
-        train=(50_000, 150_386_778_726_606),
-        test=(10_000, 30_263_231_057_635),
-    ),
-    "cifar100": Reader(
-        template="train/cifar.py.jinja",
-        modules=("math", "pickle"),
-        folder_holds="cifar-100-binary or cifar-100-python",
-        verifies=True,
-        summed=True,
-        binary="cifar-100-binary",
-        pickled="cifar-100-python",
-        archives="cifar-100-binary.tar.gz or cifar-100-python.tar.gz",
-        label_bytes="a coarse label, a label",
-        record_bytes=2 + 3 * 32 * 32,
-        from_label="[:, 1:]",
-        label_key="fine_labels",
-        train=(50_000, 1_379_589_175_816_102),
-        test=(10_000, 277_048_398_865_815),
-    ),
-    "imagenet32": Reader(
-        template="train/imagenet32.py.jinja",
-        modules=("pickle",),
-        folder_holds="imagenet32",
-        verifies=True,  # how many images there are
-    ),
-}
-
-_IMAGE_FOLDER = Reader(
-    template="folder/data.py.jinja",
-    folder_holds="train/ and val/, of images or shards",
-    flags=("workers: int = -1  # processes that read, for each that trains; -1: one a core",),
-)
-
 # Names that train.py gives a meaning of its own, which a network's class might have, too.
 _TAKEN = frozenset(
     (
         "Any",
         "Batches",
+        "Callable",
+        "Captured",
+        "Clock",
         "Config",
-        "DistributedDataParallel",
         "F",
         "Path",
         "RANGES",
         "RANK",
         "REWIND",
         "SPEC",
-        "Stop",
+        "Saver",
+        "Step",
         "Tensor",
+        "TypeAlias",
     )
 )
 
 
 class TrainPlan(Record, kw_only=True):
-    """What train.py says; a text that is "" (or an empty tuple) leaves its passage out."""
+    """What the files say; a text that is "" (or an empty tuple) leaves its passage out."""
 
+    recipe: Recipe
     class_name: str  # as train.py calls it
+    network: str  # as the log calls it
     import_model: str
     origin: tuple[str, ...]  # lines of the docstring
     data_modules: tuple[str, ...]  # standard modules that data.py imports whole
@@ -158,40 +79,26 @@ class TrainPlan(Record, kw_only=True):
     data: Reader
     folder: FolderPlan | None  # of images, which has a data.py of its own
     data_arguments: tuple[str, ...]  # of `load_batches`, for the flags of the reader
-    augmentations: tuple[str, ...]  # expressions in `x`, in order
-    augmented: str
-    flips: bool
-    crops: bool
-    crops_in_noise: bool
-    cuts_out: bool
-    normalizes: bool
+    crop: Crop | None
+    flip: Flip | None
+    cutout: Cutout | None
+    noise: bool  # whether something is filled with random pixels
     levels: int  # values of a pixel
-    epochs: int
-    batch: int
-    lr: str
-    warmup: str
-    restarts: WarmRestarts | None
-    min_lr: str
-    milestones: str
-    drop: str
-    schedule: str  # template of `lr_factor`
-    momentum: str
-    weight_decay: str
-    decayed: str
-    groups_decay: bool
-    averages_moments: bool
-    label_smoothing: str
-    loss_arguments: str
-    clip: str
-    top5: bool  # whether the log has the share of labels among the five largest logits
-    seed: int
+    flags: tuple[ConfigField, ...]  # of the recipe
     may_change: tuple[str, ...]
     ranges: tuple[tuple[str, tuple[str, str]], ...]  # of flags: at least, and below
-    rates_hang_on_epochs: bool
+    hangs: bool  # the rate of every epoch, on how many there are
+    top5: bool  # whether the log has the share of labels among the five largest logits
     fingerprint: str
     checksums: tuple[str, str]  # of the training and the test split, with numbers of images
-    optimizer: str
+    schedule: str  # template of `lr_factor`; "" where the rate is always the same
+    optimizer: str  # class in torch.optim
     optimizer_arguments: tuple[str, ...]
+
+    @property
+    def rate(self) -> str:
+        """Return the factor of `lr` at the step `{}`, as an expression."""
+        return " * lr_factor({}, {}, config)" if self.schedule else ""
 
 
 def render_train(network: Network, recipe: Recipe, class_name: str, command: str) -> dict[str, str]:
@@ -201,7 +108,8 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
     """
     plan = plan_train(network, recipe, class_name, command)
     templates = environment()
-    pages = {name: f"{name}.jinja" for name in ("checkpoint.py", "data.py", "train.py")}
+    names = ("checkpoint.py", "data.py", "processes.py", "train.py")
+    pages = {name: f"{name}.jinja" for name in names}
     if plan.folder is not None:
         pages["data.py"] = plan.data.template
     return {
@@ -211,20 +119,21 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
 
 
 def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) -> TrainPlan:
-    """Decide every value of train.py."""
+    """Decide every value of the files."""
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
-    reader, schedule = _reader(recipe.data), recipe.schedule
-    out, title = f"runs/{_snake(class_name)}", _title(recipe.data)
-    augment = recipe.data.augment if isinstance(recipe.data, Data) else ()
-    steps = schedule if isinstance(schedule, Steps) else None
-    restarts = schedule if isinstance(schedule, WarmRestarts) else None
-    smoothing = recipe.label_smoothing
+    reader, title, data = reader_of(recipe.data), title_of(recipe.data), recipe.data
+    out = f"runs/{_snake(class_name)}"
+    augment = data.augment if isinstance(data, Data) else ()
+    crop = next((a for a in augment if isinstance(a, Crop)), None)
+    cutout = next((a for a in augment if isinstance(a, Cutout)), None)
     optimizer, arguments = _optimizer(recipe, any_frozen=bool(frozen_modules(network)))
     return TrainPlan(
+        recipe=recipe,
         class_name=model,
+        network=_snake(class_name),
         import_model=_import_model(class_name, model),
         origin=_origin(recipe, command),
-        data_modules=_modules(reader),
+        data_modules=_modules(reader, data),
         data_summary=_data_summary(title),
         out=out,
         out_comment=_OUT_COMMENT if len(out) + len(_OUT_COMMENT) <= 80 else "",
@@ -233,63 +142,27 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         summary=_summary(model, title),
         title=title,
         data=reader,
-        folder=plan_folder(recipe.data) if isinstance(recipe.data, ImageFolder) else None,
-        data_arguments=tuple(_data_arguments(reader)),
-        augmentations=tuple(map(_augmentation, augment)),
-        augmented=" and augmentation" if augment else "",
-        flips=any(isinstance(a, Flip) for a in augment),
-        crops=any(isinstance(a, Crop) and a.mode != "noise" for a in augment),
-        crops_in_noise=any(isinstance(a, Crop) and a.mode == "noise" for a in augment),
-        cuts_out=any(isinstance(a, Cutout) for a in augment),
-        normalizes=recipe.data.normalize,
-        levels=_levels(recipe.data),
-        epochs=recipe.epochs,
-        batch=recipe.batch,
-        lr=number(recipe.optimizer.lr),
-        warmup=_unless_zero(schedule.warmup),
-        restarts=restarts,
-        min_lr=number(restarts.min_lr) if restarts else "",
-        milestones=repr(steps.at) if steps else "",
-        drop=number(steps.factor) if steps else "",
-        schedule=f"train/{_schedule(recipe)}.py.jinja",
-        momentum=_unless_zero(_momentum(recipe.optimizer)),
-        weight_decay=number(recipe.optimizer.weight_decay),
-        decayed=_DECAYED[recipe.decay],
-        groups_decay=recipe.decay == "weights",
-        averages_moments=recipe.moments == "averaged",
-        label_smoothing=_unless_zero(smoothing),
-        clip=_unless_zero(recipe.clip),
-        loss_arguments="logits, y"
-        + (", label_smoothing=config.label_smoothing" if smoothing else ""),
+        folder=plan_folder(data) if isinstance(data, ImageFolder) else None,
+        data_arguments=tuple(data_arguments(reader)),
+        crop=crop,
+        flip=next((a for a in augment if isinstance(a, Flip)), None),
+        cutout=cutout,
+        noise=cutout is not None or (crop is not None and crop.mode == "noise"),
+        levels=levels_of(data),
+        flags=tuple(recipe_flags(recipe)),
+        may_change=may_change(recipe, reader),
+        ranges=tuple(ranges(recipe, reader)),
+        hangs=hangs(recipe),
         top5=network.output.channels >= 100,
-        seed=recipe.seed,
-        may_change=_may_change(reader, hang=isinstance(schedule, Cosine)),
-        ranges=tuple(_ranges(recipe, reader)),
-        rates_hang_on_epochs=isinstance(schedule, Cosine),
         fingerprint=fingerprint(network, recipe),
         checksums=(_checksum(reader.train), _checksum(reader.test)),
+        schedule=_schedule(recipe),
         optimizer=optimizer,
         optimizer_arguments=arguments,
     )
 
 
 _OUT_COMMENT = "  # folder of the log and the checkpoint"
-
-_DECAYED = {
-    "all": "for every learned parameter",
-    "weights": "for weights of two or more dimensions, not for norms and biases",
-}
-
-
-def number(value: float) -> str:
-    """Return a float as one writes it: 0.1, 200.0, 5e-4."""
-    if 0 < abs(value) < 1e-3:
-        return format(Decimal(repr(value)).normalize(), "e")
-    return repr(value)
-
-
-def _unless_zero(value: float) -> str:
-    return number(value) if value else ""
 
 
 # ---------------------------------------------------------------- header
@@ -323,107 +196,17 @@ def _wrapped(text: str) -> tuple[str, ...]:
     return tuple(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False))
 
 
-def _modules(reader: Reader) -> tuple[str, ...]:
-    return tuple(sorted({"os", *reader.modules}))
-
-
 def _snake(class_name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
 
 
+def _modules(reader: Reader, data: DataSource) -> tuple[str, ...]:
+    whitens = isinstance(data, Data) and data.whiten
+    return tuple(sorted({*reader.modules, *(("pickle",) if whitens else ())}))
+
+
 def _checksum(known: tuple[int, int]) -> str:
     return f"({known[0]:_}, {known[1]:_})"
-
-
-def _may_change(reader: Reader, *, hang: bool) -> tuple[str, ...]:
-    """Return the flags that may differ when a run goes on, as sets that fit a line each."""
-    names = ["data"] if reader.folder_holds else []
-    names += ["verify"] if reader.verifies else []
-    names += [_flag_name(flag) for flag in reader.flags]
-    names += ["out", "epochs", "device", "amp", "channels_last", "compile"]
-    later = ["minutes", "resume", *(["reschedule"] if hang else [])]
-    return tuple("{" + ", ".join(f'"{name}"' for name in each) + "}" for each in (names, later))
-
-
-def _ranges(recipe: Recipe, reader: Reader) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield the flags that are numbers with what they are at least, and what they stay below."""
-    yield from (("epochs", ("1", "math.inf")), ("batch", ("1", "math.inf")))
-    yield "lr", ("0.0", "math.inf")
-    match recipe.schedule:
-        case Cosine():
-            pass
-        case WarmRestarts():
-            yield from (("cycle", ("1", "math.inf")), ("growth", ("1", "math.inf")))
-            yield "min_lr", ("0.0", "math.inf")
-        case Steps():
-            yield "drop", ("0.0", "math.inf")
-        case _:
-            assert_never(recipe.schedule)
-    if recipe.schedule.warmup:
-        yield "warmup", ("0.0", "math.inf")
-    if _momentum(recipe.optimizer):
-        yield "momentum", ("0.0", "1.0")
-    yield "weight_decay", ("0.0", "math.inf")
-    if recipe.label_smoothing:
-        yield "label_smoothing", ("0.0", "1.0")
-    if recipe.clip:
-        yield "clip", ("0.0", "math.inf")
-    yield from (("seed", ("0", "2**63")), ("limit", ("0", "math.inf")))
-    yield "minutes", ("0.0", "math.inf")
-    for flag in reader.flags:
-        yield _flag_name(flag), ("-1", "math.inf")
-
-
-# ---------------------------------------------------------------- data
-
-
-def _reader(data: DataSource) -> Reader:
-    match data:
-        case Data(name=name):
-            return _READERS[name]
-        case ImageFolder():
-            return _IMAGE_FOLDER
-        case _:
-            assert_never(data)
-
-
-def _title(data: DataSource) -> str:
-    match data:
-        case Data(name=name):
-            return DATA_SETS[name].title
-        case ImageFolder():
-            return "a folder of images"
-        case _:
-            assert_never(data)
-
-
-def _levels(data: DataSource) -> int:
-    return DATA_SETS[data.name].levels if isinstance(data, Data) else 256
-
-
-def _flag_name(flag: str) -> str:
-    return flag.partition(":")[0]
-
-
-def _data_arguments(reader: Reader) -> Iterator[str]:
-    """Yield what `load_batches` is given of the flags, besides what each reader takes."""
-    names = ["verify"] if reader.verifies else []
-    for name in (*names, *map(_flag_name, reader.flags)):
-        yield f"{name}=config.{name}"
-
-
-def _augmentation(augmentation: Augmentation) -> str:
-    match augmentation:
-        case Flip():
-            return "flip(x, draw)"
-        case Crop(pad, "noise"):
-            return f"crop_in_noise(x, draw, self.noise(x, draw, pad={pad}))"
-        case Cutout(size):
-            return f"cutout(x, draw, self.noise(x, draw), size={size})"
-        case Crop(pad, mode):
-            return f'crop(x, draw, pad={pad}, mode="{"constant" if mode == "zeros" else mode}")'
-        case _:
-            assert_never(augmentation)
 
 
 # ---------------------------------------------------------------- optimization
@@ -437,35 +220,33 @@ def _schedule(recipe: Recipe) -> str:
             return "warmup_cosine" if warmup else "cosine"
         case WarmRestarts():
             return "warm_restarts"
+        case Constant(warmup=warmup):
+            return "warmup_constant" if warmup else ""
         case _:
             assert_never(recipe.schedule)
 
 
-def _momentum(optimizer: Optimizer) -> float:
-    return optimizer.momentum if isinstance(optimizer, Sgd) else 0.0
-
-
 def _optimizer(recipe: Recipe, *, any_frozen: bool) -> tuple[str, tuple[str, ...]]:
     """Return the optimizer's class in torch.optim and the arguments of its constructor."""
-    params = _params(recipe.decay, any_frozen=any_frozen)
     match recipe.optimizer:
         case Sgd(momentum=momentum, nesterov=nesterov):
             chosen = (
                 *(("momentum=config.momentum",) if momentum else ()),
                 *(("nesterov=True",) if nesterov else ()),
             )
-            name = "SGD"
-        case AdamW(betas=betas):
-            chosen = () if betas == (0.9, 0.999) else (f"betas={betas}",)
-            name = "AdamW"
+        case Adam(betas=betas) | AdamW(betas=betas):
+            given = () if betas == (0.9, 0.999) else (f"betas={betas}",)
+            chosen = (*given, 'capturable=device.type == "cuda"')
         case _:
             assert_never(recipe.optimizer)
-    return name, (params, "lr=config.lr", *chosen, "weight_decay=config.weight_decay")
+    params, decay = _params(recipe, any_frozen=any_frozen), "weight_decay=config.weight_decay"
+    name = "SGD" if isinstance(recipe.optimizer, Sgd) else type(recipe.optimizer).__name__
+    return name, (params, "lr=config.lr", *chosen, decay, "fused=True")
 
 
-def _params(decay: str, *, any_frozen: bool) -> str:
-    if decay == "weights":
-        return "param_groups(model, config.weight_decay)"
+def _params(recipe: Recipe, *, any_frozen: bool) -> str:
+    if recipe.decay == "weights" or recipe.optimizer.factors is not None:
+        return "param_groups(model, config)"
     return (
         "[p for p in model.parameters() if p.requires_grad]" if any_frozen else "model.parameters()"
     )

@@ -1,0 +1,1 @@
+"""Results: the logs that train.py writes, which of them are one result, and their curves."""

@@ -1,0 +1,114 @@
+"""What a recipe says of a data set: which one, and how its images are changed."""
+
+from collections.abc import Sequence
+
+from archdsl.ir.datasets import DATA_SETS
+from archdsl.ir.recipe import Augmentation, Crop, Cutout, Data, Flip, Views
+from archdsl.semantics.checks import fail
+from archdsl.semantics.recipe_values import (
+    arguments_of,
+    choose,
+    read_flag,
+    read_integer,
+    read_word,
+)
+from archdsl.semantics.values import Scope
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+
+def read_data_set(name: str, call: tree.Call, scope: Scope) -> Data:
+    """Return the data set of this name with its augmentation."""
+    arguments = arguments_of(call, scope, "augment", "normalize", "whiten", "views")
+    augment = arguments.read("augment", _augmentations, ())
+    for augmentation in augment:
+        if isinstance(augmentation, Crop) and augmentation.mode == "reflect":
+            _check_reflection(augmentation, name, arguments.placed["augment"].span)
+    normalize = arguments.read("normalize", _normalization, "moments")
+    whiten = arguments.read("whiten", read_flag, default=False)
+    if whiten and "normalize" in arguments.placed:
+        fail("E607", "whitened images are not normalized again", arguments.placed["normalize"].span)
+    if whiten and name not in _WHITENED:
+        known = " and ".join(f"`{each}`" for each in _WHITENED)
+        fail("E607", f"{known} can be whitened, not `{name}`", arguments.placed["whiten"].span)
+    return Data(
+        name=name,
+        augment=augment,
+        normalize=normalize != "none" and not whiten,
+        unit=normalize == "unit",
+        whiten=whiten,
+        views=arguments.read("views", _views) if "views" in arguments.placed else None,
+    )
+
+
+_WHITENED = ("cifar10", "cifar100")  # colours of 32 x 32 pixels, whose checksum is known
+
+
+def _normalization(node: tree.Expression, scope: Scope, what: str) -> str:
+    if isinstance(node, tree.Variable) and node.name.text == "unit":
+        return "unit"
+    return "moments" if read_flag(node, scope, what) else "none"
+
+
+def _views(node: tree.Expression, scope: Scope, what: str) -> Views:
+    if not isinstance(node, tree.ListLiteral) or not node.items:
+        fail("E606", f"{what} is a list: `[flip, shift(1)]`", node.span)
+    views = Views()
+    for item in node.items:
+        word, call = choose(item, scope, "a view", ("flip", "shift"))
+        if word == "flip":
+            arguments_of(call, scope)
+            views = Views(flip=True, shift=views.shift)
+        else:
+            arguments = arguments_of(call, scope, "pixels")
+            views = Views(flip=views.flip, shift=arguments.read("pixels", _pixels))
+    return views
+
+
+def _check_reflection(crop: Crop, name: str, span: Span) -> None:
+    size = DATA_SETS[name].shape[1]
+    if crop.pad >= size:
+        most = f"at most {size - 1} pixels of `{name}`'s {size} can be reflected"
+        fail("E607", f"{most}, not {crop.pad}", span)
+
+
+def _augmentations(node: tree.Expression, scope: Scope, what: str) -> tuple[Augmentation, ...]:
+    if not isinstance(node, tree.ListLiteral):
+        fail("E606", f"{what} is a list: `[flip, crop(pad = 4, mode = reflect)]`", node.span)
+    read = [(_augmentation(item, scope), item.span) for item in node.items]
+    found = [each for each in read if each[0] != Cutout(0)]  # as `dropout(0)`: a spec's "none"
+    _check_order(found)
+    return tuple(augmentation for augmentation, _ in found)
+
+
+def _check_order(found: Sequence[tuple[Augmentation, Span]]) -> None:
+    """Refuse what is listed twice, and what comes after `cutout`: crops and flips are one step."""
+    for i, (augmentation, span) in enumerate(found):
+        word = type(augmentation).__name__.lower()
+        before = [type(each) for each, _ in found[:i]]
+        if type(augmentation) in before:
+            fail("E607", f"`{word}` is listed twice", span)
+        if Cutout in before:
+            fail("E607", f"`{word}` comes before `cutout`", span, "list `cutout` last")
+
+
+def _augmentation(node: tree.Expression, scope: Scope) -> Augmentation:
+    word, call = choose(node, scope, "an augmentation", ("flip", "crop", "cutout"))
+    match word:
+        case "flip":
+            arguments = arguments_of(call, scope, "alternate")
+            return Flip(arguments.read("alternate", read_flag, default=False))
+        case "cutout":
+            arguments = arguments_of(call, scope, "size")
+            return Cutout(arguments.read("size", lambda n, s, w: read_integer(n, s, w, 0, 512)))
+        case _:
+            arguments = arguments_of(call, scope, "pad", "mode")
+            mode = arguments.read("mode", lambda n, s, w: read_word(n, s, w, _PAD_MODES), "zeros")
+            return Crop(arguments.read("pad", _pixels), mode)
+
+
+_PAD_MODES = ("zeros", "reflect", "noise")
+
+
+def _pixels(node: tree.Expression, scope: Scope, what: str) -> int:
+    return read_integer(node, scope, what, 1, 512)
