@@ -16,7 +16,17 @@ import torch
 from archdsl.analyses.walk import root, walk
 from archdsl.pipeline import compile_spec
 from benchmarks import __main__ as command
-from benchmarks import counting, growth, installation, page, parser, processes, schemes, steps
+from benchmarks import (
+    counting,
+    growth,
+    installation,
+    page,
+    parser,
+    processes,
+    reading,
+    schemes,
+    steps,
+)
 from benchmarks.handwritten import ResNet50
 from benchmarks.networks import SUBJECTS, build
 from benchmarks.table import Table, Unavailable, rendered
@@ -222,6 +232,17 @@ def test_steps_are_timed_beside_one_another():
     assert all(float(row[3]) > 0 for row in table.rows)
 
 
+def test_readers_are_timed_beside_one_another():
+    (table,) = reading.tables(quiet, 1, images=4)
+    ways = [reading.USUAL, reading.AGAIN]
+    for own in (reading.OURS, reading.SHARDS):
+        ways += [own, own + reading.FINISHED]
+    assert [row[:2] for row in table.rows] == [
+        (augmentation, way) for augmentation in reading.AUGMENTATIONS for way in ways
+    ]
+    assert all(float(row[3]) > 0 for row in table.rows)
+
+
 def test_steps_are_timed_under_each_scheme():
     (table,) = schemes.tables(quiet, 1, "cpu", batch=2, image=16, depth=10)
     assert [row[1] for row in table.rows] == list(schemes.SCHEMES)
@@ -296,7 +317,7 @@ def test_all_parts_are_run_unless_some_are_named(capsys, monkeypatch):
     def missing(_progress, **_):
         raise Unavailable("not here")
 
-    for part in (counting, growth, parser, steps, schemes):
+    for part in (counting, growth, parser, steps, schemes, reading):
         monkeypatch.setattr(part, "tables", missing)
     assert command.main([]) == 1
     assert capsys.readouterr().err.splitlines() == [f"{p}: not here" for p in command.PARTS]
