@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def epoch(
         images, labels = x.to(device, non_blocking=True), y.to(device, non_blocking=True)
         optimizer.zero_grad()
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss = F.cross_entropy(model(images), labels)
+            loss = cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
         total, count = total + loss.item(), count + 1

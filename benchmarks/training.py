@@ -195,7 +195,7 @@ def _usual_epoch(
 def _steps_by_hand(modules: dict[str, ModuleType], subject: Subject) -> Callable[[], Epoch]:
     """Return eight steps on batches that lie in memory: what a script cannot do without."""
     import torch
-    from torch.nn import functional as F
+    from torch.nn.functional import cross_entropy
 
     torch.manual_seed(0)
     model = modules["model"].Net().train()
@@ -206,7 +206,7 @@ def _steps_by_hand(modules: dict[str, ModuleType], subject: Subject) -> Callable
     def steps() -> None:
         for _ in range(8):
             optimizer.zero_grad()
-            F.cross_entropy(model(images), labels).backward()
+            cross_entropy(model(images), labels).backward()
             optimizer.step()
 
     return lambda: Epoch(_timed(steps) / 8)

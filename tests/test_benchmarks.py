@@ -26,6 +26,7 @@ from benchmarks import (
     reading,
     schemes,
     steps,
+    training,
 )
 from benchmarks.handwritten import ResNet50
 from benchmarks.networks import SUBJECTS, build
@@ -313,11 +314,25 @@ def test_wrong_usage_is_said(words, capsys):
     assert words[-1] in capsys.readouterr().err
 
 
+def test_an_epoch_of_a_script_is_timed_beside_the_usual_way(monkeypatch):
+    small = training.Subject("WRN-10-1", "wrn", {"depth": "10", "k": "1"}, 2)
+    monkeypatch.setattr(training, "ON_CPU", (small,))
+    (table,) = training.tables(lambda _: None, rounds=1, device="cpu")
+    assert [row[:3] for row in table.rows] == [
+        ("cpu, 2 images", "WRN-10-1", way) for way in ("script", "usual", "step by hand")
+    ]
+    script, usual, by_hand = ([float(cell or 0) for cell in row[3:]] for row in table.rows)
+    assert script[3] == pytest.approx(script[0] / usual[0], rel=0.01)
+    assert script[4] == pytest.approx(script[0] / by_hand[0], rel=0.01)
+    assert 0 < script[2] < 100
+    assert not {*training.FILES} & {*sys.modules}
+
+
 def test_all_parts_are_run_unless_some_are_named(capsys, monkeypatch):
     def missing(_progress, **_):
         raise Unavailable("not here")
 
-    for part in (counting, growth, parser, steps, schemes, reading):
+    for part in (counting, growth, parser, steps, schemes, reading, training):
         monkeypatch.setattr(part, "tables", missing)
     assert command.main([]) == 1
     assert capsys.readouterr().err.splitlines() == [f"{p}: not here" for p in command.PARTS]
