@@ -1,11 +1,12 @@
 """An epoch of generated scripts, beside the same recipe written the usual way."""
 
 import importlib
+import math
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,7 @@ from benchmarks.steps import is_on_cuda
 from benchmarks.table import Table, Unavailable, milliseconds
 
 ROUNDS = 5
+STEPS = 8  # of an epoch: what `--synthetic` has images for
 SCRIPT, EAGER, USUAL, STEP = "script", "script, eager", "usual", "step by hand"
 FILES = ("checkpoint", "data", "model", "processes", "train")
 # Dense peaks in bfloat16 of the makers' data sheets, in operations a second: two of them are one
@@ -76,7 +78,10 @@ def tables(
         with tempfile.TemporaryDirectory() as folder, _script(sized, Path(folder)) as modules:
             ways = _ways(modules, sized, Path(folder), "cuda" if on_cuda else "cpu")
             found = _interleaved(ways, rounds, lambda at, s=sized.name: progress(f"{s}: {at}"))
-            rows += [_row(sized, way, found, on_cuda=on_cuda) for way in found]
+            seen = {name: _seen(way) for name, way in ways.items()} if on_cuda else {}
+            rows += [
+                (*_row(sized, way, found, on_cuda=on_cuda), *seen.get(way, ())) for way in ways
+            ]
     return [_table(rows, rounds, threads, on_cuda=on_cuda)]
 
 
@@ -170,7 +175,7 @@ def _usual_epoch(
 
     from benchmarks.plain_loop import PerSample, epoch, loader
 
-    split = modules["data"].random_split(8 * subject.batch)
+    split = modules["data"].random_split(STEPS * subject.batch)
     std, mean = torch.std_mean(split.images.float(), dim=(0, 2, 3))
     workers = 8 if device == "cuda" else 0
     batches = loader(
@@ -193,7 +198,7 @@ def _usual_epoch(
 
 
 def _steps_by_hand(modules: dict[str, ModuleType], subject: Subject) -> Callable[[], Epoch]:
-    """Return eight steps on batches that lie in memory: what a script cannot do without."""
+    """Return steps on batches that lie in memory: what a script cannot do without."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -204,12 +209,12 @@ def _steps_by_hand(modules: dict[str, ModuleType], subject: Subject) -> Callable
     images, labels = torch.randn(subject.batch, *shape), torch.randint(0, 10, (subject.batch,))
 
     def steps() -> None:
-        for _ in range(8):
+        for _ in range(STEPS):
             optimizer.zero_grad()
             cross_entropy(model(images), labels).backward()
             optimizer.step()
 
-    return lambda: Epoch(_timed(steps) / 8)
+    return lambda: Epoch(_timed(steps) / STEPS)
 
 
 # ---------------------------------------------------------------- times
@@ -261,6 +266,27 @@ def _row(
     return (*cells, _share_of_peak(subject, step)) if on_cuda else cells
 
 
+def _seen(way: Callable[[], Epoch]) -> tuple[str, str]:
+    """Return how many kernels a step launches, and for how much of an epoch the device is busy."""
+    from torch.autograd import DeviceType
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as profiled:
+        way()
+    kernels = [e for e in profiled.events() or () if e.device_type == DeviceType.CUDA]
+    spans = [(e.time_range.start, e.time_range.end) for e in kernels]
+    return f"{len(spans) / STEPS:,.0f}", f"{100 * busy(spans):.1f}"
+
+
+def busy(spans: Sequence[tuple[float, float]]) -> float:
+    """Return for how much of the time from the first start to the last end something runs."""
+    done, last = 0.0, -math.inf
+    for start, end in sorted(spans):
+        done += max(0.0, end - max(start, last))
+        last = max(last, end)
+    return done / (last - min(start for start, _ in spans))
+
+
 def _ratio(found: dict[str, list[Epoch]], way: str, other: str) -> str:
     """Return how many times as long as another way this one takes, in the same round."""
     if other not in found or way == other:
@@ -286,9 +312,10 @@ def _share_of_peak(subject: Subject, step: float) -> str:
 
 def _table(rows: list[tuple[str, ...]], rounds: int, threads: int, *, on_cuda: bool) -> Table:
     clock = "Time" if on_cuda else f"CPU time with {threads} thread{'s' if threads > 1 else ''}"
-    against = ("of usual", "share of peak %") if on_cuda else ("of usual", "of step by hand")
+    on_device = ("of usual", "share of peak %", "kernels a step", "busy %")
+    against = on_device if on_cuda else ("of usual", "of step by hand")
     note = (
-        f"{clock} of epochs of 8 steps on random images, medians of {rounds} interleaved rounds. "
+        f"{clock} of epochs of {STEPS} steps on random images, medians of {rounds} interleaved rounds. "
         "Usual: a DataLoader, transforms of each sample with Pillow, a plain loop. Step by hand: "
         "forward, backward and SGD on a batch that lies in memory. Batches: their share of the "
         "time where nothing else is done."

@@ -328,6 +328,11 @@ def test_an_epoch_of_a_script_is_timed_beside_the_usual_way(monkeypatch):
     assert not {*training.FILES} & {*sys.modules}
 
 
+def test_a_device_is_busy_while_any_kernel_runs():
+    assert training.busy([(0, 2), (1, 3), (5, 6), (5.5, 5.75), (8, 10)]) == pytest.approx(0.6)
+    assert training.busy([(4, 5)]) == 1
+
+
 def test_all_parts_are_run_unless_some_are_named(capsys, monkeypatch):
     def missing(_progress, **_):
         raise Unavailable("not here")
