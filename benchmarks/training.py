@@ -53,6 +53,13 @@ ON_CPU = (
 )
 
 
+class Way(NamedTuple):
+    """A way to train: what takes the steps of an epoch, and what does no more than its batches."""
+
+    epoch: Callable[[], object]
+    batches: Callable[[], object] | None = None
+
+
 class Epoch(NamedTuple):
     """What an epoch took: seconds a step, and of them those of its batches alone."""
 
@@ -107,7 +114,7 @@ def _script(subject: Subject, folder: Path) -> Iterator[dict[str, ModuleType]]:
 
 def _ways(
     modules: dict[str, ModuleType], subject: Subject, folder: Path, device: str
-) -> dict[str, Callable[[], Epoch]]:
+) -> dict[str, Way]:
     compiled = {SCRIPT: True, EAGER: False} if device == "cuda" else {SCRIPT: False}
     ways = {
         name: _epoch_of_script(modules, subject, folder, device, compiled=flag)
@@ -136,7 +143,7 @@ def _config(
 
 def _epoch_of_script(
     modules: dict[str, ModuleType], subject: Subject, folder: Path, device: str, *, compiled: bool
-) -> Callable[[], Epoch]:
+) -> Way:
     import torch
 
     train, on = modules["train"], torch.device(device)
@@ -147,16 +154,9 @@ def _epoch_of_script(
     for group in optimizer.param_groups:
         group["lr"] = torch.zeros((), device=on)
     step = train.make_step(model, optimizer, torch.zeros(2, device=on), config)
-    clock = _Never()
 
-    def epoch() -> Epoch:
-        seconds = _timed(
-            lambda: train.train_epoch(model, step, batches, optimizer, 1, config, clock)
-        )
-        data = _timed(lambda: [None for _ in batches])
-        return Epoch(seconds / len(batches), data / len(batches))
-
-    return epoch
+    arguments = (model, step, batches, optimizer, 1, config, _Never())
+    return Way(lambda: train.train_epoch(*arguments), lambda: [None for _ in batches])
 
 
 class _Never:
@@ -168,9 +168,7 @@ class _Never:
         return False
 
 
-def _usual_epoch(
-    modules: dict[str, ModuleType], subject: Subject, device: str
-) -> Callable[[], Epoch]:
+def _usual_epoch(modules: dict[str, ModuleType], subject: Subject, device: str) -> Way:
     import torch
 
     from benchmarks.plain_loop import PerSample, epoch, loader
@@ -189,15 +187,10 @@ def _usual_epoch(
     optimizer = torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9, weight_decay=5e-4)
     on = torch.device(device)
 
-    def run() -> Epoch:
-        seconds = _timed(lambda: epoch(model, batches, optimizer, on))
-        data = _timed(lambda: [None for _ in batches])
-        return Epoch(seconds / len(batches), data / len(batches))
-
-    return run
+    return Way(lambda: epoch(model, batches, optimizer, on), lambda: [None for _ in batches])
 
 
-def _steps_by_hand(modules: dict[str, ModuleType], subject: Subject) -> Callable[[], Epoch]:
+def _steps_by_hand(modules: dict[str, ModuleType], subject: Subject) -> Way:
     """Return steps on batches that lie in memory: what a script cannot do without."""
     import torch
     from torch.nn.functional import cross_entropy
@@ -214,7 +207,7 @@ def _steps_by_hand(modules: dict[str, ModuleType], subject: Subject) -> Callable
             cross_entropy(model(images), labels).backward()
             optimizer.step()
 
-    return lambda: Epoch(_timed(steps) / STEPS)
+    return Way(steps)
 
 
 # ---------------------------------------------------------------- times
@@ -235,17 +228,16 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _interleaved(
-    ways: dict[str, Callable[[], Epoch]], rounds: int, progress: Progress
-) -> dict[str, list[Epoch]]:
+def _interleaved(ways: dict[str, Way], rounds: int, progress: Progress) -> dict[str, list[Epoch]]:
     """Take each way once a round; a round before the first is lost."""
     found: dict[str, list[Epoch]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         progress(f"round {number} of {rounds}")
         for name, way in ways.items():
-            epoch = way()
+            epoch = _timed(way.epoch)
+            batches = _timed(way.batches) if way.batches else 0.0
             if number:
-                found[name].append(epoch)
+                found[name].append(Epoch(epoch / STEPS, batches / STEPS))
     return found
 
 
@@ -266,14 +258,15 @@ def _row(
     return (*cells, _share_of_peak(subject, step)) if on_cuda else cells
 
 
-def _seen(way: Callable[[], Epoch]) -> tuple[str, str]:
+def _seen(way: Way) -> tuple[str, str]:
     """Return how many kernels a step launches, and for how much of an epoch the device is busy."""
-    from torch.autograd import DeviceType
+    import torch
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CUDA]) as profiled:
-        way()
-    kernels = [e for e in profiled.events() or () if e.device_type == DeviceType.CUDA]
+        way.epoch()
+        torch.cuda.synchronize()
+    kernels = [e for e in profiled.events() or () if e.device_type.name == "CUDA"]
     spans = [(e.time_range.start, e.time_range.end) for e in kernels]
     return f"{len(spans) / STEPS:,.0f}", f"{100 * busy(spans):.1f}"
 
@@ -315,7 +308,8 @@ def _table(rows: list[tuple[str, ...]], rounds: int, threads: int, *, on_cuda: b
     on_device = ("of usual", "share of peak %", "kernels a step", "busy %")
     against = on_device if on_cuda else ("of usual", "of step by hand")
     note = (
-        f"{clock} of epochs of {STEPS} steps on random images, medians of {rounds} interleaved rounds. "
+        f"{clock} of epochs of {STEPS} steps on random images, medians of {rounds} interleaved "
+        "rounds. "
         "Usual: a DataLoader, transforms of each sample with Pillow, a plain loop. Step by hand: "
         "forward, backward and SGD on a batch that lies in memory. Batches: their share of the "
         "time where nothing else is done."
