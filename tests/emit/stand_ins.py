@@ -1,8 +1,10 @@
 # pyright: reportAttributeAccessIssue=false
 """Networks of a few layers with recipes of any kind, their scripts, and runs of these."""
 
+import gzip
 import json
 import os
+import struct
 import subprocess
 import sys
 
@@ -152,3 +154,9 @@ def load_batches(module, *folder, size=32, limit=0, synthetic=False, **verify):
         synthetic=synthetic,
         **verify,
     )
+
+
+def write_idx(path, array):
+    """Write a file as MNIST has them."""
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(gzip.compress(header + array.tobytes()))

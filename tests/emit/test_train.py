@@ -8,7 +8,6 @@ import math
 import os
 import pickle
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -49,6 +48,7 @@ from tests.emit.stand_ins import (
     train,
     without_time,
     write,
+    write_idx,
 )
 from tests.uses.checkpoints import same
 
@@ -404,11 +404,6 @@ def test_digits_are_split_the_same_way_every_time(load):
     )
     assert test.labels[:4].tolist() == [4, 9, 4, 9]  # images 4, 9, 14, 19 of load_digits()
     assert int(train.images.max()) == 16
-
-
-def write_idx(path, array):
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    path.write_bytes(gzip.compress(header + array.tobytes()))
 
 
 def idx_files(folder, generator):
