@@ -245,8 +245,9 @@ def test_whitening_is_kept_in_a_file_and_one_of_other_images_is_not_used(whiteni
         path.write_bytes(content)
         assert torch.equal(module.whiten(train, test, path)[1].images, first)
         assert torch.load(path, weights_only=True)["matrix"].any()
+    other = {**kept, "matrix": torch.zeros(48, 48), "checksum": 1}
     for foreign in (
-        {**kept, "checksum": 1},
+        other,
         [kept],
         torch.zeros(3),
         {"checksum": kept["checksum"]},

@@ -331,7 +331,7 @@ def test_momentum_is_zero_where_a_cycle_begins(load):
 
 
 def test_the_optimizers_settings_are_those_of_the_device_that_goes_on(load, tmp_path):
-    """CUDA has Adam count its steps there; a CPU that goes on refuses to."""
+    """Adam counts its steps on a GPU, which a captured step needs, and not on a CPU."""
     module = load(recipe(optimizer=Adam(lr=1e-3), schedule=Constant()))
     quick(module, tmp_path / "out")
     path = tmp_path / "out/checkpoint.pt"
@@ -342,7 +342,9 @@ def test_the_optimizers_settings_are_those_of_the_device_that_goes_on(load, tmp_
     torch.save(state, path)
     flags = {"synthetic": True, "device": "cpu", "resume": True}
     module.main(module.Config(out=str(tmp_path / "out"), epochs=3, **flags))
-    assert log_of(tmp_path / "out")[-1]["epoch"] == 3
+    state = torch.load(path, weights_only=True)
+    assert [group["capturable"] for group in state["optimizer"]["param_groups"]] == [False]
+    assert (state["epoch"], state["config"]["epochs"]) == (3, 3)
 
 
 # ---------------------------------------------------------------- moments
@@ -360,14 +362,15 @@ def test_moments_of_deviations_are_their_mean_squared(load):
     module = load(recipe(moments=AveragedMoments(of="deviations")))
     torch.manual_seed(0)
     model = module.Tiny()
-    batches = Parts((torch.randn(16, 1, 8, 8) * (i + 1), torch.zeros(16)) for i in range(5))
+    sizes = [0.003 * (i + 1) for i in range(5)]  # variances are about as large as eps
+    batches = Parts((torch.randn(16, 1, 8, 8) * size, torch.zeros(16)) for size in sizes)
     module.average_moments(model, batches, module.Config(device="cpu"), 3)  # of the first three
     outputs = [model[0](x).detach().double().numpy() for x, _ in batches[:3]]
     variances = [out.var(axis=(0, 2, 3), ddof=1) for out in outputs]
     deviation = np.mean([np.sqrt(each + 1e-5) for each in variances], axis=0)
     found = model[1].running_var.numpy()
     np.testing.assert_allclose(np.sqrt(found + 1e-5), deviation, rtol=1e-5)
-    assert (np.mean(variances, axis=0) > 1.05 * found).all()
+    assert (np.mean(variances, axis=0) > 1.02 * found).all()
     means = np.mean([out.mean(axis=(0, 2, 3)) for out in outputs], axis=0)
     np.testing.assert_allclose(model[1].running_mean.numpy(), means, atol=1e-5)
     assert model[1].num_batches_tracked == 3
