@@ -132,6 +132,8 @@ def _scheme(layer: ir.Conv) -> set[str]:
             return {"standardized", f"standardized {'with' if gain else 'without'} gain"}
         case schemes.BareDirac(delta=delta):
             return {"bare", f"bare {delta}"}
+        case schemes.UnnormalizedDirac(delta=delta, a_per=a_per):
+            return {"unnormalized", f"unnormalized {delta}", f"unnormalized by {a_per}"}
         case schemes.Dirac(delta=delta, a_per=a_per, b_per=b_per):
             inputs, outputs = layer.in_channels, layer.out_channels
             ratio = ("equal", "fewer out", "more out")[(inputs > outputs) + 2 * (inputs < outputs)]

@@ -137,6 +137,9 @@ class Interpreter:
                 a, b = (self._get(name, each).reshape(-1, 1, 1, 1) for each in "ab")
                 norms = weight.square().sum((1, 2, 3), keepdim=True).sqrt()
                 return a * _delta(layer, weight) + b * weight / norms.clamp(min=eps)
+            case schemes.UnnormalizedDirac():
+                a = self._get(name, "a").reshape(-1, 1, 1, 1)
+                return a * _delta(layer, weight) + weight
             case schemes.BareDirac():
                 return _delta(layer, weight) + weight
             case schemes.Binary(scale="constant", gain=gain):

@@ -6,7 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
+import archdsl
 from archdsl.cli import main
 from archdsl.cli.arguments import parser
 from tests.report.logs import run
@@ -107,6 +109,19 @@ def test_the_columns_of_a_report_as_csv_are_on_the_page(document, capsys):
     titles = capsys.readouterr().out.splitlines()[0].split(",")
     section = MACHINES.split("\n## CSV: `report --format csv`")[1]
     assert titles == re.findall(r"`([^`]+)`", section)[:-1]  # the last is `'`
+
+
+def test_the_keys_and_columns_of_a_checkpoint_are_on_the_page(document, capsys):
+    torch.save(archdsl.compile("a.arch").build().state_dict(), "a.pt")
+    found = document("inspect", "a.arch", "a.pt")
+    section = MACHINES.split("\n## Checkpoints")[1].split("\n| key")[0]
+    assert all(f"`{key}`" in section for key in found)
+    assert set(found["tensors"][0]) == documented("Checkpoints")
+    assert set(found["tensors"][0]["filter_norms"]) == {"least", "mean", "largest", "zeros"}
+    main(["inspect", "a.arch", "a.pt", "--format", "csv"])
+    titles = capsys.readouterr().out.splitlines()[0].split(",")
+    page = MACHINES.split("\n## CSV")[1].split("`inspect` has ")[1].replace("\n", " ")
+    assert all(f"`{title}`" in page for title in titles)
 
 
 def test_the_columns_of_csv_are_on_the_page(document, capsys):

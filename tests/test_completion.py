@@ -20,7 +20,7 @@ SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion deploy explain fmt params report",
+    ("",): "check compile completion deploy explain fmt inspect params report",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",
@@ -30,6 +30,9 @@ CASES = {
     ("compile", "tiny.arch", "--set", "wi"): "width=",
     ("compile", "tiny.arch", "--che"): "--check",
     ("compile", "--out", "s"): "sub/",
+    ("inspect", "tiny.arch", "--form"): "--format",
+    ("inspect", "tiny.arch", "ti"): "tiny.arch tiny.txt",
+    ("inspect", "--format", "m"): "markdown",
     ("check", "--format", ""): "github json sarif text",
     ("report", "--format", "m"): "markdown",
     ("report", "s"): "sub/",

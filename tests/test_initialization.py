@@ -249,6 +249,7 @@ LEARNERS = {
     "dirac": "network net with dirac { input(8, 8, 8) %s }",
     "v2": "network net with dirac(v2) { input(8, 8, 8) %s }",
     "bare": "network net with dirac(bare) { input(8, 8, 8) %s }",
+    "unnormalized": "network net with dirac(norm = false) { input(8, 8, 8) %s }",
     "binary": "network net with binary, bn(frozen) { input(8, 8, 8) %s }",
     "mean": "network net with binary(scale = mean, gain = 4) { input(8, 8, 8) %s }",
     "standardized": "network net with standardized { input(8, 8, 8) %s }",
@@ -330,6 +331,8 @@ def test_after_to_empty_and_reset_a_network_trains(name):
         ("dirac(v2)", math.sqrt(2 / (9 * 32)), 1.0, 0.1),
         ("dirac(bare)", 0.01, None, None),
         ("dirac(bare, std = 2)", 2, None, None),
+        ("dirac(norm = false)", 0.01, 5.0, None),
+        ("dirac(norm = false, a = 2, a_per = channel, std = 1e-3)", 1e-3, 2.0, None),
         ("binary", math.sqrt(2 / (9 * 32)), None, None),
         ("binary(gain = 4)", math.sqrt(4 / (9 * 32)), None, None),
         ("binary(scale = mean)", math.sqrt(2 / (9 * 32)), None, None),
@@ -350,8 +353,8 @@ def test_a_scheme_is_reset_to_what_its_paper_has(annotation, std, a, b):
 
 def test_a_new_scheme_is_drawn_as_a_reset_one():
     """Each draws its bias and its weight in one order, so that a seed says what they are."""
-    schemes = ("dirac", "dirac(v2)", "dirac(bare)", "binary", "standardized(gain = true)")
-    for annotation in schemes:
+    schemes = ("dirac", "dirac(v2)", "dirac(norm = false)", "dirac(bare)", "binary")
+    for annotation in (*schemes, "standardized(gain = true)"):
         network = load(compiled("conv3x3(64, bias = true)", annotations=f" with {annotation}"))
         torch.manual_seed(7)
         conv = network().conv1

@@ -397,3 +397,90 @@ def test_the_script_has_the_recipe_of_its_paper(load, spec):
     assert {group["nesterov"] for group in optimizer.param_groups} == {nesterov}
     rises = spec in ("resnet_cifar", "preact_resnet")  # 0.01 at first, for 110 layers and more
     assert module.lr_factor(0, 390, config) == (pytest.approx(1 / 390) if rises else 1)
+
+
+# ---------------------------------------------------------------- ImageNet
+
+# Facts of the tables in docs/recipes.md: torchvision's references/classification, fb.resnet.torch
+# for ShaResNets, the code of DiracNets.
+IMAGENET = {
+    "resnet": (90, 256, 0.1, 0.9, 1e-4, (31, 61), 0.1, False),
+    "resnext": (100, 256, 0.1, 0.9, 1e-4, (31, 61, 91), 0.1, False),
+    "densenet": (90, 256, 0.1, 0.9, 1e-4, (31, 61), 0.1, True),
+    "vgg16": (90, 256, 0.01, 0.9, 1e-4, (31, 61), 0.1, False),
+    "squeezenet": (90, 256, 0.01, 0.9, 1e-4, (31, 61), 0.1, False),
+    "sharesnet": (90, 256, 0.1, 0.9, 1e-4, (31, 61), 0.1, True),
+    "sharesnet50": (90, 256, 0.1, 0.9, 1e-4, (31, 61), 0.1, True),
+    "diracnet_imagenet": (100, 256, 0.1, 0.9, 1e-4, (30, 60, 90), 0.1, True),
+}
+
+
+@pytest.mark.parametrize("spec", list(IMAGENET))
+def test_the_script_for_imagenet_has_the_recipe(load, spec):
+    module = load(f"specs/{spec}.arch", {"classes": "4"})
+    config = module.Config()
+    *numbers, nesterov = IMAGENET[spec]
+    fields = ("epochs", "batch", "lr", "momentum", "weight_decay", "milestones", "drop")
+    assert [getattr(config, field) for field in fields] == numbers
+    _, optimizer = module.build(config, torch.device("cpu"))
+    assert {group["nesterov"] for group in optimizer.param_groups} == {nesterov}
+    assert len(optimizer.param_groups) == 1  # everything decays
+    assert (module.TRAIN_SIZE, module.TEST_RESIZE, module.TEST_SIZE) == (224, 256, 224)
+    assert module.MEAN == (0.485, 0.456, 0.406)
+    assert module.STD == (0.229, 0.224, 0.225)
+    assert hasattr(module, "color_jitter") == hasattr(module, "lighting") == ("share" in spec)
+    if "share" in spec:
+        assert (module.JITTER, module.LIGHTING) == ((0.4, 0.4, 0.4), 0.1)
+
+
+def test_residual_networks_for_other_images_are_trained_on_crops_of_their_size(load):
+    """The resized side is 8/7 of the crop's, as 256 is of 224."""
+    module = load("specs/resnet.arch", {"depth": "18", "image": "96", "classes": "4"})
+    assert (module.TRAIN_SIZE, module.TEST_RESIZE, module.TEST_SIZE) == (96, 109, 96)
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments", "epochs"),
+    [
+        ("onebit_imagenet", {"k": "0.25"}, 62),
+        ("onebit_imagenet32", {"k": "1"}, 30),
+        ("onebit_imagenet32", {"depth": "26", "k": "1"}, 62),
+    ],
+)
+def test_onebit_networks_for_imagenet_have_the_papers_recipe(load, spec, arguments, epochs):
+    """McDonnell 2018, section 3, and Table 2 for the epochs."""
+    module = load(f"specs/{spec}.arch", arguments)
+    config = module.Config()
+    assert (config.epochs, config.batch, config.lr, config.min_lr) == (epochs, 125, 0.1, 1e-4)
+    assert (config.momentum, config.weight_decay) == (0.9, 1e-4)
+    assert (config.cycle, config.growth) == (2, 2)  # epochs 2, 6, 14, 30, 62 end a cycle
+    assert not hasattr(module, "average_moments")
+    _, optimizer = module.build(config, torch.device("cpu"))
+    decays = {group["weight_decay"]: group["params"] for group in optimizer.param_groups}
+    assert {p.ndim for p in decays[0.0]} == {1}
+    assert {p.ndim for p in decays[1e-4]} == {4}
+
+
+def test_onebit_networks_see_the_pixels_of_photographs_as_they_are(load):
+    module = load("specs/onebit_imagenet.arch", {"k": "0.25"})
+    assert not hasattr(module, "MEAN")
+    train, _ = module.load_batches(
+        Path(), size=2, limit=0, device=torch.device("cpu"), synthetic=True, workers=0
+    )
+    x, _ = next(iter(train))
+    assert x.unique().tolist() == list(range(256))
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments"),
+    [
+        ("resnet", {"depth": "18", "image": "64"}),
+        ("onebit_imagenet32", {"depth": "8", "k": "1"}),
+    ],
+)
+def test_networks_for_imagenet_train_for_an_epoch(load, tmp_path, spec, arguments):
+    module = load(f"specs/{spec}.arch", arguments)
+    flags = {"synthetic": True, "batch": 2, "epochs": 1, "out": str(tmp_path / "out")}
+    module.main(module.Config(**flags, device="cpu"))
+    state = torch.load(tmp_path / "out/checkpoint.pt", weights_only=True)
+    assert all(t.isfinite().all() for t in state["model"].values())

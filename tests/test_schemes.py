@@ -1,8 +1,8 @@
 # pyright: reportCallIssue=false, reportOptionalMemberAccess=false, reportArgumentType=false
 """Weight schemes against NumPy in float64, written from the papers' equations.
 
-Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 4, 5, 11 and 14. Binary: McDonnell
-2018 (arXiv:1802.08530), equation 1 and appendix B; Rastegari et al. 2016 (arXiv:1603.05279).
+Dirac: Zagoruyko & Komodakis 2017 (arXiv:1706.00388v1), equations 3, 4, 5, 11 and 14. Binary:
+McDonnell 2018 (arXiv:1802.08530), equation 1, appendix B; Rastegari et al. 2016 (arXiv:1603.05279).
 Standardized: Qiao et al. 2019 (arXiv:1903.10520), equations 5 to 7; Brock et al. 2021
 (arXiv:2101.08692), equation 1.
 """
@@ -40,6 +40,8 @@ RATIOS = [  # in, out, groups
 ]
 FORMS = ["dirac", "dirac(v2)", "dirac(delta = padded)", "dirac(v2, delta = tiled)"]
 BARE = ["dirac(bare)", "dirac(bare, delta = padded)"]
+UNNORMALIZED = ["dirac(norm = false)", "dirac(norm = false, a_per = channel, delta = padded)"]
+DIRACS = ["dirac", "dirac(v2)", "dirac(norm = false)", "dirac(bare)"]
 STANDARDIZED = ["standardized", "standardized(gain = true)"]
 
 
@@ -114,6 +116,18 @@ def test_a_dirac_weight_is_equation_4(scheme, inputs, outputs, groups):
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "groups"), RATIOS)
+@pytest.mark.parametrize("scheme", UNNORMALIZED)
+def test_a_dirac_weight_without_norm_is_equation_3(scheme, inputs, outputs, groups):
+    conv = scattered(layer(scheme, inputs, outputs, f"groups = {groups}"))
+    assert [name for name, _ in conv.named_parameters()] == ["weight", "a"]
+    weight, a = numpy_of(conv.weight, conv.a)
+    assert a.shape == ((outputs,) if "channel" in scheme else (1,))
+    passed = delta(outputs, inputs, groups, (3, 3), tiled="padded" not in scheme)
+    expected = a.reshape(-1, 1, 1, 1) * passed + weight
+    np.testing.assert_allclose(*numpy_of(conv.effective_weight()), expected, rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "groups"), RATIOS)
 @pytest.mark.parametrize("scheme", BARE)
 def test_a_bare_dirac_weight_is_equation_14(scheme, inputs, outputs, groups):
     conv = scattered(layer(scheme, inputs, outputs, f"groups = {groups}"))
@@ -140,7 +154,7 @@ def test_padded_delta_is_what_torch_calls_dirac(groups):
         ("dilation = 2, groups = 2", "3x5", 2, 2),
     ],
 )
-@pytest.mark.parametrize("scheme", ["dirac", "dirac(v2)", "dirac(bare)", "binary", *STANDARDIZED])
+@pytest.mark.parametrize("scheme", [*DIRACS, "binary", *STANDARDIZED])
 def test_a_layer_applies_its_weight(scheme, more, kernel, groups, dilation):
     more = f"bias = true{', ' * bool(more)}{more}"
     conv = scattered(layer(scheme, 4, 8, more, kernel))
@@ -172,7 +186,9 @@ def test_a_layer_that_doubles_the_width_begins_as_a_times_ncrelu():
     np.testing.assert_allclose(*numpy_of(module(x)), expected, rtol=1e-15)
 
 
-@pytest.mark.parametrize("scheme", [*FORMS, *BARE, "dirac(b_per = channel, eps = 0.5)"])
+@pytest.mark.parametrize(
+    "scheme", [*FORMS, *BARE, *UNNORMALIZED, "dirac(b_per = channel, eps = 0.5)"]
+)
 @pytest.mark.parametrize(("inputs", "outputs", "groups"), [(2, 4, 1), (4, 2, 2)])
 def test_gradients_of_dirac_are_those_of_finite_differences(scheme, inputs, outputs, groups):
     conv = scattered(layer(scheme, inputs, outputs, f"groups = {groups}, bias = true"))
@@ -401,6 +417,8 @@ def is_normal(tensor, std):
         ("dirac(v2)", math.sqrt(2 / 288), [1.0] * 64, [0.1] * 64),
         ("dirac(b_per = channel)", 1.0, [5.0], [1e-3] * 64),
         ("dirac(a = 2, b = 0, std = 0.1, a_per = channel)", 0.1, [2.0] * 64, [0.0]),
+        ("dirac(norm = false)", 0.01, [5.0], None),
+        ("dirac(norm = false, std = 1e-3)", 1e-3, [5.0], None),
         ("dirac(bare)", 0.01, None, None),
         ("dirac(bare, std = 1e-8)", 1e-8, None, None),
         ("binary", math.sqrt(2 / 288), None, None),
@@ -415,8 +433,8 @@ def test_layers_begin_as_the_papers_say(scheme, std, a, b):
     assert not is_normal(conv.weight.detach(), 1.05 * std)
     assert not is_normal(torch.rand_like(conv.weight) * math.sqrt(12) - math.sqrt(3), 1)
     scalars = {name: p.tolist() for name, p in conv.named_parameters() if name != "weight"}
-    expected = {} if a is None else {"a": pytest.approx(a), "b": pytest.approx(b)}
-    assert scalars == expected
+    expected = {"a": a, "b": b}
+    assert scalars == {n: pytest.approx(v) for n, v in expected.items() if v is not None}
 
 
 def test_a_standardized_layer_with_gain_begins_with_a_gain_of_1():
@@ -605,13 +623,14 @@ def counted(module, monkeypatch):
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("again", [False, True], ids=["kept", "checkpointed"])
-@pytest.mark.parametrize("scheme", ["dirac", "dirac(v2)", "dirac(bare)", "binary", *STANDARDIZED])
+@pytest.mark.parametrize("scheme", [*DIRACS, "binary", *STANDARDIZED])
 def test_a_shared_weight_is_computed_once_and_its_gradient_is_the_sum(
     scheme, bias, again, monkeypatch
 ):
     shared, apart = pair(scheme, bias)
     own = shared.s.shared_conv2
-    kept = 6 * 6 * 9 + 6 * bias + {"dirac": 2, "dirac(v2)": 12, STANDARDIZED[1]: 6}.get(scheme, 0)
+    scalars = {"dirac": 2, "dirac(v2)": 12, "dirac(norm = false)": 1, STANDARDIZED[1]: 6}
+    kept = 6 * 6 * 9 + 6 * bias + scalars.get(scheme, 0)
     assert sum(p.numel() for p in own.parameters()) == kept
     elements = [sum(p.numel() for p in m.parameters()) for m in (shared, apart)]
     assert elements == [3 * 12 * 6 + kept, 3 * 12 * 6 + 3 * kept]
@@ -747,12 +766,15 @@ def test_a_gain_has_the_dimensions_of_a_weight_and_decays_as_one(tmp_path, monke
 # ---------------------------------------------------------------- as text
 
 VARIANTS = {
-    **{scheme: f"conv3x3(8) with {scheme}" for scheme in (*FORMS, *BARE)},
+    **{scheme: f"conv3x3(8) with {scheme}" for scheme in (*FORMS, *BARE, *UNNORMALIZED)},
     "a third": "conv3x3(8) with binary(gain = 1 / 3)",
     "mean": "conv1x1(4, bias = true, stride = 2) with binary(scale = mean)",
     "numbers": "conv3x3(8) with dirac(a = 1 / 3, b = 1e-9, std = 2 / 3, eps = 1e-7)",
     "two of a kind": "stem with dirac { conv3x3(8) conv1x1(8) with dirac(v2)\n }",
-    **{f"groups, {f}": f"conv3x3(8, groups = 2, dilation = 2) with {f}" for f in (*FORMS, *BARE)},
+    **{
+        f"groups, {f}": f"conv3x3(8, groups = 2, dilation = 2) with {f}"
+        for f in (*FORMS, *BARE, *UNNORMALIZED)
+    },
     **{scheme: f"conv3x3(8, groups = 2, bias = true) with {scheme}" for scheme in STANDARDIZED},
     "an eps of many digits": "conv1x1(8) with standardized(eps = 1e-20 / 3, gain = true)",
     "shared, gain": "stem with share(conv3x3), standardized(gain = true) { conv3x3(4) conv3x3(4) }",

@@ -52,17 +52,22 @@ def _params(parser: argparse.ArgumentParser) -> None:
 
 def _deploy(parser: argparse.ArgumentParser) -> None:
     _add_spec(parser)
-    parser.add_argument(
-        "checkpoint",
-        metavar="CHECKPOINT",
-        help="what train.py or torch.save wrote, or .safetensors",
-    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=_CHECKPOINT_HELP)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write in")
     parser.add_argument(
         "--name", type=_name, help="folder in DIR; default: the network and what is set"
     )
     _add_format(parser, "text", "json")
     parser.set_defaults(run=commands.deploy)
+
+
+def _inspect(parser: argparse.ArgumentParser) -> None:
+    _add_spec(parser)
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help=_CHECKPOINT_HELP)
+    parser.add_argument("--layer", metavar="PATTERN", help="layers of this name, as `conv2.*`")
+    parser.add_argument("--plot", metavar="FILE", type=_svg, help="write an SVG of histograms")
+    _add_format(parser, "text", "json", "markdown", "latex", "csv")
+    parser.set_defaults(run=commands.inspect)
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +124,7 @@ def _completion(parser: argparse.ArgumentParser) -> None:
 
 
 _SPEC_HELP = "path of a spec, or PATH:NETWORK where it has several networks"
+_CHECKPOINT_HELP = "what train.py or torch.save wrote, or .safetensors"
 _COMPILE_EXAMPLES = """\
 example:
   archdsl compile specs/wrn.arch --set depth=40 --set k=4
@@ -132,6 +138,10 @@ _DEPLOY_EXAMPLES = """\
 example:
   archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed
   writes deployed/digits/model.py and weights.safetensors"""
+_INSPECT_EXAMPLES = """\
+examples:
+  archdsl inspect specs/digits.arch runs/digits/checkpoint.pt
+  archdsl inspect specs/digits.arch before.pt after.pt --layer 'stem.*' --plot stem.svg"""
 _CHECK_EXAMPLES = """\
 examples:
   archdsl check specs/*.arch
@@ -165,6 +175,7 @@ _COMMANDS = (  # name, summary, examples, what adds the arguments
     ),
     ("params", "print parameters and MACs", _PARAMS_EXAMPLES, _params),
     ("deploy", "write the deployed network of a checkpoint", _DEPLOY_EXAMPLES, _deploy),
+    ("inspect", "print what checkpoints hold by layer", _INSPECT_EXAMPLES, _inspect),
     ("check", "build every network that an expect is about", _CHECK_EXAMPLES, _check),
     ("fmt", "bring specs into canonical form", _FMT_EXAMPLES, _fmt),
     ("report", "put runs beside each other and beside papers", _REPORT_EXAMPLES, _report),
@@ -224,6 +235,12 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not name.strip() or not value.strip():
         raise argparse.ArgumentTypeError(f"`{text}` is not NAME=VALUE")
     return name.strip(), value.strip()
+
+
+def _svg(text: str) -> str:
+    if not text.endswith(".svg"):
+        raise argparse.ArgumentTypeError(f"`{text}` is no name of an .svg file")
+    return text
 
 
 def _name(text: str) -> str:

@@ -64,6 +64,18 @@ def deploy(arguments: argparse.Namespace) -> int:
         return fail(str(error), FAILED)
 
 
+def inspect(arguments: argparse.Namespace) -> int:
+    """Print, and plot, what checkpoints of a network hold by layer."""
+    from archdsl.cli.inspecting import inspect_checkpoints
+    from archdsl.deploy.errors import DeployError
+
+    try:
+        inspect_checkpoints(_compilation(arguments), arguments)
+    except DeployError as error:
+        return fail(str(error), FAILED)
+    return OK
+
+
 def params(arguments: argparse.Namespace) -> int:
     """Print the table of a network."""
     compilation = _compilation(arguments)

@@ -1,1 +1,1 @@
-"""Checkpoint -> the weights of the deployed network. Torch is imported by what needs it only."""
+"""Checkpoint -> the weights of the deployed network, or what is in it; torch is imported late."""

@@ -3,6 +3,7 @@
 A checkpoint comes from anywhere: nothing in it is run, and no tensor is larger than its storage.
 """
 
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,27 +18,52 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHOWN = 3  # names in a message
+# what torch.load raises of files that are cut off or changed, as tests/deploy tries them
+_DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,  # the file itself has been opened before
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
-def check_size(network: Network) -> None:
-    """Raise DeployError for a network of more tensors than are unfolded."""
+def check_installed(doing: str) -> None:
+    """Raise DeployError where torch or safetensors is missing; `doing` needs them."""
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None or find_spec("safetensors") is None:
+        message = f"{doing} needs torch and safetensors: pip install 'archdsl[deploy]'"
+        raise DeployError(message)
+
+
+def check_size(network: Network, done: str) -> None:
+    """Raise DeployError for a network of more tensors than are unfolded; `done`: "deployed"."""
     number = num_tensors(network)
     if number > MAX_TENSOR_ROWS:
         raise DeployError(
-            f"the network has {number:,} tensors, and at most {MAX_TENSOR_ROWS:,} are deployed"
+            f"the network has {number:,} tensors, and at most {MAX_TENSOR_ROWS:,} are {done}"
         )
 
 
 def read_state(path: str) -> "dict[str, Tensor]":
     """Return the state that a file holds; raise OSError, DeployError.
 
-    It is one of .safetensors, or what torch.save made of a `state_dict`, bare or as `model` or
-    `state_dict` in a dict, which is what the generated train.py saves.
+    It is one of .safetensors, or what torch.save made of a `state_dict`, bare or as `average`,
+    `model` or `state_dict` in a dict: the generated train.py saves `model`, and of recipes with
+    `ema` the `average` that it tests.
     """
     with Path(path).open("rb"):
         pass  # an OSError that names the file
     if path.endswith(".safetensors"):
         return _read_safetensors(path)
+    _refuse_packed(path)
     return _state_in(path, _read_pickled(path))
 
 
@@ -49,6 +75,22 @@ def _read_safetensors(path: str) -> "dict[str, Tensor]":
         return load_file(path)
     except SafetensorError as error:
         raise DeployError(f"{path} is no file of safetensors: {error}") from None
+
+
+def _refuse_packed(path: str) -> None:
+    """Raise DeployError for an archive that unpacks to more than its size, as torch's never does.
+
+    torch.load unpacks one all the same, and a megabyte may become a gigabyte.
+    """
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except (BadZipFile, NotImplementedError, ValueError):
+        return  # of before torch 1.6, or damaged: torch.load says so
+    if unpacked > Path(path).stat().st_size:
+        raise DeployError(f"{path} is compressed, as no checkpoint of torch.save is")
 
 
 def _read_pickled(path: str) -> object:
@@ -66,13 +108,13 @@ def _read_pickled(path: str) -> object:
             f"{path} is no checkpoint of tensors alone, and what else it holds is not run; "
             "save `model.state_dict()`"
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except _DAMAGED:
         raise DeployError(f"{path} is no checkpoint that torch.load can read") from None
 
 
 def _state_in(path: str, found: object) -> "dict[str, Tensor]":
     inside = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-    for state in (inside, inside.get("model"), inside.get("state_dict")):
+    for state in (inside, *map(inside.get, ("average", "model", "state_dict"))):
         if _is_state(state):
             return cast("dict[str, Tensor]", state)
     raise DeployError(f"{path} has no `state_dict`, neither as it is nor as its `model`")
@@ -91,9 +133,18 @@ def _is_state(found: object) -> bool:
 
 
 def check_state(state: "Mapping[str, Tensor]", network: Network, what: str) -> None:
-    """Raise DeployError unless the state is one of this network; `what` names it."""
-    wanted = {entry.name: entry.shape for entry in entries(network)}
-    needed = [name for name in wanted if not name.endswith(f".{COUNTER}")]
+    """Raise DeployError unless the state is one that can be deployed; `what` names it."""
+    import torch
+
+    check_tensors(state, network, what)
+    for name in _needed(network):
+        if not bool(torch.isfinite(state[name]).all()):
+            raise DeployError(f"`{name}` of {what} holds numbers that are not finite")
+
+
+def check_tensors(state: "Mapping[str, Tensor]", network: Network, what: str) -> None:
+    """Raise DeployError unless the state has this network's tensors; `what` names it."""
+    wanted, needed = {entry.name: entry.shape for entry in entries(network)}, _needed(network)
     missing = [name for name in needed if name not in state]
     unexpected = [name for name in state if name not in wanted]
     other = [
@@ -113,6 +164,12 @@ def check_state(state: "Mapping[str, Tensor]", network: Network, what: str) -> N
         )
     for name in needed:
         _check_tensor(name, state[name], what)
+
+
+def _needed(network: Network) -> list[str]:
+    """Return the names of the tensors that inference needs."""
+    names = (entry.name for entry in entries(network))
+    return [name for name in names if not name.endswith(f".{COUNTER}")]
 
 
 def _listed(what: str, names: list[str]) -> str:
@@ -135,5 +192,3 @@ def _check_tensor(name: str, tensor: "Tensor", what: str) -> None:
         raise DeployError(f"`{name}` of {what} holds no real numbers, one for each weight")
     if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
         raise DeployError(f"`{name}` of {what} is larger than what is stored of it")
-    if not bool(torch.isfinite(tensor).all()):
-        raise DeployError(f"`{name}` of {what} holds numbers that are not finite")

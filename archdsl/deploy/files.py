@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from archdsl.analyses.deployed import Deployed
-from archdsl.deploy.checkpoint import check_size, check_state, read_state
-from archdsl.deploy.errors import DeployError
+from archdsl.deploy.checkpoint import check_installed, check_size, check_state, read_state
 from archdsl.deploy.folding import deploy_state
 from archdsl.ir.network import Network
 
@@ -23,12 +22,10 @@ def weights_file(
 
     Raises OSError, and DeployError where it is not one of this network.
     """
-    check_size(network)
-    try:
-        from safetensors.torch import save
-    except ImportError:
-        message = "deploying needs torch and safetensors: pip install 'archdsl[deploy]'"
-        raise DeployError(message) from None
+    check_size(network, "deployed")
+    check_installed("deploying")
+    from safetensors.torch import save
+
     is_path = isinstance(checkpoint, str)
     what = checkpoint if is_path else "the checkpoint"
     if is_path:

@@ -17,6 +17,7 @@ from archdsl.ir.schemes import (
     Delta,
     Dirac,
     Standardized,
+    UnnormalizedDirac,
 )
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ def _effective(layer: Layer, state: "Mapping[str, Tensor]", name: str) -> "Tenso
             a, b = (state[f"{name}.{factor}"].double().view(-1, 1, 1, 1) for factor in "ab")
             norm = weight.square().sum(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=eps)
             return a * _delta(layer, delta, weight) + b * weight / norm
+        case UnnormalizedDirac(delta=delta):
+            a = state[f"{name}.a"].double().view(-1, 1, 1, 1)
+            return a * _delta(layer, delta, weight) + weight
         case BareDirac(delta=delta):
             return _delta(layer, delta, weight) + weight
         case Standardized(eps=eps, gain=has_gain):

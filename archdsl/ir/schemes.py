@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from archdsl.record import Record
+from archdsl.words import AnnotationWord
 
 
 class Per(StrEnum):
@@ -36,6 +37,19 @@ class Dirac(Record, kw_only=True):
     b_per: Per = Per.LAYER
     std: float | None = 1.0  # of the normal distribution of W; None: He's, over the inputs
     eps: float = 1e-12
+    delta: Delta = Delta.TILED
+
+
+class UnnormalizedDirac(Record, kw_only=True):
+    """a * delta + W; a is learned. Source: Zagoruyko & Komodakis 2017, equation 3.
+
+    The paper gives no distribution of W here: N(0, 1) is said of the W that equation 4 divides by
+    its norm. `std` is that of BareDirac, small beside a as the text below equation 3 wants it.
+    """
+
+    a: float = 5.0  # at the start
+    a_per: Per = Per.LAYER
+    std: float = 0.01  # of the normal distribution of W at the start
     delta: Delta = Delta.TILED
 
 
@@ -80,11 +94,24 @@ class Standardized(Record, kw_only=True):
 # A new scheme goes into one of these.
 Packed: TypeAlias = Binary  # deployed as bits and a scale
 # whose weight is computed once, when it is deployed
-Computed: TypeAlias = Dirac | BareDirac | Standardized
+Computed: TypeAlias = Dirac | UnnormalizedDirac | BareDirac | Standardized
 Scheme: TypeAlias = Packed | Computed
 
 # And here where it passes its map on, so that the map must stay as large.
-Identity: TypeAlias = Dirac | BareDirac
+Identity: TypeAlias = Dirac | UnnormalizedDirac | BareDirac
+
+
+def word(scheme: Scheme) -> AnnotationWord:
+    """Return the annotation that a scheme is said by."""
+    match scheme:
+        case Dirac() | UnnormalizedDirac() | BareDirac():
+            return AnnotationWord.DIRAC
+        case Binary():
+            return AnnotationWord.BINARY
+        case Standardized():
+            return AnnotationWord.STANDARDIZED
+        case _:
+            assert_never(scheme)
 
 
 def bits(scheme: Scheme | None) -> int:
@@ -92,7 +119,7 @@ def bits(scheme: Scheme | None) -> int:
     match scheme:
         case Binary():
             return 1
-        case Dirac() | BareDirac() | Standardized() | None:
+        case Dirac() | UnnormalizedDirac() | BareDirac() | Standardized() | None:
             return 32
         case _:
             assert_never(scheme)
@@ -102,11 +129,16 @@ def scalars(scheme: Scheme | None, out_channels: int) -> tuple[tuple[str, tuple[
     """Return the name and shape of what a scheme learns beside the weight."""
     match scheme:
         case Dirac(a_per=a_per, b_per=b_per):
-            shapes = {Per.LAYER: (1,), Per.CHANNEL: (out_channels,)}
-            return ("a", shapes[a_per]), ("b", shapes[b_per])
+            return ("a", _shape(a_per, out_channels)), ("b", _shape(b_per, out_channels))
+        case UnnormalizedDirac(a_per=a_per):
+            return (("a", _shape(a_per, out_channels)),)
         case Standardized(gain=True):
             return (("gain", (out_channels, 1, 1, 1)),)
         case BareDirac() | Binary() | Standardized() | None:
             return ()
         case _:
             assert_never(scheme)
+
+
+def _shape(per: Per, out_channels: int) -> tuple[int, ...]:
+    return (1,) if per is Per.LAYER else (out_channels,)

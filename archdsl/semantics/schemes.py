@@ -11,6 +11,7 @@ from archdsl.ir.schemes import (
     Per,
     Scheme,
     Standardized,
+    UnnormalizedDirac,
 )
 from archdsl.record import Record
 from archdsl.semantics.checks import fail
@@ -34,6 +35,7 @@ _DIRAC = (
     Parameter("std", Domain.POSITIVE),
     Parameter("eps", Domain.TINY),
     Parameter("delta", Domain.OPTION, options=("tiled", "padded")),
+    Parameter("norm", Domain.FLAG),
 )
 _BINARY = (
     Parameter("scale", Domain.OPTION, "constant", options=("constant", "mean")),
@@ -50,27 +52,56 @@ def _dirac(a: Arguments) -> Scheme:
     form = a.word("form")
     if form == "bare":
         return _bare(a)
+    if a.given("norm") and not a.flag("norm"):
+        return _unnormalized(a, form)
     preset = _V1 if form == "v1" else _V2
     return Dirac(
         a=_real(a, "a", preset.a),
         b=_real(a, "b", preset.b),
-        a_per=Per(a.word("a_per")) if a.given("a_per") else preset.a_per,
-        b_per=Per(a.word("b_per")) if a.given("b_per") else preset.b_per,
+        a_per=_per(a, "a_per", preset.a_per),
+        b_per=_per(a, "b_per", preset.b_per),
         std=a.real("std") if a.given("std") else preset.std,
         eps=_real(a, "eps", preset.eps),
-        delta=Delta(a.word("delta")) if a.given("delta") else preset.delta,
+        delta=_delta(a, preset.delta),
     )
 
 
 def _bare(a: Arguments) -> BareDirac:
-    for name in ("a", "b", "a_per", "b_per", "eps"):
-        if a.given(name):
-            message = f"`dirac(bare)` is delta + W: it has no `{name}`"
-            help_ = f"drop `{name}`, or drop `bare`: a * delta + b * W / |W| has them"
-            fail("E323", message, a.place(name), help_)
+    _refuse(
+        a,
+        ("a", "b", "a_per", "b_per", "eps", "norm"),
+        "`dirac(bare)` is delta + W",
+        "drop `bare`: a * delta + b * W / |W| has them",
+    )
     preset = BareDirac()
-    delta = Delta(a.word("delta")) if a.given("delta") else preset.delta
-    return BareDirac(std=_real(a, "std", preset.std), delta=delta)
+    return BareDirac(std=_real(a, "std", preset.std), delta=_delta(a, preset.delta))
+
+
+def _unnormalized(a: Arguments, form: str) -> UnnormalizedDirac:
+    if form == "v2":
+        message = "`dirac(v2)` is a * delta + b * W / |W|: it has no form without the norm"
+        fail("E323", message, a.place("norm"), "drop `v2`, or drop `norm = false`")
+    _refuse(
+        a,
+        ("b", "b_per", "eps"),
+        "`dirac(norm = false)` is a * delta + W",
+        "drop `norm = false`: a * delta + b * W / |W| has it",
+    )
+    preset = UnnormalizedDirac()
+    return UnnormalizedDirac(
+        a=_real(a, "a", preset.a),
+        a_per=_per(a, "a_per", preset.a_per),
+        std=_real(a, "std", preset.std),
+        delta=_delta(a, preset.delta),
+    )
+
+
+def _refuse(a: Arguments, names: tuple[str, ...], formula: str, otherwise: str) -> None:
+    """Raise SpecError for the first argument given that a formula has no place for."""
+    for name in names:
+        if a.given(name):
+            message, help_ = f"{formula}: it has no `{name}`", f"drop `{name}`, or {otherwise}"
+            fail("E323", message, a.place(name), help_)
 
 
 def _binary(a: Arguments) -> Binary:
@@ -83,6 +114,14 @@ def _standardized(a: Arguments) -> Standardized:
 
 def _real(a: Arguments, name: str, otherwise: float) -> float:
     return a.real(name) if a.given(name) else otherwise
+
+
+def _per(a: Arguments, name: str, otherwise: Per) -> Per:
+    return Per(a.word(name)) if a.given(name) else otherwise
+
+
+def _delta(a: Arguments, otherwise: Delta) -> Delta:
+    return Delta(a.word("delta")) if a.given("delta") else otherwise
 
 
 class SchemeForm(Record):

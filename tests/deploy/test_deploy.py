@@ -41,6 +41,8 @@ network dirac(k = 1) with dirac {
     bn with bn(scale)
     bare: conv3x3(32) with dirac(bare)
     bn with bn(fixed)
+    unnormalized: conv3x3(32, bias = true) with dirac(norm = false, a_per = channel)
+    bn
     conv_transpose2x2(16, groups = 2, stride = 2) with plain
     bn relu
     avgpool linear(12) dropout(0.5) bn

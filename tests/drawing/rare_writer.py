@@ -31,6 +31,8 @@ SCHEMES = (
     "dirac(bare, std = 0.1, delta = padded)",
     "binary(scale = mean, gain = 4)",
     "dirac(b_per = channel)",
+    "dirac(norm = false)",
+    "dirac(a = 2, a_per = channel, norm = false)",
     "binary",
     "dirac(a_per = channel, b_per = channel)",
     "standardized",
@@ -40,6 +42,7 @@ LAYERS = ("dropout(0.2)", "layernorm", "scale", "factor(0.5)", "prelu", "silu")
 OF_IMAGES = (
     "local_response_norm",
     "stochastic_depth(0.1)",
+    "grn",
     "instancenorm",
     "local_response_norm(5)",
     "grn",

@@ -37,6 +37,8 @@ SCHEMES = {
         "dirac(v2)",
         "dirac(bare)",
         "dirac(b_per = channel)",
+        "dirac(norm = false)",
+        "dirac(norm = false, a_per = channel, delta = padded)",
         "dirac(a = 1, b = 0.5, a_per = channel)",
         "dirac(delta = padded, std = 0.1)",
         "dirac(v2, delta = tiled, eps = 1e-6)",

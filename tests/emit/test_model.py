@@ -705,3 +705,21 @@ def test_shared_weights_survive_gradient_checkpointing():
     first = torch.autograd.grad(plain, shared.weight)[0]
     second = torch.autograd.grad(saved.sum(), shared.weight)[0]
     assert torch.allclose(first, second, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"),
+    [
+        ("if width <= 8 then width else 8", "min(width, 8)"),
+        ("if width > 8 then width else 8", "max(width, 8)"),
+        ("if width < 8 then 8 else width", "max(8, width)"),
+        ("if 8 >= width then width else 8", "min(width, 8)"),
+        ("if width <= 8 then width else 9", "width if width <= 8 else 9"),
+    ],
+)
+def test_a_choice_of_what_it_compares_is_the_less_or_the_larger(choice, text):
+    """As ruff wants it: FURB136."""
+    body = f"input(3, 4, 4)\n unit(4)\n unit(16)\n}}\nblock unit(width) {{ conv1x1({choice}) }}"
+    compilation = compile_text(f"network n {{\n {body}")
+    assert text in source_of(compilation)
+    check_forward(made(compilation), compilation)

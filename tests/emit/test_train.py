@@ -368,6 +368,21 @@ def test_flips_mirror_about_half_of_the_images(load):
     assert 400 < (flipped[:, 0] == 2).sum().item() < 600
 
 
+@pytest.mark.parametrize(("data", "channels"), [("digits", 1), ("cifar10", 3)])
+def test_images_lie_in_memory_as_their_format_says(load, data, channels):
+    """One channel fits either format: what layers make of it hangs on the strides."""
+    module = load(recipe(data))
+    folder = () if data == "digits" else (Path(),)
+    verify = {} if data == "digits" else {"verify": True}
+    batches, _ = load_batches(module, *folder, size=8, synthetic=True, **verify)
+    x, _ = next(iter(batches))
+    side = x.shape[2]
+    assert x.stride() == (channels * side * side, side * side, side, 1)
+    batches.format = torch.channels_last
+    x, _ = next(iter(batches))
+    assert x.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_training_batches_are_normalized_shuffled_and_whole(load):
     module = load(recipe())
     batches, test = load_batches(module, size=100)

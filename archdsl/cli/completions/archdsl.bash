@@ -18,8 +18,8 @@ _archdsl() {
     done
 
     if (( COMP_CWORD == 1 )); then
-        words="compile params deploy check fmt report explain completion --help --version"
-    elif [[ ( $command == params || $command == report ) && $prev == --format ]]; then
+        words="compile params deploy inspect check fmt report explain completion --help --version"
+    elif [[ $command == @(params|inspect|report) && $prev == --format ]]; then
         words="text json markdown latex csv"
     elif [[ $command == check && $prev == --format ]]; then
         words="text json github sarif"
@@ -30,7 +30,7 @@ _archdsl() {
     elif [[ $prev == --set ]]; then
         [[ -n $spec ]] && words=$("${COMP_WORDS[0]}" completion --arguments "$spec" 2>/dev/null)
         compopt -o nospace 2>/dev/null
-    elif [[ $prev == --name ]]; then
+    elif [[ $prev == --name || $prev == --layer ]]; then
         return
     elif [[ $prev == --plot || $prev == --published ]]; then
         compopt -o filenames 2>/dev/null
@@ -45,6 +45,7 @@ _archdsl() {
             compile) words="--set --out --name --check --format --help" ;;
             params) words="--set --by --tensors --format --help" ;;
             deploy) words="--set --out --name --format --help" ;;
+            inspect) words="--set --layer --plot --format --help" ;;
             check) words="--format --help" ;;
             report) words="--published --plot --format --help" ;;
             fmt) words="--check --help" ;;
@@ -56,7 +57,7 @@ _archdsl() {
         cur=$(printf %s "$cur" | tr ew EW)
     elif [[ $command == completion && $prev != --arguments ]]; then
         words="bash zsh fish"
-    elif [[ $command == deploy && -n $spec ]]; then
+    elif [[ $prev == --plot || ( $command == @(deploy|inspect) && -n $spec ) ]]; then
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
         return

@@ -38,6 +38,14 @@ _archdsl() {
                 '1:spec:_archdsl_specs' \
                 '2:checkpoint:_files'
             ;;
+        inspect)
+            _arguments $help $set \
+                '--layer=[layers of this name]:pattern:' \
+                '--plot=[SVG to write]:file:_files' \
+                '--format=[how to print]:format:(text json markdown latex csv)' \
+                '1:spec:_archdsl_specs' \
+                '*:checkpoint:_files'
+            ;;
         check)
             _arguments $help \
                 '--format=[how to print]:format:(text json github sarif)' \
@@ -71,6 +79,7 @@ _archdsl_commands() {
         'compile:write model.py and train.py'
         'params:print parameters and MACs'
         'deploy:write the deployed network of a checkpoint'
+        'inspect:print what checkpoints hold by layer'
         'check:build every network that an expect is about'
         'fmt:bring specs into canonical form'
         'report:put runs beside each other and beside papers'

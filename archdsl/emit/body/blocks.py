@@ -109,6 +109,8 @@ class BlockWriter:
         """Return a run as a loop if its blocks are many and differ by equal steps."""
         if any(cell.count > 1 for cells in lists for cell in cells):
             return None
+        if any(len({self._kind(cell.instance) for cell in cells}) > 1 for cells in lists):
+            return None
         if max(map(len, lists)) < MANY or any(0 < len(cells) < MANY for cells in lists):
             return None
         steps = [self._steps(cells, o) for cells, o in zip(lists, self.instances, strict=True)]
@@ -116,16 +118,22 @@ class BlockWriter:
             return None
         call = self.block([cells[0] if cells else None for cells in lists])
         first = next(cells[0].instance for cells in lists if cells)
-        names = {p.symbol: p.name for p in self.classes.signatures[first.number].parameters}
+        given_as = {p.symbol: p.name for p in self.classes.signatures[first.number].parameters}
         for symbol in dict.fromkeys(symbol for each in steps if each for symbol in each):
             column = [None if not each else WrittenNumber(each.get(symbol, 0)) for each in steps]
             step = self.scope.text(column)
-            if step is None or symbol not in names:
+            if step is None or symbol not in given_as:
                 return None
-            call = _grown(call, names[symbol], step)
+            call = _grown(call, given_as[symbol], step)
         counts = tuple(_turns(cells, r) for cells, r in zip(lists, repeats, strict=True))
         count = self.scope.number(counts, "num_blocks")
         return star(call, "i", Invocation("range", (count,)))
+
+    def _kind(self, instance: Instance) -> tuple[object, ...]:
+        """Return what all blocks of a loop have in common: class, and parameters of no symbol."""
+        parameters = self.classes.signatures[instance.number].parameters
+        added = (p.added[instance.number] for p in parameters if p.added is not None)
+        return (self.classes.names[instance.number], *added)
 
     def _steps(self, cells: Sequence[Cell], owner: Instance) -> dict[str, int] | None:
         """Return by how much each number grows from block to block, None if not evenly."""

@@ -147,6 +147,20 @@ def whole_test(test: Test) -> Test:
             return test
 
 
+def _extreme(choice: Choice) -> str | None:
+    """Return "min" or "max" where the choice is one of the two numbers that it compares."""
+    match choice:
+        case Choice(Compare("<" | "<=" | ">" | ">=" as operator, left, right), chosen, otherwise):
+            takes_less = operator in ("<", "<=")
+            if (chosen, otherwise) == (left, right):
+                return "min" if takes_less else "max"
+            if (chosen, otherwise) == (right, left):
+                return "max" if takes_less else "min"
+            return None
+        case _:
+            return None
+
+
 class Words:
     """How a class writes symbols: their names, and which of them are floats.
 
@@ -179,6 +193,9 @@ class Words:
             case Apply():
                 return self._apply(expr, binding)
             case Choice(test, chosen, otherwise):
+                function = _extreme(expr)
+                if function is not None:
+                    return f"{function}({self.say(chosen)}, {self.say(otherwise)})"
                 text = f"{self.say(chosen)} if {self.test(test)} else {self.say(otherwise)}"
                 return f"({text})" if binding else text
             case _:

@@ -72,6 +72,7 @@ class TrainPlan(Record, kw_only=True):
     out: str  # folder
     out_comment: str
     image_shape: str
+    channels: int  # of an image
     num_classes: int
     summary: str  # first line of the docstring
     title: str  # of the data set
@@ -137,6 +138,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         out=out,
         out_comment=_OUT_COMMENT if len(out) + len(_OUT_COMMENT) <= 80 else "",
         image_shape=repr(network.input.shape),
+        channels=network.input.channels,
         num_classes=network.output.channels,
         summary=_summary(model, title),
         title=title,
