@@ -31,7 +31,8 @@ def table(experiment: Experiment, results: Results) -> str:
     """Return a row for each network: mean and standard deviation of its runs' last epochs."""
     header = ["network", "parameters", *(["bytes deployed"] if experiment.shows_bits else [])]
     header += ["runs", "train loss", "test accuracy %", "lowest", "highest"]
-    rows = [_row(network, results.of(network), experiment) for network in experiment.networks]
+    shown = (*experiment.beside, *experiment.networks)
+    rows = [_row(network, results.of(network), experiment) for network in shown]
     return _markdown(header, rows)
 
 

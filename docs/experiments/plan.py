@@ -36,6 +36,7 @@ class Experiment(NamedTuple):
     networks: tuple[Network, ...]
     seeds: tuple[int, ...]
     shows_bits: bool = False  # the table says how large the weights are when deployed
+    beside: tuple[Network, ...] = ()  # the table shows these first, which others train
 
 
 class Subject(NamedTuple):
@@ -133,11 +134,11 @@ _SCALARS = Experiment(
 _UNNORMALIZED = Experiment(
     "unnormalized",
     tuple(
-        Network(f"{kind}, {depth} layers", f"deep.arch:{network}", {"depth": depth, **given})
+        Network(f"a delta + W, {depth} layers", "deep.arch:dirac_unnormalized", {"depth": depth})
         for depth in (10, 34, 100)
-        for kind, network, given in (*KINDS, ("a delta + W", "dirac_unnormalized", {}))
     ),
     seeds=(0, 1, 2),
+    beside=tuple(n for n in _DEPTH.networks if n.arguments["depth"] in (10, 34, 100)),
 )
 
 _SIGMA = Experiment(

@@ -45,9 +45,11 @@ def _run(read: dict[str, Any]) -> Run:
 def save(results: Results, file: Path = FILE) -> None:
     """Write a line for each run, so that a change of one is a change of one line."""
     lines = [results.runs[key]._asdict() for key in sorted(results.runs)]
-    # the runs that kept no a and b do not say so
-    told = [{name: said for name, said in line.items() if said != ()} for line in lines]
-    runs = ",\n".join(map(json.dumps, told))
+    for line in lines:
+        for name in "ab":
+            if not line[name]:
+                del line[name]  # most runs keep none
+    runs = ",\n".join(map(json.dumps, lines))
     environment = json.dumps(results.environment)
     text = f'{{"environment": {environment},\n"runs": [\n{runs}\n]}}\n'
     file.write_text(text, encoding="utf-8")
