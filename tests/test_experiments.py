@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -26,6 +26,15 @@ def accuracies(network, seeds=(0, 1, 2)):
 
 def losses(network):
     return [run.train_loss[-1] for run in results.load().of(network)]
+
+
+def runs_of(experiment, label):
+    return results.load().of(named(experiment, label))
+
+
+def ratio_of(row, first):
+    """The median of the ratios of times that were taken in the same round."""
+    return median(a / b for a, b in zip(row.seconds, first.seconds, strict=True))
 
 
 def named(experiment, label):
@@ -89,6 +98,54 @@ def test_dirac_adds_two_numbers_to_a_layer():
         results.load().of(named("depth", f"{kind}, 100 layers"))[0] for kind in ("plain", "Dirac")
     )
     assert dirac.parameters == plain.parameters + 2 * 96
+
+
+def test_of_400_layers_plain_ones_do_not_start_and_dirac_ones_learn():
+    assert [run.diverged for run in runs_of("deeper", "plain, 400 layers")] == [True] * 3
+    assert min(losses(named("deeper", "plain, 202 layers"))) > 2.2
+    for depth in ("202", "400"):
+        assert min(accuracies(named("deeper", f"Dirac from 0.1, {depth} layers"))) > 0.9
+
+
+def test_without_a_norm_100_layers_learn():
+    assert min(accuracies(named("unnormalized", "a delta + W, 100 layers"))) > 0.97
+
+
+def test_a_falls_as_its_weight_decay_has_it_and_b_leaves_0():
+    for run in runs_of("scalars", "Dirac, 16 layers, 200 epochs"):
+        assert len(run.a) == len(run.b) == 200 // 5 + 1
+        means = [mean(layers) for layers in run.a]
+        # no gradient: 1,320 steps of rate 0.1 / (1 - 0.9) and decay 5e-4, 5 exp(-0.66) = 2.58
+        assert means[0] == 5
+        assert abs(means[60 // 5] - 2.58) < 0.1
+        assert means == sorted(means, reverse=True)
+        assert max(map(abs, run.b[0])) == 0.001
+        assert max(map(abs, run.b[60 // 5])) > 1
+
+
+def test_delta_makes_the_deviation_of_w_matter_little():
+    he = mean(accuracies(named("sigma", "no delta, as He et al.")))
+    for sigma in ("0.1", "1e-2", "1e-4", "1e-8"):
+        assert abs(mean(accuracies(named("sigma", f"delta + W, sigma = {sigma}"))) - he) < 0.015
+    assert he - mean(accuracies(named("sigma", "delta + W, sigma = 1"))) > 0.02
+    assert max(accuracies(named("sigma", "delta + W, sigma = 1e-30"))) < 0.2
+
+
+def test_wide_networks_take_less_time_for_as_many_macs():
+    rows = {row.label: row for rows in timing.load().rows.values() for row in rows}
+    thin, wide, deepest = (rows[name] for name in ("WRN-76-1", "WRN-10-4", "ResNet-1001"))
+    assert abs(wide.macs / thin.macs - 1) < 0.02
+    assert ratio_of(wide, thin) < 0.9
+    # Zagoruyko & Komodakis 2016: 1.6 and 8 times as fast as ResNet-1001
+    assert round(rows["WRN-28-10"].macs / deepest.macs, 1) == 3.5
+    assert 1.3 < ratio_of(rows["WRN-28-10"], deepest) < 1.6
+    assert 0.3 < ratio_of(rows["WRN-40-4"], deepest) < 0.5
+
+
+def test_types_of_blocks_take_the_time_that_they_have_in_the_paper():
+    made, rows = plan.TIMINGS["blocks"], timing.load().rows["blocks"]
+    for row, subject in zip(rows, made.subjects, strict=True):
+        assert abs(ratio_of(row, rows[0]) / subject.published - 1) < 0.07, row.label
 
 
 def test_the_page_shows_the_plots_that_lie_beside_it():
