@@ -123,6 +123,36 @@ def test_delta_makes_the_deviation_of_w_matter_little():
     assert max(accuracies(named("sigma", "delta + W, sigma = 1e-30"))) < 0.2
 
 
+def test_restarts_help_one_bit_and_not_32():
+    for norm in ("learned", "constant"):
+        for bits, gains in (("1 bit", True), ("32 bits", False)):
+            steps, restarts = (
+                mean(accuracies(named("restarts", f"{bits}, {norm}, {schedule}")))
+                for schedule in ("steps", "restarts")
+            )
+            assert (restarts - steps > 0.02) == gains, (bits, norm)
+
+
+def test_constants_keep_the_loss_up_and_help_only_what_overfits():
+    for bits, helps in (("1 bit", False), ("32 bits", True)):
+        learned, constant = (
+            named("restarts", f"{bits}, {n}, restarts") for n in ("learned", "constant")
+        )
+        assert min(losses(constant)) > max(losses(learned))
+        assert (mean(accuracies(constant)) > mean(accuracies(learned))) == helps
+
+
+def test_averaged_moments_are_as_good_or_a_little_better():
+    for bits in ("1 bit", "32 bits"):
+        running = mean(accuracies(named("moments", f"{bits}, running")))
+        for of in ("variances", "deviations"):
+            assert (
+                -0.001
+                < mean(accuracies(named("moments", f"{bits}, averaged {of}"))) - running
+                < 0.02
+            )
+
+
 def test_wide_networks_take_less_time_for_as_many_macs():
     rows = {row.label: row for rows in timing.load().rows.values() for row in rows}
     thin, wide, deepest = (rows[name] for name in ("WRN-76-1", "WRN-10-4", "ResNet-1001"))
