@@ -55,8 +55,8 @@ def train(
             kept = _scalars(folder, compiled.compilation.network)
             (folder / "scalars.json").write_text(json.dumps(kept), encoding="utf-8")
         (folder / "whole").write_text(said, encoding="utf-8")
-        for checkpoint in folder.glob("*.pt"):
-            checkpoint.unlink()
+        for checkpoint in (folder / "checkpoint.pt", *folder.glob("epoch*.pt")):
+            checkpoint.unlink(missing_ok=True)
     epochs = _epochs(folder / "log.jsonl")
     return Run(
         network.key,
