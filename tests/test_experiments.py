@@ -1,17 +1,14 @@
-"""`python -m docs.experiments` works on a small budget; its page says what results.json holds."""
+"""`python -m docs.experiments` works on a small budget."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
-from statistics import mean
-from xml.etree import ElementTree as ET
 
 import pytest
 
-import archdsl
 from docs.experiments import __main__ as command
-from docs.experiments import page, plan, results
+from docs.experiments import page, plan, results, timing
 from docs.experiments.training import Run, train
 
 ROOT = Path(__file__).parents[1]
@@ -19,94 +16,78 @@ SMALL = plan.Network("small", "onebit.arch:onebit", {"norm": "frozen", "n": 1, "
 BRIEF = ("--device", "cpu", "--epochs", "2", "--limit", "128")
 
 
-def accuracies(network, seeds=(0, 1, 2)):
-    found = {run.seed: run.test_accuracy[-1] for run in results.load().of(network)}
-    return [found[seed] for seed in seeds]
+def test_a_and_b_are_read_from_the_checkpoint_of_each_epoch(tmp_path):
+    network = plan.Network("a, b", "scalars.arch:dirac", {"depth": 10, "width": 4}, 2, every=1)
+    run = train(network, 0, tmp_path, ("--device", "cpu", "--limit", "128"))
+    # Zagoruyko & Komodakis 2017, sections 2 and 3.3: a = 5 and b = 1e-3 at first; six Dirac layers
+    assert (run.a[0], run.b[0]) == ((5.0,) * 6, (0.001,) * 6)
+    assert [len(layers) for layers in (*run.a, *run.b)] == [6] * 6
+    assert run.a[0] != run.a[1] != run.a[2]
+    assert not list(tmp_path.glob("*/epoch*.pt"))  # read, and no longer needed
+    assert train(network, 0, tmp_path, ("--device", "cpu", "--limit", "128")) == run
 
 
-def losses(network):
-    return [run.train_loss[-1] for run in results.load().of(network)]
-
-
-def named(experiment, label):
-    (found,) = [n for n in plan.EXPERIMENTS[experiment].networks if n.label == label]
-    return found
-
-
-# ---------------------------------------------------------------- what is committed
-
-
-def test_the_page_has_the_tables_of_the_results():
-    assert command.main(["--check"]) == 0
-
-
-def test_a_page_out_of_date_is_told_apart(monkeypatch, tmp_path, capsys):
-    text = page.PAGE.read_text(encoding="utf-8")
-    old = tmp_path / "README.md"
-    old.write_text(re.sub(r"\d \|$", "x |", text, count=1, flags=re.MULTILINE), encoding="utf-8")
-    monkeypatch.setattr(page, "PAGE", old)
-    assert command.main(["--check"]) == 1
-    assert "is out of date: run `python -m docs.experiments`" in capsys.readouterr().err
-
-
-def test_every_run_is_there_and_whole():
-    found = results.load().runs
-    for network, seed in plan.runs(list(plan.EXPERIMENTS.values()), None):
-        run = found[network.key, seed]
-        assert len(run.train_loss) == len(run.test_accuracy)
-        assert len(run.train_loss) == network.epochs or run.diverged, network.key
-
-
-def test_the_results_are_of_the_networks_that_the_specs_declare():
-    networks = {n.key: n for e in plan.EXPERIMENTS.values() for n in e.networks}
-    counted = {run.network: run.parameters for run in results.load().runs.values()}
-    assert counted.keys() == networks.keys()
-    for key, network in networks.items():
-        arguments = plan.as_literals(network.arguments)
-        compiled = archdsl.compile(f"{plan.FOLDER}/{network.spec}", **arguments)
-        assert counted[key] == compiled.parameters.total, key
-
-
-def test_of_100_layers_plain_ones_fail_and_dirac_ones_learn():
-    # chance is 0.1, and ln 10 = 2.303 the loss of a guess
-    assert max(accuracies(named("depth", "plain, 100 layers"))) < 0.2
-    assert min(losses(named("depth", "plain, 100 layers"))) > 2.2
-    assert min(accuracies(named("depth", "Dirac, 100 layers"))) > 0.9
-
-
-def test_dirac_weights_that_begin_small_close_the_gap_to_shallow_plain_networks():
-    for depth in ("10", "16"):
-        plain, small, paper = (
-            mean(accuracies(named("depth", f"{kind}, {depth} layers")))
-            for kind in ("plain", "Dirac from 0.1", "Dirac")
-        )
-        assert plain - small < 0.015
-        assert plain - paper > 0.03
-
-
-def test_dirac_adds_two_numbers_to_a_layer():
-    plain, dirac = (
-        results.load().of(named("depth", f"{kind}, 100 layers"))[0] for kind in ("plain", "Dirac")
+def test_experiments_whose_images_are_not_there_are_skipped(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "CACHE", tmp_path)
+    assert command.main(["--quick", "restarts", "moments", "--data", str(tmp_path)]) == 0
+    said, folders = (
+        capsys.readouterr().err.splitlines(),
+        "cifar-10-batches-bin nor cifar-10-batches-py",
     )
-    assert dirac.parameters == plain.parameters + 2 * 96
+    assert said == [
+        f"{name}: skipped, for {tmp_path} holds no {folders}; --data says where"
+        for name in ("restarts", "moments")
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_the_page_shows_the_plots_that_lie_beside_it():
-    shown = re.findall(r"!\[[^\]]+\]\((\S+)\)", page.PAGE.read_text(encoding="utf-8"))
-    assert shown == ["depth.svg", "comparisons.svg"]
-    for name in shown:
-        assert ET.parse(plan.FOLDER / name).getroot().tag.endswith("svg")
+def test_networks_for_cifar_train(tmp_path):
+    (network,) = [
+        n for n in plan.EXPERIMENTS["moments"].networks if n.label == "1 bit, averaged deviations"
+    ]
+    flags = ("--device", "cpu", "--synthetic", "--epochs", "1", "--limit", "250")
+    run = train(network, 0, tmp_path, flags, tmp_path)
+    assert (len(run.train_loss), run.diverged) == (1, False)
 
 
-def test_the_specs_are_canonical():
-    specs = sorted(map(str, plan.FOLDER.glob("*.arch")))
-    done = subprocess.run(
-        [sys.executable, "-m", "archdsl", "fmt", "--check", *specs], cwd=ROOT, check=False
+def test_steps_are_timed_in_rounds(tmp_path):
+    subjects = (
+        plan.Subject("thin", "wrn.arch:wrn", {"depth": 10, "k": 1}, 1.0),
+        plan.Subject("wide", "wrn.arch:wrn", {"depth": 10, "k": 2}, 0.5),
     )
-    assert (len(specs), done.returncode) == (4, 0)
+    rows = timing.measure(plan.Timing("small", subjects, batch=1, rounds=2), "cpu", lambda _: None)
+    assert [(row.label, len(row.seconds)) for row in rows] == [("thin", 2), ("wide", 2)]
+    assert all(second > 0 for row in rows for second in row.seconds)
+    times = timing.Times({"threads": "1"}, {"small": rows})
+    timing.save(times, tmp_path / "times.json")
+    assert timing.load(tmp_path / "times.json") == times
 
 
-# ---------------------------------------------------------------- how it is made
+def test_a_row_of_times_is_the_median_and_its_ratios_in_each_round():
+    subjects = (plan.Subject("a", "", {}, 1.0), plan.Subject("b", "", {}, 1 / 1.6))
+    rows = (
+        timing.Timed("a", 1000, 2_000_000, (0.1, 0.2, 0.3)),
+        timing.Timed("b", 3000, 7_000_000, (0.05, 0.2, 0.27)),
+    )
+    table = page.timing_table(plan.Timing("t", subjects, 4), timing.Times({}, {"t": rows}))
+    # ratios 0.5, 1 and 0.9; medians 0.2 s
+    assert table.splitlines()[2:] == [
+        "| a | 1,000 | 2 | 200 | 1 | 1.00 |",
+        "| b | 3,000 | 7 | 200 | 0.90 (0.50 to 1.00) | 0.62 |",
+    ]
+
+
+def test_a_and_b_of_a_group_are_those_of_its_layers():
+    network = plan.Network("n", "deep.arch:dirac", {}, 200, every=60)
+    a = tuple((5.0 - i, 5.0 - i, 4.0, 4.0, 1.0, 2.0) for i in range(5))
+    runs = [Run("deep.arch:dirac epochs=200", 0, 1, 1, (), (), a=a, b=a)]
+    found = results.Results({}, {(run.network, run.seed): run for run in runs})
+    rows = page.group_table(network, found).splitlines()[2:5]
+    assert [line.split(" | ")[:3] for line in rows] == [
+        ["| a, group 1", "5.00 (5.00 to 5.00)", "4.00 (4.00 to 4.00)"],
+        ["| a, group 2", "4.00 (4.00 to 4.00)", "4.00 (4.00 to 4.00)"],
+        ["| a, group 3", "1.50 (1.00 to 2.00)", "1.50 (1.00 to 2.00)"],
+    ]
 
 
 def test_a_network_is_trained_once(tmp_path):
@@ -173,14 +154,21 @@ def test_the_command_can_be_tried(monkeypatch, tmp_path, capsys):
 
 def test_all_experiments_are_made_unless_some_are_named(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command, "EXPERIMENTS", {"one": plan.Experiment("one", (), ())})
+    monkeypatch.setattr(command, "TIMINGS", {"two": plan.Timing("two", (), 1)})
+    monkeypatch.setattr(timing, "measure", lambda *_: ())
     assert command.main(["--quick"]) == 0
-    assert capsys.readouterr().out.startswith("| network | parameters | runs |")
+    first, second = capsys.readouterr().out.split("\n\n")
+    assert first.startswith("| network | parameters | runs |")
+    assert second.startswith("| network | parameters | MACs, millions |")
 
 
 def test_an_unknown_experiment_is_told(capsys):
     with pytest.raises(SystemExit, match="2"):
         command.main(["dept"])
-    assert "`dept` is none of depth, longer, forms, bits, sharing" in capsys.readouterr().err
+    assert (
+        "`dept` is none of depth, deeper, longer, forms, unnormalized, scalars, sigma, bits,"
+        in (capsys.readouterr().err)
+    )
 
 
 def test_help_needs_no_torch():

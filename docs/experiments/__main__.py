@@ -1,7 +1,8 @@
 """Trains small networks on the digits and compares them: docs/experiments/README.md.
 
-python -m docs.experiments                  everything: about 25 minutes of one processor core
+python -m docs.experiments                  everything: more than an hour of one processor core
 python -m docs.experiments bits sharing     two of the experiments
+python -m docs.experiments --data FOLDER    with those on CIFAR-10, which lies there
 python -m docs.experiments --quick          one epoch, one seed, prints the tables, writes no page
 python -m docs.experiments --check          says by its exit status whether the page is current
 
@@ -11,9 +12,10 @@ on after its last epoch. The runs go to results.json, tables to README.md, plots
 
 import argparse
 import sys
+from pathlib import Path
 
-from docs.experiments import page, results
-from docs.experiments.plan import EXPERIMENTS, Experiment, runs
+from docs.experiments import page, results, timing
+from docs.experiments.plan import EXPERIMENTS, TIMINGS, Experiment, Network, Timing, runs
 
 CACHE = page.FOLDER.parents[1] / "runs" / "experiments"
 
@@ -23,18 +25,35 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.check:
         return _check()
-    chosen = [EXPERIMENTS[name] for name in arguments.names or EXPERIMENTS]
+    names = arguments.names or [*EXPERIMENTS, *TIMINGS]
+    chosen = [EXPERIMENTS[name] for name in names if name in EXPERIMENTS]
+    timings = [TIMINGS[name] for name in names if name in TIMINGS]
     if arguments.quick:
-        flags = ("--epochs", "1", "--limit", "128")
-        done = _train(chosen, arguments.seeds or [0], arguments.device, flags)
-        print("\n\n".join(page.table(experiment, done) for experiment in chosen))
-        return 0
-    results.save(_train(chosen, arguments.seeds, arguments.device))
+        return _try(chosen, timings, arguments)
+    if chosen:
+        results.save(_train(chosen, arguments.seeds, arguments))
+    if timings:
+        timing.save(_time(timings, arguments.device, timing.load()))
     return _write()
 
 
+def _try(chosen: list[Experiment], timings: list[Timing], arguments: argparse.Namespace) -> int:
+    """Print the tables of one short run of each network, and of one round of one image."""
+    flags = ("--epochs", "1", "--limit", "128")
+    done = _train(chosen, arguments.seeds or [0], arguments, flags) if chosen else None
+    short = [each._replace(batch=1, rounds=1) for each in timings]
+    times = _time(short, arguments.device, timing.Times({}, {}))
+    tables = [page.table(experiment, done) for experiment in chosen if done is not None]
+    tables += [page.timing_table(each, times) for each in short]
+    print("\n\n".join(tables))
+    return 0
+
+
 def _train(
-    chosen: list[Experiment], seeds: list[int] | None, device: str, flags: tuple[str, ...] = ()
+    chosen: list[Experiment],
+    seeds: list[int] | None,
+    arguments: argparse.Namespace,
+    flags: tuple[str, ...] = (),
 ) -> results.Results:
     """Return the results so far with those of the chosen experiments; with `flags`, these alone."""
     import torch
@@ -42,18 +61,57 @@ def _train(
     from docs.experiments.training import train
 
     torch.set_num_threads(1)
-    wanted, done = list(runs(chosen, seeds)), []
+    data, flags_too = Path(arguments.data), ("--device", arguments.device, *flags)
+    wanted = [(network, seed) for network, seed in runs(chosen, seeds) if _has(data, network)]
+    _tell_skipped(chosen, data)
+    done = []
     for number, (network, seed) in enumerate(wanted, start=1):
         print(f"[{number}/{len(wanted)}] {network.key}, seed {seed}", file=sys.stderr, flush=True)
-        done.append(train(network, seed, CACHE, ("--device", device, *flags)))
+        done.append(train(network, seed, CACHE, flags_too, data.resolve()))
     before = results.Results({}, {}) if flags else results.load()
     return before.with_runs(done)
 
 
+def _has(data: Path, network: Network) -> bool:
+    return not network.data or any((data / name).is_dir() for name in network.data)
+
+
+def _tell_skipped(chosen: list[Experiment], data: Path) -> None:
+    """Say which experiments have no images to train on."""
+    for experiment in chosen:
+        lacking = [network for network in experiment.networks if not _has(data, network)]
+        if lacking:
+            names = " nor ".join(lacking[0].data)
+            said = f"{experiment.name}: skipped, for {data} holds no {names}; --data says where"
+            print(said, file=sys.stderr)
+
+
+def _time(timings: list[Timing], device: str, before: timing.Times) -> timing.Times:
+    """Return the times so far with those of these timings."""
+    import torch
+
+    torch.set_num_threads(1)
+    rows = dict(before.rows)
+    for each in timings:
+
+        def say(at: str, name: str = each.name) -> None:
+            print(f"{name}: {at}", file=sys.stderr, flush=True)
+
+        rows[each.name] = timing.measure(each, device, say)
+    return timing.Times({**results.here(), "device": _device_name(device)}, rows)
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+
+
 def _write() -> int:
     """Write the page and the plots of all results that there are."""
-    found = results.load()
-    page.PAGE.write_text(page.updated(page.PAGE.read_text(encoding="utf-8"), found), "utf-8")
+    found, times = results.load(), timing.load()
+    text = page.PAGE.read_text(encoding="utf-8")
+    page.PAGE.write_text(page.updated(text, found, times), "utf-8")
     try:
         from docs.experiments import plots
     except ImportError:
@@ -65,7 +123,7 @@ def _write() -> int:
 
 def _check() -> int:
     text = page.PAGE.read_text(encoding="utf-8")
-    if page.updated(text, results.load()) == text:
+    if page.updated(text, results.load(), timing.load()) == text:
         return 0
     print(f"{page.PAGE} is out of date: run `python -m docs.experiments`", file=sys.stderr)
     return 1
@@ -77,8 +135,10 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("names", nargs="*", type=_name, metavar="NAME", help=", ".join(EXPERIMENTS))
+    names = ", ".join([*EXPERIMENTS, *TIMINGS])
+    made.add_argument("names", nargs="*", type=_name, metavar="NAME", help=names)
     made.add_argument("--seeds", nargs="+", type=int, metavar="N", help="other seeds than 0, 1, ..")
+    made.add_argument("--data", default="data", help="folder of the images of CIFAR-10 (data)")
     made.add_argument("--device", default="cpu", help="of the training (cpu)")
     made.add_argument("--quick", action="store_true", help="try the command")
     made.add_argument("--check", action="store_true", help="train nothing, compare the page")
@@ -86,8 +146,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _name(text: str) -> str:
-    if text not in EXPERIMENTS:  # `choices` of argparse takes no empty list in Python 3.11
-        raise argparse.ArgumentTypeError(f"`{text}` is none of {', '.join(EXPERIMENTS)}")
+    names = [*EXPERIMENTS, *TIMINGS]
+    if text not in names:  # `choices` of argparse takes no empty list in Python 3.11
+        raise argparse.ArgumentTypeError(f"`{text}` is none of {', '.join(names)}")
     return text
 
 

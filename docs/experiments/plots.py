@@ -1,4 +1,7 @@
-"""depth.svg and comparisons.svg, from results.json: every run is a point or a line."""
+"""depth.svg, scalars.svg, restarts.svg, comparisons.svg, from results.json.
+
+Every run is a point or a line.
+"""
 
 import statistics
 from pathlib import Path
@@ -6,8 +9,10 @@ from typing import Any
 
 import matplotlib as mpl
 
-from docs.experiments.plan import DEPTHS, EXPERIMENTS, KINDS, Experiment
+from docs.experiments.page import GROUPS
+from docs.experiments.plan import BITS, DEPTHS, EXPERIMENTS, KINDS, NORMS, SCHEDULES, Experiment
 from docs.experiments.results import Results
+from docs.experiments.training import Scalars
 
 mpl.use("svg")
 mpl.rcParams |= {
@@ -22,11 +27,14 @@ DIRAC = "tab:blue"
 LABELS = [label for label, _, _ in KINDS]
 COLORS = ["tab:red", DIRAC, "tab:green"]
 CHANCE = 10  # per cent
+COMPARED = ("longer", "forms", "bits", "sharing")
 
 
 def write(results: Results, folder: Path) -> None:
-    """Write both figures."""
+    """Write all figures."""
     _save(_depth_figure(results), folder / "depth.svg")
+    _save(_scalars_figure(results), folder / "scalars.svg")
+    _save(_restarts_figure(results), folder / "restarts.svg")
     _save(_comparisons_figure(results), folder / "comparisons.svg")
 
 
@@ -67,8 +75,59 @@ def _lines_by_depth(axes: Any, networks: Any, results: Results, label: str, colo
         axes.plot([depth] * len(values), values, "o", color=color, markersize=4, alpha=0.6)
 
 
+def _scalars_figure(results: Results) -> Any:
+    """Draw a and b of each layer over the epochs, a column for a group, as the paper's Figure 4."""
+    (network,) = EXPERIMENTS["scalars"].networks
+    figure, grid = plt.subplots(
+        2, GROUPS, figsize=(10, 5), layout="constrained", sharex=True, sharey="row"
+    )
+    for name, row in zip("ab", grid, strict=True):
+        row[0].set_ylabel(name)
+        for run in results.of(network):
+            _draw_scalars(row, getattr(run, name), network.every)
+    for group, (above, below) in enumerate(grid.T, start=1):
+        above.set_title(f"group {group}")
+        below.set_xlabel("epoch")
+        above.set_ylim(0, None)
+    return figure
+
+
+def _draw_scalars(row: Any, values: Scalars, every: int) -> None:
+    """Draw the lines of a run; the higher a layer in its group, the deeper its color."""
+    epochs = [every * kept for kept in range(len(values))]
+    lines = list(zip(*values, strict=True))
+    size = len(lines) // GROUPS
+    for layer, line in enumerate(lines):
+        shade = 0.35 + 0.65 * (layer % size) / max(1, size - 1)
+        row[layer // size].plot(epochs, line, color=plt.get_cmap("Blues")(shade), linewidth=1)
+
+
+def _restarts_figure(results: Results) -> Any:
+    """Draw the test error after each epoch, the mean of the runs, as Figure 6 of its paper."""
+    networks = EXPERIMENTS["restarts"].networks
+    figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained", sharey=True)
+    ways = [(norm, schedule) for norm, _ in NORMS for schedule, _ in SCHEDULES]
+    for axes, (bits, _), first in zip(panels, BITS, (0, len(ways)), strict=True):
+        for (norm, schedule), network in zip(
+            ways, networks[first : first + len(ways)], strict=True
+        ):
+            curves = [run.test_accuracy for run in results.of(network)]
+            errors = [100 - 100 * statistics.fmean(epoch) for epoch in zip(*curves, strict=True)]
+            axes.plot(
+                range(1, len(errors) + 1),
+                errors,
+                color=COLORS[norm == "constant"],
+                linestyle="-" if schedule == "restarts" else ":",
+                label=f"{norm}, {schedule}",
+            )
+        axes.set(xlabel="epoch", title=bits)
+        axes.legend(frameon=False)
+    panels[0].set_ylabel("test error, %")
+    return figure
+
+
 def _comparisons_figure(results: Results) -> Any:
-    chosen = [experiment for name, experiment in EXPERIMENTS.items() if name != "depth"]
+    chosen = [EXPERIMENTS[name] for name in COMPARED]
     heights = [len(experiment.networks) for experiment in chosen]
     figure, rows = plt.subplots(
         len(chosen), 1, figsize=(8, 0.36 * sum(heights) + 1.5), layout="constrained",

@@ -3,14 +3,20 @@
 import contextlib
 import json
 import runpy
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from zlib import crc32
 
 import archdsl
+from archdsl.analyses.weights import kept_layers
+from archdsl.deploy.measuring import measure
 from docs.experiments.plan import FOLDER, Network, as_literals
+
+Scalars: TypeAlias = tuple[tuple[float, ...], ...]
 
 
 class Run(NamedTuple):
@@ -23,25 +29,34 @@ class Run(NamedTuple):
     train_loss: tuple[float, ...]  # the mean of each epoch
     test_accuracy: tuple[float, ...]  # after each epoch, a fraction
     diverged: bool = False  # the loss was infinite or no number, and training stopped
+    a: Scalars = ()  # of each Dirac layer in order, at the start and after each `every` epochs
+    b: Scalars = ()
 
 
-def train(network: Network, seed: int, cache: Path, flags: tuple[str, ...] = ()) -> Run:
+def train(
+    network: Network, seed: int, cache: Path, flags: tuple[str, ...] = (), data: Path | None = None
+) -> Run:
     """Train in a folder of `cache`, go on after a run that was interrupted, or read a whole one.
 
     `flags` are more arguments of train.py. The folder is named after the generated code and the
-    arguments: what changes them starts a run of its own.
+    arguments: what changes them starts a run of its own. `data` is where images lie that are not
+    the digits; which folder that is makes no difference.
     """
     compiled = archdsl.compile(f"{FOLDER}/{network.spec}", **as_literals(network.arguments))
     files = compiled.files()
-    words = ("--epochs", str(network.epochs)) if network.epochs != 10 else ()
-    words = ("--seed", str(seed), *words, *flags)
+    words = ("--seed", str(seed), *_shape(network), *flags)
     digest = crc32("\0".join((*map(_code, files.values()), *words)).encode())
     folder = cache / f"{_file_name(network.key)}-seed{seed}-{digest:08x}"
     if not (folder / "whole").exists():
         _write(folder, files)
-        error = _run(folder / "train.py", ("--out", str(folder), "--resume", *words))
-        (folder / "whole").write_text(error, encoding="utf-8")
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        here = ("--data", str(data)) if network.data else ()
+        said = _run(folder, ("--out", str(folder), "--resume", *words, *here), network.every)
+        if network.every:
+            kept = _scalars(folder, compiled.compilation.network)
+            (folder / "scalars.json").write_text(json.dumps(kept), encoding="utf-8")
+        (folder / "whole").write_text(said, encoding="utf-8")
+        for checkpoint in (folder / "checkpoint.pt", *folder.glob("epoch*.pt")):
+            checkpoint.unlink(missing_ok=True)
     epochs = _epochs(folder / "log.jsonl")
     return Run(
         network.key,
@@ -51,7 +66,36 @@ def train(network: Network, seed: int, cache: Path, flags: tuple[str, ...] = ())
         tuple(round(epoch["train_loss"], 4) for epoch in epochs),
         tuple(round(epoch["test_accuracy"], 4) for epoch in epochs),
         diverged=(folder / "whole").read_text(encoding="utf-8") != "",
+        **(_read_scalars(folder / "scalars.json") if network.every else {}),
     )
+
+
+def _read_scalars(file: Path) -> dict[str, Scalars]:
+    return scalars_from(json.loads(file.read_text(encoding="utf-8")))
+
+
+def scalars_from(read: Mapping[str, Any]) -> dict[str, Scalars]:
+    """Return a and b as they were before they were JSON."""
+    return {name: tuple(map(tuple, read.get(name, ()))) for name in "ab"}
+
+
+def _shape(network: Network) -> tuple[str, ...]:
+    """Return the flags that make this network's run another one than that of its recipe."""
+    words = ("--epochs", str(network.epochs)) if network.epochs != 10 else ()
+    words += ("--limit", str(network.limit)) if network.limit else ()
+    return words + (("--save-minutes", "0") if network.every else ())
+
+
+def _scalars(folder: Path, network: Any) -> dict[str, list[list[float]]]:
+    """Return a and b of the layers that have them, as `archdsl inspect` reads the copies there."""
+    layers = [k for k in kept_layers(network) if "a" in {tensor.name for tensor in k.tensors}]
+    found: dict[str, list[list[float]]] = {"a": [], "b": []}
+    for copy in sorted(folder.glob("epoch*.pt"), key=lambda path: int(path.stem[5:])):
+        rows = list(measure(network, layers, str(copy), lambda _: None))
+        for name, values in found.items():
+            of_name = [row.statistics.moments for row in rows if row.tensor.name == name]
+            values.append([round(m.mean, 4) for m in of_name if m is not None])
+    return found
 
 
 def _code(text: str) -> str:
@@ -69,12 +113,15 @@ def _write(folder: Path, files: Any) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _run(script: Path, words: tuple[str, ...]) -> str:
+def _run(folder: Path, words: tuple[str, ...], every: int) -> str:
     """Run the script as a user would, but in this process; return why it gave up, or "".
 
     It begins with its own random seed, so what ran before has no part in it.
     """
+    script = folder / "train.py"
     with _as_main(script, words), contextlib.redirect_stdout(sys.stderr):
+        if every:
+            _keep_copies(every)
         try:
             runpy.run_path(str(script), run_name="__main__")
         except SystemExit as stopped:
@@ -82,6 +129,19 @@ def _run(script: Path, words: tuple[str, ...]) -> str:
                 raise
             return str(stopped.code)
     return ""
+
+
+def _keep_copies(every: int) -> None:
+    """Let the script's checkpoint.py leave a copy of a checkpoint after every so many epochs."""
+    checkpoint = import_module("checkpoint")  # the one beside the script: see `_as_main`
+    keep = checkpoint.keep
+
+    def keep_copy(out: Path, state: dict[str, Any]) -> None:
+        keep(out, state)
+        if state["epoch"] % every == 0:
+            shutil.copyfile(out / "checkpoint.pt", out / f"epoch{state['epoch']}.pt")
+
+    vars(checkpoint)["keep"] = keep_copy
 
 
 @contextlib.contextmanager
