@@ -411,7 +411,7 @@ IMAGENET = {
     "squeezenet": (90, 256, 0.01, 0.9, 1e-4, (31, 61), 0.1, False),
     "sharesnet": (90, 256, 0.1, 0.9, 1e-4, (31, 61), 0.1, True),
     "sharesnet50": (90, 256, 0.1, 0.9, 1e-4, (31, 61), 0.1, True),
-    "diracnet_imagenet": (100, 256, 0.1, 0.9, 1e-4, (30, 60, 90), 0.1, True),
+    "diracnet_imagenet": (100, 256, 0.1, 0.9, 1e-4, (30, 60, 90), 0.1, False),
 }
 
 

@@ -103,10 +103,18 @@ class DiracnetImagenet(nn.Module):
         self.head = nn.Sequential(
             nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(round(512 * width), classes)
         )
-        # He initialization of the plain convolutions; the others have their own
+        # He initialization of the weights without a scheme; the rest keeps PyTorch's defaults
         for module in self.modules():
-            if type(module) is nn.Conv2d:
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if isinstance(module, nn.Linear) or type(module) is nn.Conv2d:
+                nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        # scales of batch normalization begin between 0 and 1, as in Torch of 2016
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d) and module.affine:
+                nn.init.uniform_(module.weight)
+        # biases begin at 0
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
