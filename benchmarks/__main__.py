@@ -4,7 +4,9 @@ counting  CPU time, memory and counts of archdsl, torchinfo and fvcore on four n
 growth    CPU time and memory of archdsl against different blocks, and against depth
 parser    reading a spec with the parser's tables, and with lark
 steps     a training step of the generated ResNet-50 against a hand-written one, on CUDA where it is
+reading   images a second and core from a folder, against a data set of the usual kind
 schemes   a training step with Dirac and with one-bit weights against the same network without
+training  epochs of generated scripts against the same recipe with per-sample transforms
 """
 
 import argparse
@@ -13,12 +15,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import counting, growth, parser, schemes, steps
+from benchmarks import counting, growth, parser, reading, schemes, steps, training
 from benchmarks.page import Section, write
 from benchmarks.processes import CommandError, Progress
 from benchmarks.table import Table, Unavailable, rendered
 
-PARTS = ("counting", "growth", "parser", "steps", "schemes")
+PARTS = ("counting", "growth", "parser", "steps", "schemes", "reading", "training")
 TITLES = {
     "counting": "Counting a network",
     "growth": "Growth",
@@ -27,6 +29,9 @@ TITLES = {
     "cuda": "Generated code on CUDA",
     "schemes": "Dirac and one-bit weights",
     "schemes on cuda": "Dirac and one-bit weights on CUDA",
+    "reading": "Reading images",
+    "training": "Training",
+    "training on cuda": "Training on CUDA",
 }
 
 
@@ -58,6 +63,7 @@ def _run(part: str, arguments: argparse.Namespace, progress: Progress) -> list[T
         "counting": partial(counting.tables, in_place=arguments.in_place),
         "growth": partial(growth.tables, in_place=arguments.in_place),
         "parser": parser.tables,
+        "reading": reading.tables,
         "steps": partial(
             steps.tables,
             device=arguments.device,
@@ -73,6 +79,12 @@ def _run(part: str, arguments: argparse.Namespace, progress: Progress) -> list[T
             image=arguments.image,
             threads=arguments.threads,
             compiled=arguments.compile,
+        ),
+        "training": partial(
+            training.tables,
+            device=arguments.device,
+            batch=arguments.batch,
+            threads=arguments.threads,
         ),
     }
     return ways[part](progress, **rounds)
@@ -122,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds",
         type=_positive,
         metavar="N",
-        help="rounds of measuring (counting 5, growth 3, parser 7, steps and schemes 20)",
+        help="rounds of measuring (counting 5, growth 3, parser 7, reading 10, others 20)",
     )
     made.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
     made.add_argument(

@@ -16,7 +16,18 @@ import torch
 from archdsl.analyses.walk import root, walk
 from archdsl.pipeline import compile_spec
 from benchmarks import __main__ as command
-from benchmarks import counting, growth, installation, page, parser, processes, schemes, steps
+from benchmarks import (
+    counting,
+    growth,
+    installation,
+    page,
+    parser,
+    processes,
+    reading,
+    schemes,
+    steps,
+    training,
+)
 from benchmarks.handwritten import ResNet50
 from benchmarks.networks import SUBJECTS, build
 from benchmarks.table import Table, Unavailable, rendered
@@ -222,6 +233,17 @@ def test_steps_are_timed_beside_one_another():
     assert all(float(row[3]) > 0 for row in table.rows)
 
 
+def test_readers_are_timed_beside_one_another():
+    (table,) = reading.tables(quiet, 1, images=4)
+    ways = [reading.USUAL, reading.AGAIN]
+    for own in (reading.OURS, reading.SHARDS):
+        ways += [own, own + reading.FINISHED]
+    assert [row[:2] for row in table.rows] == [
+        (augmentation, way) for augmentation in reading.AUGMENTATIONS for way in ways
+    ]
+    assert all(float(row[3]) > 0 for row in table.rows)
+
+
 def test_steps_are_timed_under_each_scheme():
     (table,) = schemes.tables(quiet, 1, "cpu", batch=2, image=16, depth=10)
     assert [row[1] for row in table.rows] == list(schemes.SCHEMES)
@@ -292,11 +314,30 @@ def test_wrong_usage_is_said(words, capsys):
     assert words[-1] in capsys.readouterr().err
 
 
+def test_an_epoch_of_a_script_is_timed_beside_the_usual_way(monkeypatch):
+    small = training.Subject("WRN-10-1", "wrn", {"depth": "10", "k": "1"}, 2)
+    monkeypatch.setattr(training, "ON_CPU", (small,))
+    (table,) = training.tables(lambda _: None, rounds=1, device="cpu")
+    assert [row[:3] for row in table.rows] == [
+        ("cpu, 2 images", "WRN-10-1", way) for way in ("script", "usual", "step by hand")
+    ]
+    script, usual, by_hand = ([float(cell or 0) for cell in row[3:]] for row in table.rows)
+    assert script[3] == pytest.approx(script[0] / usual[0], rel=0.01)
+    assert script[4] == pytest.approx(script[0] / by_hand[0], rel=0.01)
+    assert 0 < script[2] < 100
+    assert not {*training.FILES} & {*sys.modules}
+
+
+def test_a_device_is_busy_while_any_kernel_runs():
+    assert training.busy([(0, 2), (1, 3), (5, 6), (5.5, 5.75), (8, 10)]) == pytest.approx(0.6)
+    assert training.busy([(4, 5)]) == 1
+
+
 def test_all_parts_are_run_unless_some_are_named(capsys, monkeypatch):
     def missing(_progress, **_):
         raise Unavailable("not here")
 
-    for part in (counting, growth, parser, steps, schemes):
+    for part in (counting, growth, parser, steps, schemes, reading, training):
         monkeypatch.setattr(part, "tables", missing)
     assert command.main([]) == 1
     assert capsys.readouterr().err.splitlines() == [f"{p}: not here" for p in command.PARTS]

@@ -16,8 +16,8 @@ from archdsl.pipeline import compile_spec
 from tests.generated import load_module, source_of
 
 ROOT = Path(__file__).parents[1]
-RECIPES = ("recipes", "imagenet")  # without a network
-SPECS = sorted({path.stem for path in (ROOT / "specs").glob("*.arch")} - {*RECIPES})
+RECIPES = {"imagenet", "recipes"}  # without a network
+SPECS = sorted({path.stem for path in (ROOT / "specs").glob("*.arch")} - RECIPES)
 # classes that stand for no block: a network's own, those that own shared weights, weight schemes
 SCHEMES = {"BareDiracConv2d", "BinaryConv2d", "DiracConv2d"}
 

@@ -22,7 +22,8 @@ from tests.generated import (
 )
 
 ROOT = Path(__file__).parents[1]
-SPECS = sorted(path.stem for path in (ROOT / "specs").glob("*.arch") if path.stem != "recipes")
+RECIPES = {"imagenet", "recipes"}  # without a network
+SPECS = sorted({path.stem for path in (ROOT / "specs").glob("*.arch")} - RECIPES)
 OF_TESTS = ROOT / "tests/specs"
 
 # spec, arguments: every spec is here at its defaults and, where it has parameters, at others
@@ -49,7 +50,9 @@ ON_META = [
     ("onebit_imagenet", {}),
     ("onebit_imagenet", {"stem_kernel": "3", "norm": '"frozen"'}),
     ("onebit_imagenet32", {}),
+    ("onebit_mnist", {}),
     ("onebit_plain", {}),
+    ("onebit_svhn", {}),
     ("plain", {}),
     ("preact_resnet", {}),
     ("preact_resnet", {"depth": "110"}),
@@ -82,6 +85,8 @@ ON_META = [
     ("wrn", {"depth": "40", "k": "2", "kernels": "[1, 3, 1]"}),
     ("wrn", {"depth": "40", "k": "2", "kernels": "[3]", "per_block": "1"}),
     ("wrn", {"depth": "16", "k": "1", "dropout": "0.3"}),
+    ("wrn_svhn", {}),
+    ("wrn_svhn", {"depth": "52", "k": "1", "dropout": "0.0"}),
 ]
 OF_TESTS_ON_META = [
     ("alexnet", {}),
@@ -121,7 +126,9 @@ ON_CPU = [
     ("onebit", {"depth": "8", "k": "1", "norm": '"learned"', "image_norm": '"frozen"'}),
     ("onebit_imagenet", {"k": "0.25"}),
     ("onebit_imagenet32", {"depth": "8", "k": "1"}),
+    ("onebit_mnist", {"depth": "8", "k": "1"}),
     ("onebit_plain", {"depth": "8", "k": "1"}),
+    ("onebit_svhn", {"depth": "8", "k": "1"}),
     ("plain", {"depth": "10", "k": "1"}),
     ("preact_resnet", {}),
     ("resnet", {"depth": "18", "image": "96"}),
@@ -134,6 +141,7 @@ ON_CPU = [
     ("squeezenet", {}),
     ("unet", {"width": "8", "depth": "3", "image": "48"}),
     ("wrn", {"depth": "16", "k": "2", "kernels": "[1, 3, 1]"}),
+    ("wrn_svhn", {"k": "1"}),
 ]
 TRAINED = [
     ("convnext", {"width": "16", "blocks": "[1, 1, 1, 1]"}),

@@ -55,8 +55,9 @@ def check_size(network: Network, done: str) -> None:
 def read_state(path: str) -> "dict[str, Tensor]":
     """Return the state that a file holds; raise OSError, DeployError.
 
-    It is one of .safetensors, or what torch.save made of a `state_dict`, bare or as `model` or
-    `state_dict` in a dict, which is what the generated train.py saves.
+    It is one of .safetensors, or what torch.save made of a `state_dict`, bare or as `average`,
+    `model` or `state_dict` in a dict: the generated train.py saves `model`, and of recipes with
+    `ema` the `average` that it tests.
     """
     with Path(path).open("rb"):
         pass  # an OSError that names the file
@@ -113,7 +114,7 @@ def _read_pickled(path: str) -> object:
 
 def _state_in(path: str, found: object) -> "dict[str, Tensor]":
     inside = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-    for state in (inside, inside.get("model"), inside.get("state_dict")):
+    for state in (inside, *map(inside.get, ("average", "model", "state_dict"))):
         if _is_state(state):
             return cast("dict[str, Tensor]", state)
     raise DeployError(f"{path} has no `state_dict`, neither as it is nor as its `model`")

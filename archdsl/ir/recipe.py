@@ -198,6 +198,10 @@ class AveragedMoments(Record, kw_only=True):
     between: int = 0
 
 
+# Of mixup and cutmix: below, float32 does not hold the shares, which are nearly always 0 or 1.
+LEAST_ALPHA = 0.001
+
+
 class Recipe(Record, kw_only=True):
     """Everything a training script is generated from."""
 
@@ -211,12 +215,8 @@ class Recipe(Record, kw_only=True):
     clip: float = 0.0  # the largest norm of all gradients together; 0: any
     decay: str = "all"  # "all" parameters, or "weights": those of two or more dimensions
     moments: AveragedMoments | None = None  # of batch normalization, for tests; None: running ones
-    accumulate: int = (
-        0  # parts of a batch whose gradients are added up, one after the other; 0: one
-    )
-    ema: float = (
-        0.0  # what remains each step of an average of the weights, which is tested; 0: none
-    )
+    accumulate: int = 0  # parts of a batch whose gradients are added up, in turn; 0: one
+    ema: float = 0.0  # what remains each step of the average that is tested; 0: there is none
     mixup: float = 0.0  # alpha of Zhang et al. 2018, arXiv:1710.09412; 0: images are not mixed
     cutmix: float = 0.0  # alpha of Yun et al. 2019, arXiv:1905.04899; 0: nothing is pasted
     held_out: int = 0  # training images that are tested on after each epoch, and not trained on

@@ -1,11 +1,13 @@
 """What a recipe says of a data set: which one, and how its images are changed."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from archdsl.ir.datasets import DATA_SETS
 from archdsl.ir.recipe import Augmentation, Crop, Cutout, Data, Flip, Views
 from archdsl.semantics.checks import fail
 from archdsl.semantics.recipe_values import (
+    CallArguments,
     arguments_of,
     choose,
     read_flag,
@@ -26,22 +28,47 @@ def read_data_set(name: str, call: tree.Call, scope: Scope) -> Data:
             _check_reflection(augmentation, name, arguments.placed["augment"].span)
     normalize = arguments.read("normalize", _normalization, "moments")
     whiten = arguments.read("whiten", read_flag, default=False)
-    if whiten and "normalize" in arguments.placed:
-        fail("E607", "whitened images are not normalized again", arguments.placed["normalize"].span)
-    if whiten and name not in _WHITENED:
-        known = " and ".join(f"`{each}`" for each in _WHITENED)
-        fail("E607", f"{known} can be whitened, not `{name}`", arguments.placed["whiten"].span)
+    if whiten:
+        _check_whitening(name, arguments, augment)
+    views = arguments.read("views", _views) if "views" in arguments.placed else None
+    if views is not None and views.shift >= DATA_SETS[name].shape[1]:
+        message = f"`{name}` has no {views.shift} pixels to be shifted by"
+        fail("E607", message, arguments.placed["views"].span)
     return Data(
         name=name,
         augment=augment,
         normalize=normalize != "none" and not whiten,
         unit=normalize == "unit",
         whiten=whiten,
-        views=arguments.read("views", _views) if "views" in arguments.placed else None,
+        views=views,
     )
 
 
 _WHITENED = ("cifar10", "cifar100")  # colours of 32 x 32 pixels, whose checksum is known
+
+
+def _check_whitening(name: str, arguments: CallArguments, augment: Sequence[Augmentation]) -> None:
+    """Refuse what whitened images are not: normalized, of another data set, amid random pixels."""
+    if "normalize" in arguments.placed:
+        fail("E611", "whitened images are not normalized again", arguments.placed["normalize"].span)
+    if name not in _WHITENED:
+        known = " and ".join(f"`{each}`" for each in _WHITENED)
+        fail("E611", f"{known} can be whitened, not `{name}`", arguments.placed["whiten"].span)
+    if any(map(_has_noise, augment)):
+        message = "random pixels, from 0 to 255, have no place in whitened images"
+        fail("E611", message, arguments.placed["augment"].span)
+
+
+def _has_noise(augmentation: Augmentation) -> bool:
+    match augmentation:
+        case Crop(mode=mode):
+            return mode == "noise"
+        case Cutout():
+            return True
+        case Flip():
+            return False
+        case _:
+            assert_never(augmentation)
 
 
 def _normalization(node: tree.Expression, scope: Scope, what: str) -> str:
@@ -56,6 +83,8 @@ def _views(node: tree.Expression, scope: Scope, what: str) -> Views:
     views = Views()
     for item in node.items:
         word, call = choose(item, scope, "a view", ("flip", "shift"))
+        if views.flip if word == "flip" else views.shift:
+            fail("E607", f"`{word}` is listed twice", item.span)
         if word == "flip":
             arguments_of(call, scope)
             views = Views(flip=True, shift=views.shift)

@@ -20,7 +20,8 @@ from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
-from archdsl.semantics.recipes import build_recipe, check_fit
+from archdsl.semantics.recipe_checks import check_fit
+from archdsl.semantics.recipes import build_recipe
 from archdsl.semantics.sharing import resolve_sharing
 from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
 from archdsl.source import Span

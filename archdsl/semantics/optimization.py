@@ -70,10 +70,8 @@ def _sgd(call: tree.Call, scope: Scope) -> Sgd:
 
 
 def _factors(arguments: CallArguments) -> Factors | None:
-    if not any(name in arguments.placed for name in _FACTORS):
-        return None
-    norms, biases = (arguments.read(name, read_positive, 1.0) for name in _FACTORS)
-    return Factors(norms, biases)
+    factors = Factors(*(arguments.read(name, read_positive, 1.0) for name in _FACTORS))
+    return None if factors == Factors() else factors
 
 
 def _betas(node: tree.Expression, scope: Scope, what: str) -> tuple[float, float]:

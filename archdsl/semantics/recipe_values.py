@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from archdsl.ir.numbers import Number, Truth
+from archdsl.ir.recipe import LEAST_ALPHA
 from archdsl.record import Record
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate, truth_of
@@ -154,6 +155,14 @@ def read_natural(node: tree.Expression, scope: Scope, what: str) -> float:
     if number.value < 0:
         fail("E607", f"{what} is at least 0, not {number}", node.span)
     return float(number.value)
+
+
+def read_alpha(node: tree.Expression, scope: Scope, what: str) -> float:
+    """Return the parameter of a Beta distribution, or 0."""
+    value = read_natural(node, scope, what)
+    if 0 < value < LEAST_ALPHA:
+        fail("E607", f"{what} is 0 or at least {LEAST_ALPHA:g}", node.span)
+    return value
 
 
 def read_rate(node: tree.Expression, scope: Scope, what: str) -> float:

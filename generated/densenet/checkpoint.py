@@ -182,7 +182,8 @@ def restore(
     """
     for name, model in models.items():
         model.load_state_dict(state[name])
-    optimizer.load_state_dict(state["optimizer"])
+    settings = optimizer.state_dict()["param_groups"]  # which hang on the device, too
+    optimizer.load_state_dict({**state["optimizer"], "param_groups": settings})
     goes_on, owns = train.go_to(state["place"]), state["own"]
     if goes_on:
         sums.copy_(torch.stack([own["sums"] for own in owns]).sum(0) / WORLD_SIZE)

@@ -164,4 +164,4 @@ def gather(
     height, width = rows.shape[1], columns.shape[1]
     places = (chosen[:, None, None] * height + rows[:, :, None]) * width + columns[:, None, :]
     x = pixels.index_select(0, places.flatten()).view(-1, height, width, pixels.shape[1])
-    return ((x.float() - mean) / std).permute(0, 3, 1, 2)
+    return ((x.float() - mean) / std).view(-1, 1, height, width)

@@ -13,6 +13,7 @@ in any number of processes.
 """
 
 import argparse
+import atexit
 import hashlib
 import io
 import json
@@ -63,21 +64,12 @@ class Split:
     places: Tensor  # int64 (N, 3): number of a file, first byte there, how many; -1: all
     labels: Tensor  # int64 (N,)
 
-    def path(self, i: int) -> str:
-        """Return the path of the file that holds an image."""
-        file = int(self.places[i, 0])
+    def place(self, i: int) -> tuple[str, int, int]:
+        """Return the path of an image's file, its first byte there, and how many; -1: all."""
+        file, first, size = self.places[i].tolist()
         start, end = int(self.ends[file - 1]) if file else 0, int(self.ends[file])
-        return os.path.join(self.folder, os.fsdecode(self.names[start:end].numpy().tobytes()))
-
-    def read(self, i: int) -> bytes:
-        """Return an image as it lies in its file, not decoded."""
-        _, first, size = self.places[i].tolist()
-        with open(self.path(i), "rb") as file:
-            file.seek(first)
-            content = file.read(size)
-        if len(content) < size:
-            raise ValueError("the shard is cut off")
-        return content
+        name = os.fsdecode(self.names[start:end].numpy().tobytes())
+        return os.path.join(self.folder, name), first, size
 
     def some(self, limit: int) -> "Split":
         """Return at most so many images, from all classes; 0: all."""
@@ -91,6 +83,16 @@ class Split:
         """Return what differs where names, places or labels do."""
         parts = (self.names, self.ends, self.places, self.labels)
         return hashlib.sha256(b"".join(part.numpy().tobytes() for part in parts)).hexdigest()
+
+
+def read(path: str, first: int, size: int) -> bytes:
+    """Return an image as it lies in its file, not decoded."""
+    with open(path, "rb") as file:
+        file.seek(first)
+        content = file.read(size)
+    if len(content) < size:
+        raise ValueError("the shard is cut off")
+    return content
 
 
 def to_split(
@@ -186,7 +188,7 @@ class Reader(Dataset[Any]):
             try:
                 place.copy_(self.crop(i, draw))
             except READ_ERRORS as error:
-                return f"cannot read image {i}, in {self.split.path(i)}: {error}"
+                return f"cannot read image {i}, in {self.split.place(i)[0]}: {error}"
             drawn += [draw.random() for _ in range(1)]
         draws = torch.tensor(drawn).view(len(images), 1)
         return pixels, draws, self.split.labels[images]
@@ -197,7 +199,7 @@ class Reader(Dataset[Any]):
             noise = torch.Generator().manual_seed(i)
             shape = (self.size, self.size, 3)
             return torch.randint(0, 256, shape, dtype=torch.uint8, generator=noise)
-        with Image.open(io.BytesIO(self.split.read(i))) as image:
+        with Image.open(io.BytesIO(read(*self.split.place(i)))) as image:
             if self.training:
                 return random_crop(image, self.size, draw)
             return center_crop(image, self.size)
@@ -236,7 +238,8 @@ def random_box(size: tuple[int, int], draw: random.Random) -> tuple[int, int, in
         ratio = math.exp(draw.uniform(math.log(3 / 4), math.log(4 / 3)))
         w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < w <= width and 0 < h <= height:
-            return draw.randint(0, width - w), draw.randint(0, height - h), w, h
+            left, top = int(draw.random() * (width - w + 1)), int(draw.random() * (height - h + 1))
+            return left, top, w, h
     w, h = min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3))
     return (width - w) // 2, (height - h) // 2, w, h
 
@@ -254,12 +257,16 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Tensor:
 
 
 def outlast_signals(_: int) -> None:
-    """Leave it to the process that trains to stop: a scheduler tells all processes at once.
+    """Leave it to the process that trains to stop: a scheduler tells all processes at once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
-    A second SIGTERM ends this one: it comes where that process fails.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _: signal.signal(number, signal.SIG_DFL))
+
+def end_workers() -> None:
+    """End the worker processes that are left when this process ends, by an error maybe."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # else PyTorch would call that another error
+    for worker in multiprocessing.active_children():
+        worker.kill()
 
 
 # ---------------------------------------------------------------- on the device
@@ -324,7 +331,7 @@ class Batches:
         if not self.training:
             return torch.arange(self.num_images)
         seed = random.Random(f"{self.random.initial_seed()} {self.epoch}").getrandbits(63)
-        return torch.randperm(self.num_images, generator=torch.Generator().manual_seed(seed))
+        return random_order(self.num_images, seed)
 
     def parts(self, part_of: Callable[[int], slice]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield of each batch of a pass the part that is asked for by its number."""
@@ -345,7 +352,12 @@ class Batches:
         if self.training:
             pixels = torch.where(draws[:, 0].view(-1, 1, 1, 1) < 0.5, pixels.flip(3), pixels)
         mean, std = (255 * constant(each, draws.device) for each in (MEAN, STD))
-        return (pixels - mean.unsqueeze(2)) / std.unsqueeze(2)
+        return pixels.float().sub_(mean.unsqueeze(2)).div_(std.unsqueeze(2))
+
+
+def random_order(n: int, seed: int) -> Tensor:
+    """Return the numbers below n in an order that hangs on a seed."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
 
 
 def load_batches(
@@ -372,6 +384,8 @@ def load_batches(
         refuse(f"--batch {size} exceeds the {len(train.labels)} training images")
     if workers < 0:
         workers = max(1, num_cores() // ON_THIS_MACHINE)
+    if workers:
+        atexit.register(end_workers)
     return (
         Batches(train, size, device, workers, training=True),
         Batches(test, size, device, workers, training=False),
@@ -392,30 +406,29 @@ def pack(folder: Path, out: Path, *, pixels: int, quality: int, shard: int, work
         refuse(f"{out} is there already")
     splits = {name: find_split(folder / name) for name in ("train", "val")}
     check(splits["train"], splits["val"])
-    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as new:
+    quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C is for this process
+    with (
+        TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as new,
+        multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool,
+    ):
         for name, split in splits.items():
             target = Path(new, out.name, name)
             target.mkdir(parents=True)
-            shrink = partial(shrunk, split, pixels, quality)
-            quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C is for this process
-            with multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool:
-                pack_split(split, target, shard, lambda order, f=shrink: pool.imap(f, order, 16))
+            order = random_order(len(split.labels), seed=0).tolist()
+            places = (split.place(i) for i in order)
+            small = pool.imap(partial(shrunk, pixels, quality), places, chunksize=16)
+            pack_split(split, target, shard, zip(order, small, strict=True))
         Path(new, out.name).rename(out)
 
 
 def pack_split(
-    split: Split,
-    target: Path,
-    shard: int,
-    shrink: Callable[[list[int]], Iterator[bytes | str]],
+    split: Split, target: Path, shard: int, small: Iterator[tuple[int, bytes | str]]
 ) -> None:
-    """Write the shards of a split, and their index.
+    """Write the shards of a split, and their index, from all its images and what they became.
 
-    Images lie in an order at random, for those who read shards from front to back.
+    Their order is at random, for those who read shards from front to back.
     """
-    n, name = len(split.labels), target.name
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(0)).tolist()
-    small = zip(order, shrink(order), strict=True)
+    n = len(split.labels)
     shards = [f"{number:06d}.tar" for number in range(-(-n // shard))]
     places = torch.zeros(n, 3).long()
     for number, file in enumerate(shards):
@@ -426,7 +439,7 @@ def pack_split(
                     refuse(content)
                 add(tar, f"{i:08d}.jpg", content)
                 add(tar, f"{i:08d}.cls", str(int(split.labels[i])).encode())
-                say(f"{name}: {done + 1:,} of {n:,} images", last=done + 1 == n)
+                say(f"{target.name}: {done + 1:,} of {n:,} images", last=done + 1 == n)
         with tarfile.open(target / file) as tar:
             for member in tar:
                 key, _, kind = member.name.partition(".")
@@ -439,10 +452,10 @@ def pack_split(
     (target / "index.json").write_text(json.dumps(index) + "\n", "utf-8")
 
 
-def shrunk(split: Split, pixels: int, quality: int, i: int) -> bytes | str:
+def shrunk(pixels: int, quality: int, place: tuple[str, int, int]) -> bytes | str:
     """Return an image as a JPEG whose shorter side has `pixels` at most; or what is wrong."""
     try:
-        content = split.read(i)
+        content = read(*place)
         with Image.open(io.BytesIO(content)) as image:
             (width, height), short = image.size, min(image.size)
             if short <= pixels and (image.format, image.mode) == ("JPEG", "RGB"):
@@ -456,7 +469,7 @@ def shrunk(split: Split, pixels: int, quality: int, i: int) -> bytes | str:
         small.save(made, "JPEG", quality=quality)
         return made.getvalue()
     except READ_ERRORS as error:
-        return f"cannot read {split.path(i)}: {error}"
+        return f"cannot read {place[0]}: {error}"
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -43,7 +43,7 @@ from processes import (
     say,
 )
 
-SPEC = "b17b24ecfc431f05"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "63df74188df9d5bb"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
 REWIND = "\r" if RANK == 0 and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
@@ -62,6 +62,7 @@ class Config:
     min_lr: float = 1e-4
     momentum: float = 0.9
     weight_decay: float = 5e-4  # for weights of two or more dimensions, not for norms and biases
+    between: int = 10  # batches to measure moments on, after all epochs but the last
     seed: int = 0  # of the initial weights, the order of images and the augmentation
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
     limit: int = 0  # number of images to use of either split; 0: all
@@ -87,6 +88,7 @@ RANGES = {
     "min_lr": (0.0, math.inf),
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, math.inf),
+    "between": (1, math.inf),
     "seed": (0, 2**63),
     "limit": (0, math.inf),
     "save_minutes": (0.0, math.inf),
@@ -218,6 +220,9 @@ def train_epoch(
         return False
     for x, y in batches:
         done = (epoch - 1) * len(batches) + batches.taken - 1
+        if done == cycle_of(done, len(batches), config)[0]:
+            for own in optimizer.state.values():
+                own["momentum_buffer"].zero_()
         for group in optimizer.param_groups:
             group["lr"].fill_(config.lr * lr_factor(done, len(batches), config))
         step(x, y)
@@ -233,7 +238,8 @@ def train_epoch(
 def average_moments(model: nn.Module, batches: Batches, config: Config, number: int) -> None:
     """Let batch normalization hold the mean moments of some batches, measured with these weights.
 
-    A batch stays whole, whatever the number of processes: each measures some.
+    A batch stays whole, whatever the number of processes: each measures some. Of the spread, it is
+    the mean of deviations.
     """
     model.train()
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -249,9 +255,9 @@ def average_moments(model: nn.Module, batches: Batches, config: Config, number: 
         if len(x):
             with autocast(config):
                 model(x)
-            for (mean, var), (means, spreads) in zip(moments, sums, strict=True):
+            for (mean, var), (means, spreads), norm in zip(moments, sums, norms, strict=True):
                 means.add_(mean)
-                spreads.add_(var)
+                spreads.add_((var + norm.eps).sqrt())
     batches.taken = 0  # a pass that is left is not gone on with
     for norm, momentum, pair, totals in zip(norms, momenta, moments, sums, strict=True):
         norm.momentum = momentum
@@ -259,6 +265,7 @@ def average_moments(model: nn.Module, batches: Batches, config: Config, number: 
             if WORLD_SIZE > 1:
                 dist.all_reduce(total)
             moment.copy_(total / number)
+        pair[1].square_().sub_(norm.eps)
         if norm.num_batches_tracked is not None:
             norm.num_batches_tracked.fill_(number)
 
@@ -402,8 +409,8 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         loss, accuracy = mean_of(sums, len(train) * config.batch, epoch)
         trained = time.perf_counter() - started
         average_buffers(1 / WORLD_SIZE, *models.values())
-        if epoch == config.epochs:
-            average_moments(model, train, config, len(train))
+        number = len(train) if epoch == config.epochs else config.between
+        average_moments(model, train, config, number)
         tested = evaluate(model, test, config)
         record = {
             "epoch": epoch,

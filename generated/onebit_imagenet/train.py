@@ -42,7 +42,7 @@ from processes import (
     say,
 )
 
-SPEC = "9af8d0fb40d7177e"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "58892108d530d7bd"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
 REWIND = "\r" if RANK == 0 and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
@@ -218,6 +218,9 @@ def train_epoch(
         return False
     for x, y in batches:
         done = (epoch - 1) * len(batches) + batches.taken - 1
+        if done == cycle_of(done, len(batches), config)[0]:
+            for own in optimizer.state.values():
+                own["momentum_buffer"].zero_()
         for group in optimizer.param_groups:
             group["lr"].fill_(config.lr * lr_factor(done, len(batches), config))
         step(x, y)

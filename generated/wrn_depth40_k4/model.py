@@ -1,6 +1,7 @@
 """wrn, compiled by archdsl from specs/wrn.arch.
 
-Compiled for kernels = [3, 3]; depth, k, per_block, dropout and classes may be given.
+Compiled for kernels = [3, 3], whiten = false; depth, k, per_block, dropout and classes may be
+given.
 
 Change the spec, not this file, and run
     archdsl compile specs/wrn.arch --set depth=40 --set k=4

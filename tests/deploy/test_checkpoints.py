@@ -28,6 +28,13 @@ def folder(tmp_path, monkeypatch):
     Path("tiny.arch").write_text(SPEC)
 
 
+def test_what_is_tested_is_what_is_read():
+    """With `ema` a run tests the average of the weights, not the last ones."""
+    average = {name: 2 * value for name, value in STATE.items()}
+    torch.save({"model": STATE, "average": average, "epoch": 1}, "ema.pt")
+    assert torch.equal(read_state("ema.pt")["conv1.weight"], average["conv1.weight"])
+
+
 def damaged(data, choose):
     """Return a file cut off, or with some bytes changed, where the names and sizes stand or not."""
     kind = choose.choice(("cut", "head", "anywhere"))

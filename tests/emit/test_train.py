@@ -4,13 +4,10 @@ Networks here are stand-ins of a few layers; `test_digits_reach_97_percent` trai
 """
 
 import gzip
-import importlib.util
-import json
 import math
 import os
 import pickle
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -22,9 +19,6 @@ import pytest
 import torch
 
 from archdsl.emit.python.printer import number
-from archdsl.emit.training.script import render_train
-from archdsl.ir.layers import Conv
-from archdsl.ir.network import FeatureMap, LayerNode, Network, Step
 from archdsl.ir.recipe import (
     Adam,
     AdamW,
@@ -36,156 +30,29 @@ from archdsl.ir.recipe import (
     Data,
     Factors,
     Flip,
-    Recipe,
     Sgd,
     Steps,
     Views,
     WarmRestarts,
 )
 from archdsl.pipeline import compile_spec, compile_text
-from archdsl.source import SourceFile, Span
+from tests.emit.stand_ins import (
+    checkpoint_of,
+    load_batches,
+    log_of,
+    quick,
+    recipe,
+    script,
+    scripts,
+    start,
+    train,
+    without_time,
+    write,
+    write_idx,
+)
 from tests.uses.checkpoints import same
 
 ROOT = Path(__file__).resolve().parents[2]
-NOWHERE = Span(SourceFile("test.arch", ""), 0, 0)
-SHAPES = {
-    "digits": (1, 8, 8),
-    "mnist": (1, 28, 28),
-    "fashion_mnist": (1, 28, 28),
-    "cifar10": (3, 32, 32),
-    "cifar100": (3, 32, 32),
-    "svhn": (3, 32, 32),
-}
-MODEL = '''"""A stand-in for a generated model."""
-
-from torch import nn
-
-
-class {name}(nn.Sequential):
-    """Image classifier with batch norm and dropout, so that it has buffers and draws numbers."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            nn.Conv2d({channels}, 8, kernel_size=3, stride=2, bias=False),
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(2),
-            nn.Flatten(),
-            nn.Dropout(0.2),
-            nn.Linear(32, {classes}),
-        )
-'''
-
-
-def network(data="digits", frozen=False):
-    channels, height, width = SHAPES[data]
-    image, classes = FeatureMap(channels, (height, width)), 100 if data == "cifar100" else 10
-    conv = Conv(in_channels=channels, out_channels=8, kernel_size=(3, 3))
-    node = LayerNode(
-        kind="conv",
-        label=None,
-        name="conv1",
-        layer=conv,
-        input=image,
-        output=FeatureMap(8, (height - 2, width - 2)),
-        frozen=frozen,
-        span=NOWHERE,
-    )
-    return Network(
-        name="tiny",
-        file="tiny.arch",
-        arguments=(),
-        defaults=(),
-        input=image,
-        output=FeatureMap(classes),
-        body=(Step(node=node, site=(0,)),),
-        span=NOWHERE,
-    )
-
-
-def recipe(data: "str | Data" = "digits", augment=(), **settings):
-    plain = {
-        "name": "quick",
-        "data": Data(name=data, augment=augment) if isinstance(data, str) else data,
-        "batch": 32,
-        "epochs": 3,
-        "optimizer": Sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
-        "schedule": Cosine(),
-    }
-    return Recipe(**{**plain, **settings})
-
-
-def scripts(recipe, class_name="Tiny", **facts):
-    """Return the texts of data.py and train.py."""
-    return render_train(
-        network(recipe.data.name, **facts), recipe, class_name, "archdsl compile tiny.arch"
-    )
-
-
-def script(recipe, class_name="Tiny", **facts):
-    """Return both as one text."""
-    return "".join(scripts(recipe, class_name, **facts).values())
-
-
-def write(folder, recipe, class_name="Tiny", **facts):
-    """Write a folder such as `archdsl compile` makes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    channels = SHAPES[recipe.data.name][0]
-    classes = network(recipe.data.name).output.channels
-    model = MODEL.format(name=class_name, channels=channels, classes=classes)
-    (folder / "model.py").write_text(model)
-    for name, text in scripts(recipe, class_name, **facts).items():
-        (folder / name).write_text(text)
-    return folder
-
-
-NEIGHBOURS = ("checkpoint", "data", "model", "processes")
-
-
-@pytest.fixture
-def load(tmp_path, monkeypatch):
-    """Return a function that imports a recipe's script as a module, with what is in its data.py."""
-
-    def load(recipe, **facts):
-        folder = write(tmp_path / f"script{len(list(tmp_path.iterdir()))}", recipe, **facts)
-        for name in NEIGHBOURS:
-            monkeypatch.delitem(sys.modules, name, raising=False)
-        monkeypatch.syspath_prepend(folder)
-        spec = importlib.util.spec_from_file_location("train_of_test", folder / "train.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, "train_of_test", module)  # dataclasses look it up
-        spec.loader.exec_module(module)
-        for name in NEIGHBOURS:
-            theirs = vars(sys.modules[name]).items()
-            vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
-        for name in NEIGHBOURS:
-            del sys.modules[name]
-        return module
-
-    return load
-
-
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def start(folder, *flags):
-    command = [sys.executable, folder / "train.py", *map(str, flags)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **pipes)
-
-
-def train(folder, *flags):
-    """Run a script and return its exit status, stdout and stderr."""
-    process = start(folder, *flags)
-    stdout, stderr = process.communicate(timeout=120)
-    return process.returncode, stdout, stderr
-
-
-def log_of(out):
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
 
 # ---------------------------------------------------------------- the text
 
@@ -420,17 +287,6 @@ def drawing(n):
     return lambda *shape: torch.rand(n, *shape)
 
 
-def load_batches(module, *folder, size=32, limit=0, synthetic=False, **verify):
-    return module.load_batches(
-        *folder,
-        size=size,
-        limit=limit,
-        device=torch.device("cpu"),
-        synthetic=synthetic,
-        **verify,
-    )
-
-
 def batch_of(module, image, n, *, training=True, mean=0.0, std=1.0):
     """Return one batch of n times an image, (C, H, W), as it is given to the network."""
     split = module.Split(image.to(torch.uint8).expand(n, *image.shape), torch.zeros(n).long())
@@ -512,6 +368,21 @@ def test_flips_mirror_about_half_of_the_images(load):
     assert 400 < (flipped[:, 0] == 2).sum().item() < 600
 
 
+@pytest.mark.parametrize(("data", "channels"), [("digits", 1), ("cifar10", 3)])
+def test_images_lie_in_memory_as_their_format_says(load, data, channels):
+    """One channel fits either format: what layers make of it hangs on the strides."""
+    module = load(recipe(data))
+    folder = () if data == "digits" else (Path(),)
+    verify = {} if data == "digits" else {"verify": True}
+    batches, _ = load_batches(module, *folder, size=8, synthetic=True, **verify)
+    x, _ = next(iter(batches))
+    side = x.shape[2]
+    assert x.stride() == (channels * side * side, side * side, side, 1)
+    batches.format = torch.channels_last
+    x, _ = next(iter(batches))
+    assert x.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_training_batches_are_normalized_shuffled_and_whole(load):
     module = load(recipe())
     batches, test = load_batches(module, size=100)
@@ -533,11 +404,6 @@ def test_digits_are_split_the_same_way_every_time(load):
     )
     assert test.labels[:4].tolist() == [4, 9, 4, 9]  # images 4, 9, 14, 19 of load_digits()
     assert int(train.images.max()) == 16
-
-
-def write_idx(path, array):
-    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    path.write_bytes(gzip.compress(header + array.tobytes()))
 
 
 def idx_files(folder, generator):
@@ -665,17 +531,6 @@ def test_a_batch_larger_than_the_data_is_refused(load):
 # ---------------------------------------------------------------- whole runs
 
 
-def without_time(records):
-    timed = ("seconds", "images_per_second")
-    return [{k: v for k, v in record.items() if k not in timed} for record in records]
-
-
-def checkpoint_of(out):
-    state = torch.load(out / "checkpoint.pt", weights_only=True)
-    state["config"] |= {"out": "", "resume": False}
-    return state | {"log_size": 0}  # the log holds seconds, which vary in length
-
-
 def wait_for_lines(path, count, process):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -706,10 +561,6 @@ def test_a_killed_run_that_is_resumed_ends_in_the_same_bits(tmp_path):
     assert stdout.startswith(f"going on after epoch {done}\n")
     assert same(checkpoint_of(cut), checkpoint_of(whole))
     assert without_time(log_of(cut)[1:]) == without_time(log_of(whole)[1:])
-
-
-def quick(module, out, **flags):
-    module.main(module.Config(out=str(out), synthetic=True, epochs=2, device="cpu", **flags))
 
 
 def test_the_log_is_a_line_for_the_run_and_one_for_each_epoch(load, tmp_path):

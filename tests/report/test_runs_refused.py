@@ -138,6 +138,6 @@ def test_a_report_has_a_bound(here, capsys, monkeypatch):
 
 
 def test_what_the_fixture_says_is_what_train_py_says():
-    template = (ROOT / "archdsl/emit/templates/train.py.jinja").read_text("utf-8")
+    script = (ROOT / "generated/digits/train.py").read_text("utf-8")
     for name in (*ABOUT, *epoch(1, 0.5)):
-        assert f'"{name}"' in template
+        assert f'"{name}"' in script

@@ -24,7 +24,8 @@ from archdsl.ir.recipe import (
     Steps,
     WarmRestarts,
 )
-from archdsl.semantics.recipes import build_recipe, check_fit
+from archdsl.semantics.recipe_checks import check_fit
+from archdsl.semantics.recipes import build_recipe
 from archdsl.semantics.values import Scope
 from archdsl.source import SourceFile, Span
 from archdsl.syntax import tree

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.emit.conftest import load  # noqa: F401 - a fixture
 from tests.uses.networks import FACTS, build, images, network_class, write
 
 

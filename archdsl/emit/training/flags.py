@@ -6,6 +6,7 @@ from typing import TypeAlias, assert_never
 from archdsl.emit.python.printer import number
 from archdsl.emit.training.readers import Reader
 from archdsl.ir.recipe import (
+    LEAST_ALPHA,
     AveragedMoments,
     Constant,
     Cosine,
@@ -17,6 +18,7 @@ from archdsl.ir.recipe import (
 from archdsl.record import Record
 
 _NATURAL, _COUNT, _FRACTION = ("0.0", "math.inf"), ("1", "math.inf"), ("0.0", "1.0")
+_ALPHA = (number(LEAST_ALPHA), "math.inf")
 
 
 class ConfigField(Record, kw_only=True):
@@ -98,8 +100,10 @@ def _optimizer_flags(recipe: Recipe) -> Iterator[ConfigField]:
     yield _float("weight_decay", optimizer.weight_decay, _DECAYED[recipe.decay], _NATURAL)
     if optimizer.factors is not None:
         norms, biases = optimizer.factors.norms, optimizer.factors.biases
-        yield _float("norm_factor", norms, "of lr, for the scales of normalization", _NATURAL)
-        yield _float("bias_factor", biases, "of lr, for biases and offsets", _NATURAL)
+        if norms != 1:
+            yield _float("norm_factor", norms, "of lr, for the scales of normalization", _NATURAL)
+        if biases != 1:
+            yield _float("bias_factor", biases, "of lr, for biases and offsets", _NATURAL)
 
 
 _DECAYED = {
@@ -117,13 +121,13 @@ def _other_flags(recipe: Recipe) -> Iterator[ConfigField]:
         yield _float("ema", recipe.ema, about, _FRACTION)
     if recipe.mixup:
         about = "alpha: images are mixed in shares from Beta(alpha, alpha)"
-        yield _float("mixup", recipe.mixup, about, _NATURAL)
+        yield _float("mixup", recipe.mixup, about, _ALPHA)
     if recipe.cutmix:
         about = "alpha: patches of images are pasted, of shares from Beta(alpha, alpha)"
-        yield _float("cutmix", recipe.cutmix, about, _NATURAL)
+        yield _float("cutmix", recipe.cutmix, about, _ALPHA)
     if recipe.held_out:
         about = "training images that are for a test after each epoch"
-        yield _integer("held_out", recipe.held_out, about, ("0", "math.inf"))
+        yield _integer("held_out", recipe.held_out, about, _COUNT)
     match recipe.moments:
         case AveragedMoments(between=between) if between:
             about = "batches to measure moments on, after all epochs but the last"

@@ -90,6 +90,7 @@ READERS: dict[str, Reader] = {
     ),
     "svhn": Reader(
         template="train/svhn.py.jinja",
+        modules=("zlib",),
         folder_holds="the three files of SVHN",
         verifies=True,  # how many images there are
     ),

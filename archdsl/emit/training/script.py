@@ -27,7 +27,6 @@ from archdsl.ir.recipe import (
     Crop,
     Cutout,
     Data,
-    DataSource,
     Flip,
     ImageFolder,
     Recipe,
@@ -73,6 +72,7 @@ class TrainPlan(Record, kw_only=True):
     out: str  # folder
     out_comment: str
     image_shape: str
+    channels: int  # of an image
     num_classes: int
     summary: str  # first line of the docstring
     title: str  # of the data set
@@ -133,11 +133,12 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         network=_snake(class_name),
         import_model=_import_model(class_name, model),
         origin=_origin(recipe, command),
-        data_modules=_modules(reader, data),
+        data_modules=reader.modules,
         data_summary=_data_summary(title),
         out=out,
         out_comment=_OUT_COMMENT if len(out) + len(_OUT_COMMENT) <= 80 else "",
         image_shape=repr(network.input.shape),
+        channels=network.input.channels,
         num_classes=network.output.channels,
         summary=_summary(model, title),
         title=title,
@@ -198,11 +199,6 @@ def _wrapped(text: str) -> tuple[str, ...]:
 
 def _snake(class_name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
-
-
-def _modules(reader: Reader, data: DataSource) -> tuple[str, ...]:
-    whitens = isinstance(data, Data) and data.whiten
-    return tuple(sorted({*reader.modules, *(("pickle",) if whitens else ())}))
 
 
 def _checksum(known: tuple[int, int]) -> str:

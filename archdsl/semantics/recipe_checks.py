@@ -1,0 +1,138 @@
+"""Whether the settings of a recipe agree with each other, and with the network they train."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from archdsl.diagnostics import Diagnostic, Diagnostics, Severity
+from archdsl.ir.datasets import DATA_SETS, DataSet
+from archdsl.ir.network import FeatureMap
+from archdsl.ir.recipe import (
+    Data,
+    ImageFolder,
+    Optimizer,
+    Recipe,
+    Schedule,
+    Sgd,
+    Steps,
+    WarmRestarts,
+)
+from archdsl.source import Span
+from archdsl.syntax import tree
+
+
+def check_recipe(
+    recipe: Recipe, nodes: Mapping[str, tree.Expression], diagnostics: Diagnostics
+) -> None:
+    """Report settings that do not agree; `nodes` is what was written for each."""
+    _check_length(nodes["schedule"], recipe.schedule, recipe.epochs, diagnostics)
+    _check_rates(nodes["schedule"], recipe.schedule, recipe.optimizer, diagnostics)
+    _check_parts(nodes, recipe, diagnostics)
+
+
+def _check_length(
+    node: tree.Expression, schedule: Schedule, epochs: int, diagnostics: Diagnostics
+) -> None:
+    """Warn where the training ends before its schedule gets anywhere."""
+    match schedule:
+        case Steps(at=at) if at[-1] > epochs:
+            late = next(epoch for epoch in at if epoch > epochs)
+            message = f"the training ends after epoch {epochs}, before the step at {late}"
+            _warn("W601", message, node.span, diagnostics)
+        case _ if schedule.warmup >= epochs:
+            message = f"the warm-up of {schedule.warmup:g} epochs fills all {epochs} epochs"
+            _warn("W601", message, node.span, diagnostics)
+        case WarmRestarts():
+            before, after = _ends(schedule, epochs)
+            if epochs != after:
+                message = f"the training ends after epoch {epochs}, in the middle of a cycle"
+                ends = f"{before} and {after} epochs" if before else f"{after} epochs"
+                help_ = f"a cycle ends after {ends}"
+                _warn("W601", message, node.span, diagnostics, help_)
+        case _:
+            pass
+
+
+def _ends(schedule: WarmRestarts, epochs: int) -> tuple[int, int]:
+    """Return the last end of a cycle before `epochs`, and the first one there or later."""
+    if schedule.growth == 1:
+        cycles = (epochs - 1) // schedule.first
+        return cycles * schedule.first, (cycles + 1) * schedule.first
+    before, length = 0, schedule.first
+    while before + length < epochs:
+        before, length = before + length, length * schedule.growth
+    return before, before + length
+
+
+def _check_rates(
+    node: tree.Expression, schedule: Schedule, optimizer: Optimizer, diagnostics: Diagnostics
+) -> None:
+    """Report a schedule that falls to a rate above the first one, or resets what is not there."""
+    if isinstance(schedule, WarmRestarts) and schedule.min_lr >= optimizer.lr:
+        message = f"`min_lr` is below `lr`, which is {optimizer.lr:g}, not {schedule.min_lr:g}"
+        diagnostics.add(Diagnostic(code="E607", message=message, span=node.span))
+    has_momentum = isinstance(optimizer, Sgd) and optimizer.momentum > 0
+    if isinstance(schedule, WarmRestarts) and schedule.reset_momentum and not has_momentum:
+        message = "`reset_momentum` needs an `sgd` with a momentum"
+        diagnostics.add(Diagnostic(code="E611", message=message, span=node.span))
+
+
+def _check_parts(
+    nodes: Mapping[str, tree.Expression], recipe: Recipe, diagnostics: Diagnostics
+) -> None:
+    """Report parts of a batch that are not equal, and images held out where none are chosen."""
+    if recipe.accumulate and recipe.batch % recipe.accumulate:
+        message = f"a batch of {recipe.batch} images has no {recipe.accumulate} equal parts"
+        diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["accumulate"].span))
+    if isinstance(recipe.data, ImageFolder) and recipe.held_out:
+        message = "images of a folder are held out by moving them to another folder"
+        diagnostics.add(Diagnostic(code="E611", message=message, span=nodes["held_out"].span))
+
+
+def check_fit(
+    recipe: Recipe, image: FeatureMap, output: FeatureMap, span: Span, diagnostics: Diagnostics
+) -> None:
+    """Say where a recipe's data set does not fit the network that is to be trained on it."""
+    if output.size is not None:
+        message = f"a classifier gives one number for each class, this network gives {output}"
+        help_ = "end the network with `avgpool linear(classes)`, or drop `train =`"
+        diagnostics.add(Diagnostic(code="E609", message=message, span=span, help=help_))
+    match recipe.data:
+        case Data(name=name):
+            if output.size is None:
+                _check_classes(DATA_SETS[name], output, span, diagnostics)
+            what = f"`{name}` has images"
+            _check_image(what, DATA_SETS[name].shape, image, span, diagnostics)
+        case ImageFolder(crop=crop, test=test):
+            for size in sorted({crop.size, test.size}):
+                what = "`image_folder` is cropped to"
+                _check_image(what, (3, size, size), image, span, diagnostics)
+        case _:
+            assert_never(recipe.data)
+
+
+def _check_classes(data: DataSet, output: FeatureMap, span: Span, diagnostics: Diagnostics) -> None:
+    if output.channels != data.num_classes:
+        message = f"`{data.name}` has {data.num_classes} classes, the network gives {output}"
+        help_ = f"end the network with `linear({data.num_classes})`, or train on other data"
+        _warn("W602", message, span, diagnostics, help_)
+
+
+def _check_image(
+    what: str,
+    shape: tuple[int, int, int],
+    image: FeatureMap,
+    span: Span,
+    diagnostics: Diagnostics,
+) -> None:
+    if image.shape != shape:
+        message = f"{what} {list(shape)}, the network takes {image}"
+        sizes = ", ".join(map(str, shape))
+        _warn("W602", message, span, diagnostics, f"write `input({sizes})`, or train on other data")
+
+
+def _warn(
+    code: str, message: str, span: Span, diagnostics: Diagnostics, help_: str | None = None
+) -> None:
+    diagnostics.add(
+        Diagnostic(code=code, message=message, span=span, help=help_, severity=Severity.WARNING),
+    )

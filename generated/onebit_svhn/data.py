@@ -1,0 +1,219 @@
+"""Read SVHN and cut it into batches, for train.py.
+
+Compiled by `archdsl compile specs/onebit_svhn.arch` from the recipe `onebit_house_numbers`; change
+the spec, not this file.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from processes import RANK, WORLD_SIZE, refuse
+
+IMAGE_SHAPE = (3, 32, 32)  # channels, height, width of what the model takes
+NUM_CLASSES = 10  # logits that it gives
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with their labels."""
+
+    images: Tensor  # uint8 (N, C, H, W)
+    labels: Tensor  # int64 (N,)
+
+
+NUM_IMAGES = {"training": 604_388, "test": 26_032}
+# What scipy gives for a file that is cut off, or something else than a data set.
+READ_ERRORS = (OSError, RuntimeError, ValueError, TypeError, LookupError, zlib.error)
+
+
+def read_data(folder: Path) -> tuple[Split, Split]:
+    """Return the training split of SVHN, with its extra images, and the test split."""
+    try:
+        paths = [folder / f"{name}_32x32.mat" for name in ("train", "extra", "test")]
+        train, extra, test = map(read_mat, paths)
+    except (ImportError, OSError, ValueError) as error:
+        refuse(
+            f"cannot read SVHN: {error}\n"
+            "it takes scipy, and train_32x32.mat, extra_32x32.mat and test_32x32.mat\n"
+            f"of http://ufldl.stanford.edu/housenumbers in {folder}"
+        )
+    images, labels = (torch.cat(each) for each in zip(train, extra, strict=True))
+    return Split(images, labels), Split(*test)
+
+
+def read_mat(path: Path) -> tuple[Tensor, Tensor]:
+    """Read a MATLAB file: pixels (32, 32, 3, N), and labels from 1, where 10 stands for 0."""
+    from scipy.io import loadmat, matlab
+
+    with path.open("rb") as file:
+        try:
+            content: Any = loadmat(file, variable_names=["X", "y"])
+            images, labels = (torch.from_numpy(content[name]) for name in ("X", "y"))
+        except (matlab.MatReadError, *READ_ERRORS) as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+    if images.dtype != torch.uint8 or images.shape[:3] != (32, 32, 3):
+        raise ValueError(f"{path} has no images of 32 x 32 pixels")
+    labels = labels.flatten()
+    if images.shape[3:] != labels.shape or labels.min() < 1 or labels.max() > 10:
+        raise ValueError(f"{path} has no label from 1 to 10 for each image")
+    return images.permute(3, 2, 0, 1).contiguous(), labels.long() % 10
+
+
+def random_split(num_images: int) -> Split:
+    """Return random images with random labels."""
+    images = torch.randint(0, 256, (num_images, *IMAGE_SHAPE), dtype=torch.uint8)
+    return Split(images, torch.randint(0, NUM_CLASSES, (num_images,)))
+
+
+def check(split: Split, name: str, verify: bool) -> Split:
+    """Return a split that fits the model, and is whole."""
+    if verify:
+        number = NUM_IMAGES[name]
+        if len(split.images) != number:
+            refuse(f"{len(split.images)} {name} images instead of the {number} of SVHN")
+    shape, classes = tuple(split.images.shape[1:]), int(split.labels.max()) + 1
+    if shape != IMAGE_SHAPE or classes > NUM_CLASSES:
+        refuse(
+            f"the data has images of shape {shape} in {classes} classes, but "
+            f"the model takes {IMAGE_SHAPE} and tells {NUM_CLASSES} classes apart"
+        )
+    return split
+
+
+class Batches:
+    """A split, cut into batches of images and their labels.
+
+    For training each pass has a new order and augmentation and leaves an incomplete last batch out.
+    All processes draw the same random numbers, and each takes its part of every batch.
+    """
+
+    def __init__(
+        self, split: Split, mean: Tensor, std: Tensor, size: int, *, training: bool
+    ) -> None:
+        _, _, self.height, self.width = split.images.shape
+        self.pixels = split.images.permute(0, 2, 3, 1).flatten(0, 2).contiguous()  # (N H W, C)
+        self.num_images = len(split.labels)
+        self.labels, self.mean, self.std = split.labels, mean, std  # (N,), (C,), (C,)
+        self.size, self.training = size, training
+        self.format = torch.contiguous_format  # of the images in memory
+        self.gather = gather
+        self.random = torch.Generator(self.labels.device)  # the same numbers in all processes
+        self.taken, self.begun = 0, self.random.get_state()  # batches of this pass, and its start
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.num_images, self.size)
+        return whole if self.training or rest == 0 else whole + 1
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self.parts(lambda _: slice(RANK, None, WORLD_SIZE))
+
+    def place(self) -> dict[str, Any]:
+        """Return where a pass stands, for `go_to`."""
+        return {"taken": self.taken, "begun": self.begun, "random": self.random.get_state()}
+
+    def go_to(self, place: dict[str, Any]) -> bool:
+        """Let the next pass begin there: in the middle of the one that was left.
+
+        Return False, and begin a new one, where another kind of device drew the numbers.
+        """
+        if len(place["random"]) != len(self.random.get_state()):
+            return False
+        self.taken, self.begun = place["taken"], place["begun"]
+        self.random.set_state(place["random"])
+        return True
+
+    def order(self) -> Tensor:
+        """Return the images of a pass in their order; of one that is taken up, in the same."""
+        n, device = self.num_images, self.labels.device
+        if not self.training:
+            return torch.arange(n, device=device)
+        if not self.taken:
+            self.begun = self.random.get_state()
+            return torch.randperm(n, generator=self.random, device=device)
+        again = torch.Generator(device)
+        again.set_state(self.begun)
+        return torch.randperm(n, generator=again, device=device)
+
+    def parts(self, part_of: Callable[[int], slice]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield of each batch of a pass the part that is asked for by its number."""
+        batches = self.order().split(self.size)[: len(self)]
+        for i in range(self.taken, len(batches)):
+            self.taken = i + 1
+            part = part_of(i)
+            chosen = batches[i][part]
+            x = self.images(chosen, len(batches[i]), part)
+            yield x.contiguous(memory_format=self.format), self.labels[chosen]
+        self.taken = 0
+
+    def images(self, chosen: Tensor, n: int, part: slice) -> Tensor:
+        """Return the chosen images, (N, C, H, W): a part of a batch of n, augmented in training."""
+        rows = torch.arange(self.height, device=chosen.device)[None]  # (1, H), or (N, H) below
+        columns = torch.arange(self.width, device=chosen.device)[None]
+        if not self.training:
+            return self.gather(self.pixels, chosen, rows, columns, self.mean, self.std)
+
+        def draw(*shape: int) -> Tensor:
+            """Draw from [0, 1) for each image of the batch; return the numbers of the part."""
+            device = self.labels.device
+            return torch.rand(n, *shape, generator=self.random, device=device)[part]
+
+        shift = ((2 * 4 + 1) * draw(2)).long() - 4
+        rows, columns = rows + shift[:, :1], columns + shift[:, 1:]
+        known, seen = rows.clamp(0, self.height - 1), columns.clamp(0, self.width - 1)
+        x = self.gather(self.pixels, chosen, known, seen, self.mean, self.std)
+        inside = (rows == known)[:, None, :, None] & (columns == seen)[:, None, None, :]
+        return torch.where(inside, x, self.noise(draw))
+
+    def noise(self, draw: Callable[..., Tensor]) -> Tensor:
+        """Return images of random pixels, (N, C, H, W), normalized as all are."""
+        pixels = draw(self.height, self.width, len(self.mean)) * 256
+        return ((pixels.floor() - self.mean) / self.std).permute(0, 3, 1, 2)
+
+
+def load_batches(
+    folder: Path,
+    *,
+    size: int,
+    limit: int,
+    device: torch.device,
+    synthetic: bool,
+    verify: bool,
+) -> tuple[Batches, ...]:
+    """Return the batches of `size` images for training and for the test, on the device of the run.
+
+    `limit` is the number of images of either split that are used; 0: all.
+    """
+    if synthetic:
+        train, test = random_split(8 * size), random_split(2 * size)
+    else:
+        train, test = read_data(folder)
+        train, test = check(train, "training", verify), check(test, "test", verify)
+    some = slice(limit or None)
+    splits = [Split(each.images[some], each.labels[some]) for each in (train, test)]
+    train = splits[0]
+    if size > len(train.labels):
+        refuse(f"--batch {size} exceeds the {len(train.labels)} training images")
+    # the model normalizes: it is given the pixels as they are
+    mean, std = torch.zeros(IMAGE_SHAPE[0]), torch.ones(IMAGE_SHAPE[0])
+    found = [Split(each.images.to(device), each.labels.to(device)) for each in splits]
+    moments = (mean.to(device), std.to(device))
+    return tuple(Batches(each, *moments, size, training=each is found[0]) for each in found)
+
+
+def gather(
+    pixels: Tensor, chosen: Tensor, rows: Tensor, columns: Tensor, mean: Tensor, std: Tensor
+) -> Tensor:
+    """Return the normalized pixels of chosen images, (N, C, H, W), by rows (N, H), columns (N, W).
+
+    Compiled, this is one kernel: to crop and to mirror costs no more than to copy.
+    """
+    height, width = rows.shape[1], columns.shape[1]
+    places = (chosen[:, None, None] * height + rows[:, :, None]) * width + columns[:, None, :]
+    x = pixels.index_select(0, places.flatten()).view(-1, height, width, pixels.shape[1])
+    return ((x.float() - mean) / std).permute(0, 3, 1, 2)

@@ -1,0 +1,35 @@
+"""Scripts as modules."""
+
+import importlib.util
+import sys
+
+import pytest
+
+from tests.emit.stand_ins import write
+
+NEIGHBOURS = ("checkpoint", "data", "model", "processes")
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Return a function that imports a recipe's script as a module, with what is in its data.py."""
+
+    def load(recipe, **facts):
+        folder = write(tmp_path / f"script{len(list(tmp_path.iterdir()))}", recipe, **facts)
+        for name in NEIGHBOURS:
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.syspath_prepend(folder)
+        spec = importlib.util.spec_from_file_location("train_of_test", folder / "train.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "train_of_test", module)  # dataclasses look it up
+        spec.loader.exec_module(module)
+        for name in NEIGHBOURS:
+            theirs = vars(sys.modules[name]).items()
+            vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
+        for name in NEIGHBOURS:
+            del sys.modules[name]
+        return module
+
+    return load
