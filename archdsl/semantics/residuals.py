@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from archdsl.diagnostics import Note
-from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Site, Step
 from archdsl.ir.showing import show
 from archdsl.semantics.checks import fail, fail_here
-from archdsl.semantics.context import Context
 from archdsl.semantics.draft import LAST, Here, Role
+from archdsl.semantics.drops import rate_here, stochastic_depth
 from archdsl.semantics.flow import Flow, times, told, way_out
 from archdsl.semantics.state import Elaboration
-from archdsl.source import Span
 from archdsl.syntax import tree
 
 
@@ -40,8 +38,9 @@ def add_residual(elaboration: Elaboration, elements: Sequence[tree.Element], her
         return
     if beside.map != after.map:
         _unequal(after, beside, group)
-    drop = depth(after, here.draft.context, span)
-    if drop is not None:
+    rate = rate_here(elaboration, here.draft.context)
+    if rate is not None:
+        drop = stochastic_depth(rate, after.map, span)
         after_map = ways.add(drop, (*ways.site, 1, LAST), after_map, (*ways.site, 1))
     beside_map = here.draft.current
     if shortcut is not None:
@@ -157,23 +156,3 @@ def _unequal(after: Flow, beside: Flow, group: Mapping[str, tree.Element]) -> No
         notes.append(Note(f"the identity gives {told(beside)}"))
     message = f"{after.map} and {beside.map} do not add"
     fail_here("E402", message, span, way_out((after, beside)), tuple(notes))
-
-
-def depth(flow: Flow, context: Context, span: Span) -> LayerNode | None:
-    """Return the stochastic depth at the end of a residual branch, if it has one.
-
-    Rates that grow from block to block are the blocks' own: a branch in no block has none.
-    """
-    scope = context.drop
-    if scope is None or (scope.grows and not context.in_run):
-        return None
-    scope.reached = True
-    rate = None if scope.grows else float(scope.rate)
-    return LayerNode(
-        kind="stochastic_depth",
-        label=None,
-        layer=StochasticDepth(p=rate),
-        input=flow.map,
-        output=flow.map,
-        span=span,
-    )

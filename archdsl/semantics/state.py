@@ -46,7 +46,8 @@ class Elaboration(ABC):
         self.bodies = 0  # bodies inside one another, those of blocks too
         self.stopped = False  # a `require` is not met
         self.reach = Reach()
-        self.drop_runs: list[DropScope] = []  # those with blocks whose rates grow
+        self.drop_runs: list[DropScope] = []  # those whose rates grow
+        self.residual: dict[int, tuple[tree.Body, bool]] = {}  # bodies with a branch, by `id`
         self.pixels = frozenset[str]()  # what the size of the input hangs on
         self._opaque: dict[int, tuple[Value, Value]] = {}
 
@@ -62,7 +63,7 @@ class Elaboration(ABC):
         return self.inside(read(annotations, scope), context, grows=grows)
 
     def inside(self, said: Sequence[Said], context: Context, *, grows: bool = False) -> Context:
-        """Return the context with what was said; where a drop rate `grows` it does so by block."""
+        """Return the context with what was said; where a drop rate `grows` it does so by branch."""
         for each in reversed(said):
             context = each.meaning.enter(context, self.reach, grows=grows)
         return context
@@ -160,8 +161,8 @@ class Elaboration(ABC):
         return known[1]
 
     def runs(self) -> tuple[DropRun, ...]:
-        """Return the runs of blocks whose drop rates grow, now that they are all there."""
-        return tuple(DropRun(scope.rate, scope.blocks) for scope in self.drop_runs)
+        """Return the runs of branches whose drop rates grow, now that they are all there."""
+        return tuple(DropRun(scope.rate, scope.places) for scope in self.drop_runs)
 
     def report(self, error: SpecError) -> None:
         """Keep the diagnostics of an error; what depends on a block's arguments shows them."""
