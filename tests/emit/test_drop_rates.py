@@ -8,6 +8,8 @@ import sys
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from archdsl.pipeline import compile_text
 from tests.generated import (
@@ -46,6 +48,7 @@ block mobile(width) {
     sum { branch { conv1x1(width) bn } if in_channels == width { identity } }
 }
 """
+SIMPLE = "block simple(width) { conv3x3(width) bn }\n"
 NETWORKS = {  # what stands in the network, and its rates as (numerator, denominator) of 0.2 each
     "blocks in a block": ("pair unit(16)", [(1, 3), (2, 3), (3, 3)]),
     "a stage in a block": ("body(16, 3)", [(1, 3), (2, 3), (3, 3)]),
@@ -92,8 +95,7 @@ NETWORKS = {  # what stands in the network, and its rates as (numerator, denomin
 
 def compiled(name):
     body = f"input(3, 8, 8)\n conv3x3(16)\n {NETWORKS[name][0]}\n avgpool linear(10)"
-    blocks = UNIT + "block simple(width) { conv3x3(width) bn }\n"
-    text = f"network net with stochastic_depth(0.2) {{\n {body}\n}}\n{blocks}"
+    text = f"network net with stochastic_depth(0.2) {{\n {body}\n}}\n{UNIT}{SIMPLE}"
     return compile_text(text)
 
 
@@ -108,6 +110,56 @@ def test_rates_grow_over_all_branches_in_the_order_of_the_data(name):
     check_forward(build(load(compilation)), compilation)
     check_copies(build(load(compilation)))
     train_step(build(load(compilation)), compilation)
+
+
+# ---------------------------------------------------------------- drawn networks
+
+ELEMENTS = st.recursive(
+    st.sampled_from(["unit(16)", "simple(16)"]),
+    lambda inner: st.tuples(
+        st.sampled_from(["block", "residual"]),
+        st.lists(st.tuples(st.integers(0, 3), inner), min_size=1, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+class Drawn:
+    """The text of drawn elements, and how many branches it has."""
+
+    def __init__(self):
+        self.blocks, self.stages = [], 0
+
+    def body(self, elements):
+        """Return the text of a body, and its branches; a number above 0 makes an element a run."""
+        lines, branches = [], 0
+        for turns, element in elements:
+            call, inner = self.element(element)
+            self.stages += 1
+            lines.append(f"stage s{self.stages} = {turns} * {call}" if turns else call)
+            branches += max(turns, 1) * inner
+        return "\n".join(lines), branches
+
+    def element(self, element):
+        if isinstance(element, str):
+            return element, int(element == "unit(16)")
+        kind, inside = element
+        text, branches = self.body(inside)
+        text = f"residual {{\n{text}\n}}" if kind == "residual" else text
+        self.blocks.append(f"block b{len(self.blocks)} {{\n{text}\n}}")
+        return f"b{len(self.blocks) - 1}", branches + (kind == "residual")
+
+
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), ELEMENTS), min_size=1, max_size=4))
+def test_rates_of_drawn_networks_are_those_of_their_places(elements):
+    drawn = Drawn()
+    body, branches = drawn.body(elements)
+    blocks = "\n".join((SIMPLE, UNIT, *drawn.blocks))
+    head = "network net with stochastic_depth(0.2) {\n input(16, 4, 4)\n"
+    module = build(load(compile_text(f"{head}{body}\n}}\n{blocks}")))
+    _, rates = drop_rates(module, lambda: module(torch.zeros(2, 16, 4, 4)))
+    assert rates == pytest.approx([0.2 * i / branches for i in range(1, branches + 1)])
 
 
 def test_the_files_are_formatted(tmp_path):
