@@ -33,7 +33,7 @@ from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.signature import place
 from archdsl.semantics.state import Elaboration
-from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value
+from archdsl.semantics.values import SIZES, BlockValue, DictValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -217,12 +217,13 @@ def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope) -> Bound:
     if explicit is not None:
         stride = integer_of(explicit, scope, "`stride`", 1)
     inner.values["in_channels"] = Number(flow.channels.value, Symbol("in_channels"))
+    inner.size = flow.size
     inner.values["stride"] = Number(stride.value, Symbol("stride"))
     arguments: dict[str, Number | Truth] = {}
     bound = Bound(flow.channels, stride, arguments)
     for parameter in declaration.parameters:
         name = parameter.name
-        if name.text in ("in_channels", "stride"):
+        if name.text in ("in_channels", "stride", *SIZES):
             help_ = "drop it: every block has it, and `name(.., stride = 2)` gives it"
             message = f"`{name.text}` exists by itself and cannot be declared"
             fail("E315", message, name.span, help_ if name.text == "stride" else None)

@@ -12,6 +12,7 @@ from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
 from archdsl.semantics.checks import check_map, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
+from archdsl.semantics.doubts import doubt_channels
 from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
 from archdsl.semantics.flow import Flow
@@ -21,12 +22,12 @@ from archdsl.semantics.loops import add_loop
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_stage
 from archdsl.semantics.state import Elaboration
-from archdsl.semantics.values import BlockValue, LayerValue, Scope, Value, type_name, written
+from archdsl.semantics.values import SIZES, BlockValue, LayerValue, Scope, Value, type_name, written
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
 from archdsl.syntax import tree
 
-IMPLIED = ("in_channels", "stride")  # every block has these
+IMPLIED = ("in_channels", "stride", *SIZES)  # every block has these
 RESIDUAL_WORDS = ("preactivation", "residual", "shortcut")
 COMBINE_WORDS = tuple(str(operator) for operator in Operator)
 PART_WORDS = ("stem", "head")
@@ -65,6 +66,8 @@ class Bodies(Elaboration):
 
     def _item(self, item: tree.BodyItem, here: Here) -> None:
         spend(1, here.scope, item.span)
+        if not here.draft.in_block:
+            doubt_channels(self, item, here)
         match item:
             case tree.LetItem():
                 _let(item, here)

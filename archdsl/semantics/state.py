@@ -19,6 +19,7 @@ from archdsl.semantics.context import Context, DropScope, Reach
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.values import (
+    SIZES,
     BlockValue,
     LayerValue,
     Scope,
@@ -85,9 +86,9 @@ class Elaboration(ABC):
         """Return a scope inside; in a network `in_channels` is what the innermost body is given."""
         inner = here.scope.child()
         if not here.draft.in_block and flow is not None:
-            inner.channels = flow.channels
+            inner.channels, inner.size, inner.pixels = flow.channels, flow.size, self.pixels
         elif not here.draft.in_block and self.diagnostics.has_errors:
-            inner.unknown.add("in_channels")  # for a mistake before it
+            inner.unknown |= {"in_channels", *SIZES}  # for a mistake before it
         return inner
 
     def arriving(self, here: Here, span: Span) -> Flow | None:
