@@ -12,7 +12,7 @@ from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
 from archdsl.semantics.checks import check_map, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
-from archdsl.semantics.doubts import doubt_channels
+from archdsl.semantics.doubts import doubt_channels, doubt_layer
 from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
 from archdsl.semantics.flow import Flow
@@ -70,7 +70,7 @@ class Bodies(Elaboration):
             doubt_channels(self, item, here)
         match item:
             case tree.LetItem():
-                _let(item, here)
+                _let(self, item, here)
             case tree.RequireItem(condition=condition, message=message):
                 found = truth(condition, here.scope)
                 said = message.value or "the requirement is not met"
@@ -140,6 +140,7 @@ class Bodies(Elaboration):
             case BlockValue():
                 add_block(self, callee, item, here)
             case LayerValue():
+                doubt_layer(self, callee, item)
                 add_layer_value(self, callee, item, here)
             case _:
                 add_layer(self, item, here)
@@ -219,7 +220,7 @@ def _only_in_network(here: Here, what: str, span: Span) -> None:
         fail("E404", f"`{what}` stands only in the body of a network", span)
 
 
-def _let(item: tree.LetItem, here: Here) -> None:
+def _let(elaboration: Elaboration, item: tree.LetItem, here: Here) -> None:
     name, scope = item.name, here.scope
     if name.text in IMPLIED:
         fail("E315", f"`{name.text}` exists by itself and cannot be declared", name.span)
@@ -234,6 +235,8 @@ def _let(item: tree.LetItem, here: Here) -> None:
     if isinstance(value, Number) and _is_top(here):
         here.draft.lets.append(Let(name.text, value))
         value = Number(value.value, Symbol(name.text))
+    if isinstance(value, LayerValue) and isinstance(item.value, tree.Call):
+        elaboration.lets[value.call.span] = None
     is_made = isinstance(value, Number | Truth)
     scope.define(name, value, frozenset() if is_made else hangs_on(item.value, scope))
 

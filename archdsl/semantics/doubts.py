@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from typing import cast
 
+from archdsl.diagnostics import Diagnostic, Note, Severity
 from archdsl.ir.showing import show
 from archdsl.record import Record
+from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.draft import Here
+from archdsl.semantics.kinds.rows import Keeps
 from archdsl.semantics.state import Elaboration
+from archdsl.semantics.values import LayerValue
+from archdsl.semantics.words import split_word
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -23,6 +28,29 @@ def doubt_channels(elaboration: Elaboration, item: tree.BodyItem, here: Here) ->
         message = f"`in_channels` is {given.value}, what this body is given"
         help_ = f"write `{wish}`, or `let given = in_channels` where the body begins"
         elaboration.warn("W304", f"{message}; {arriving} channels come in here", span, help_)
+
+
+def doubt_layer(elaboration: Elaboration, value: LayerValue, item: tree.Element) -> None:
+    """Warn of a second use of `let y = conv3x3(16)`: a `let` names the layer, not its map."""
+    word, span = value.call.name.text, item.call.span
+    split = split_word(word)
+    is_let = value.call.span in elaboration.lets
+    if not is_let or split is None or ROWS[split[0]].keeps is not Keeps.WEIGHT:
+        return
+    first = elaboration.lets[value.call.span] or span
+    elaboration.lets[value.call.span] = first
+    if first != span:
+        name = item.call.name.text
+        found = Diagnostic(
+            code="W305",
+            message=f"this is a second `{value.call.span.text}`, with weights of its own",
+            span=span,
+            notes=(Note(f"the first `{name}` is here", first),),
+            help=f"for two layers declare `block {name}_block {{ {value.call.span.text} }}`; "
+            "a map that goes two ways goes into the branches of `sum`, `concat` or `product`",
+            severity=Severity.WARNING,
+        )
+        elaboration.diagnostics.add(found)
 
 
 def _mentions(item: tree.BodyItem) -> Iterator[Span]:

@@ -48,6 +48,7 @@ class Elaboration(ABC):
         self.stopped = False  # a `require` is not met
         self.reach = Reach()
         self.drop_runs: list[DropScope] = []  # those whose rates grow
+        self.lets: dict[Span, Span | None] = {}  # layers that `let` holds, and their first use
         self.residual: dict[int, tuple[tree.Body, bool]] = {}  # bodies with a branch, by `id`
         self.pixels = frozenset[str]()  # what the size of the input hangs on
         self._opaque: dict[int, tuple[Value, Value]] = {}
