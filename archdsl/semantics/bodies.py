@@ -132,7 +132,8 @@ class Bodies(Elaboration):
                 fail("E302", message, item.call.name.span)
             unknown_layer(item.call, (*callable_, *here.scope.file.blocks))
         if here.draft.role is Role.COMBINE:
-            help_ = f"write `branch {{ {item.call.span.text} }}`"
+            named = f"{item.label.text}: " if item.label is not None else ""
+            help_ = f"write `{named}branch {{ {item.call.span.text} }}`"
             fail("E405", "what comes together stands in branches", item.call.span, help_)
         if item.body is not None:
             fail("E406", f"`{word}` has no body", item.body.span)

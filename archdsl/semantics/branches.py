@@ -10,6 +10,7 @@ from archdsl.ir.making import combine
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Step
 from archdsl.ir.numbers import Test
 from archdsl.ir.rebuild import replace
+from archdsl.ir.showing import show
 from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.draft import LAST, Branch, Draft, Here, Role
 from archdsl.semantics.drops import Rate, rate_here, stochastic_depth
@@ -181,7 +182,19 @@ def _mismatch(operator: Operator, draft: Draft, item: tree.Element) -> NoReturn:
     maps = listed([str(flow.map) for flow in flows])
     notes = tuple(Note(f"this branch gives {told(flow)}", span) for flow, span in draft.flows)
     help_ = way_out(flows, equal_channels=operator is not Operator.CONCAT)
+    if operator is Operator.PRODUCT:
+        help_ = _gate(flows) or help_
     fail_here("E402", f"{maps} do not {verb}", item.call.span, help_, notes)
+
+
+def _gate(flows: list[Flow]) -> str | None:
+    """Return how a gate of one channel becomes one of as many as it is multiplied with."""
+    channels = max(flows, key=lambda flow: flow.channels.value).channels
+    one = [flow for flow in flows if flow.channels.value == 1 and flow.size not in (None, (1, 1))]
+    if not one or len({flow.size for flow in flows}) > 1:
+        return None
+    copies = f"`concat {{ for i in range({show(channels.expr)}) {{ identity }} }}`"
+    return f"end the branch of one channel in {copies}, which repeats it"
 
 
 def _broadcasts(left: Flow, right: Flow) -> bool:

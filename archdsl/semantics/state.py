@@ -48,6 +48,7 @@ class Elaboration(ABC):
         self.stopped = False  # a `require` is not met
         self.reach = Reach()
         self.drop_runs: list[DropScope] = []  # those whose rates grow
+        self.loops: list[Span] = []  # around this place
         self.lets: dict[Span, Span | None] = {}  # layers that `let` holds, and their first use
         self.residual: dict[int, tuple[tree.Body, bool]] = {}  # bodies with a branch, by `id`
         self.pixels = frozenset[str]()  # what the size of the input hangs on
@@ -108,7 +109,12 @@ class Elaboration(ABC):
             message = f"`{label.text}` cannot name a member of a PyTorch module: it is {why}"
             fail("E317", message, label.span, f"write `{usable(label.text)}` or another name")
         if label.text in draft.labels:
-            note = Note("named first here", draft.labels[label.text])
+            first = draft.labels[label.text]
+            if first == label.span and self.loops:  # a second turn
+                note = Note("each turn of this loop has one", self.loops[-1])
+                help_ = "leave the name out: members then go by kind and number"
+                fail("E202", f"two members are named `{label.text}`", first, help_, (note,))
+            note = Note("named first here", first)
             fail("E202", f"two members are named `{label.text}`", label.span, notes=(note,))
         draft.labels[label.text] = label.span
 
