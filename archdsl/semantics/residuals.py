@@ -25,6 +25,10 @@ def add_residual(elaboration: Elaboration, elements: Sequence[tree.Element], her
     if entered is None:
         return
     residual, span = group["residual"], group["residual"].span
+    # members are registered as they are written; both begin with the same map
+    words = [word for word in group if word != "preactivation"]
+    ways.is_turned = words[0] == "shortcut"
+    before = len(ways.steps)
     after, after_map = ways.row(residual, entered, 1, start_map)
     if after is None:
         return
@@ -41,11 +45,12 @@ def add_residual(elaboration: Elaboration, elements: Sequence[tree.Element], her
     rate = rate_here(elaboration, here.draft.context)
     if rate is not None:
         drop = stochastic_depth(rate, after.map, span)
-        after_map = ways.add(drop, (*ways.site, 1, LAST), after_map, (*ways.site, 1))
+        after_map = ways.add(drop, (*ways.way(1), LAST), after_map, (*ways.site, 1))
     beside_map = here.draft.current
     if shortcut is not None:
-        way = (*ways.site, 2)
-        beside_map = ways.add(shortcut, way, start_map, way)
+        beside_map = ways.add(shortcut, ways.way(2), start_map, (*ways.site, 2))
+        if ways.is_turned:
+            ways.steps.insert(before, ways.steps.pop())
     join = Join(operator=Operator.SUM, input=flow.map, output=after.map, span=span)
     ways.join(join, (after_map, beside_map))
     here.draft.flow = Flow(after.channels, after.size, times(flow.reduction, after.reduction))
@@ -59,6 +64,11 @@ class _Ways:
         self.here = here
         self.site = site
         self.steps: list[Step] = []
+        self.is_turned = False  # the shortcut is written before the residual
+
+    def way(self, place: int) -> Site:
+        """Return the site of the preactivation, 0, the residual, 1, or the shortcut, 2."""
+        return (*self.site, 3 - place if self.is_turned and place else place)
 
     def row(
         self, element: tree.Element | None, flow: Flow, place: int, start: Map | None = None
@@ -69,14 +79,14 @@ class _Ways:
         if element is None:
             return flow, taken
         assert element.body is not None
-        given = (*self.site, place)
+        given, way = (*self.site, place), self.way(place)
         context = elaboration.apply(element.annotations, here.scope, here.draft.context)
         if element.label is not None:
             part, after = _part(elaboration, element, flow, here)
-            return after, taken if part is None else self.add(part, given, taken, given)
+            return after, taken if part is None else self.add(part, way, taken, given)
         inside = elaboration.inside_draft(Role.PART, flow, context, here, (taken, given))
         inside.labels = here.draft.labels
-        elaboration.items(element.body.items, Here(inside, inside.scope, given, here.when))
+        elaboration.items(element.body.items, Here(inside, inside.scope, way, here.when))
         self.steps += inside.steps
         return inside.flow, inside.current
 
