@@ -3,6 +3,7 @@
 import copy
 import types
 
+import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -108,6 +109,21 @@ def part_calls(module, run):
             hook.remove()
 
 
+def drop_rates(module, run):
+    """Return what `run` gives, and the rates of stochastic depth in the order of the data."""
+    rates = []
+    hooks = [
+        each.register_forward_hook(lambda each, *_: rates.append(each.p))
+        for each in module.modules()
+        if type(each).__name__ == "StochasticDepth"
+    ]
+    try:
+        return run(), rates
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def check_parts(calls, compilation):
     """Every direct part has its announced output, in order.
 
@@ -131,10 +147,15 @@ def check_forward(module, compilation):
     image = example(network)
     given = image.clone()
     with torch.no_grad():
-        output, calls = part_calls(module, lambda: module(image))
+        (output, calls), rates = drop_rates(
+            module, lambda: part_calls(module, lambda: module(image))
+        )
         meaning = Interpreter(network, module.state_dict())
         expected = meaning(given)
     check_parts(calls, compilation)
+    there = [[rate for rate in each if rate] for each in (rates, meaning.rates)]
+    # branches side by side have no order
+    assert sorted(there[0]) == pytest.approx(sorted(there[1]))
     assert output.shape[1:] == network.output.shape
     assert torch.isfinite(expected).all()
     assert torch.allclose(

@@ -32,6 +32,8 @@ class Interpreter:
         self.network = network
         self.tensors = tensors
         self.calls = []  # (name, output shape) of the network's direct parts, in order
+        self.rates = []  # of stochastic depth, in the order of the data
+        self._around = [(None, 0, None)]  # of the blocks: run, places before, rate
 
     def __call__(self, x):
         held = self._owned(self.network, "", {})
@@ -60,14 +62,33 @@ class Interpreter:
             maps[gives] = output
         return maps[MAIN]
 
-    def _apply(self, node, name, x, held):
+    def _enter(self, drop, copy):
+        """Begin copy `copy` of a block: the places inside it follow those before it."""
+        if drop is None:
+            self._around.append((None, 0, None))
+            return
+        run, before, _ = self._around[-1]
+        first = drop.first - 1 + copy * drop.places + (before if run == drop.run else 0)
+        growing = self.network.drop_runs[drop.run]
+        rate = float(growing.rate) * (first + drop.places) / growing.total
+        self._around.append((drop.run, first, rate))
+
+    def _apply(self, node, name, x, held, copy=0):
         """Apply the node of this name to x."""
         match node:
+            case LayerNode(layer=ir.StochasticDepth(p=rate)):
+                self.rates.append(self._around[-1][2] if rate is None else rate)
+                return x
             case LayerNode(shared=SharedWeight(id=identity)):
                 return self._layer(node.layer, held[identity], x)
             case LayerNode():
                 return self._layer(node.layer, name, x)
-            case Block(body=body) | Part(body=body):
+            case Block(body=body, drop=drop):
+                self._enter(drop, copy)
+                x = self._body(body, name, x, self._owned(node, name, held))
+                self._around.pop()
+                return x
+            case Part(body=body):
                 held = self._owned(node, name, held)
                 return self._body(body, name, x, held)
             case Stage():
@@ -80,8 +101,8 @@ class Interpreter:
         prefix = _join(name, "blocks") if stage.form is Form.WRITTEN else name
         index = 0
         for item in stage.items:
-            for _ in range(item.count):
-                x = self._apply(item.node, _join(prefix, str(index)), x, held)
+            for copy in range(item.count):
+                x = self._apply(item.node, _join(prefix, str(index)), x, held, copy)
                 index += 1
         return x
 

@@ -14,8 +14,9 @@ from archdsl.emit.body.merging import (
 from archdsl.emit.body.modules import InitWriter
 from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.body.stages import stage_forward
+from archdsl.emit.calls.drops import BRANCHES_BEFORE, counts_branches, takes_rate
 from archdsl.emit.calls.layers import DROP_RATE
-from archdsl.emit.calls.signature import Signature, signature, takes_rate
+from archdsl.emit.calls.signature import Signature, signature
 from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance, Owner, StepPath
 from archdsl.emit.classes.weights import Weights
@@ -143,11 +144,12 @@ def _scope(kind: GeneratedClass, around: Around) -> ClassScope:
     found = opened(kind, around.opened)
     kept = kept_channels(kind.instances) if keeps_shape(kind.instances) else None
     rates = (DROP_RATE,) if any(map(takes_rate, kind.instances)) else ()
+    counted = (BRANCHES_BEFORE,) if any(map(counts_branches, kind.instances)) else ()
     return ClassScope(
         [instance.values for instance in kind.instances],
         [instance.lets for instance in kind.instances],
         found,
-        Names((*around.taken, "i", *rates)),
+        Names((*around.taken, "i", *rates, *counted)),
         aliases={} if kept is None else {"in_channels": kept},
         tests=tuple(_tests(kind)),
         floats=_floats(first.node) & found,

@@ -92,6 +92,18 @@ class SharedWeight(Record):
     id: int
 
 
+class Drop(Record):
+    """Stochastic depth of a block that is a place in a DropRun, or that has blocks which are.
+
+    Copy i, from 0, has `places` of them from `first + i * places` on; the branch in the block's own
+    text, if there is one, has the last.
+    """
+
+    run: int  # index in the network's `drop_runs`
+    first: int  # from 1, in the block around if that is of the same run
+    places: int = 1
+
+
 class LayerNode(Placed, kw_only=True):
     """A layer in its place."""
 
@@ -105,14 +117,8 @@ class LayerNode(Placed, kw_only=True):
     shared: Candidate | SharedWeight | None = None
     frozen: bool = False
     implied: bool = False  # a flatten that the spec leaves unsaid
+    drop: Drop | None = None  # while a network is elaborated: of a branch in no block of its run
     span: Span
-
-
-class Drop(Record):
-    """Stochastic depth of a block: copy i has the rate of place `first + i` in a DropRun."""
-
-    run: int  # index in the network's `drop_runs`
-    first: int  # from 1
 
 
 class DropRun(Record):

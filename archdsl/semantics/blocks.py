@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from archdsl.diagnostics import Diagnostic, Note
 from archdsl.ir.making import leaf, literal
-from archdsl.ir.network import Block, Drop, Let
+from archdsl.ir.network import Block, Let
 from archdsl.ir.numbers import (
     Expr,
     Flag,
@@ -28,12 +28,12 @@ from archdsl.semantics.calls import gives_stride, stride_argument, without_strid
 from archdsl.semantics.checks import fail
 from archdsl.semantics.context import Context
 from archdsl.semantics.draft import Draft, Here, Role
+from archdsl.semantics.drops import enter, leave
 from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow, times
-from archdsl.semantics.meanings import DropBranches
 from archdsl.semantics.signature import place
 from archdsl.semantics.state import Elaboration
-from archdsl.semantics.values import BlockValue, DictValue, ListValue, Scope, Value
+from archdsl.semantics.values import SIZES, BlockValue, DictValue, ListValue, Scope, Value
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -148,9 +148,9 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
     declaration, flow, context = called.declaration, called.flow, called.context
     inner = Scope(called.value.file)
     bound = _bind(elaboration, called, inner)
-    drop = _drop(elaboration, context)
+    entered = enter(elaboration, context)
     own = read(declaration.annotations, inner)
-    inside = elaboration.inside(own, _below(context))
+    inside = elaboration.inside(own, context)
     draft = Draft(
         scope=inner,
         role=Role.BLOCK,
@@ -161,6 +161,7 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
     elaboration.calls.append(lambda: _called(called, bound))
     elaboration.items(declaration.body.items, Here(draft, inner))
     elaboration.calls.pop()
+    drop = leave(elaboration, entered, inside, declaration)
     if draft.flow is None:
         return None, None
     _check_stride(elaboration, called, bound.stride, inner)
@@ -182,7 +183,7 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
         output=draft.flow.map,
         out_channels=out,
         makes=draft.flow.channels,
-        drop=None if any(isinstance(s.meaning, DropBranches) for s in own) else drop,
+        drop=drop,
         span=called.call.span,
     )
     return block, Flow(out, draft.flow.size, times(flow.reduction, draft.flow.reduction))
@@ -197,23 +198,6 @@ def _called(called: BlockCall, bound: Bound) -> Note:
     name = called.declaration.name.text
     words = ", ".join((f"block `{name}` is called here with {called.flow.map}", *given))
     return Note(words, called.call.span)
-
-
-def _drop(elaboration: Elaboration, context: Context) -> Drop | None:
-    """Enter the block in the run whose rates grow with its blocks; return its place there."""
-    scope = context.drop
-    if scope is None or not scope.grows or context.in_run:
-        return None
-    if not scope.blocks:
-        scope.run = len(elaboration.drop_runs)
-        elaboration.drop_runs.append(scope)
-    scope.blocks += 1
-    return Drop(scope.run, scope.blocks)
-
-
-def _below(context: Context) -> Context:
-    """Return the context inside a block: only the outermost block in reach has a drop rate."""
-    return replace(context, drop=None, in_run=False) if context.in_run else context
 
 
 def _in_run(context: Context) -> Context:
@@ -233,12 +217,13 @@ def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope) -> Bound:
     if explicit is not None:
         stride = integer_of(explicit, scope, "`stride`", 1)
     inner.values["in_channels"] = Number(flow.channels.value, Symbol("in_channels"))
+    inner.size = flow.size
     inner.values["stride"] = Number(stride.value, Symbol("stride"))
     arguments: dict[str, Number | Truth] = {}
     bound = Bound(flow.channels, stride, arguments)
     for parameter in declaration.parameters:
         name = parameter.name
-        if name.text in ("in_channels", "stride"):
+        if name.text in ("in_channels", "stride", *SIZES):
             help_ = "drop it: every block has it, and `name(.., stride = 2)` gives it"
             message = f"`{name.text}` exists by itself and cannot be declared"
             fail("E315", message, name.span, help_ if name.text == "stride" else None)

@@ -12,6 +12,7 @@ from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
 from archdsl.semantics.checks import check_map, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
+from archdsl.semantics.doubts import doubt_channels, doubt_layer
 from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
 from archdsl.semantics.flow import Flow
@@ -21,12 +22,12 @@ from archdsl.semantics.loops import add_loop
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_stage
 from archdsl.semantics.state import Elaboration
-from archdsl.semantics.values import BlockValue, LayerValue, Scope, Value, type_name, written
+from archdsl.semantics.values import SIZES, BlockValue, LayerValue, Scope, Value, type_name, written
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
 from archdsl.syntax import tree
 
-IMPLIED = ("in_channels", "stride")  # every block has these
+IMPLIED = ("in_channels", "stride", *SIZES)  # every block has these
 RESIDUAL_WORDS = ("preactivation", "residual", "shortcut")
 COMBINE_WORDS = tuple(str(operator) for operator in Operator)
 PART_WORDS = ("stem", "head")
@@ -65,9 +66,11 @@ class Bodies(Elaboration):
 
     def _item(self, item: tree.BodyItem, here: Here) -> None:
         spend(1, here.scope, item.span)
+        if not here.draft.in_block:
+            doubt_channels(self, item, here)
         match item:
             case tree.LetItem():
-                _let(item, here)
+                _let(self, item, here)
             case tree.RequireItem(condition=condition, message=message):
                 found = truth(condition, here.scope)
                 said = message.value or "the requirement is not met"
@@ -129,7 +132,8 @@ class Bodies(Elaboration):
                 fail("E302", message, item.call.name.span)
             unknown_layer(item.call, (*callable_, *here.scope.file.blocks))
         if here.draft.role is Role.COMBINE:
-            help_ = f"write `branch {{ {item.call.span.text} }}`"
+            named = f"{item.label.text}: " if item.label is not None else ""
+            help_ = f"write `{named}branch {{ {item.call.span.text} }}`"
             fail("E405", "what comes together stands in branches", item.call.span, help_)
         if item.body is not None:
             fail("E406", f"`{word}` has no body", item.body.span)
@@ -137,6 +141,7 @@ class Bodies(Elaboration):
             case BlockValue():
                 add_block(self, callee, item, here)
             case LayerValue():
+                doubt_layer(self, callee, item)
                 add_layer_value(self, callee, item, here)
             case _:
                 add_layer(self, item, here)
@@ -216,7 +221,7 @@ def _only_in_network(here: Here, what: str, span: Span) -> None:
         fail("E404", f"`{what}` stands only in the body of a network", span)
 
 
-def _let(item: tree.LetItem, here: Here) -> None:
+def _let(elaboration: Elaboration, item: tree.LetItem, here: Here) -> None:
     name, scope = item.name, here.scope
     if name.text in IMPLIED:
         fail("E315", f"`{name.text}` exists by itself and cannot be declared", name.span)
@@ -231,6 +236,8 @@ def _let(item: tree.LetItem, here: Here) -> None:
     if isinstance(value, Number) and _is_top(here):
         here.draft.lets.append(Let(name.text, value))
         value = Number(value.value, Symbol(name.text))
+    if isinstance(value, LayerValue) and isinstance(item.value, tree.Call):
+        elaboration.lets[value.call.span] = None
     is_made = isinstance(value, Number | Truth)
     scope.define(name, value, frozenset() if is_made else hangs_on(item.value, scope))
 

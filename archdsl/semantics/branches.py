@@ -6,15 +6,15 @@ from typing import NoReturn
 
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import ChannelSplit
-from archdsl.ir.making import combine, literal
+from archdsl.ir.making import combine
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Step
 from archdsl.ir.numbers import Test
 from archdsl.ir.rebuild import replace
+from archdsl.ir.showing import show
 from archdsl.semantics.checks import check_map, fail, fail_here
-from archdsl.semantics.context import Context
 from archdsl.semantics.draft import LAST, Branch, Draft, Here, Role
+from archdsl.semantics.drops import Rate, rate_here, stochastic_depth
 from archdsl.semantics.flow import Flow, listed, times, told, way_out
-from archdsl.semantics.residuals import depth
 from archdsl.semantics.state import Elaboration
 from archdsl.syntax import tree
 
@@ -42,7 +42,11 @@ def add_combine(
     if not inside.branches:
         fail("E415", f"`{operator}` has no branches", span)
     after = _together(operator, inside, item)
-    branches = _with_drops(operator, inside.branches, context)
+    branches = inside.branches
+    identities = [branch.when for branch in branches if not branch.part.body]
+    if operator is Operator.SUM and identities and len(identities) < len(branches):
+        rate = rate_here(elaboration, context)
+        branches = branches if rate is None else _with_drops(rate, branches, identities)
     if any(branch.part.body for branch in branches) or len(branches) > 1:
         when = tuple(branch.when for branch in branches)
         join = Join(
@@ -115,21 +119,17 @@ def _is_slice(step: Step) -> bool:
             return False
 
 
-def _with_drops(operator: Operator, branches: list[Branch], context: Context) -> list[Branch]:
-    """Return the branches; beside an identity the others have the stochastic depth, if any."""
-    identities = [branch.when for branch in branches if not branch.part.body]
-    if operator is not Operator.SUM or not identities:
-        return branches
+def _with_drops(
+    rate: Rate, branches: list[Branch], identities: list[tuple[Test, ...]]
+) -> list[Branch]:
+    """Return the branches; those beside an identity end in a stochastic depth."""
     when = min(identities, key=len)
-    return [_with_drop(b, context, when) if b.part.body else b for b in branches]
+    return [_with_drop(rate, b, when) if b.part.body else b for b in branches]
 
 
-def _with_drop(branch: Branch, context: Context, when: tuple[Test, ...]) -> Branch:
+def _with_drop(rate: Rate, branch: Branch, when: tuple[Test, ...]) -> Branch:
     part = branch.part
-    flow = Flow(literal(part.output.channels), part.output.size)
-    drop = depth(flow, context, part.span)
-    if drop is None:
-        return branch
+    drop = stochastic_depth(rate, part.output, part.span)
     body = (*part.body, Step(node=drop, site=(LAST,), when=when))
     return replace(branch, part=replace(part, body=body))
 
@@ -182,7 +182,19 @@ def _mismatch(operator: Operator, draft: Draft, item: tree.Element) -> NoReturn:
     maps = listed([str(flow.map) for flow in flows])
     notes = tuple(Note(f"this branch gives {told(flow)}", span) for flow, span in draft.flows)
     help_ = way_out(flows, equal_channels=operator is not Operator.CONCAT)
+    if operator is Operator.PRODUCT:
+        help_ = _gate(flows) or help_
     fail_here("E402", f"{maps} do not {verb}", item.call.span, help_, notes)
+
+
+def _gate(flows: list[Flow]) -> str | None:
+    """Return how a gate of one channel becomes one of as many as it is multiplied with."""
+    channels = max(flows, key=lambda flow: flow.channels.value).channels
+    one = [flow for flow in flows if flow.channels.value == 1 and flow.size not in (None, (1, 1))]
+    if not one or len({flow.size for flow in flows}) > 1:
+        return None
+    copies = f"`concat {{ for i in range({show(channels.expr)}) {{ identity }} }}`"
+    return f"end the branch of one channel in {copies}, which repeats it"
 
 
 def _broadcasts(left: Flow, right: Flow) -> bool:

@@ -51,18 +51,19 @@ class ShareScope(Applied):
 
 
 class DropScope(Applied):
-    """`stochastic_depth(..)` as it applies; on a stage or network it `grows` by block."""
+    """`stochastic_depth(..)` as it applies; on a stage or network it `grows` by branch."""
 
     def __init__(self, span: Span, rate: Fraction, *, grows: bool) -> None:
         super().__init__(span)
         self.rate = rate
         self.grows = grows
-        self.blocks = 0
-        self.run = 0  # its place among the runs, if it has blocks
+        self.places = 0  # of branches so far
+        self.around = 0  # of these, before the block that is elaborated
+        self.run: int | None = None  # its place among the runs, once it has a branch or a block
 
     def unreached(self) -> Diagnostic:
         """Return what is said where no branch is dropped."""
-        return _doubt("W502", "no block here has a residual branch to drop", self.span)
+        return _doubt("W502", "there is no residual branch here to drop", self.span)
 
 
 class SchemeScope(Applied):
@@ -89,7 +90,7 @@ class Context(Record, kw_only=True):
     frozen: bool = False
     shares: tuple[ShareScope, ...] = ()  # outermost first
     drop: DropScope | None = None
-    in_run: bool = False  # inside a block whose rate the run gives
+    in_run: bool = False  # inside a block that `drop` is about
     level: int = 0  # runs around this place
     index: int = 1  # place of the block in its run, from 1
 

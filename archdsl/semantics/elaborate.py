@@ -16,6 +16,7 @@ from archdsl.semantics.context import Context
 from archdsl.semantics.declarations import check_declarations, warn_unused
 from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.draft import LAST, Draft, Here, Role
+from archdsl.semantics.drops import resolve_drops
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
@@ -139,7 +140,7 @@ def _elaborate(
     )
     if recipe is not None and draft.recipe is not None:
         check_fit(recipe, network.input, network.output, draft.recipe.span, bodies.diagnostics)
-    network = name_nodes(resolve_sharing(network, bodies))
+    network = name_nodes(resolve_sharing(resolve_drops(network), bodies))
     bodies.diagnostics.raise_if_errors()
     warnings = tuple(bodies.diagnostics.found)
     return Elaborated(network, tuple(draft.expects), scope, warnings, len(file.networks))

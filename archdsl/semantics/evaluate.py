@@ -25,6 +25,7 @@ from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.functions import FUNCTIONS, call_function
 from archdsl.semantics.tables import bounded, item_of, table
 from archdsl.semantics.values import (
+    SIZES,
     BlockValue,
     LayerValue,
     ListValue,
@@ -116,6 +117,11 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
     if name.text == "in_channels":
         message = "`in_channels` is what a block, or a body inside a network, is given"
         fail("E404", message, name.span, "write the number, or name it with `let`")
+    if name.text in SIZES:
+        message = (
+            f"`{name.text}` is that of the map which a block, or a body inside a network, is given"
+        )
+        fail("E404", message, name.span, "a vector has none; elsewhere write the number")
     known = [*scope.names(), *scope.file.blocks, *layer_words()]
     from archdsl.semantics.hints import value_help
 

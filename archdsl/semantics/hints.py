@@ -14,7 +14,7 @@ from archdsl.words import AnnotationWord
 _CONV = "conv3x3(64)"
 _UP = "conv_transpose2x2(64, stride = 2)"
 _LAYERS = {  # in lower case, without `_`
-    **dict.fromkeys(("conv2d", "convolution", "convolution2d", "convolutional", "conv1d"), _CONV),
+    **dict.fromkeys(("conv2d", "convolution", "convolution2d", "convolutional"), _CONV),
     **dict.fromkeys(("convbnrelu", "conv2dbn", "convbn", "basicconv2d"), f"{_CONV} bn relu"),
     "depthwiseconv2d": "conv3x3(in_channels, groups = in_channels)",
     "depthwise": "conv3x3(in_channels, groups = in_channels)",
@@ -97,6 +97,30 @@ _ADVICE = {
         "write `conv3x3(..) with standardized(gain = true)`",
     ),
     **dict.fromkeys(
+        ("conv1d", "convolution1d"),
+        "maps have a height: write `conv(64, kernel = [1, 3])`, for an `input` of height 1",
+    ),
+    **dict.fromkeys(
+        ("pixelunshuffle", "spacetodepth", "focus"),
+        "there is none: it and the `conv1x1` behind it are `conv2x2(64, stride = 2)`",
+    ),
+    **dict.fromkeys(
+        ("blurpool", "blurpool2d", "blur"),
+        "write `pad(1, mode = reflect) avgpool2x2(stride = 1) avgpool2x2`: together [1, 2, 1] / 4",
+    ),
+    **dict.fromkeys(
+        ("permute", "transpose", "movedim"),
+        "drop it: a map is [channels, height, width] everywhere, for `layernorm` too",
+    ),
+    **dict.fromkeys(
+        ("parameter", "nnparameter"),
+        "weights stand in layers: `scale` is a learned factor for each channel",
+    ),
+    "mean": "write `avgpool` for the mean over all pixels",
+    **dict.fromkeys(
+        ("log", "exp", "sqrt"), "there is none: see the activations in the table of layers"
+    ),
+    **dict.fromkeys(
         ("attention", "multiheadattention", "lstm", "gru", "embedding", "transformer"),
         "the language is about convolutional networks and has no such layer",
     ),
@@ -113,12 +137,14 @@ _VALUES = {
     "same": "leave `padding` out: odd kernels then keep the size; or write a number",
     "SAME": "leave `padding` out: odd kernels then keep the size; or write a number",
     "valid": "write `0`",
+    "bias": "write `bias = true`",
     "pi": "write `3.14159265`",
 }
 _FUNCTIONS = {
     "int": "write `floor(..)`, or `//` for a division that rounds down",
     "pow": "write a product, `2 * 2`",
-    "sqrt": "write the number itself",
+    **dict.fromkeys(("sqrt", "log", "log2", "exp"), "write the number itself"),
+    "mean": "write `sum(list) / len(list)`",
     "make_divisible": "write `round_to(x, 8)`",
     "divmod": "write `//` and `%`",
     "enumerate": "write `for i, item in list { .. }`",

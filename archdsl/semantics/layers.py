@@ -74,7 +74,7 @@ def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Her
     if scheme is not None and scheme_of(built.layer) is not None:
         scheme.reached = True
     output = _output(built, use, flow)
-    _doubt_stride(elaboration, use, built.layer)
+    _doubt_stride(elaboration, use, built.layer, item.call)
     label = item.label.text if item.label else None
     node = LayerNode(
         kind=use.kind,
@@ -95,7 +95,7 @@ def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Her
     here.draft.flow = Flow(channels, output.size, passed)
 
 
-def _doubt_stride(elaboration: Elaboration, use: LayerCall, layer: Layer) -> None:
+def _doubt_stride(elaboration: Elaboration, use: LayerCall, layer: Layer, call: tree.Call) -> None:
     """Warn of `conv3x3(3, 64)`: PyTorch has the channels that come in before those that go out."""
     if not isinstance(layer, Conv | Pool):
         return
@@ -103,7 +103,10 @@ def _doubt_stride(elaboration: Elaboration, use: LayerCall, layer: Layer) -> Non
         if stride > max(kernel, 4):
             message = f"a stride of {stride} passes over most of the map"
             help_ = f"what a layer is given is known: write only `{use.word}({stride})`"
-            elaboration.warn("W302", message, use.span, help_ if isinstance(layer, Conv) else None)
+            names = {a.name.text for a in call.arguments or () if a.name is not None}
+            if "stride" in names or not isinstance(layer, Conv):
+                help_ = f"`{use.kind}{stride}x{stride}` with this stride would see all of it"
+            elaboration.warn("W302", message, use.span, help_)
             return
 
 

@@ -46,6 +46,7 @@ def _iterate(
 ) -> None:
     context = here.draft.context
     hanging = hangs_on(item.sequence, here.scope)
+    elaboration.loops.append(item.names[0].span.to(item.sequence.span))
     for i, value in enumerate(values):
         if elaboration.stopped:
             break
@@ -54,6 +55,7 @@ def _iterate(
         inner = elaboration.inner_scope(here, here.draft.flow)
         _define(item, inner, i, value, hanging)
         elaboration.items(item.body.items, here.deeper(inner, item.span, i))
+    elaboration.loops.pop()
     here.draft.context = context
 
 

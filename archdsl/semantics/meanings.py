@@ -21,7 +21,7 @@ class Meaning(Record):
 
     @abstractmethod
     def enter(self, context: Context, reach: Reach, *, grows: bool) -> Context:
-        """Return what holds inside; where a drop rate `grows` it does so by block."""
+        """Return what holds inside; where a drop rate `grows` it does so by branch."""
 
 
 class SetBn(Meaning):

@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from archdsl.diagnostics import Note
-from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Site, Step
 from archdsl.ir.showing import show
 from archdsl.semantics.checks import fail, fail_here
-from archdsl.semantics.context import Context
 from archdsl.semantics.draft import LAST, Here, Role
+from archdsl.semantics.drops import rate_here, stochastic_depth
 from archdsl.semantics.flow import Flow, times, told, way_out
 from archdsl.semantics.state import Elaboration
-from archdsl.source import Span
 from archdsl.syntax import tree
 
 
@@ -27,6 +25,10 @@ def add_residual(elaboration: Elaboration, elements: Sequence[tree.Element], her
     if entered is None:
         return
     residual, span = group["residual"], group["residual"].span
+    # members are registered as they are written; both begin with the same map
+    words = [word for word in group if word != "preactivation"]
+    ways.is_turned = words[0] == "shortcut"
+    before = len(ways.steps)
     after, after_map = ways.row(residual, entered, 1, start_map)
     if after is None:
         return
@@ -40,13 +42,15 @@ def add_residual(elaboration: Elaboration, elements: Sequence[tree.Element], her
         return
     if beside.map != after.map:
         _unequal(after, beside, group)
-    drop = depth(after, here.draft.context, span)
-    if drop is not None:
-        after_map = ways.add(drop, (*ways.site, 1, LAST), after_map, (*ways.site, 1))
+    rate = rate_here(elaboration, here.draft.context)
+    if rate is not None:
+        drop = stochastic_depth(rate, after.map, span)
+        after_map = ways.add(drop, (*ways.way(1), LAST), after_map, (*ways.site, 1))
     beside_map = here.draft.current
     if shortcut is not None:
-        way = (*ways.site, 2)
-        beside_map = ways.add(shortcut, way, start_map, way)
+        beside_map = ways.add(shortcut, ways.way(2), start_map, (*ways.site, 2))
+        if ways.is_turned:
+            ways.steps.insert(before, ways.steps.pop())
     join = Join(operator=Operator.SUM, input=flow.map, output=after.map, span=span)
     ways.join(join, (after_map, beside_map))
     here.draft.flow = Flow(after.channels, after.size, times(flow.reduction, after.reduction))
@@ -60,6 +64,11 @@ class _Ways:
         self.here = here
         self.site = site
         self.steps: list[Step] = []
+        self.is_turned = False  # the shortcut is written before the residual
+
+    def way(self, place: int) -> Site:
+        """Return the site of the preactivation, 0, the residual, 1, or the shortcut, 2."""
+        return (*self.site, 3 - place if self.is_turned and place else place)
 
     def row(
         self, element: tree.Element | None, flow: Flow, place: int, start: Map | None = None
@@ -70,14 +79,14 @@ class _Ways:
         if element is None:
             return flow, taken
         assert element.body is not None
-        given = (*self.site, place)
+        given, way = (*self.site, place), self.way(place)
         context = elaboration.apply(element.annotations, here.scope, here.draft.context)
         if element.label is not None:
             part, after = _part(elaboration, element, flow, here)
-            return after, taken if part is None else self.add(part, given, taken, given)
+            return after, taken if part is None else self.add(part, way, taken, given)
         inside = elaboration.inside_draft(Role.PART, flow, context, here, (taken, given))
         inside.labels = here.draft.labels
-        elaboration.items(element.body.items, Here(inside, inside.scope, given, here.when))
+        elaboration.items(element.body.items, Here(inside, inside.scope, way, here.when))
         self.steps += inside.steps
         return inside.flow, inside.current
 
@@ -157,23 +166,3 @@ def _unequal(after: Flow, beside: Flow, group: Mapping[str, tree.Element]) -> No
         notes.append(Note(f"the identity gives {told(beside)}"))
     message = f"{after.map} and {beside.map} do not add"
     fail_here("E402", message, span, way_out((after, beside)), tuple(notes))
-
-
-def depth(flow: Flow, context: Context, span: Span) -> LayerNode | None:
-    """Return the stochastic depth at the end of a residual branch, if it has one.
-
-    Rates that grow from block to block are the blocks' own: a branch in no block has none.
-    """
-    scope = context.drop
-    if scope is None or (scope.grows and not context.in_run):
-        return None
-    scope.reached = True
-    rate = None if scope.grows else float(scope.rate)
-    return LayerNode(
-        kind="stochastic_depth",
-        label=None,
-        layer=StochasticDepth(p=rate),
-        input=flow.map,
-        output=flow.map,
-        span=span,
-    )

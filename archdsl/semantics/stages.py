@@ -160,8 +160,8 @@ class _GrowingRun:
             return 1
         copies = self.count - done
         drop = self.context.drop
-        if drop is not None and drop.grows and not self.context.in_run:
-            drop.blocks += copies - 1
+        if drop is not None and block.drop is not None:
+            drop.places += (copies - 1) * block.drop.places
         return copies
 
 

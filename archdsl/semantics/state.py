@@ -19,6 +19,7 @@ from archdsl.semantics.context import Context, DropScope, Reach
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.values import (
+    SIZES,
     BlockValue,
     LayerValue,
     Scope,
@@ -46,7 +47,10 @@ class Elaboration(ABC):
         self.bodies = 0  # bodies inside one another, those of blocks too
         self.stopped = False  # a `require` is not met
         self.reach = Reach()
-        self.drop_runs: list[DropScope] = []  # those with blocks whose rates grow
+        self.drop_runs: list[DropScope] = []  # those whose rates grow
+        self.loops: list[Span] = []  # around this place
+        self.lets: dict[Span, Span | None] = {}  # layers that `let` holds, and their first use
+        self.residual: dict[int, tuple[tree.Body, bool]] = {}  # bodies with a branch, by `id`
         self.pixels = frozenset[str]()  # what the size of the input hangs on
         self._opaque: dict[int, tuple[Value, Value]] = {}
 
@@ -62,7 +66,7 @@ class Elaboration(ABC):
         return self.inside(read(annotations, scope), context, grows=grows)
 
     def inside(self, said: Sequence[Said], context: Context, *, grows: bool = False) -> Context:
-        """Return the context with what was said; where a drop rate `grows` it does so by block."""
+        """Return the context with what was said; where a drop rate `grows` it does so by branch."""
         for each in reversed(said):
             context = each.meaning.enter(context, self.reach, grows=grows)
         return context
@@ -84,9 +88,9 @@ class Elaboration(ABC):
         """Return a scope inside; in a network `in_channels` is what the innermost body is given."""
         inner = here.scope.child()
         if not here.draft.in_block and flow is not None:
-            inner.channels = flow.channels
+            inner.channels, inner.size, inner.pixels = flow.channels, flow.size, self.pixels
         elif not here.draft.in_block and self.diagnostics.has_errors:
-            inner.unknown.add("in_channels")  # for a mistake before it
+            inner.unknown |= {"in_channels", *SIZES}  # for a mistake before it
         return inner
 
     def arriving(self, here: Here, span: Span) -> Flow | None:
@@ -105,7 +109,12 @@ class Elaboration(ABC):
             message = f"`{label.text}` cannot name a member of a PyTorch module: it is {why}"
             fail("E317", message, label.span, f"write `{usable(label.text)}` or another name")
         if label.text in draft.labels:
-            note = Note("named first here", draft.labels[label.text])
+            first = draft.labels[label.text]
+            if first == label.span and self.loops:  # a second turn
+                note = Note("each turn of this loop has one", self.loops[-1])
+                help_ = "leave the name out: members then go by kind and number"
+                fail("E202", f"two members are named `{label.text}`", first, help_, (note,))
+            note = Note("named first here", first)
             fail("E202", f"two members are named `{label.text}`", label.span, notes=(note,))
         draft.labels[label.text] = label.span
 
@@ -160,8 +169,8 @@ class Elaboration(ABC):
         return known[1]
 
     def runs(self) -> tuple[DropRun, ...]:
-        """Return the runs of blocks whose drop rates grow, now that they are all there."""
-        return tuple(DropRun(scope.rate, scope.blocks) for scope in self.drop_runs)
+        """Return the runs of branches whose drop rates grow, now that they are all there."""
+        return tuple(DropRun(scope.rate, scope.places) for scope in self.drop_runs)
 
     def report(self, error: SpecError) -> None:
         """Keep the diagnostics of an error; what depends on a block's arguments shows them."""

@@ -128,6 +128,9 @@ def opaque_number(number: Number) -> Number:
     return Number(number.value, Leaf(number.value, show(number.expr)))
 
 
+SIZES = ("in_height", "in_width")  # what a block, or a body inside a network, is given
+
+
 class Scope:
     """Names visible at a place: those of this body, then those around it."""
 
@@ -140,6 +143,8 @@ class Scope:
         self.channels: Number | None = (
             None  # what `in_channels` is here, where it was not asked for
         )
+        self.size: tuple[int, int] | None = None  # (height, width), where `channels` are given
+        self.pixels = frozenset[str]()  # what the size hangs on
         self.aside = False  # to look at what is not chosen uses nothing
         self.used: set[str] = set()
         self.decided: dict[Test, None] = {}  # of a declaration: tests of its `if`s
@@ -176,6 +181,8 @@ class Scope:
             aside = aside or scope.aside
             if name == "in_channels" and scope.channels is not None:
                 scope.enter_channels()
+            if name in SIZES and scope.size is not None:
+                return leaf(scope.size[SIZES.index(name)], name, scope.pixels)
             if name in scope.values:
                 if not aside:
                     scope.used.add(name)
@@ -193,6 +200,17 @@ class Scope:
             names = symbols(self.channels.expr)
             self.values["in_channels"] = leaf(self.channels.value, "in_channels", names)
             self.channels = None
+
+    @property
+    def given_channels(self) -> Number | None:
+        """What `in_channels` is in a body inside a network; asking is no use of it."""
+        scope: Scope | None = self
+        while scope is not None:
+            held = scope.channels or scope.values.get("in_channels")
+            if isinstance(held, Number):
+                return held
+            scope = scope.parent
+        return None
 
     def holder(self, name: str) -> "Scope | None":
         """Return the scope that gives a name its value."""

@@ -162,6 +162,8 @@ class LayerWriter(Offered):
         dilation = None
         if kind == "maxpool" and self.chance(15):
             dilation, padding = constant(2), constant(self.choose((0, 1)))
+        if kernel[0] != kernel[1] and padding is None:
+            padding = constant([1, 0])  # by itself it has none: tests/cases/layers.md
         extra = ["count_include_pad = true"] if kind == "avgpool" and self.chance(30) else []
         word = f"{kind}{kernel[0]}x{kernel[1]}" if self.chance(80) else kind
         geometry = Geometry(constant(list(kernel)), stride, padding, dilation)

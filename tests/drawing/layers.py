@@ -60,6 +60,8 @@ class Geometry:
         dilation = pair(self.dilation, env) if self.dilation else (1, 1)
         if self.padding:
             padding = pair(self.padding, env, 0)
+        elif own_stride and kernel[0] != kernel[1]:  # a pooling along one side alone
+            padding = 0, 0
         else:
             padding = tuple((k - 1) // 2 * d for k, d in zip(kernel, dilation, strict=True))
         return kernel, stride, padding, dilation

@@ -155,9 +155,9 @@ def test_a_preactivation_feeds_residual_and_shortcut_however_they_are_ordered():
     before, way, beside = (at, 0), (at, 1), (at, 2)
     assert flow(body) == [
         ("bn1", (MAIN,), (before,)),
+        ("shortcut", (before,), (beside,)),
         ("relu", (before,), (way,)),
         ("conv1", (way,), (way,)),
-        ("shortcut", (before,), (beside,)),
         ("sum", (way, beside), (MAIN,)),
     ]
     assert [s.site for s in body] == sorted(s.site for s in body)

@@ -5,12 +5,13 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from archdsl.emit.body.merging import Run
-from archdsl.emit.calls.layers import DROP_RATE, Schemes
-from archdsl.emit.calls.signature import Given, Signature, construct, rate_of, takes_rate
+from archdsl.emit.calls.drops import HANDED, Drops, Turn, in_run, is_even
+from archdsl.emit.calls.layers import Schemes
+from archdsl.emit.calls.signature import Given, Signature, construct
 from archdsl.emit.classes.instances import Instance, StepPath, given, minus, repeats_of
 from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
 from archdsl.emit.python.nodes import Comprehension, Invocation, Keyword, Python, Star, Text
-from archdsl.ir.network import Block, Drop, Part
+from archdsl.ir.network import Block
 from archdsl.ir.numbers import Number, Truth
 from archdsl.record import Record
 
@@ -23,6 +24,7 @@ class Cell(Record):
     instance: Instance
     place: StepPath
     count: int = 1
+    copy: int = 0  # of its item, from 0: the first of these
 
 
 Cells: TypeAlias = Sequence[Cell | None]  # one for each instance of the class around
@@ -46,8 +48,8 @@ class BlockWriter:
         self.scope = scope
         self.classes = classes
 
-    def block(self, cells: Cells, index: str = "") -> Invocation:
-        """Return the construction of instances of one class; a loop counts them by `index`."""
+    def block(self, cells: Cells, turn: Turn | None = None) -> Invocation:
+        """Return the construction of instances of one class, in a loop that of a turn."""
         first = next(cell.instance for cell in cells if cell is not None)
         column = [
             None
@@ -56,17 +58,17 @@ class BlockWriter:
             for owner, cell in zip(self.instances, cells, strict=True)
         ]
         name, signature = self.classes.names[first.number], self.classes.signatures[first.number]
-        return construct(name, signature, column, self.scope, self._rate(cells, index))
+        is_block = isinstance(first.node, Block)
+        drops = self._drops(cells).arguments(turn) if is_block else HANDED
+        return construct(name, signature, column, self.scope, drops)
 
-    def _rate(self, cells: Cells, index: str) -> Python | None:
-        """Return the rate of stochastic depth, None where nothing is dropped."""
-        rated = [cell for cell in cells if cell is not None and takes_rate(cell.instance)]
-        if any(isinstance(cell.instance.node, Part) for cell in rated):
-            return Text(DROP_RATE)  # it stands in the text of a block that is given one
-        drops = [
-            None if cell is None or cell not in rated else _drop(cell.instance) for cell in cells
+    def _drops(self, cells: Cells) -> Drops:
+        """Return the stochastic depth of blocks."""
+        column = [
+            None if cell is None else in_run(owner, cell.instance, cell.copy)
+            for owner, cell in zip(self.instances, cells, strict=True)
         ]
-        return rate_of(drops, self.scope, index) if any(drops) else None
+        return Drops(self.scope, column)
 
     def run(self, run: Run, place: StepPath) -> list[Python]:
         """Return the blocks of a run: equal ones, and those that differ evenly, as loops."""
@@ -89,11 +91,12 @@ class BlockWriter:
         if not any(tail):
             return []
         counts = tuple(_count(cell, r, before) for cell, r in zip(tail, repeats, strict=True))
-        if any(cell is not None and _drop(cell.instance) for cell in tail):
+        drops = self._drops(tail)
+        if drops.there:
             if all(number.value == 1 for number in counts):
                 return [self.block(tail)]
-            bounds = tuple(self.scope.number(bound, "start") for bound in _positions(tail))
-            return [star(self.block(tail, "i"), "i", Invocation("range", bounds))]
+            bounds, turn = drops.bounds(counts)
+            return [star(self.block(tail, turn), "i", Invocation("range", bounds))]
         count = self.scope.number(counts, "num_blocks")
         if count == Text("0"):
             return []
@@ -116,18 +119,30 @@ class BlockWriter:
         steps = [self._steps(cells, o) for cells, o in zip(lists, self.instances, strict=True)]
         if None in steps:
             return None
-        call = self.block([cells[0] if cells else None for cells in lists])
+        heads = [cells[0] if cells else None for cells in lists]
+        drops = self._drops(heads)
+        if drops.there and not all(map(self._are_even, self.instances, lists)):
+            return None
+        call = self.block(heads, drops.turn() if drops.there else None)
         first = next(cells[0].instance for cells in lists if cells)
-        given_as = {p.symbol: p.name for p in self.classes.signatures[first.number].parameters}
+        parameters = self.classes.signatures[first.number].parameters
+        given_as = [p.symbol for p in parameters]
         for symbol in dict.fromkeys(symbol for each in steps if each for symbol in each):
             column = [None if not each else WrittenNumber(each.get(symbol, 0)) for each in steps]
             step = self.scope.text(column)
             if step is None or symbol not in given_as:
                 return None
-            call = _grown(call, given_as[symbol], step)
+            place = given_as.index(symbol)
+            call = _grown(call, place, parameters[place].name, step)
+            if call is None:
+                return None
         counts = tuple(_turns(cells, r) for cells, r in zip(lists, repeats, strict=True))
         count = self.scope.number(counts, "num_blocks")
         return star(call, "i", Invocation("range", (count,)))
+
+    def _are_even(self, owner: Instance, cells: Sequence[Cell]) -> bool:
+        """Whether the drop rates of blocks grow evenly."""
+        return is_even([in_run(owner, cell.instance, cell.copy) for cell in cells])
 
     def _kind(self, instance: Instance) -> tuple[object, ...]:
         """Return what all blocks of a loop have in common: class, and parameters of no symbol."""
@@ -149,14 +164,6 @@ class BlockWriter:
         return found
 
 
-def _drop(instance: Instance) -> tuple[Instance, Drop] | None:
-    """Return the place of a block in its run of drop rates, if a branch of it is dropped so."""
-    node = instance.node
-    if not isinstance(node, Block) or node.drop is None or not takes_rate(instance):
-        return None
-    return instance, node.drop
-
-
 def _normal_form(lists: Sequence[Sequence[Cell]]) -> tuple[list[Cells], Cells]:
     """Return the blocks that stand first, one by one, and the equal ones at the end.
 
@@ -174,9 +181,9 @@ def _take(cells: list[Cell]) -> Cell | None:
     first = cells.pop(0)
     if first.count > 1:
         ((index,), *_) = first.place[-1:]
-        rest = Cell(first.instance, (*first.place[:-1], (index + 1,)), first.count - 1)
-        cells.insert(0, rest)
-    return Cell(first.instance, first.place)
+        place = (*first.place[:-1], (index + 1,))
+        cells.insert(0, Cell(first.instance, place, first.count - 1, first.copy + 1))
+    return Cell(first.instance, first.place, 1, first.copy)
 
 
 def _count(cell: Cell | None, repeats: Number | None, before: int) -> WrittenNumber:
@@ -192,18 +199,6 @@ def _turns(cells: Sequence[Cell], repeats: Number | None) -> WrittenNumber | Non
     return WrittenNumber(len(cells), None if repeats is None else repeats.expr)
 
 
-def _positions(tail: Cells) -> tuple[list[WrittenNumber | None], list[WrittenNumber | None]]:
-    """Return the first place of equal blocks in their run of drop rates, and the one after."""
-    found = [None if cell is None else _drop(cell.instance) for cell in tail]
-    counts = [0 if cell is None else cell.count for cell in tail]
-    starts = [None if each is None else WrittenNumber(each[1].first) for each in found]
-    stops = [
-        None if each is None else WrittenNumber(each[1].first + count)
-        for each, count in zip(found, counts, strict=True)
-    ]
-    return starts, stops
-
-
 def _gap(one: Number | Truth, other: Number | Truth) -> int | None:
     """Return by how much a number grows; None where it is no whole number, or a flag changes."""
     if isinstance(one, Number) and isinstance(other, Number):
@@ -212,11 +207,13 @@ def _gap(one: Number | Truth, other: Number | Truth) -> int | None:
     return 0 if one.value == other.value else None
 
 
-def _grown(call: Invocation, name: str, step: str) -> Invocation:
-    """Return a call with an argument that grows by a step from turn to turn."""
+def _grown(call: Invocation, place: int, name: str, step: str) -> Invocation | None:
+    """Return a call with an argument that grows by a step; None where it is not written."""
     arguments = list(call.arguments)
     named = [n for n, a in enumerate(arguments) if isinstance(a, Keyword) and a.name == name]
-    place = named[0] if named else 0  # in_channels, by position
+    if not named and (place >= len(arguments) or isinstance(arguments[place], Keyword)):
+        return None  # the first block has the default
+    place = named[0] if named else place
     arguments[place] = _sum(arguments[place], step)
     return Invocation(call.function, tuple(arguments))
 

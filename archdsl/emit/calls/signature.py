@@ -3,20 +3,18 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from archdsl.emit.calls.drops import BRANCHES_BEFORE, counts_branches, takes_rate
 from archdsl.emit.calls.layers import DROP_RATE
 from archdsl.emit.classes.instances import Instance
 from archdsl.emit.expressions.arithmetic import Plain
 from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
 from archdsl.emit.python.nodes import (
     FormalParameter,
-    InfixOperation,
     Invocation,
     Keyword,
     Python,
     Text,
 )
-from archdsl.ir.layers import StochasticDepth
-from archdsl.ir.network import Block, Drop, LayerNode, Part, Step
 from archdsl.ir.numbers import Number, Truth
 from archdsl.record import Record
 
@@ -24,7 +22,7 @@ POSITIONAL = 2  # so many arguments of a block are given by position
 
 
 class ClassParameter(Record, kw_only=True):
-    """A parameter of a class: a symbol of its spec, the rate of its stochastic depth, or new."""
+    """A parameter of a class: a symbol of its spec, one of stochastic depth, or new."""
 
     name: str
     annotation: str
@@ -61,6 +59,10 @@ def signature(
     if rated:
         default = None if len(rated) == len(instances) else "0.0"
         found.append(ClassParameter(name=DROP_RATE, annotation="float", default=default))
+    counting = [i for i in instances if counts_branches(i)]
+    if counting:
+        default = None if len(counting) == len(instances) else "0"
+        found.append(ClassParameter(name=BRANCHES_BEFORE, annotation="int", default=default))
     last = [p for p in found if p.symbol == "stride"]
     ordered = [p for p in found if p.symbol != "stride"] + last
     return Signature(tuple(sorted(ordered, key=lambda p: p.default is not None)))
@@ -86,23 +88,6 @@ def _annotation(values: Sequence[Plain]) -> str:
     return "int" if types <= {bool, int} else "float"
 
 
-def takes_rate(instance: Instance) -> bool:
-    """Whether a branch in an instance's own text is dropped at the rate that it is given."""
-    return isinstance(instance.node, Block | Part) and _drops(instance.node.body)
-
-
-def _drops(body: Sequence[Step]) -> bool:
-    for step in body:
-        match step.node:
-            case LayerNode(layer=StochasticDepth(p=None)):
-                return True
-            case Part(body=inner) if _drops(inner):
-                return True
-            case _:
-                pass
-    return False
-
-
 # ---------------------------------------------------------------- the other side
 
 
@@ -111,7 +96,6 @@ class Given(Record, kw_only=True):
 
     instance: Instance
     numbers: Mapping[str, Number | Truth]
-    rate: Python | None = None
 
 
 def construct(
@@ -119,15 +103,16 @@ def construct(
     parameters: Signature,
     column: Sequence[Given | None],
     scope: ClassScope,
-    rate: Python | None,
+    drops: Mapping[str, Python],
 ) -> Invocation:
-    """Return the construction of a class, what is a default left out."""
+    """Return the construction of a class, what is a default left out; `drops` are by parameter."""
     arguments: list[Python] = []
     for index, parameter in enumerate(parameters.parameters):
-        value = _argument(parameter, column, scope, rate)
+        value = _argument(parameter, column, scope, drops)
         if value is None or value == Text(parameter.default or ""):
             continue
-        is_plain = index < POSITIONAL and parameter.annotation == "int"
+        is_counted = parameter.name == BRANCHES_BEFORE
+        is_plain = index < POSITIONAL and parameter.annotation == "int" and not is_counted
         is_told = is_plain or value == Text(parameter.name)
         if parameter.default is None and is_told and index == len(arguments) == _plain(arguments):
             arguments.append(value)
@@ -144,7 +129,7 @@ def _argument(
     parameter: ClassParameter,
     column: Sequence[Given | None],
     scope: ClassScope,
-    rate: Python | None,
+    drops: Mapping[str, Python],
 ) -> Python | None:
     if parameter.added is not None:
         added = parameter.added
@@ -153,7 +138,7 @@ def _argument(
         )
         return scope.number(values, parameter.name)
     if parameter.symbol is None:
-        return rate
+        return drops.get(parameter.name)
     given = [None if g is None else g.numbers[parameter.symbol] for g in column]
     if any(isinstance(each, Truth) for each in given):
         return scope.flag([g if isinstance(g, Truth) else None for g in given], parameter.name)
@@ -166,29 +151,3 @@ def _written(number: Number, *, is_float: bool) -> WrittenNumber:
     if is_float or isinstance(number.value, Fraction):
         return WrittenNumber(float(number.value), number.expr)
     return WrittenNumber(number.value, number.expr)
-
-
-def rate_of(
-    column: Sequence[tuple[Instance, Drop] | None], scope: ClassScope, index: str = ""
-) -> Python:
-    """Return rate * position / total of a run of blocks; `index` counts positions in a loop."""
-
-    def slot(number: str) -> tuple[WrittenNumber | None, ...]:
-        return tuple(
-            None if each is None else WrittenNumber(_of_run(*each, number)) for each in column
-        )
-
-    rate, total = scope.number(slot("rate"), "drop_rate"), scope.number(slot("total"), "total")
-    position = Text(index) if index else scope.number(slot("first"), "position")
-    return InfixOperation("/", (InfixOperation("*", (rate, position)), total))
-
-
-def _of_run(instance: Instance, drop: Drop, number: str) -> int | float:
-    run = instance.drop_runs[drop.run]
-    match number:
-        case "rate":
-            return float(run.rate)
-        case "total":
-            return run.total
-        case _:
-            return drop.first

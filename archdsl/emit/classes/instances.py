@@ -56,6 +56,7 @@ class Instance(Record, kw_only=True):
     lets: Mapping[str, Expr]
     inner: Mapping[StepPath, "Instance"]
     drop_runs: tuple[DropRun, ...]
+    run: int | None  # of drop rates: the blocks in its text stand in it where its block stands
     depth: int  # instances of the same origin inside one another, itself included
 
 
@@ -79,6 +80,7 @@ class _Surroundings(Record):
     name: str
     values: Values
     lets: Mapping[str, Expr]
+    run: int | None = None
 
 
 class _Collector:
@@ -110,6 +112,7 @@ class _Collector:
             lets=text.lets,
             inner=inner,
             drop_runs=self.drop_runs,
+            run=text.run,
             depth=depth,
         )
         self.found.append(instance)
@@ -121,7 +124,7 @@ class _Collector:
                 return self._add(node, ClassSource("block", file, name), _text_of(node), ())
             case Stage(items=(Item(node=Block() as first), *_)) if is_run(node):
                 origin = ClassSource("run", first.file, first.declaration)
-                return self._add(node, origin, _run_text(node, first), ())
+                return self._add(node, origin, _run_text(node, first, text.run), ())
             case Part() | Stage():
                 kind = "part" if isinstance(node, Part) else "stage"
                 origin = ClassSource(kind, text.file, text.name, place)
@@ -131,7 +134,8 @@ class _Collector:
 def _text_of(block: Block) -> _Surroundings:
     values = _arguments(block) | {let.name: let.number.value for let in block.lets}
     lets = {let.name: let.number.expr for let in block.lets}
-    return _Surroundings(block.file, block.declaration, values, lets)
+    run = None if block.drop is None else block.drop.run
+    return _Surroundings(block.file, block.declaration, values, lets, run)
 
 
 def _arguments(block: Block) -> dict[str, Value | bool]:
@@ -142,12 +146,11 @@ def _arguments(block: Block) -> dict[str, Value | bool]:
     }
 
 
-def _run_text(stage: Stage, first: Block) -> _Surroundings:
+def _run_text(stage: Stage, first: Block, run: int | None) -> _Surroundings:
     assert stage.repeats is not None
     values = _arguments(first)
-    return _Surroundings(
-        first.file, first.declaration, {**values, num_blocks(values): stage.repeats.value}, {}
-    )
+    values[num_blocks(values)] = stage.repeats.value
+    return _Surroundings(first.file, first.declaration, values, {}, run)
 
 
 def num_blocks(values: Container[str]) -> str:

@@ -6,6 +6,7 @@ from archdsl.ir.layers import (
     PoolKind,
 )
 from archdsl.ir.making import literal
+from archdsl.ir.numbers import Number
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import (
@@ -42,7 +43,7 @@ def _pool(use: LayerCall, kind: PoolKind) -> BuiltLayer:
     kernel = window_of(use)
     stride = a.numbers("stride") if a.given("stride") else kernel
     dilation = a.numbers("dilation") if kind is PoolKind.MAX else (_ONE,)
-    padding = padding_of(use, kernel, dilation if use.arguments.given("padding") else (_ONE,))
+    padding = _padding(use, kernel, dilation)
     for size, border in zip(pair(kernel), pair(padding), strict=True):
         if 2 * border > size:
             fail_here("E322", f"padding {border} is more than half the window of {size}", use.span)
@@ -57,6 +58,19 @@ def _pool(use: LayerCall, kind: PoolKind) -> BuiltLayer:
     )
     fields = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     return BuiltLayer(layer, tuple(write(name, numbers) for name, numbers in fields.items()))
+
+
+def _padding(
+    use: LayerCall, kernel: tuple[Number, ...], dilation: tuple[Number, ...]
+) -> tuple[Number, ...]:
+    """Return the padding: unless told, that of a ResNet's pooling if the window is square, else 0.
+
+    What pools along one side alone, over time or over frequencies, is published without padding.
+    """
+    height, width = pair(kernel)
+    if height != width and not use.arguments.given("padding"):
+        return (literal(0),)
+    return padding_of(use, kernel, dilation if use.arguments.given("padding") else (_ONE,))
 
 
 def _adaptive(use: LayerCall, kind: PoolKind) -> BuiltLayer:

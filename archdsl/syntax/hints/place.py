@@ -73,6 +73,12 @@ class Spot:
         return line.partition("#")[0].partition(";")[0].rstrip(" {\t")
 
     @property
+    def line_before(self) -> str:
+        """Return its line up to the word."""
+        start = self.source.text.rfind("\n", 0, self.word.start) + 1
+        return self.source.text[start : self.word.start]
+
+    @property
     def before(self) -> list[str]:
         """Return the words before it on its line."""
         start = self.source.text.rfind("\n", 0, self.word.start) + 1

@@ -84,6 +84,10 @@ def colon(place: Spot) -> Advice | None:
         if what == "stage":
             help_ = "write `stage name = n * block(..)`, or `stage name { .. }`"
             return Advice(message="`:` does not begin a stage", help=help_)
+        if place.before[1:2] == ["with"]:
+            said = place.line_before.partition("with")[2].strip()
+            help_ = f"write `{what}: with {said} {{ .. }}`"
+            return Advice(message="the `:` stands behind the name", help=help_)
         return Advice(message="a body stands in braces", help="write `{ .. }` in place of `:`")
     if place.opened and place.opened[-1].text == "(" and place.kind(-1) == "NAME":
         name = place.text(-1)

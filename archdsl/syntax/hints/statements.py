@@ -19,6 +19,10 @@ def assignment(place: Spot) -> Advice | None:
     if name in ("initialization", "initializer", "initialize", "weight_init"):
         message = "what weights begin as is said with `init`"
         return Advice(message=message, span=place.span(-1), help=f"write `init = {value}`")
+    if value.startswith("{") or place.text(1) == "{":
+        body = value or "{ .. }"
+        word = name if name in ("stem", "head") else f"{name}:"
+        return Advice(message="a body follows without `=`", help=f"write `{word} {body}`")
     if re.match(r"[A-Za-z_]\w*\s*\(|relu|bn\b", value) and not value.startswith(_FUNCTIONS):
         message = "layers follow each other; what they give has no name"
         return Advice(message=message, help=f"write `{name}: {value}` to name the layer itself")
