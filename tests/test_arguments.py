@@ -25,7 +25,9 @@ OPEN = {
     "specs/onebit:onebit": ("depth", "k", "classes"),
     "specs/onebit_imagenet:onebit_imagenet": ("k", "classes", "stem_kernel"),
     "specs/onebit_imagenet32:onebit_imagenet32": ("depth", "k", "classes"),
+    "specs/onebit_mnist:onebit_mnist": ("depth", "k"),
     "specs/onebit_plain:onebit_plain": ("depth", "k", "classes"),
+    "specs/onebit_svhn:onebit_svhn": ("depth", "k"),
     "specs/plain:plain_net": ("depth", "k", "classes"),
     "specs/preact_resnet:preact_resnet": ("depth", "classes"),
     "specs/resnet:resnet": ("classes",),
@@ -42,6 +44,7 @@ OPEN = {
     "specs/vgg16:vgg16": ("classes",),
     "specs/vgg_cnn_s:vgg_cnn_s": ("classes",),
     "specs/wrn:wrn": ("depth", "k", "per_block", "dropout", "classes"),
+    "specs/wrn_svhn:wrn_svhn": ("depth", "k", "dropout"),
     "tests/specs/alexnet:alexnet": ("classes",),
     "tests/specs/densenet_cifar:densenet_cifar": ("classes",),
     "tests/specs/diracnet_v2:diracnet_v2": ("depth", "k", "classes"),
@@ -219,7 +222,7 @@ def test_a_name_that_python_has_ends_in_an_underscore():
 
 def test_the_header_says_what_is_decided_and_what_may_be_given():
     assert (
-        "\nCompiled for kernels = [3, 3]; depth, k, per_block, dropout and classes may be given.\n"
+        "\nCompiled for kernels = [3, 3], whiten = false; depth, k, per_block, dropout and classes may be given.\n"
         in source_of(at("specs/wrn"), "wrn")
     )
     assert "may be given" not in source_of(at("tests/specs/thesis:filters"), "filters")
