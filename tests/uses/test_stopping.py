@@ -110,7 +110,7 @@ def test_the_checkpoint_before_the_last_is_kept(train, tmp_path):
 @pytest.mark.parametrize(
     ("kills", "processes"),
     [
-        (6, 1),
+        (3, 1),
         pytest.param(100, 1, marks=pytest.mark.slow),
         pytest.param(100, 2, marks=pytest.mark.slow),
     ],
