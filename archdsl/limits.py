@@ -19,6 +19,7 @@ MAX_WINDOW = 2**31 - 1  # kernels, strides, paddings and dilations that it takes
 MAX_DIGITS = 40  # of a number as written
 MAX_EXPONENT = 30  # of a number as written, either sign
 MAX_TENSOR_ROWS = 100_000  # rows that `--tensors` lists
+MAX_PHASES = 100  # of a network that grows
 MAX_IMPORTS = 100  # files
 MAX_DIAGNOSTICS = 50  # mistakes, and doubts, that are reported
 

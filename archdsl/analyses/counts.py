@@ -10,7 +10,7 @@ from typing import assert_never
 from msgspec.structs import astuple
 
 from archdsl.analyses.macs import macs
-from archdsl.analyses.tensors import kept
+from archdsl.analyses.tensors import kept, num_fixed
 from archdsl.analyses.walk import Place, members, root, walk
 from archdsl.ir.layers import Conv, ConvTranspose, tensors
 from archdsl.ir.network import Block, Join, LayerNode, Network, Node, Part, Shared, Stage
@@ -168,10 +168,11 @@ def _own(place: Place) -> Sums:
     node = place.node
     if not isinstance(node, LayerNode | Shared):
         return _NOTHING
-    held, buffers, deployed = 0, 0, 0
+    held, fixed, buffers, deployed = 0, 0, 0, 0
     for tensor in kept(place):
         if tensor.is_parameter:
             held += tensor.numel
+            fixed += num_fixed(node, tensor)
             deployed += tensor.numel * tensor.bits
         else:
             buffers += tensor.numel
@@ -180,8 +181,8 @@ def _own(place: Place) -> Sums:
     has_weight = not is_use or node.shared is None
     copies = place.copies
     return Sums(
-        learned=0 if node.frozen else copies * held,
-        frozen=copies * held if node.frozen else 0,
+        learned=copies * (held - fixed),
+        frozen=copies * fixed,
         unshared=copies * (held if is_use and has_weight else _needed(node)),
         buffers=copies * buffers,
         conv_layers=copies * (is_conv and is_use),

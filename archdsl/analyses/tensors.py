@@ -1,10 +1,12 @@
 """The entries of the generated module's `state_dict`."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from archdsl.analyses.walk import Place, root, walk
+from archdsl.ir.fixing import fixed_elements
 from archdsl.ir.layers import Tensor, tensors
-from archdsl.ir.network import LayerNode, Network, Shared
+from archdsl.ir.network import FixedOld, FixedPart, LayerNode, Network, Shared
 from archdsl.record import Record
 
 
@@ -14,7 +16,8 @@ class Entry(Record):
     name: str  # "conv2.0.conv1.weight"
     shape: tuple[int, ...]
     kind: str  # "parameter" or "buffer"
-    learned: bool
+    learned: bool  # any of its elements
+    fixed: int  # elements that are not learned
     uses: int  # layers that use it
     bits: int  # per element, as deployed
 
@@ -40,14 +43,31 @@ def kept(place: Place) -> tuple[Tensor, ...]:
             return ()
 
 
+def num_fixed(node: LayerNode | Shared, tensor: Tensor) -> int:
+    """Return how many elements of a tensor of a layer are not learned; 0 of a buffer."""
+    if not tensor.is_parameter:
+        return 0
+    if node.frozen:
+        return tensor.numel
+    match node.fixed:
+        case FixedPart() as part:
+            return fixed_elements(node.layer, tensor, part)
+        case FixedOld() | None:  # there has been no growth yet
+            return 0
+        case _:
+            assert_never(node.fixed)
+
+
 def _entry(place: Place, tensor: Tensor) -> Entry:
     node = place.node
     assert isinstance(node, Shared | LayerNode), "only layers and shared weights keep tensors"
+    fixed = num_fixed(node, tensor)
     return Entry(
         name=f"{place.name}.{tensor.name}",
         shape=tensor.shape,
         kind="parameter" if tensor.is_parameter else "buffer",
-        learned=tensor.is_parameter and not node.frozen,
+        learned=tensor.is_parameter and fixed < tensor.numel,
+        fixed=fixed,
         uses=node.uses if isinstance(node, Shared) else 1,
         bits=tensor.bits,
     )

@@ -69,6 +69,30 @@ class Written(Record):
     exprs: tuple[Expr, ...]
 
 
+Channels: TypeAlias = tuple[tuple[int, int], ...]
+"""Ranges of channels, in order: from, and up to but not including."""
+
+
+class FixedPart(Record, kw_only=True):
+    """Channels of a layer that do not learn; None is all of them.
+
+    Of a weight this is what leads from these inputs to these outputs. Of anything that there is
+    one of for each output it is that of these outputs, and nothing where `outputs` is None.
+    """
+
+    outputs: Channels | None = None
+    inputs: Channels | None = None
+
+
+class FixedOld(Record):
+    """What a layer had before the last growth does not learn: for `epochs`, or None, for good."""
+
+    epochs: int | None = None
+
+
+Fixed: TypeAlias = FixedPart | FixedOld
+
+
 class Shared(Placed, kw_only=True):
     """A weight that several layers use, at its owner."""
 
@@ -77,6 +101,7 @@ class Shared(Placed, kw_only=True):
     layer: Weighted  # its tensors are this layer's; with `strides = any` the users differ in stride
     uses: int  # layers that use it, per copy of the owner
     frozen: bool = False
+    fixed: Fixed | None = None
     span: Span
 
 
@@ -116,6 +141,7 @@ class LayerNode(Placed, kw_only=True):
     written: tuple[Written, ...] = ()
     shared: Candidate | SharedWeight | None = None
     frozen: bool = False
+    fixed: Fixed | None = None  # the part of it that does not learn, where not all of it is frozen
     implied: bool = False  # a flatten that the spec leaves unsaid
     drop: Drop | None = None  # while a network is elaborated: of a branch in no block of its run
     span: Span
@@ -250,6 +276,14 @@ ArgumentValue: TypeAlias = (
 )
 
 
+class Phases(Placed, kw_only=True):
+    """The members of its own family that a network is, one after the other, while it trains."""
+
+    names: tuple[str, ...]  # of the arguments that grow
+    values: tuple[tuple[Value, ...], ...]  # theirs in each phase, from phase 0; the last: defaults
+    span: Span
+
+
 class Network(Placed, kw_only=True):
     """A network with all its arguments given."""
 
@@ -270,5 +304,6 @@ class Network(Placed, kw_only=True):
     geometries: tuple[tuple[int, Weighted], ...] = ()  # under each `share`: equal ones are a weight
     drop_runs: tuple[DropRun, ...] = ()
     recipe: Recipe | None = None
+    phases: Phases | None = None  # None: it does not grow
     init: Initialization | None = None  # None: He's, where something follows that it is made for
     span: Span

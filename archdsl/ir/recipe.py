@@ -1,5 +1,6 @@
 """Recipe: how a network is trained, every number known."""
 
+from enum import StrEnum
 from typing import TypeAlias
 
 from archdsl.ir.initialization import Initialization
@@ -198,6 +199,42 @@ class AveragedMoments(Record, kw_only=True):
     between: int = 0
 
 
+class NewChannels(StrEnum):
+    """What channels and blocks begin as that a growth adds."""
+
+    ZERO = "zero"  # of no effect on what was there: the larger network computes the same
+    DRAWN = "drawn"  # as they were drawn before any training, with the whole capacity
+
+
+class GrowAt(Record, kw_only=True):
+    """The network goes on to its next phase at the start of each of these epochs, from 2.
+
+    `restarts`: the schedule of the rate starts again in each phase, and lasts as long.
+    """
+
+    at: tuple[int, ...]
+    new: NewChannels = NewChannels.ZERO
+    restarts: bool = False
+
+
+class Plateau(Record, kw_only=True):
+    """The network goes on to its next phase where a loss has stopped falling.
+
+    So it has when the mean over the last `window` epochs is not by the fraction `least` below that
+    over the `window` before them; not in the first `cooldown` epochs of a phase. `restarts`: the
+    schedule starts again in each phase, over what is left of the training.
+    """
+
+    metric: str  # of an epoch: "train_loss" or "held_out_loss"
+    window: int
+    least: float
+    cooldown: int
+    new: NewChannels = NewChannels.ZERO
+    restarts: bool = False
+
+
+Growth: TypeAlias = GrowAt | Plateau
+
 # Of mixup and cutmix: below, float32 does not hold the shares, which are nearly always 0 or 1.
 LEAST_ALPHA = 0.001
 
@@ -220,5 +257,6 @@ class Recipe(Record, kw_only=True):
     mixup: float = 0.0  # alpha of Zhang et al. 2018, arXiv:1710.09412; 0: images are not mixed
     cutmix: float = 0.0  # alpha of Yun et al. 2019, arXiv:1905.04899; 0: nothing is pasted
     held_out: int = 0  # training images that are tested on after each epoch, and not trained on
+    grow: Growth | None = None  # of a network that grows; None: it does not
     init: Initialization | None = None  # of the network, unless that says its own
     seed: int = 0

@@ -11,6 +11,7 @@ from archdsl.diagnostics import Note
 from archdsl.record import Record
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import fail
+from archdsl.semantics.fixing import FREEZE_FORMS
 from archdsl.semantics.kinds.parts import Bn
 from archdsl.semantics.kinds.rows import Keeps
 from archdsl.semantics.meanings import (
@@ -78,10 +79,9 @@ ANNOTATIONS: dict[AnnotationWord, Annotation] = {
         lacks="is no batch norm",
     ),
     AnnotationWord.FREEZE: Annotation(
-        forms=("freeze",),
+        forms=("freeze", *FREEZE_FORMS),
         sets="frozen",
         read=read_freeze,
-        bare=True,
         about=_learns,
         lacks="has nothing to freeze",
     ),

@@ -94,6 +94,13 @@ class Bodies(Elaboration):
                     note = Note("the first is here", here.draft.init[1])
                     fail("E412", "a second `init =`", item.span, notes=(note,))
                 here.draft.init = read_initialization(value, here.scope), item.span
+            case tree.Grow():
+                _only_in_network(here, "grow", item.span)
+                if here.draft.grow is not None:
+                    note = Note("the first is here", here.draft.grow.span)
+                    help_ = "write them behind one another: `grow width = [..], depth = [..]`"
+                    fail("E412", "a second `grow`", item.span, help_, (note,))
+                here.draft.grow = item
             case tree.Element():
                 self._element(item, here)
             case tree.NamedBody(label=label, body=body):

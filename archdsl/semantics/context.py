@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from archdsl.diagnostics import Diagnostic, Severity
 from archdsl.ir.layers import Weighted
+from archdsl.ir.network import Fixed
 from archdsl.record import Record
 from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.kinds.parts import Bn
@@ -78,6 +79,18 @@ class SchemeScope(Applied):
         return _doubt("W503", "no convolution here has its weight from this", self.span)
 
 
+class FixedScope(Applied):
+    """`freeze(grown)` or `freeze(outputs = 48)` as it applies."""
+
+    def __init__(self, span: Span, fixed: Fixed) -> None:
+        super().__init__(span)
+        self.fixed = fixed
+
+    def unreached(self) -> Diagnostic:
+        """Return what is said where no layer learns."""
+        return _doubt("W504", "no layer here has channels that could be fixed", self.span)
+
+
 def _doubt(code: str, message: str, span: Span) -> Diagnostic:
     return Diagnostic(code=code, message=message, span=span, severity=Severity.WARNING)
 
@@ -88,6 +101,7 @@ class Context(Record, kw_only=True):
     bn: Bn = Bn.LEARNED
     scheme: SchemeScope | None = None
     frozen: bool = False
+    fixed: FixedScope | None = None  # a part that is fixed, where not all is frozen
     shares: tuple[ShareScope, ...] = ()  # outermost first
     drop: DropScope | None = None
     in_run: bool = False  # inside a block that `drop` is about

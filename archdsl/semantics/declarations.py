@@ -135,6 +135,7 @@ def _check_calls(
                 | tree.Expect()
                 | tree.UseRecipe()
                 | tree.SetInit()
+                | tree.Grow()
                 | tree.Element()
                 | tree.NamedBody()
                 | tree.StageItem()
@@ -174,6 +175,7 @@ def _items(body: tree.Body) -> Iterator[tree.BodyItem]:
                 | tree.Expect()
                 | tree.UseRecipe()
                 | tree.SetInit()
+                | tree.Grow()
             ):
                 pass
             case _:
@@ -197,6 +199,7 @@ def _annotations(item: tree.BodyItem) -> tuple[tree.Call, ...]:
             | tree.Expect()
             | tree.UseRecipe()
             | tree.SetInit()
+            | tree.Grow()
             | tree.LoopItem()
             | tree.Condition()
         ):
@@ -216,6 +219,7 @@ def _member(item: tree.BodyItem) -> tree.Name | None:
             | tree.Expect()
             | tree.UseRecipe()
             | tree.SetInit()
+            | tree.Grow()
             | tree.Element()
             | tree.LoopItem()
             | tree.Condition()
@@ -235,6 +239,7 @@ def _call(item: tree.BodyItem) -> tree.Call | None:
             | tree.Expect()
             | tree.UseRecipe()
             | tree.SetInit()
+            | tree.Grow()
             | tree.StageItem()
             | tree.NamedBody()
             | tree.LoopItem()

@@ -99,6 +99,7 @@ class Draft:
         self.input: FeatureMap | None = None
         self.expects: list[tree.Expect] = []
         self.recipe: tree.Call | None = None
+        self.grow: tree.Grow | None = None
         self.init: tuple[Initialization, Span] | None = None
 
     def add(self, node: Node, site: Site, when: tuple[Test, ...]) -> None:

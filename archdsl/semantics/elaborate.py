@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.initialization import Initialization
-from archdsl.ir.network import ArgumentValue, Let, Network
+from archdsl.ir.network import ArgumentValue, Let, Network, Phases
 from archdsl.ir.numbers import Flag, Number, Symbol, Truth, symbols
 from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.recipe import Recipe
@@ -19,6 +19,8 @@ from archdsl.semantics.draft import LAST, Draft, Here, Role
 from archdsl.semantics.drops import resolve_drops
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
+from archdsl.semantics.growing import read_phases
+from archdsl.semantics.growths import fit_growth
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
 from archdsl.semantics.recipe_checks import check_fit
@@ -113,7 +115,10 @@ def _elaborate(
     if draft.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
     decided, hangs = tuple(scope.decided), frozenset(scope.hangs)  # the recipe is not the network's
+    phases = _phases(draft, declaration, arguments, bodies.diagnostics)
     recipe = _recipe(draft, scope, bodies.diagnostics)
+    if recipe is not None and draft.recipe is not None:
+        recipe = fit_growth(recipe, phases, draft.grow, draft.recipe.span, bodies.diagnostics)
     bodies.diagnostics.raise_if_errors()
     assert draft.input is not None
     assert draft.flow is not None
@@ -135,6 +140,7 @@ def _elaborate(
         geometries=bodies.reach.geometries,
         drop_runs=bodies.runs(),
         recipe=recipe,
+        phases=phases,
         init=_init(draft, recipe),
         span=declaration.name.span,
     )
@@ -289,6 +295,21 @@ def _recipe(draft: Draft, scope: Scope, diagnostics: Diagnostics):  # noqa: ANN2
     except SpecError as error:
         for diagnostic in error.diagnostics:
             diagnostics.add(diagnostic)
+        return None
+
+
+def _phases(
+    draft: Draft,
+    declaration: tree.NetworkDeclaration,
+    arguments: Mapping[str, tree.Argument],
+    diagnostics: Diagnostics,
+) -> Phases | None:
+    if draft.grow is None:
+        return None
+    try:
+        return read_phases(draft.grow, declaration, arguments, draft.scope.beside())
+    except SpecError as error:
+        diagnostics.extend(error.diagnostics)
         return None
 
 

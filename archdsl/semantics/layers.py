@@ -9,6 +9,7 @@ from archdsl.semantics.annotations import check_layer, read
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.draft import Here
+from archdsl.semantics.fixing import fixed_of
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall
 from archdsl.semantics.shares import share_key
@@ -85,6 +86,7 @@ def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Her
         written=built.written,
         shared=share_key(elaboration.reach, built.layer, label, context),
         frozen=context.frozen,
+        fixed=fixed_of(built.layer, context, item.call.span),
         span=item.call.span,
     )
     here.add(node, item.span)

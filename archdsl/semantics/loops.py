@@ -115,6 +115,7 @@ def _does(item: tree.BodyItem) -> bool:
             tree.Expect()
             | tree.UseRecipe()
             | tree.SetInit()
+            | tree.Grow()
             | tree.Element()
             | tree.NamedBody()
             | tree.StageItem()

@@ -3,10 +3,19 @@
 from abc import abstractmethod
 from fractions import Fraction
 
+from archdsl.ir.network import Fixed
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.semantics.checks import fail
-from archdsl.semantics.context import Context, DropScope, Reach, SchemeScope, ShareScope
+from archdsl.semantics.context import (
+    Context,
+    DropScope,
+    FixedScope,
+    Reach,
+    SchemeScope,
+    ShareScope,
+)
+from archdsl.semantics.fixing import read_fixed
 from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.kinds.parts import Bn
 from archdsl.semantics.parameters import Domain, Parameter
@@ -41,7 +50,20 @@ class SetFrozen(Meaning):
 
     def enter(self, context: Context, reach: Reach, *, grows: bool) -> Context:  # noqa: ARG002
         """Return what holds inside."""
-        return replace(context, frozen=self.frozen)
+        return replace(context, frozen=self.frozen, fixed=None)
+
+
+class SetFixed(Meaning):
+    """`freeze(grown)`, or `freeze(outputs = 48)`."""
+
+    fixed: Fixed
+    span: Span
+
+    def enter(self, context: Context, reach: Reach, *, grows: bool) -> Context:  # noqa: ARG002
+        """Return what holds inside."""
+        scope = FixedScope(self.span, self.fixed)
+        reach.add(scope)
+        return replace(context, frozen=False, fixed=scope)
 
 
 class SetScheme(Meaning):
@@ -113,9 +135,11 @@ def _word(node: tree.Expression, scope: Scope) -> object:
     return None
 
 
-def read_freeze(_: tree.Call, __: Scope) -> SetFrozen:
-    """Return what `freeze` says."""
-    return SetFrozen(frozen=True)
+def read_freeze(call: tree.Call, scope: Scope) -> SetFrozen | SetFixed:
+    """Return what `freeze`, `freeze(grown)` or `freeze(outputs = 48)` says."""
+    if not call.arguments:
+        return SetFrozen(frozen=True)
+    return SetFixed(read_fixed(call, scope), call.span)
 
 
 def read_trainable(_: tree.Call, __: Scope) -> SetFrozen:

@@ -92,6 +92,8 @@ _ARGUMENT_EXAMPLES = {
     "pad": "4",
     "size": "16",
     "at": "[60, 120, 160]",
+    "epochs": "[3, 5, 7]",
+    "metric": "train_loss",
     "factor": "0.2",
     "first": "2",
     "augment": "[random_resized_crop(224), flip]",

@@ -7,6 +7,7 @@ from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.recipe import Recipe
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate
+from archdsl.semantics.growths import check_growth, read_growth
 from archdsl.semantics.image_folders import read_data
 from archdsl.semantics.initializations import read_initialization
 from archdsl.semantics.optimization import read_moments, read_optimizer, read_schedule
@@ -45,6 +46,7 @@ _OPTIONAL: dict[str, _Reader] = {
     "mixup": lambda node, scope: read_alpha(node, scope, "`mixup`"),
     "cutmix": lambda node, scope: read_alpha(node, scope, "`cutmix`"),
     "held_out": lambda node, scope: read_integer(node, scope, "`held_out`", 0),
+    "grow": read_growth,
     "init": read_initialization,
     "seed": lambda node, scope: read_integer(node, scope, "`seed`", 0, MAX_SEED),
 }
@@ -86,6 +88,7 @@ def build_recipe(
         **optional,
     )
     check_recipe(recipe, settings.nodes, diagnostics)
+    check_growth(recipe, settings.nodes, diagnostics)
     return recipe
 
 

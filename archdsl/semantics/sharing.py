@@ -167,8 +167,9 @@ def _common(uses: list[_WeightUse]) -> NodePath:
 def _weight(key: int, uses: list[_WeightUse], total: int) -> Shared:
     first = uses[0].node
     for use in uses[1:]:
-        if use.node.frozen != first.frozen:
-            frozen, learned = (use, uses[0]) if use.node.frozen else (uses[0], use)
+        if (use.node.frozen, use.node.fixed) != (first.frozen, first.fixed):
+            is_held = use.node.frozen or (use.node.fixed is not None and not first.frozen)
+            frozen, learned = (use, uses[0]) if is_held else (uses[0], use)
             notes = tuple(
                 Note(f"{what} here", span)
                 for what, other in (("frozen", frozen), ("learned", learned))
@@ -178,7 +179,7 @@ def _weight(key: int, uses: list[_WeightUse], total: int) -> Shared:
             help_ = "freeze all of what shares it, or share within what is frozen"
             fail("E508", message, use.node.span, help_, notes)
     layer = first.layer
-    return Shared(id=key, name="", layer=layer, uses=total, frozen=first.frozen, span=first.span)  # pyright: ignore[reportArgumentType]
+    return Shared(id=key, name="", layer=layer, uses=total, frozen=first.frozen, fixed=first.fixed, span=first.span)  # pyright: ignore[reportArgumentType]
 
 
 def _apart(use: _WeightUse, other: _WeightUse) -> tuple[Span, ...]:

@@ -96,6 +96,13 @@ class Builder:
     def set_init(self, children: list[Child]) -> tree.SetInit:
         return tree.SetInit(children[2], self._span(children))
 
+    def grow(self, children: list[Child]) -> tree.Grow:
+        growing = tuple(c for c in children if isinstance(c, tree.Growing))
+        return tree.Grow(growing, self._span(children))
+
+    def growing(self, children: list[Child]) -> tree.Growing:
+        return tree.Growing(self._name(children[0]), children[2])
+
     def stage_of_repeats(self, children: list[Child]) -> tree.StageItem:
         return self._stage(children, _last(children, tree.Repeat))
 
@@ -216,6 +223,9 @@ class Builder:
             return tree.Variable(call.name, call.span)
         return self._nested(call, [a.value for a in call.arguments])
 
+    def variable(self, children: list[Child]) -> tree.Expression:
+        return tree.Variable(self._name(children[0]), self._span(children))
+
     def parenthesized(self, children: list[Child]) -> object:
         return children[1]
 
@@ -249,6 +259,8 @@ class Builder:
                 | tree.Setting(name=name, value=default)
             ):
                 return name.span if default is None else name.span.to(default.span)
+            case tree.Growing(name=name, values=values):
+                return name.span.to(values.span)
             case tree.Argument(name=name, value=value):
                 return value.span if name is None else name.span.to(value.span)
             case _:

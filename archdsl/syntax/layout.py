@@ -80,6 +80,8 @@ def _statement(item: tree.BodyItem) -> str | None:
             return "train ="
         case tree.SetInit():
             return "init ="
+        case tree.Grow():
+            return "grow"
         case tree.Element() | tree.NamedBody() | tree.LoopItem() | tree.Condition():
             return None
         case _:

@@ -173,6 +173,20 @@ class SetInit(Placed):
     span: Span
 
 
+class Growing(Record):
+    """`width = [4, 8, 16]` after `grow`: an argument and its values, phase by phase."""
+
+    name: Name
+    values: Expression
+
+
+class Grow(Placed):
+    """`grow width = [4, 8, 16], depth = [10, 16, 22]`."""
+
+    growing: tuple[Growing, ...]
+    span: Span
+
+
 class Element(Placed):
     """`name: call with annotations { body }`: a layer, a block, or a construct such as `stem`."""
 
@@ -241,6 +255,7 @@ BodyItem: TypeAlias = (
     | Expect
     | UseRecipe
     | SetInit
+    | Grow
     | Element
     | NamedBody
     | StageItem

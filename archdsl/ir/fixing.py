@@ -1,0 +1,100 @@
+"""Parts of layers: which elements of a layer's tensors belong to which of its channels."""
+
+from enum import Enum, auto
+from math import prod
+
+from archdsl.ir.layers import (
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    GlobalResponseNorm,
+    GroupNorm,
+    InstanceNorm,
+    Layer,
+    LayerNorm,
+    Linear,
+    PReLU,
+    Scale,
+    Tensor,
+    tensors,
+)
+from archdsl.ir.network import Channels, FixedPart
+from archdsl.record import Record
+
+
+class LayerChannels(Record):
+    """The channels of a layer that keeps tensors.
+
+    `inputs` are those of each group; None where the layer does to each channel what hangs on it
+    alone, so that its outputs are its inputs.
+    """
+
+    outputs: int
+    inputs: int | None
+
+
+class Axis(Enum):
+    """What a dimension of a tensor goes over, where it goes over channels."""
+
+    OUTPUTS = auto()
+    INPUTS = auto()
+
+
+def channels_of(layer: Layer) -> LayerChannels | None:
+    """Return the channels of a layer, None where it keeps nothing."""
+    match layer:
+        case Conv(in_channels=inputs, out_channels=outputs, groups=groups):
+            return LayerChannels(outputs, inputs // groups)
+        case ConvTranspose(in_channels=inputs, out_channels=outputs, groups=groups):
+            return LayerChannels(outputs // groups, inputs)
+        case Linear(in_features=inputs, out_features=outputs):
+            return LayerChannels(outputs, inputs)
+        case (
+            BatchNorm(num_features=n)
+            | LayerNorm(num_features=n)
+            | GroupNorm(num_features=n)
+            | GlobalResponseNorm(num_features=n)
+            | InstanceNorm(num_features=n)
+            | Scale(num_features=n)
+            | PReLU(num_parameters=n)
+        ):
+            return LayerChannels(n, None) if tensors(layer) else None
+        case _:
+            assert not tensors(layer), layer
+            return None
+
+
+def axes(layer: Layer, tensor: Tensor) -> tuple[Axis | None, ...]:
+    """Return what each dimension of a tensor of a layer goes over.
+
+    Source: the documentation of torch.nn, which has the outputs of all weights but those of
+    transposed convolutions first.
+    """
+    dims = len(tensor.shape)
+    match layer:
+        case ConvTranspose() if tensor.name == "weight":
+            return (Axis.INPUTS, Axis.OUTPUTS, *(None,) * (dims - 2))
+        case Conv() | Linear() if tensor.name == "weight":
+            return (Axis.OUTPUTS, Axis.INPUTS, *(None,) * (dims - 2))
+        case Conv() if tensor.shape == (1,) and tensor.name != "bias":
+            return (None,)  # one scalar of the weight scheme for all filters
+        case _:
+            return (Axis.OUTPUTS, *(None,) * (dims - 1))[:dims]
+
+
+def fixed_elements(layer: Layer, tensor: Tensor, fixed: FixedPart) -> int:
+    """Return how many elements of a parameter of a layer its fixed part has."""
+    found = axes(layer, tensor)
+    if fixed.outputs is None and Axis.INPUTS not in found:
+        return 0
+    given = {Axis.OUTPUTS: fixed.outputs, Axis.INPUTS: fixed.inputs}
+    sizes = (
+        size if axis is None else number(given[axis], size)
+        for axis, size in zip(found, tensor.shape, strict=True)
+    )
+    return prod(sizes)
+
+
+def number(channels: Channels | None, every: int) -> int:
+    """Return how many channels there are in some ranges; None are all."""
+    return every if channels is None else sum(end - start for start, end in channels)
