@@ -79,28 +79,8 @@ class Bodies(Elaboration):
                     fail_here("E316", said, condition.span, notes=_values(condition, here.scope))
                 if _is_top(here) and test_symbols(found.test):
                     here.draft.requires.append(Require(found.test, said))
-            case tree.Expect():
-                _only_in_network(here, "expect", item.span)
-                here.draft.expects.append(item)
-            case tree.UseRecipe(recipe=recipe):
-                _only_in_network(here, "train =", item.span)
-                if here.draft.recipe is not None:
-                    note = Note("the first is here", here.draft.recipe.span)
-                    fail("E412", "a second `train =`", item.span, notes=(note,))
-                here.draft.recipe = recipe
-            case tree.SetInit(value=value):
-                _only_in_network(here, "init =", item.span)
-                if here.draft.init is not None:
-                    note = Note("the first is here", here.draft.init[1])
-                    fail("E412", "a second `init =`", item.span, notes=(note,))
-                here.draft.init = read_initialization(value, here.scope), item.span
-            case tree.Grow():
-                _only_in_network(here, "grow", item.span)
-                if here.draft.grow is not None:
-                    note = Note("the first is here", here.draft.grow.span)
-                    help_ = "write them behind one another: `grow width = [..], depth = [..]`"
-                    fail("E412", "a second `grow`", item.span, help_, (note,))
-                here.draft.grow = item
+            case tree.Expect() | tree.UseRecipe() | tree.SetInit() | tree.Grow():
+                _of_network(item, here)
             case tree.Element():
                 self._element(item, here)
             case tree.NamedBody(label=label, body=body):
@@ -215,6 +195,34 @@ def _check_named(label: tree.Name, here: Here) -> None:
     if here.draft.role is Role.STAGE:
         help_ = "drop the name, or write a named body `{ .. }` instead of a stage"
         fail("E319", "members of a stage go by index and have no names", label.span, help_)
+
+
+def _of_network(item: tree.Expect | tree.UseRecipe | tree.SetInit | tree.Grow, here: Here) -> None:
+    """Keep what is said of the network as a whole."""
+    draft = here.draft
+    match item:
+        case tree.Expect():
+            _only_in_network(here, "expect", item.span)
+            draft.expects.append(item)
+        case tree.UseRecipe(recipe=recipe):
+            _once(here, "train =", item.span, None if draft.recipe is None else draft.recipe.span)
+            draft.recipe = recipe
+        case tree.SetInit(value=value):
+            _once(here, "init =", item.span, None if draft.init is None else draft.init[1])
+            draft.init = read_initialization(value, here.scope), item.span
+        case tree.Grow():
+            _once(here, "grow", item.span, None if draft.grow is None else draft.grow.span)
+            draft.grow = item
+        case _:
+            assert_never(item)
+
+
+def _once(here: Here, what: str, span: Span, first: Span | None) -> None:
+    """Raise SpecError where this is no body of a network, or it is said there already."""
+    _only_in_network(here, what, span)
+    if first is not None:
+        help_ = "write both lists behind one `grow`, with a comma" if what == "grow" else None
+        fail("E412", f"a second `{what}`", span, help_, (Note("the first is here", first),))
 
 
 def _is_top(here: Here) -> bool:

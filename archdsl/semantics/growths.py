@@ -7,8 +7,8 @@ from typing import assert_never
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity
 from archdsl.ir.network import Phases
 from archdsl.ir.numbers import Number
-from archdsl.ir.recipe import GrowAt, Growth, NewChannels, Plateau, Recipe
 from archdsl.ir.rebuild import replace
+from archdsl.ir.recipe import GrowAt, Growth, NewChannels, Plateau, Recipe
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.recipe_values import (

@@ -179,7 +179,15 @@ def _weight(key: int, uses: list[_WeightUse], total: int) -> Shared:
             help_ = "freeze all of what shares it, or share within what is frozen"
             fail("E508", message, use.node.span, help_, notes)
     layer = first.layer
-    return Shared(id=key, name="", layer=layer, uses=total, frozen=first.frozen, fixed=first.fixed, span=first.span)  # pyright: ignore[reportArgumentType]
+    return Shared(
+        id=key,
+        name="",
+        layer=layer,  # pyright: ignore[reportArgumentType]
+        uses=total,
+        frozen=first.frozen,
+        fixed=first.fixed,
+        span=first.span,
+    )
 
 
 def _apart(use: _WeightUse, other: _WeightUse) -> tuple[Span, ...]:

@@ -166,7 +166,7 @@ class Layouts:
         self._made.append(source)
 
     def _take(self, pieces: list[Piece], lengths: Lengths, since: int) -> list[Piece]:
-        """Take pieces of together these lengths from the front; cut the last one where it can be."""
+        """Take pieces of together these lengths from the front; the last one may be cut."""
         row: list[Piece] = []
         left = lengths[since:]
         while any(left):

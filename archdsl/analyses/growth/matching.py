@@ -10,13 +10,13 @@ from typing import NoReturn, assert_never
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.layers import (
+    ChannelSlice,
     Conv,
     ConvTranspose,
     Dropout,
     Layer,
     Linear,
     PadChannels,
-    ChannelSlice,
     StochasticDepth,
     tensors,
 )
@@ -90,7 +90,11 @@ def match_phases(networks: Sequence[Network], phases: Phases) -> MatchedNetwork:
                 help_ = "let what grows stand between them"
                 text = f"{message} {said.at(phase)} and {new} {said.at(phase + 1)}"
                 raise SpecError(
-                    [Diagnostic(code="E805", message=text, span=after.span, help=help_, notes=notes)]
+                    [
+                        Diagnostic(
+                            code="E805", message=text, span=after.span, help=help_, notes=notes
+                        )
+                    ]
                 )
     bodies = tuple(network.body for network in networks)
     matcher = _Matcher(said)
@@ -209,9 +213,7 @@ class _Matcher:
             if first > since:
                 what = f"the shared weight `{_join(name, weight.name)}`"
                 self._apart(what, first - 1, weight.span, "share what is shared in every phase")
-            found.append(
-                MatchedWeight(weights=column, name=_join(name, weight.name), since=first)
-            )
+            found.append(MatchedWeight(weights=column, name=_join(name, weight.name), since=first))
         return tuple(found)
 
     def _items(self, nodes: tuple[Node | None, ...], name: str) -> Iterator[Matched]:
@@ -242,9 +244,7 @@ class _Matcher:
 
     # ------------------------------------------------------------ what is not contained
 
-    def _check(
-        self, node: Node, after: Node, phase: int, name: str, *, is_member: bool
-    ) -> None:
+    def _check(self, node: Node, after: Node, phase: int, name: str, *, is_member: bool) -> None:
         """Raise SpecError where a node is another one in the next phase."""
         if type(node) is not type(after) or _kind(node) != _kind(after):
             what = f"`{name}` is `{_kind(node)}`"
@@ -353,9 +353,11 @@ def _frame(layer: Layer) -> Layer:
         case Dropout() | StochasticDepth():
             return replace(layer, p=0.0)
         case _:
-            changes = {n: 0 for n in ("num_features", "num_groups", "num_parameters")}
-            known = {n: v for n, v in changes.items() if hasattr(layer, n)}
-            return replace(layer, **known) if known else layer
+            numbers = [n for n in _NUMBERS if hasattr(layer, n)]
+            return replace(layer, **dict.fromkeys(numbers, 0)) if numbers else layer
+
+
+_NUMBERS = ("num_features", "num_groups", "num_parameters")
 
 
 def _fields(layer: Layer) -> dict[str, object]:
@@ -363,7 +365,7 @@ def _fields(layer: Layer) -> dict[str, object]:
 
 
 def _said(value: object) -> str:
-    return "none" if value is None else str(list(value) if isinstance(value, tuple) else value)
+    return "none" if value is None else str(value).replace("(", "[").replace(")", "]")
 
 
 def _in_order(some: Sequence[object], every: Sequence[object]) -> bool:

@@ -1,0 +1,120 @@
+"""A growing network: its phases, and what going on from one to the next takes."""
+
+from collections.abc import Iterator, Sequence
+
+from archdsl.analyses.growth.channels import Channels
+from archdsl.analyses.growth.fixing import with_fixed
+from archdsl.analyses.growth.matching import (
+    Matched,
+    MatchedNetwork,
+    MatchedWeight,
+    match_phases,
+)
+from archdsl.analyses.growth.rows import Pieces, Rows, layers_of, rows_of
+from archdsl.analyses.growth.sameness import Zero, check_layers, zeros
+from archdsl.ir.fixing import Axis, axes
+from archdsl.ir.layers import Layer, Tensor, tensors
+from archdsl.ir.network import Fixed, LayerNode, Network, Phases
+from archdsl.ir.recipe import NewChannels
+from archdsl.record import Record
+
+
+class GrownTensor(Record):
+    """A tensor some of whose dimensions have old channels elsewhere than in front."""
+
+    name: str  # "dense1.3.branch1.2.weight", with `*` for copies
+    pieces: tuple[Pieces | None, ...]  # of each dimension, None where they are in front
+
+
+class KeptLayer(Record):
+    """A layer that keeps tensors, and what of it does not learn after a growth."""
+
+    name: str
+    fixed: Fixed | None
+
+
+class GrowingNetwork(Record):
+    """The phases of a network."""
+
+    phases: Phases
+    plain: tuple[Network, ...]  # as members of the family
+    networks: tuple[Network, ...]  # with what is fixed in each
+    tensors: tuple[GrownTensor, ...]
+    layers: tuple[KeptLayer, ...]
+    zeros: tuple[Zero, ...]  # what is zero where it is new, if the network is to compute the same
+
+
+def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
+    """Return what growing from each network to the next takes; raise SpecError.
+
+    `networks` are the members of the family in the order of phases; the last has the recipe.
+    """
+    matched = match_phases(networks, phases)
+    channels = Channels(matched)
+    recipe = networks[-1].recipe
+    ends: tuple[Zero, ...] = ()
+    if recipe is None or recipe.grow is None or recipe.grow.new is NewChannels.ZERO:
+        check_layers(matched, channels)
+        ends = zeros(matched, channels)
+    kept = list(_kept(matched, channels))
+    return GrowingNetwork(
+        phases=phases,
+        plain=tuple(networks),
+        networks=tuple(with_fixed(matched, channels, phase) for phase in range(len(networks))),
+        tensors=tuple(found for layer in kept for found in _elsewhere(layer)),
+        layers=tuple(KeptLayer(layer.name, layer.fixed) for layer in kept),
+        zeros=ends,
+    )
+
+
+class _Kept(Record):
+    """A layer or a shared weight, its channels and its tensors in the last phase."""
+
+    name: str
+    fixed: Fixed | None
+    rows: Rows
+    tensors: tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]
+
+
+def _kept(network: MatchedNetwork, channels: Channels) -> Iterator[_Kept]:
+    """Yield all that keeps tensors, in the order of the network."""
+    for weight in network.owned:
+        yield from _weight(weight, channels)
+    stack = list(reversed(network.inner))
+    while stack:
+        matched = stack.pop()
+        for weight in matched.owned:
+            yield from _weight(weight, channels)
+        yield from _layer(matched, channels)
+        stack += reversed(matched.inner)
+
+
+def _layer(matched: Matched, channels: Channels) -> Iterator[_Kept]:
+    node = matched.last
+    if isinstance(node, LayerNode) and node.shared is None:
+        rows = rows_of(layers_of(matched), channels.through[id(matched)])
+        if rows is not None:
+            yield _Kept(matched.name, node.fixed, rows, _axes(node.layer))
+
+
+def _weight(matched: MatchedWeight, channels: Channels) -> Iterator[_Kept]:
+    last = matched.weights[-1]
+    assert last is not None
+    layers = [None if weight is None else weight.layer for weight in matched.weights]
+    rows = rows_of(layers, channels.shared[last.id])
+    assert rows is not None, "what is shared has a weight"
+    yield _Kept(matched.name, last.fixed, rows, _axes(last.layer))
+
+
+def _axes(layer: Layer) -> tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]:
+    return tuple((tensor, axes(layer, tensor)) for tensor in tensors(layer))
+
+
+def _elsewhere(layer: _Kept) -> Iterator[GrownTensor]:
+    """Yield the tensors of a layer whose old channels are not in front."""
+    rows = {Axis.OUTPUTS: layer.rows.outputs, Axis.INPUTS: layer.rows.inputs, None: None}
+    for tensor, found in layer.tensors:
+        pieces = tuple(rows[axis] for axis in found)
+        if any(each is not None and len(each) > 1 for each in pieces):
+            shown = tuple(None if each is None or len(each) == 1 else each for each in pieces)
+            yield GrownTensor(f"{layer.name}.{tensor.name}", shown)

@@ -1,0 +1,101 @@
+"""Whether the expectations of a spec hold."""
+
+from collections.abc import Mapping
+
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir.network import ArgumentValue
+from archdsl.pipeline.compilation import Compilation
+from archdsl.record import Record
+from archdsl.semantics.elaborate import bind_network
+from archdsl.semantics.evaluate import integer_of
+from archdsl.semantics.expects import Quantity, about, check_expect
+from archdsl.semantics.growing import PHASE
+from archdsl.semantics.values import Scope
+from archdsl.source import Span
+from archdsl.syntax import tree
+from archdsl.syntax.files import SpecFile
+
+
+class PhaseNumber(Record):
+    """The phase that an `expect` is about, as it is written there."""
+
+    number: int
+    span: Span
+
+
+class Subject(Record):
+    """What an `expect` is about: a network by its arguments, and a phase of one that grows."""
+
+    given: Mapping[str, tree.Argument]
+    arguments: tuple[tuple[str, ArgumentValue], ...]
+    phase: PhaseNumber | None = None
+
+
+def subject(
+    file: SpecFile, declaration: tree.NetworkDeclaration, expect: tree.Expect | None
+) -> Subject:
+    """Return what an `expect` is about; raise SpecError. None is about the defaults."""
+    given = {} if expect is None else about(expect)
+    phase: PhaseNumber | None = None
+    if PHASE in given and any(isinstance(item, tree.Grow) for item in declaration.body.items):
+        node = given.pop(PHASE).value
+        number = integer_of(node, Scope(file), "a phase").value
+        phase = PhaseNumber(int(number), node.span)
+    arguments, _ = bind_network(declaration, given, Scope(file))
+    return Subject(given, tuple(arguments.items()), phase)
+
+
+def failed(
+    expect: tree.Expect, compilation: Compilation, phase: PhaseNumber | None
+) -> list[Diagnostic]:
+    """Return the errors of an `expect` about a network, or about one of its phases."""
+    try:
+        of_phase = compilation if phase is None else _of_phase(compilation, phase)
+        found = _check(expect, compilation, of_phase)
+    except SpecError as error:
+        return list(error.diagnostics)
+    return [] if found is None else [found]
+
+
+def _of_phase(compilation: Compilation, phase: PhaseNumber) -> Compilation:
+    phases = compilation.phases
+    if phase.number < len(phases):
+        return phases[phase.number]
+    message = f"there is no phase {phase.number}: "
+    message += f"phases are 0 to {len(phases) - 1}" if phases else "this member does not grow"
+    raise SpecError([Diagnostic(code="E809", message=message, span=phase.span)])
+
+
+def _check(expect: tree.Expect, network: Compilation, counted: Compilation) -> Diagnostic | None:
+    """Return the error of an `expect`, which the scope of a network knows the names of."""
+    rows = counted.rows
+
+    def quantity(part: str | None, name: str) -> Quantity | None:
+        if part is None:
+            return _network_quantity(counted, name)
+        match name:
+            case "output":
+                return rows[part].output
+            case "parameters":
+                return rows[part].sums.total
+            case _:
+                return rows[part].sums.macs
+
+    scope = network.elaborated.scope
+    return check_expect(expect, scope, quantity, rows, counted.other_counts)
+
+
+def _network_quantity(compilation: Compilation, name: str) -> Quantity:
+    match name:
+        case "parameters":
+            return compilation.counts.sums.total
+        case "convolutions":
+            return compilation.counts.sums.conv_tensors
+        case "input":
+            return compilation.network.input.shape
+        case "output":
+            return compilation.network.output.shape
+        case _:
+            value = getattr(compilation.counts.sums, name)
+            assert isinstance(value, int)
+            return value
