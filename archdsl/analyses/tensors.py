@@ -17,9 +17,9 @@ class Entry(Record):
     shape: tuple[int, ...]
     kind: str  # "parameter" or "buffer"
     learned: bool  # any of its elements
-    fixed: int  # elements that are not learned
     uses: int  # layers that use it
     bits: int  # per element, as deployed
+    fixed: int = 0  # elements that are not learned
 
 
 def entries(network: Network) -> Iterator[Entry]:
