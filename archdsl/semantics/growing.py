@@ -1,9 +1,9 @@
 """`grow width = [4, 8, 16]`: which members of its family a network is, phase by phase."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from archdsl.diagnostics import Note
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note
 from archdsl.ir.network import Phases
 from archdsl.ir.numbers import Number, Value
 from archdsl.ir.showing import show_value
@@ -11,6 +11,7 @@ from archdsl.limits import MAX_PHASES
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.values import ListValue, Scope, type_name
+from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
@@ -41,6 +42,19 @@ def read_phases(
             message = f"phase {number} is phase {number - 1} again: {said}"
             fail("E802", message, item.growing[0].values.span, "leave it out")
     return Phases(names=names, values=phases, span=item.span)
+
+
+def check_grown(
+    spans: Sequence[Span], declaration: tree.NetworkDeclaration, diagnostics: Diagnostics
+) -> None:
+    """Report each `freeze(grown)` of a network that has no `grow`."""
+    name = declaration.name
+    for span in spans:
+        message = f"network `{name.text}` does not grow, so nothing here is from before a growth"
+        help_ = "write `grow NAME = [..]` in the network, or `freeze` for what never learns"
+        notes = (Note("it is declared here", name.span),)
+        found = Diagnostic(code="E807", message=message, span=span, help=help_, notes=notes)
+        diagnostics.add(found)
 
 
 def _check_names(item: tree.Grow, declaration: tree.NetworkDeclaration) -> None:
