@@ -29,7 +29,7 @@ def read_phases(
     `scope` has the network's arguments.
     """
     _check_names(item, declaration)
-    if any(growing.name.text in arguments for growing in item.growing):
+    if is_member(declaration, arguments):
         return None
     columns = [_column(growing, declaration, scope) for growing in item.growing]
     _check_lengths(item, columns)
@@ -41,6 +41,14 @@ def read_phases(
             message = f"phase {number} is phase {number - 1} again: {said}"
             fail("E802", message, item.growing[0].values.span, "leave it out")
     return Phases(names=names, values=phases, span=item.span)
+
+
+def is_member(
+    declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree.Argument]
+) -> bool:
+    """Say whether an argument is given that would grow."""
+    grows = [item for item in declaration.body.items if isinstance(item, tree.Grow)]
+    return any(growing.name.text in arguments for item in grows for growing in item.growing)
 
 
 def _check_names(item: tree.Grow, declaration: tree.NetworkDeclaration) -> None:

@@ -10,6 +10,8 @@ from archdsl.ir.recipe import (
     AveragedMoments,
     Constant,
     Cosine,
+    GrowAt,
+    Plateau,
     Recipe,
     Sgd,
     Steps,
@@ -57,6 +59,25 @@ def recipe_flags(recipe: Recipe) -> Iterator[ConfigField]:
         about = "probability spread over all classes"
         yield _float("label_smoothing", recipe.label_smoothing, about, _FRACTION)
     yield from _other_flags(recipe)
+    yield from _growth_flags(recipe)
+
+
+def _growth_flags(recipe: Recipe) -> Iterator[ConfigField]:
+    match recipe.grow:
+        case GrowAt(at=at):
+            about = "epochs, from 1, that begin a phase"
+            kind = "tuple[int, ...]"
+            yield ConfigField(name="growths", type=kind, value=repr(at), about=about)
+        case Plateau(window=window, least=least, cooldown=cooldown):
+            about = "epochs: the network grows when their mean loss has not fallen enough"
+            yield _integer("window", window, about, _COUNT)
+            yield _float("least", least, "of the loss of the window before: enough", _FRACTION)
+            about = "epochs of a phase that do not count"
+            yield _integer("cooldown", cooldown, about, ("0", "math.inf"))
+        case None:
+            pass
+        case _:
+            assert_never(recipe.grow)
 
 
 def _integer(name: str, value: int, about: str, bounds: tuple[str, str]) -> ConfigField:
