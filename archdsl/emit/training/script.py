@@ -27,13 +27,18 @@ from archdsl.ir.recipe import (
     Crop,
     Cutout,
     Data,
+    DataSource,
     Flip,
     ImageFolder,
     Recipe,
     Sgd,
+    Sine,
     Steps,
+    Views,
     WarmRestarts,
+    samples_of,
 )
+from archdsl.ir.task import Task
 from archdsl.record import Record
 
 # Names that train.py gives a meaning of its own, which a network's class might have, too.
@@ -74,6 +79,11 @@ class TrainPlan(Record, kw_only=True):
     image_shape: str
     channels: int  # of an image
     num_classes: int
+    samples: str  # what a batch is a batch of: "images"
+    targets: str  # and what they have: "labels"
+    is_regression: bool
+    num_points: tuple[str, str]  # of a function, for training and for the test
+    views: Views | None
     summary: str  # first line of the docstring
     title: str  # of the data set
     data: Reader
@@ -110,7 +120,7 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
     templates = environment()
     names = ("checkpoint.py", "data.py", "processes.py", "train.py")
     pages = {name: f"{name}.jinja" for name in names}
-    if plan.folder is not None:
+    if plan.data.is_page:
         pages["data.py"] = plan.data.template
     return {
         name: templates.get_template(page).render(plan=plan, folder=plan.folder).rstrip("\n") + "\n"
@@ -140,6 +150,11 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         image_shape=repr(network.input.shape),
         channels=network.input.channels,
         num_classes=network.output.channels,
+        samples=samples_of(data),
+        targets=_targets(recipe.loss.task),
+        is_regression=recipe.loss.task is Task.REGRESSION,
+        num_points=_num_points(data),
+        views=data.views if isinstance(data, Data) else None,
         summary=_summary(model, title),
         title=title,
         data=reader,
@@ -154,7 +169,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         may_change=may_change(recipe, reader),
         ranges=tuple(ranges(recipe, reader)),
         hangs=hangs(recipe),
-        top5=network.output.channels >= 100,
+        top5=recipe.loss.task is Task.CLASSIFICATION and network.output.channels >= 100,
         fingerprint=fingerprint(network, recipe),
         checksums=(_checksum(reader.train), _checksum(reader.test)),
         schedule=_schedule(recipe),
@@ -203,6 +218,29 @@ def _snake(class_name: str) -> str:
 
 def _checksum(known: tuple[int, int]) -> str:
     return f"({known[0]:_}, {known[1]:_})"
+
+
+# ---------------------------------------------------------------- data
+
+
+def _targets(task: Task) -> str:
+    match task:
+        case Task.CLASSIFICATION:
+            return "labels"
+        case Task.REGRESSION:
+            return "targets"
+        case _:
+            assert_never(task)
+
+
+def _num_points(data: DataSource) -> tuple[str, str]:
+    match data:
+        case Sine(train=train, test=test):
+            return f"{train:_}", f"{test:_}"
+        case Data() | ImageFolder():
+            return "", ""
+        case _:
+            assert_never(data)
 
 
 # ---------------------------------------------------------------- optimization
