@@ -137,7 +137,6 @@ def samples_of(data: DataSource) -> str:
             assert_never(data)
 
 
-
 class Sgd(Record, kw_only=True):
     """Stochastic gradient descent."""
 
@@ -251,6 +250,6 @@ class Recipe(Record, kw_only=True):
     ema: float = 0.0  # what remains each step of the average that is tested; 0: there is none
     mixup: float = 0.0  # alpha of Zhang et al. 2018, arXiv:1710.09412; 0: images are not mixed
     cutmix: float = 0.0  # alpha of Yun et al. 2019, arXiv:1905.04899; 0: nothing is pasted
-    held_out: int = 0  # images, or points, for training that are tested on after each epoch, and not trained on
+    held_out: int = 0  # training images that are tested on after each epoch, and not trained on
     init: Initialization | None = None  # of the network, unless that says its own
     seed: int = 0

@@ -112,11 +112,12 @@ def _check_task(
 def _loss_of_another_task(nodes: Mapping[str, tree.Expression], task: Task) -> Diagnostic:
     match task:
         case Task.CLASSIFICATION:
-            span, message = nodes["loss"].span, "the data has classes, and `squared_error` compares numbers"
+            span = nodes["loss"].span
+            message = "the data has classes, and `squared_error` compares numbers"
             help_ = "drop `loss`, or train on `sine(train = 4_096, test = 2_001)`"
         case Task.REGRESSION:
             span = nodes.get("loss", nodes["data"]).span
-            message = "the data has numbers, and `cross_entropy`, the loss unless told, compares classes"
+            message = "the data has numbers, and `cross_entropy`, the default, compares classes"
             help_ = "write `loss = squared_error`"
         case _:
             assert_never(task)
