@@ -108,9 +108,7 @@ def test_scripts_are_clean_for_pyright(tmp_path):
             (folder / file).write_text(text)
     (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "basic"}')
     command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--project"]
-    done = subprocess.run(
-        [*command, str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
@@ -262,7 +260,17 @@ def test_every_variant_runs(write, import_script, tmp_path, name):
 
 
 def test_seeds_have_a_folder_each_and_differ(module, tmp_path, monkeypatch):
-    flags = ("--seeds", "0", "1", "--epochs", "1", "--device", "cpu", "--out", str(tmp_path / "out"))
+    flags = (
+        "--seeds",
+        "0",
+        "1",
+        "--epochs",
+        "1",
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path / "out"),
+    )
     monkeypatch.setattr("sys.argv", ["train.py", *flags])
     module.main(*module.parse_configs())
     first, second = (log_of(tmp_path / f"out/seed{seed}")[1]["test_loss"] for seed in (0, 1))
