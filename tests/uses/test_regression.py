@@ -44,6 +44,7 @@ def train(tmp_path):
     return train
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that can be handled")
 def test_a_run_that_is_stopped_and_killed_ends_with_the_same_bits(train):
     """12 steps an epoch of the 412 points that are not held out."""
     flags = ("--save-minutes", 0)
