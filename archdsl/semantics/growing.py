@@ -43,9 +43,7 @@ def read_phases(
     return Phases(names=names, values=phases, span=item.span)
 
 
-def is_member(
-    declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree.Argument]
-) -> bool:
+def is_member(declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree.Argument]) -> bool:
     """Say whether an argument is given that would grow."""
     grows = [item for item in declaration.body.items if isinstance(item, tree.Grow)]
     return any(growing.name.text in arguments for item in grows for growing in item.growing)

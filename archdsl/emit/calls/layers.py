@@ -235,6 +235,8 @@ def _norm(
             momentum = write.keyword("momentum", 0.1)
             flags = [] if affine else [_flag("affine", "False")]
             name = f"{_batch_norm(layer)}{2 if spatial else 1}d"
+            if layer.fixed is not None and affine and not layer.offset:
+                flags.append(_flag("offset", "False"))
             flags += [_flag("fixed", str(layer.fixed))] if layer.fixed else []
             return _call(name, write.number("num_features"), *_eps(write), *momentum, *flags)
         case LayerNorm(spatial=spatial):

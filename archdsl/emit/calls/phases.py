@@ -29,8 +29,6 @@ def by_phase(
         constants.append(Assign(table, Text(f"({values})")))
         if name in found:
             steps.append(Assign(found[name].name, Text(f"{table}[{PHASE}]")))
-    last = ClassParameter(
-        name=PHASE, annotation="int", default=f"len({constants[0].target}) - 1"
-    )
+    last = ClassParameter(name=PHASE, annotation="int", default=f"len({constants[0].target}) - 1")
     kept = tuple(p for p in signature.parameters if p.symbol not in found)
     return Signature((last, *kept)), tuple(constants), tuple(steps)

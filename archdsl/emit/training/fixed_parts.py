@@ -10,7 +10,10 @@ def fixed_parts(network: Network) -> Iterator[str]:
     """Yield the lines of the table: the outputs and inputs of modules, None for all of them."""
     for place in walk(root(network), unfold=True):
         match place.node:
-            case LayerNode(fixed=FixedPart() as part, shared=None) | Shared(fixed=FixedPart() as part):
+            case (
+                LayerNode(fixed=FixedPart() as part, shared=None)
+                | Shared(fixed=FixedPart() as part)
+            ):
                 yield f'"{place.name}": ({_ranges(part.outputs)}, {_ranges(part.inputs)}),'
             case _:
                 pass

@@ -30,13 +30,18 @@ from archdsl.ir.recipe import (
     Crop,
     Cutout,
     Data,
+    DataSource,
     Flip,
     ImageFolder,
     Recipe,
     Sgd,
+    Sine,
     Steps,
+    Views,
     WarmRestarts,
+    samples_of,
 )
+from archdsl.ir.task import Task
 from archdsl.record import Record
 
 # Names that train.py gives a meaning of its own, which a network's class might have, too.
@@ -77,6 +82,11 @@ class TrainPlan(Record, kw_only=True):
     image_shape: str
     channels: int  # of an image
     num_classes: int
+    samples: str  # what a batch is a batch of: "images"
+    targets: str  # and what they have: "labels"
+    is_regression: bool
+    num_points: tuple[str, str]  # of a function, for training and for the test
+    views: Views | None
     summary: str  # first line of the docstring
     title: str  # of the data set
     data: Reader
@@ -124,7 +134,7 @@ def render_train(
     names += ["parts.py"] if plan.parts else []
     names += ["growth.py"] if plan.growth is not None else []
     pages = {name: f"{name}.jinja" for name in sorted(names)}
-    if plan.folder is not None:
+    if plan.data.is_page:
         pages["data.py"] = plan.data.template
     return {
         name: templates.get_template(page)
@@ -168,6 +178,11 @@ def plan_train(
         image_shape=repr(network.input.shape),
         channels=network.input.channels,
         num_classes=network.output.channels,
+        samples=samples_of(data),
+        targets=_targets(recipe.loss.task),
+        is_regression=recipe.loss.task is Task.REGRESSION,
+        num_points=_num_points(data),
+        views=data.views if isinstance(data, Data) else None,
         summary=_summary(model, title),
         title=title,
         data=reader,
@@ -182,7 +197,7 @@ def plan_train(
         may_change=may_change(recipe, reader),
         ranges=tuple(ranges(recipe, reader)),
         hangs=hangs(recipe),
-        top5=network.output.channels >= 100,
+        top5=recipe.loss.task is Task.CLASSIFICATION and network.output.channels >= 100,
         growth=growth,
         parts=has_parts,
         fixed_parts=fixed,
@@ -236,6 +251,29 @@ def _checksum(known: tuple[int, int]) -> str:
     return f"({known[0]:_}, {known[1]:_})"
 
 
+# ---------------------------------------------------------------- data
+
+
+def _targets(task: Task) -> str:
+    match task:
+        case Task.CLASSIFICATION:
+            return "labels"
+        case Task.REGRESSION:
+            return "targets"
+        case _:
+            assert_never(task)
+
+
+def _num_points(data: DataSource) -> tuple[str, str]:
+    match data:
+        case Sine(train=train, test=test):
+            return f"{train:_}", f"{test:_}"
+        case Data() | ImageFolder():
+            return "", ""
+        case _:
+            assert_never(data)
+
+
 # ---------------------------------------------------------------- optimization
 
 
@@ -253,9 +291,7 @@ def _schedule(recipe: Recipe) -> str:
             assert_never(recipe.schedule)
 
 
-def _optimizer(
-    recipe: Recipe, *, any_frozen: bool, has_parts: bool
-) -> tuple[str, tuple[str, ...]]:
+def _optimizer(recipe: Recipe, *, any_frozen: bool, has_parts: bool) -> tuple[str, tuple[str, ...]]:
     """Return the optimizer's class in torch.optim and the arguments of its constructor."""
     match recipe.optimizer:
         case Sgd(momentum=momentum, nesterov=nesterov):
@@ -272,7 +308,13 @@ def _optimizer(
     if has_parts and not params.startswith("param_groups"):
         params = f'[{{"params": {params if any_frozen else f"[*{params}]"}}}]'
     name = "SGD" if isinstance(recipe.optimizer, Sgd) else type(recipe.optimizer).__name__
-    return name, (params, "lr=config.lr", *chosen, decay, "foreach=True" if has_parts else "fused=True")
+    return name, (
+        params,
+        "lr=config.lr",
+        *chosen,
+        decay,
+        "foreach=True" if has_parts else "fused=True",
+    )
 
 
 def _params(recipe: Recipe, *, any_frozen: bool) -> str:
