@@ -387,7 +387,7 @@ def _deployed_layer(layer: Layer, *, folded: bool = False) -> Layer:
         case ConvTranspose(bias=bias) | Linear(bias=bias):
             return replace(layer, bias=bias or folded)
         case BatchNorm():
-            return replace(layer, moments=True, momentum=0.1)  # of use in training only
+            return replace(layer, moments=True, fixed=None, momentum=0.1)  # of use in training only
         case StochasticDepth():
             return Dropout(p=0.0)  # in a body of nothing else
         case _:

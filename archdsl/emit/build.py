@@ -16,13 +16,14 @@ from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.body.stages import stage_forward
 from archdsl.emit.calls.drops import BRANCHES_BEFORE, counts_branches, takes_rate
 from archdsl.emit.calls.layers import DROP_RATE
+from archdsl.emit.calls.phases import by_phase
 from archdsl.emit.calls.signature import Signature, signature
 from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance, Owner, StepPath
 from archdsl.emit.classes.weights import Weights
 from archdsl.emit.expressions.arithmetic import plain
 from archdsl.emit.expressions.opened import keeps_shape, kept_channels, one_sided, opened
-from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.expressions.scope import PHASE, ClassScope
 from archdsl.emit.prose.docstrings import class_docstring, shape_of
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
@@ -47,6 +48,7 @@ class Built(Record):
     signature: Signature
     unsaid: frozenset[int]
     adds: bool  # parameters that the spec does not have
+    constants: tuple[Assign, ...] = ()  # of the file: what grows, phase by phase
 
 
 class Around(Record, kw_only=True):
@@ -71,15 +73,20 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
     refusals = tuple(_written_checks(checks, scope))
     ending = last if isinstance(kind.first.node, Network) else ()
     settled = signature(scope, kind.instances, _defaults(kind))
+    phases = kind.first.node.phases if isinstance(kind.first.node, Network) else None
+    constants: tuple[Assign, ...] = ()
+    grown: tuple[Statement, ...] = ()
+    if phases is not None:
+        settled, constants, grown = by_phase(phases, settled, (*around.taken, *kind.first.values))
     plan = ClassPlan(
         name=around.names[kind.number],
         docstring=class_docstring(kind, scope),
         parameters=tuple(parameter.printed() for parameter in settled.parameters),
-        init=(*formulas, *refusals, *scope.locals, *written.init, *ending),
+        init=(*grown, *formulas, *refusals, *scope.locals, *written.init, *ending),
         inputs=written.inputs,
         forward=written.forward,
     )
-    return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added))
+    return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added), constants)
 
 
 class _ClassText(Record):
@@ -149,12 +156,25 @@ def _scope(kind: GeneratedClass, around: Around) -> ClassScope:
         [instance.values for instance in kind.instances],
         [instance.lets for instance in kind.instances],
         found,
-        Names((*around.taken, "i", *rates, *counted)),
+        Names((*around.taken, "i", *rates, *counted, *_reserved(first.node))),
         aliases={} if kept is None else {"in_channels": kept},
         tests=tuple(_tests(kind)),
         floats=_floats(first.node) & found,
         adds=first.origin.kind != "network",
+        phases=_phases(first.node, len(kind.instances)),
     )
+
+
+def _phases(node: Owner, members: int) -> tuple[int, ...]:
+    """Return which members are the phases of a network, in order: the last is the first member."""
+    if not isinstance(node, Network) or node.phases is None:
+        return ()
+    before = len(node.phases.values) - 1
+    return (*range(members - before, members), 0)
+
+
+def _reserved(node: Owner) -> tuple[str, ...]:
+    return (PHASE,) if isinstance(node, Network) and node.phases is not None else ()
 
 
 def _attributes(steps: Sequence[Merged]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The files that a network becomes."""
 
+from typing import TYPE_CHECKING
+
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.emit.model import plan_model
 from archdsl.emit.prose.docstrings import Header
@@ -10,6 +12,9 @@ from archdsl.ir.network import Block, Join, LayerNode, Network, Node, Part, Stag
 from archdsl.limits import MAX_WRITTEN_LAYERS
 from archdsl.record import Record
 
+if TYPE_CHECKING:
+    from archdsl.analyses.growth.growing import GrowingNetwork
+
 
 class Files(Record):
     """The texts of files by name, and the arguments that the class in model.py takes."""
@@ -18,7 +23,9 @@ class Files(Record):
     open: tuple[str, ...]
 
 
-def render_files(family: Family, class_name: str, header: Header) -> Files:
+def render_files(
+    family: Family, class_name: str, header: Header, growing: "GrowingNetwork | None" = None
+) -> Files:
     """Return the text of `model.py`; of `train.py` and what it imports if there is a recipe.
 
     Raises SpecError where the network has more layers outside of blocks than anybody would read.
@@ -32,7 +39,7 @@ def render_files(family: Family, class_name: str, header: Header) -> Files:
     model = plan_model(family, class_name, header)
     texts = {"model.py": render_model(model.plan)}
     if network.recipe is not None:
-        texts |= render_train(network, network.recipe, class_name, header.command)
+        texts |= render_train(network, network.recipe, class_name, header.command, growing)
     return Files(texts, model.open)
 
 

@@ -1,9 +1,10 @@
 """A family -> the plan of model.py."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from archdsl.analyses.freezing import frozen_modules
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.emit.body.blocks import Constructed
 from archdsl.emit.build import Around, Built, build
 from archdsl.emit.calls.schemes import convolutions_of, plan_schemes, scheme_names
@@ -35,10 +36,25 @@ def plan_model(family: Family, name: str, header: Header, *, initialize: bool = 
     """
     while True:
         match _planned(family, name, initialize=initialize):
+            case frozenset() as wrong if wrong & family.grown:
+                wrong -= family.grown
+                if not wrong:
+                    _refuse(family)
+                family = family.without(wrong)
             case frozenset() as wrong:  # arguments that are decided when the network is compiled
                 family = _smaller(family, wrong, name, initialize=initialize)
             case tuple() as classes:
                 return _model(family, classes, header)
+
+
+def _refuse(family: Family) -> NoReturn:
+    """Raise SpecError: what the phases differ in cannot be told from their arguments."""
+    phases = family.network.phases
+    assert phases is not None
+    names = " and ".join(f"`{name}`" for name in phases.names)
+    message = f"the phases cannot be written as one class: {names} chooses what there is"
+    help_ = "let what grows be computed with: widths, and numbers of blocks in `n * block(..)`"
+    raise SpecError([Diagnostic(code="E810", message=message, span=phases.span, help=help_)])
 
 
 def _smaller(family: Family, wrong: "Wrong", name: str, *, initialize: bool) -> Family:
@@ -142,6 +158,7 @@ def _model(family: Family, built: tuple[Built, ...], header: Header) -> Model:
     opened = tuple(p.symbol for p in built[-1].signature.parameters if p.symbol is not None)
     header = replace(header, open=opened)
     plan = ModulePlan(
+        constants=tuple(statement(each, 0) for each in built[-1].constants),
         docstring=module_docstring(network, header),
         frozen=None if frozen is None else statement(Assign("FROZEN", frozen), 0),
         schemes=plan_schemes(convolutions_of(network), plans),

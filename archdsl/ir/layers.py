@@ -57,6 +57,8 @@ class BatchNorm(Record, kw_only=True):
     affine: bool = True  # scale and offset are parameters; else the constants 1 and 0
     offset: bool = True  # else, where it is affine, only the scale is a parameter
     moments: bool = True  # moments are measured in training; else they stay as they are loaded
+    fixed: "tuple[tuple[int, int], ...] | None" = None  # channels that stay as in evaluation, in
+    # ranges: from, and below; () may become some, None never
     eps: float = 1e-5
     momentum: float = 0.1
 

@@ -121,7 +121,7 @@ class Compilation:
             parameters=self.counts.sums.total,
             unshared=self.counts.sums.unshared,
         )
-        return render_files(self.family, self.class_name(name), header)
+        return render_files(self.family, self.class_name(name), header, self.growing)
 
     @cached_property
     def family(self) -> Family:

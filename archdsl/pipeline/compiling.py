@@ -130,7 +130,7 @@ def _member(
 ) -> Elaborated:
     """Return a phase as a member of its family; raise SpecError, which says that it is one."""
     try:
-        return elaborate(file, declaration, given, fold=fold)
+        return elaborate(file, declaration, given, fold=fold, is_phase=True)
     except SpecError as error:
         note = Note("the network grows here, and this is of an earlier phase", phases.span)
         raise SpecError(_with_note(error.diagnostics, note)) from None

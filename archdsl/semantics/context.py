@@ -113,6 +113,7 @@ class Reach:
     """The annotations of a network as they apply, and the weights that layers would share."""
 
     def __init__(self) -> None:
+        self.is_member = False  # of a growing family, and does not grow itself
         self._applied: list[Applied] = []
         self._keys: dict[tuple[ShareScope, Weighted], int] = {}
         self._scopes: dict[int, ShareScope] = {}  # by key

@@ -19,7 +19,7 @@ from archdsl.semantics.draft import LAST, Draft, Here, Role
 from archdsl.semantics.drops import resolve_drops
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.growing import check_grown, read_phases
+from archdsl.semantics.growing import check_grown, is_member, read_phases
 from archdsl.semantics.growths import fit_growth
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
@@ -52,13 +52,16 @@ def elaborate(
     *,
     fold: bool = True,
     sizes: bool = True,
+    is_phase: bool = False,
 ) -> Elaborated:
     """Return the network that a declaration gives with these arguments; raise SpecError.
 
     With `fold=False` every block of a run is elaborated: the same network, written out. With
-    `sizes=False` no other input sizes are tried where the one that is written does not work.
+    `sizes=False` no other input sizes are tried where the one that is written does not work. A
+    member of a growing family knows nothing of growth, unless it is to be a phase of it.
     """
     bodies = Bodies(fold=fold)
+    bodies.reach.is_member = not is_phase and is_member(declaration, arguments)
     try:
         return _elaborate(file, declaration, arguments, bodies)
     except SpecError as error:

@@ -30,9 +30,12 @@ def family_of(
 
     An argument of which there is no member was not tried, or is right at one value only.
     """
+    phases = tuple(_phases(network, file, declaration, arguments))
     if file.work.done > PROBE_WORK:  # not even one more would be built in time
-        return Family(network)
+        return Family(network, phases=phases)
     decided = network.hangs.union(*map(test_symbols, network.decided))
+    if network.phases is not None:
+        decided |= frozenset(network.phases.names)  # they are what they are in the phases
     for let in reversed(network.lets):
         if let.name in decided:
             decided |= symbols(let.number.expr)
@@ -40,7 +43,7 @@ def family_of(
     held = {
         n: tree.Argument(None, _literal(_exact(v), declaration))
         for n, v in network.values
-        if n in decided  # be its default a formula over what is tried
+        if n in decided and not _grows(network, n)  # be its default a formula over what is tried
     }
     trial = _Trial(network, file, declaration, {**held, **arguments})
     near = {name: iter(_near(value)) for name, value in tried}
@@ -62,7 +65,30 @@ def family_of(
         trial.left = 2 * PROBE_WORK  # it may be somewhat larger than the compiled one
         return trial.member({name: changes[name] for name in sorted(names)})
 
-    return family(network, tuple(found), join)
+    return family(network, tuple(found), join, phases)
+
+
+def _grows(network: Network, name: str) -> bool:
+    return network.phases is not None and name in network.phases.names
+
+
+def _phases(
+    network: Network,
+    file: SpecFile,
+    declaration: tree.NetworkDeclaration,
+    arguments: Mapping[str, tree.Argument],
+) -> Iterator[Member]:
+    """Yield the phases before the last one."""
+    if network.phases is None:
+        return
+    names = network.phases.names
+    for values in network.phases.values[:-1]:
+        given = {
+            name: tree.Argument(None, _literal(Fraction(value), declaration))
+            for name, value in zip(names, values, strict=True)
+        }
+        found = elaborate(file, declaration, {**arguments, **given}, sizes=False, is_phase=True)
+        yield Member(found.network, frozenset(names))
 
 
 def _where_weights_coincide(

@@ -1,12 +1,13 @@
 """Parts of layers that are fixed: what `freeze(..)` says, and what of a layer that is."""
 
-from typing import NoReturn
+from typing import NoReturn, assert_never
 
 from archdsl.diagnostics import Note
 from archdsl.ir.fixing import channels_of
-from archdsl.ir.layers import Layer
+from archdsl.ir.layers import BatchNorm, Layer
 from archdsl.ir.network import Channels, Fixed, FixedOld, FixedPart
 from archdsl.ir.numbers import Number
+from archdsl.ir.rebuild import replace
 from archdsl.semantics.checks import check_integer, fail, fail_here
 from archdsl.semantics.context import Context
 from archdsl.semantics.evaluate import evaluate, integer_of
@@ -85,6 +86,21 @@ def fixed_of(layer: Layer, context: Context, span: Span) -> Fixed | None:
         if given is not None and there is not None and given[-1][1] > there:
             _beyond(name, given[-1][1], there, scope.span, span)
     return scope.fixed
+
+
+def with_fixed(layer: Layer, fixed: Fixed | None) -> Layer:
+    """Return a layer that keeps the moments of its fixed channels, if it measures any."""
+    if not isinstance(layer, BatchNorm) or not layer.moments:
+        return layer
+    match fixed:
+        case FixedOld():
+            return replace(layer, fixed=())
+        case FixedPart(outputs=outputs):
+            return replace(layer, fixed=outputs)
+        case None:
+            return layer
+        case _:
+            assert_never(fixed)
 
 
 def _beyond(name: str, given: int, there: int, annotation: Span, layer: Span) -> NoReturn:

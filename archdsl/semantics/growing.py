@@ -30,7 +30,7 @@ def read_phases(
     `scope` has the network's arguments.
     """
     _check_names(item, declaration)
-    if any(growing.name.text in arguments for growing in item.growing):
+    if is_member(declaration, arguments):
         return None
     columns = [_column(growing, declaration, scope) for growing in item.growing]
     _check_lengths(item, columns)
@@ -55,6 +55,12 @@ def check_grown(
         notes = (Note("it is declared here", name.span),)
         found = Diagnostic(code="E807", message=message, span=span, help=help_, notes=notes)
         diagnostics.add(found)
+
+
+def is_member(declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree.Argument]) -> bool:
+    """Say whether an argument is given that would grow."""
+    grows = [item for item in declaration.body.items if isinstance(item, tree.Grow)]
+    return any(growing.name.text in arguments for item in grows for growing in item.growing)
 
 
 def _check_names(item: tree.Grow, declaration: tree.NetworkDeclaration) -> None:

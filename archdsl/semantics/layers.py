@@ -9,7 +9,7 @@ from archdsl.semantics.annotations import check_layer, read
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.draft import Here
-from archdsl.semantics.fixing import fixed_of
+from archdsl.semantics.fixing import fixed_of, with_fixed
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall
 from archdsl.semantics.shares import share_key
@@ -74,6 +74,8 @@ def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Her
     built = ROWS[use.kind].build(use, flow, facts)
     if scheme is not None and scheme_of(built.layer) is not None:
         scheme.reached = True
+    fixed = fixed_of(built.layer, context, item.call.span)
+    built = replace(built, layer=with_fixed(built.layer, fixed))
     output = _output(built, use, flow)
     _doubt_stride(elaboration, use, built.layer, item.call)
     label = item.label.text if item.label else None
@@ -86,7 +88,7 @@ def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Her
         written=built.written,
         shared=share_key(elaboration.reach, built.layer, label, context),
         frozen=context.frozen,
-        fixed=fixed_of(built.layer, context, item.call.span),
+        fixed=fixed,
         span=item.call.span,
     )
     here.add(node, item.span)

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from fractions import Fraction
 
-from archdsl.ir.network import Fixed
+from archdsl.ir.network import Fixed, FixedOld
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.semantics.checks import fail
@@ -61,6 +61,8 @@ class SetFixed(Meaning):
 
     def enter(self, context: Context, reach: Reach, *, grows: bool) -> Context:  # noqa: ARG002
         """Return what holds inside."""
+        if isinstance(self.fixed, FixedOld) and reach.is_member:
+            return replace(context, frozen=False, fixed=None)
         scope = FixedScope(self.span, self.fixed)
         reach.add(scope)
         return replace(context, frozen=False, fixed=scope)

@@ -235,6 +235,9 @@ def _norm(
             momentum = write.keyword("momentum", 0.1)
             flags = [] if affine else [_flag("affine", "False")]
             name = f"{_batch_norm(layer)}{2 if spatial else 1}d"
+            if layer.fixed is not None and affine and not layer.offset:
+                flags.append(_flag("offset", "False"))
+            flags += [_flag("fixed", str(layer.fixed))] if layer.fixed else []
             return _call(name, write.number("num_features"), *_eps(write), *momentum, *flags)
         case LayerNorm(spatial=spatial):
             name = "LayerNorm2d" if spatial else "nn.LayerNorm"
@@ -253,6 +256,8 @@ def _norm(
 def _batch_norm(layer: BatchNorm) -> str:
     if not layer.moments:
         return "FixedMomentsBatchNorm"
+    if layer.fixed is not None:
+        return "PartlyFixedBatchNorm"
     return "nn.BatchNorm" if layer.offset else "ScaleOnlyBatchNorm"
 
 

@@ -40,6 +40,7 @@ from archdsl.ir.numbers import (
 from archdsl.ir.substitution import substitute, substitute_test
 from archdsl.record import Record
 
+PHASE = "phase"  # what a growing network calls the number of its phase
 LONGEST = 60  # a longer expression is not repeated in generated code
 Values: TypeAlias = Mapping[str, Value | bool]
 
@@ -67,7 +68,8 @@ class ClassScope:
     `values` are the symbols' in each instance, `lets` how some of them are written, `opened` the
     symbols that may be parameters: the text does nothing else with them than computing. Of those
     some are `floats`; `aliases` are symbols that another one says. With `adds` a number that cannot
-    be said becomes a new parameter.
+    be said becomes a new parameter. `phases` are the instances that a growing network is, one after
+    the other: there such a number is looked up.
     """
 
     def __init__(
@@ -81,11 +83,13 @@ class ClassScope:
         tests: Sequence[Test],
         floats: AbstractSet[str],
         adds: bool,
+        phases: Sequence[int] = (),
     ) -> None:
         self._values = values
         self._plain = [{name: plain(v) for name, v in each.items()} for each in values]
         self._names = names
         self._adds = adds
+        self._phases = phases
         self._lets = _common(lets)
         common = [name for name in values[0] if all(name in each for each in values)]
         self._open = self.opened = opened & frozenset(common)
@@ -94,6 +98,7 @@ class ClassScope:
         self._known: dict[Expr, Expr | None] = {}
         self._printed: dict[str, str] = {}
         self._locals: list[Assign] = []
+        self._looked_up: dict[str, str] = {}  # locals by their values, phase by phase
         self.floats = set(floats)  # symbols that are rates, even where their values are whole
         self.used: list[str] = []  # symbols that are parameters
         self.added: list[Added] = []
@@ -186,10 +191,29 @@ class ClassScope:
             return found
         values = tuple(None if each is None else _number(each.value) for each in slot)
         first = next(value for value in values if value is not None)
+        looked_up = self._by_phase(values, hint)
+        if looked_up is not None:
+            return looked_up
         if not self._adds:
             self.unsaid |= {i for i, v in enumerate(values) if v is not None and v != values[0]}
             return constant(first)
         return self.add(hint, tuple(first if value is None else value for value in values))
+
+    def _by_phase(self, values: Sequence[Plain | None], hint: str) -> str | None:
+        """Return a local that has a number in each phase; None where other arguments change it."""
+        if not self._phases:
+            return None
+        column = [values[instance] for instance in self._phases]
+        others = [v for i, v in enumerate(values) if i not in self._phases and v is not None]
+        known = [value for value in column if value is not None]
+        if not known or any(value != column[-1] for value in others):
+            return None
+        text = ", ".join(constant(known[0] if value is None else value) for value in column)
+        name = self._looked_up.get(text)
+        if name is None:
+            name = self._looked_up[text] = self._names.unique(hint)
+            self._locals.append(Assign(name, Text(f"({text})[{PHASE}]")))
+        return name
 
     def _equal(self, slot: Slot) -> str | None:
         """Return a symbol, or a new parameter, that has the values of a slot."""

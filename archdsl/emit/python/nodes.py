@@ -159,6 +159,7 @@ class ModulePlan(Record, kw_only=True):
     """A generated model.py."""
 
     docstring: tuple[str, ...]
+    constants: tuple[str, ...]  # assignments of what grows, phase by phase
     frozen: str | None  # the assignment of FROZEN
     schemes: tuple[SchemePlan, ...]
     classes: tuple[ClassPlan, ...]

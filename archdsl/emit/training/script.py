@@ -6,6 +6,7 @@ from typing import assert_never
 
 from archdsl.analyses.fingerprint import fingerprint
 from archdsl.analyses.freezing import frozen_modules
+from archdsl.analyses.growth.growing import GrowingNetwork
 from archdsl.emit.python.printer import WIDTH, docstring_text
 from archdsl.emit.render import environment
 from archdsl.emit.training.flags import (
@@ -16,7 +17,9 @@ from archdsl.emit.training.flags import (
     ranges,
     recipe_flags,
 )
+from archdsl.emit.training.fixed_parts import fixed_parts
 from archdsl.emit.training.folder import FolderPlan, plan_folder
+from archdsl.emit.training.growth import GrowthPlan, plan_growth
 from archdsl.emit.training.readers import Reader, levels_of, reader_of, title_of
 from archdsl.ir.network import Network
 from archdsl.ir.recipe import (
@@ -27,13 +30,18 @@ from archdsl.ir.recipe import (
     Crop,
     Cutout,
     Data,
+    DataSource,
     Flip,
     ImageFolder,
     Recipe,
     Sgd,
+    Sine,
     Steps,
+    Views,
     WarmRestarts,
+    samples_of,
 )
+from archdsl.ir.task import Task
 from archdsl.record import Record
 
 # Names that train.py gives a meaning of its own, which a network's class might have, too.
@@ -74,6 +82,11 @@ class TrainPlan(Record, kw_only=True):
     image_shape: str
     channels: int  # of an image
     num_classes: int
+    samples: str  # what a batch is a batch of: "images"
+    targets: str  # and what they have: "labels"
+    is_regression: bool
+    num_points: tuple[str, str]  # of a function, for training and for the test
+    views: Views | None
     summary: str  # first line of the docstring
     title: str  # of the data set
     data: Reader
@@ -89,6 +102,9 @@ class TrainPlan(Record, kw_only=True):
     ranges: tuple[tuple[str, tuple[str, str]], ...]  # of flags: at least, and below
     hangs: bool  # the rate of every epoch, on how many there are
     top5: bool  # whether the log has the share of labels among the five largest logits
+    growth: GrowthPlan | None  # of a network that grows
+    parts: bool  # whether the optimizer is handed parts of parameters
+    fixed_parts: tuple[str, ...]  # lines of a table of what is fixed where nothing grows
     fingerprint: str
     checksums: tuple[str, str]  # of the training and the test split, with numbers of images
     schedule: str  # template of `lr_factor`; "" where the rate is always the same
@@ -101,32 +117,54 @@ class TrainPlan(Record, kw_only=True):
         return " * lr_factor({}, {}, config)" if self.schedule else ""
 
 
-def render_train(network: Network, recipe: Recipe, class_name: str, command: str) -> dict[str, str]:
+def render_train(
+    network: Network,
+    recipe: Recipe,
+    class_name: str,
+    command: str,
+    growing: GrowingNetwork | None = None,
+) -> dict[str, str]:
     """Return train.py, which trains `class_name` of the model.py beside it, and what it imports.
 
     `command` is what to type to compile again: "archdsl compile specs/wrn.arch".
     """
-    plan = plan_train(network, recipe, class_name, command)
+    plan = plan_train(network, recipe, class_name, command, growing)
     templates = environment()
-    names = ("checkpoint.py", "data.py", "processes.py", "train.py")
-    pages = {name: f"{name}.jinja" for name in names}
-    if plan.folder is not None:
+    names = ["checkpoint.py", "data.py", "processes.py", "train.py"]
+    names += ["parts.py"] if plan.parts else []
+    names += ["growth.py"] if plan.growth is not None else []
+    pages = {name: f"{name}.jinja" for name in sorted(names)}
+    if plan.data.is_page:
         pages["data.py"] = plan.data.template
     return {
-        name: templates.get_template(page).render(plan=plan, folder=plan.folder).rstrip("\n") + "\n"
+        name: templates.get_template(page)
+        .render(plan=plan, folder=plan.folder, growth=plan.growth)
+        .rstrip("\n")
+        + "\n"
         for name, page in pages.items()
     }
 
 
-def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) -> TrainPlan:
+def plan_train(
+    network: Network,
+    recipe: Recipe,
+    class_name: str,
+    command: str,
+    growing: GrowingNetwork | None = None,
+) -> TrainPlan:
     """Decide every value of the files."""
+    grows = growing is not None and recipe.grow is not None
+    growth = plan_growth(growing, recipe.grow) if growing and recipe.grow else None
+    fixed = () if grows else tuple(fixed_parts(network))
+    has_parts = growth is not None or bool(fixed)
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
     reader, title, data = reader_of(recipe.data), title_of(recipe.data), recipe.data
     out = f"runs/{_snake(class_name)}"
     augment = data.augment if isinstance(data, Data) else ()
     crop = next((a for a in augment if isinstance(a, Crop)), None)
     cutout = next((a for a in augment if isinstance(a, Cutout)), None)
-    optimizer, arguments = _optimizer(recipe, any_frozen=bool(frozen_modules(network)))
+    any_frozen = bool(frozen_modules(network))
+    optimizer, arguments = _optimizer(recipe, any_frozen=any_frozen, has_parts=has_parts)
     return TrainPlan(
         recipe=recipe,
         class_name=model,
@@ -140,6 +178,11 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         image_shape=repr(network.input.shape),
         channels=network.input.channels,
         num_classes=network.output.channels,
+        samples=samples_of(data),
+        targets=_targets(recipe.loss.task),
+        is_regression=recipe.loss.task is Task.REGRESSION,
+        num_points=_num_points(data),
+        views=data.views if isinstance(data, Data) else None,
         summary=_summary(model, title),
         title=title,
         data=reader,
@@ -154,7 +197,10 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         may_change=may_change(recipe, reader),
         ranges=tuple(ranges(recipe, reader)),
         hangs=hangs(recipe),
-        top5=network.output.channels >= 100,
+        top5=recipe.loss.task is Task.CLASSIFICATION and network.output.channels >= 100,
+        growth=growth,
+        parts=has_parts,
+        fixed_parts=fixed,
         fingerprint=fingerprint(network, recipe),
         checksums=(_checksum(reader.train), _checksum(reader.test)),
         schedule=_schedule(recipe),
@@ -205,6 +251,29 @@ def _checksum(known: tuple[int, int]) -> str:
     return f"({known[0]:_}, {known[1]:_})"
 
 
+# ---------------------------------------------------------------- data
+
+
+def _targets(task: Task) -> str:
+    match task:
+        case Task.CLASSIFICATION:
+            return "labels"
+        case Task.REGRESSION:
+            return "targets"
+        case _:
+            assert_never(task)
+
+
+def _num_points(data: DataSource) -> tuple[str, str]:
+    match data:
+        case Sine(train=train, test=test):
+            return f"{train:_}", f"{test:_}"
+        case Data() | ImageFolder():
+            return "", ""
+        case _:
+            assert_never(data)
+
+
 # ---------------------------------------------------------------- optimization
 
 
@@ -222,7 +291,7 @@ def _schedule(recipe: Recipe) -> str:
             assert_never(recipe.schedule)
 
 
-def _optimizer(recipe: Recipe, *, any_frozen: bool) -> tuple[str, tuple[str, ...]]:
+def _optimizer(recipe: Recipe, *, any_frozen: bool, has_parts: bool) -> tuple[str, tuple[str, ...]]:
     """Return the optimizer's class in torch.optim and the arguments of its constructor."""
     match recipe.optimizer:
         case Sgd(momentum=momentum, nesterov=nesterov):
@@ -236,8 +305,16 @@ def _optimizer(recipe: Recipe, *, any_frozen: bool) -> tuple[str, tuple[str, ...
         case _:
             assert_never(recipe.optimizer)
     params, decay = _params(recipe, any_frozen=any_frozen), "weight_decay=config.weight_decay"
+    if has_parts and not params.startswith("param_groups"):
+        params = f'[{{"params": {params if any_frozen else f"[*{params}]"}}}]'
     name = "SGD" if isinstance(recipe.optimizer, Sgd) else type(recipe.optimizer).__name__
-    return name, (params, "lr=config.lr", *chosen, decay, "fused=True")
+    return name, (
+        params,
+        "lr=config.lr",
+        *chosen,
+        decay,
+        "foreach=True" if has_parts else "fused=True",
+    )
 
 
 def _params(recipe: Recipe, *, any_frozen: bool) -> str:
