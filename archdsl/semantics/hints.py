@@ -128,6 +128,7 @@ _ADVICE = {
 _ANNOTATIONS = {
     **dict.fromkeys(("ws", "weight_standardization", "weight_standardize"), "write `standardized`"),
     "scaled_weight_standardization": "write `standardized(gain = true)`",
+    "grow": "write `grow NAME = [4, 8, 16]` on a line of the network, about a parameter of it",
 }
 _VALUES = {
     "True": "write `true`",
