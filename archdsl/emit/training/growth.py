@@ -22,11 +22,12 @@ class GrowthPlan(Record, kw_only=True):
     pieces: tuple[str, ...]  # lines of a table
     ends: tuple[str, ...]  # names of tensors
     fixes: tuple[tuple[str, str], ...]  # names of modules, and epochs
+    for_good: bool  # some of it
     has_patterns: bool  # some names have `*` in place of a number
     metric: str  # that a plateau looks at
     zero: bool  # the larger network computes the same
     restarts: bool  # of the schedule, in each phase
-    wakes: str  # epochs of a phase after which something learns again, "1, 5,"
+    wakes: str  # what compares the epochs of a phase with those after which something learns again
     transposed: bool  # there are convolutions whose weight has inputs first
 
 
@@ -45,13 +46,20 @@ def plan_growth(network: GrowingNetwork, growth: Growth) -> GrowthPlan:
         pieces=pieces,
         ends=tuple(ends),
         fixes=fixes,
+        for_good=any(epochs == "inf" for _, epochs in fixes),
         has_patterns=any("*" in name for name in names),
         metric=_metric(growth),
         zero=zero,
         restarts=growth.restarts,
-        wakes="".join(f"{epochs}, " for epochs in learned_again).rstrip(),
+        wakes=_wakes(learned_again),
         transposed=any(isinstance(leaf.layer, ConvTranspose) for leaf in leaves(network.plain[-1])),
     )
+
+
+def _wakes(epochs: Sequence[int]) -> str:
+    if len(epochs) < 2:
+        return "".join(f"== {each}" for each in epochs)
+    return f"in {tuple(epochs)}"
 
 
 def _metric(growth: Growth) -> str:
