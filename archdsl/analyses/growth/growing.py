@@ -10,7 +10,7 @@ from archdsl.analyses.growth.matching import (
     MatchedWeight,
     match_phases,
 )
-from archdsl.analyses.growth.rows import Pieces, Rows, layers_of, rows_of
+from archdsl.analyses.growth.rows import FoundRows, Pieces, Rows
 from archdsl.analyses.growth.sameness import Zero, check_layers, zeros
 from archdsl.ir.fixing import Axis, axes
 from archdsl.ir.layers import Layer, Tensor, tensors
@@ -56,11 +56,12 @@ def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
     if recipe is None or recipe.grow is None or recipe.grow.new is NewChannels.ZERO:
         check_layers(matched, channels)
         ends = zeros(matched, channels)
-    kept = list(_kept(matched, channels))
+    rows = FoundRows(channels)
+    kept = list(_kept(matched, rows))
     return GrowingNetwork(
         phases=phases,
         plain=tuple(networks),
-        networks=tuple(with_fixed(matched, channels, phase) for phase in range(len(networks))),
+        networks=tuple(with_fixed(matched, rows, phase) for phase in range(len(networks))),
         tensors=tuple(found for layer in kept for found in _elsewhere(layer)),
         layers=tuple(KeptLayer(layer.name, layer.fixed) for layer in kept),
         zeros=ends,
@@ -76,34 +77,31 @@ class _Kept(Record):
     tensors: tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]
 
 
-def _kept(network: MatchedNetwork, channels: Channels) -> Iterator[_Kept]:
+def _kept(network: MatchedNetwork, rows: FoundRows) -> Iterator[_Kept]:
     """Yield all that keeps tensors, in the order of the network."""
     for weight in network.owned:
-        yield from _weight(weight, channels)
+        yield from _weight(weight, rows)
     stack = list(reversed(network.inner))
     while stack:
         matched = stack.pop()
         for weight in matched.owned:
-            yield from _weight(weight, channels)
-        yield from _layer(matched, channels)
+            yield from _weight(weight, rows)
+        yield from _layer(matched, rows)
         stack += reversed(matched.inner)
 
 
-def _layer(matched: Matched, channels: Channels) -> Iterator[_Kept]:
+def _layer(matched: Matched, found: FoundRows) -> Iterator[_Kept]:
     node = matched.last
     if isinstance(node, LayerNode) and node.shared is None:
-        rows = rows_of(layers_of(matched), channels.through[id(matched)])
+        rows = found.of_layer(matched)
         if rows is not None:
             yield _Kept(matched.name, node.fixed, rows, _axes(node.layer))
 
 
-def _weight(matched: MatchedWeight, channels: Channels) -> Iterator[_Kept]:
+def _weight(matched: MatchedWeight, found: FoundRows) -> Iterator[_Kept]:
     last = matched.weights[-1]
     assert last is not None
-    layers = [None if weight is None else weight.layer for weight in matched.weights]
-    rows = rows_of(layers, channels.shared[last.id])
-    assert rows is not None, "what is shared has a weight"
-    yield _Kept(matched.name, last.fixed, rows, _axes(last.layer))
+    yield _Kept(matched.name, last.fixed, found.of_weight(matched), _axes(last.layer))
 
 
 def _axes(layer: Layer) -> tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]:
