@@ -257,7 +257,8 @@ class _Matcher:
         if not is_member and node.name != after.name and _keeps(node):
             what = f"`{name}` is called `{node.name}`"
             self._differs(what, f"`{after.name}`", phase, (node.span, after.span))
-        if node.input.size != after.input.size or node.output.size != after.output.size:
+        falls = node.output.channels > after.output.channels
+        if falls or node.input.size != after.input.size or node.output.size != after.output.size:
             sizes = (node.output, after.output)
             what = f"`{name}` gives {sizes[0]}"
             self._differs(what, str(sizes[1]), phase, (node.span, after.span))
