@@ -78,6 +78,7 @@ class Channels:
     def __init__(self, network: MatchedNetwork) -> None:
         self.said = Said(network.phases)
         self.span = network.phases.span
+        self.nested = network.phases.nested
         self.layouts = Layouts()
         self.through: dict[int, Through] = {}  # of a layer, by id of what matches it
         self.shared: dict[int, Through] = {}  # by id of a weight in the last phase

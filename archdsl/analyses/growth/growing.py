@@ -10,6 +10,7 @@ from archdsl.analyses.growth.matching import (
     MatchedWeight,
     match_phases,
 )
+from archdsl.analyses.growth.nesting import check_nested, columns_of
 from archdsl.analyses.growth.rows import Pieces, Rows, layers_of, rows_of
 from archdsl.analyses.growth.sameness import Zero, check_layers, zeros
 from archdsl.ir.fixing import Axis, axes
@@ -53,7 +54,9 @@ def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
     channels = Channels(matched)
     recipe = networks[-1].recipe
     ends: tuple[Zero, ...] = ()
-    if recipe is None or recipe.grow is None or recipe.grow.new is NewChannels.ZERO:
+    if phases.nested:
+        check_nested(matched, channels)
+    elif recipe is None or recipe.grow is None or recipe.grow.new is NewChannels.ZERO:
         check_layers(matched, channels)
         ends = zeros(matched, channels)
     kept = list(_kept(matched, channels))
@@ -62,7 +65,7 @@ def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
         plain=tuple(networks),
         networks=tuple(with_fixed(matched, channels, phase) for phase in range(len(networks))),
         tensors=tuple(found for layer in kept for found in _elsewhere(layer)),
-        layers=tuple(KeptLayer(layer.name, layer.fixed) for layer in kept),
+        layers=tuple(KeptLayer(layer.module, layer.fixed) for layer in kept),
         zeros=ends,
     )
 
@@ -71,6 +74,7 @@ class _Kept(Record):
     """A layer or a shared weight, its channels and its tensors in the last phase."""
 
     name: str
+    module: str  # that holds the tensors; with `*` for all columns
     fixed: Fixed | None
     rows: Rows
     tensors: tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]
@@ -94,7 +98,9 @@ def _layer(matched: Matched, channels: Channels) -> Iterator[_Kept]:
     if isinstance(node, LayerNode) and node.shared is None:
         rows = rows_of(layers_of(matched), channels.through[id(matched)])
         if rows is not None:
-            yield _Kept(matched.name, node.fixed, rows, _axes(node.layer))
+            has_columns = channels.nested and columns_of(layers_of(matched), 0)
+            module = f"{matched.name}.columns.*" if has_columns else matched.name
+            yield _Kept(matched.name, module, node.fixed, rows, _axes(node.layer))
 
 
 def _weight(matched: MatchedWeight, channels: Channels) -> Iterator[_Kept]:
@@ -103,7 +109,7 @@ def _weight(matched: MatchedWeight, channels: Channels) -> Iterator[_Kept]:
     layers = [None if weight is None else weight.layer for weight in matched.weights]
     rows = rows_of(layers, channels.shared[last.id])
     assert rows is not None, "what is shared has a weight"
-    yield _Kept(matched.name, last.fixed, rows, _axes(last.layer))
+    yield _Kept(matched.name, matched.name, last.fixed, rows, _axes(last.layer))
 
 
 def _axes(layer: Layer) -> tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]:

@@ -72,12 +72,12 @@ def check_layers(network: MatchedNetwork, channels: Channels) -> None:
         stack += matched.inner
         node = matched.last
         if isinstance(node, LayerNode):
-            reason = _changes(node, matched, channels.through[id(matched)])
+            reason = changes(node, matched, channels.through[id(matched)])
             if reason is not None:
                 _fail(f"`{matched.name}`: {reason}", node.span, channels)
 
 
-def _changes(node: LayerNode, matched: Matched, through: Through) -> str | None:
+def changes(node: LayerNode, matched: Matched, through: Through) -> str | None:
     """Return why a layer gives other values in its old channels once it has new ones."""
     grown = _grows(settled(through.inputs), matched.since)
     layer = node.layer

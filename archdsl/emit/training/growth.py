@@ -28,6 +28,7 @@ class GrowthPlan(Record, kw_only=True):
     zero: bool  # the larger network computes the same
     restarts: bool  # of the schedule, in each phase
     wakes: str  # what compares the epochs of a phase with those after which something learns again
+    nested: bool  # old channels take no input from new ones
     transposed: bool  # there are convolutions whose weight has inputs first
 
 
@@ -52,6 +53,7 @@ def plan_growth(network: GrowingNetwork, growth: Growth) -> GrowthPlan:
         zero=zero,
         restarts=growth.restarts,
         wakes=_wakes(learned_again),
+        nested=network.phases.nested,
         transposed=any(isinstance(leaf.layer, ConvTranspose) for leaf in leaves(network.plain[-1])),
     )
 
