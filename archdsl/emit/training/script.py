@@ -45,7 +45,10 @@ _TAKEN = frozenset(
         "Captured",
         "Clock",
         "Config",
+        "Dirichlet",
+        "DistributedDataParallel",
         "F",
+        "Iterator",
         "Path",
         "RANGES",
         "RANK",
@@ -228,7 +231,7 @@ def _optimizer(recipe: Recipe, *, any_frozen: bool) -> tuple[str, tuple[str, ...
         case Sgd(momentum=momentum, nesterov=nesterov):
             chosen = (
                 *(("momentum=config.momentum",) if momentum else ()),
-                *(("nesterov=True",) if nesterov else ()),
+                *(("nesterov=config.momentum > 0",) if nesterov else ()),
             )
         case Adam(betas=betas) | AdamW(betas=betas):
             given = () if betas == (0.9, 0.999) else (f"betas={betas}",)
