@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-from archdsl.emit.body.merging import Run
+from archdsl.emit.body.merged import Run
 from archdsl.emit.calls.drops import HANDED, Drops, Turn, in_run, is_even
 from archdsl.emit.calls.layers import Schemes
 from archdsl.emit.calls.signature import Given, Signature, construct

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from archdsl.emit.body.merging import (
+from archdsl.emit.body.merged import (
     Merged,
     MergedCall,
     MergedJoin,

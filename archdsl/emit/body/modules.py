@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 from archdsl.emit.body.blocks import BlockWriter, Cell, Constructed
-from archdsl.emit.body.merging import (
+from archdsl.emit.body.merged import (
     Column,
     Instances,
     Members,

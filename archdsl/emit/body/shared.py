@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from archdsl.emit.body.merging import Column, Instances, Merged, MergedCall, MergedLayer, MergedPart
+from archdsl.emit.body.merged import Column, Instances, Merged, MergedCall, MergedLayer, MergedPart
 from archdsl.emit.calls.fields import number_of
 from archdsl.emit.calls.layers import functional, hands_weight
 from archdsl.emit.classes.instances import Instance

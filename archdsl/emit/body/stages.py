@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from archdsl.emit.body.merging import Instances, Members, Run
+from archdsl.emit.body.merged import Instances, Members, Run
 from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.classes.instances import Instance, StepPath
 from archdsl.emit.expressions.presence import presence
