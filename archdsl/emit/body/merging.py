@@ -121,7 +121,7 @@ def _telling(when: tuple[Test, ...], texts: Instances) -> tuple[Test, ...]:
     """Return those tests that not every instance answers alike."""
     found: list[Test] = []
     for test in when:
-        truths = texts.scope.truths(test)
+        truths = texts.scope.facts.truths(test)
         if truths is not None and len(set(truths)) > 1:
             found.append(test)
     return tuple(found)

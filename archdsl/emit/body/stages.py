@@ -7,7 +7,7 @@ from archdsl.emit.body.merged import Instances, Members, Run
 from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.classes.instances import Instance, StepPath
 from archdsl.emit.expressions.presence import presence
-from archdsl.emit.expressions.scope import WrittenNumber
+from archdsl.emit.expressions.slots import WrittenNumber
 from archdsl.emit.python.nodes import Assign, For, Invocation, Python, Return, Statement, Text
 
 Slice = tuple[int, int, tuple[Python, ...]]  # from, to, and what the blocks in between are handed

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from archdsl.emit.expressions.scope import ClassScope, Slot, WrittenNumber
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.expressions.slots import Slot, WrittenNumber
 from archdsl.emit.python.nodes import Constant, Keyword, Python, Text
 from archdsl.emit.python.nodes import Sequence as Items
 from archdsl.emit.python.printer import constant
