@@ -179,6 +179,14 @@ def test_more_epochs_of_steps_change_no_rate(tmp_path, monkeypatch, capsys):
     assert script.run("--synthetic", "--out", "held", "--resume", "--epochs", 2)[0] == 0
 
 
+def test_epochs_are_counted_from_1(tmp_path, monkeypatch, capsys):
+    folder = write(tmp_path, schedule="steps(at = [60], factor = 0.2)")
+    script = Script(folder, monkeypatch, capsys)
+    says = (2, RANGE.removesuffix("--") + "--milestones are epochs, from 1 on")
+    assert script.run("--synthetic", "--milestones", 0, 60) == says
+    assert script.run("--synthetic", "--milestones") == (0, "")
+
+
 def test_another_number_of_threads_is_said_in_the_log(script, folders):
     threads = torch.get_num_threads()
     try:
