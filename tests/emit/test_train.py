@@ -182,6 +182,14 @@ def test_no_network_takes_a_name_from_a_script(variant):
         assert f"from model import {name} as {name}Network\n" in text
 
 
+def test_each_process_has_a_gpu_or_none_begins(load, monkeypatch):
+    module = load(recipe())
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(SystemExit, match=r"^2 processes need a GPU each, and this machine has 1$"):
+        module.meet(torch.device("cuda"), 32)
+
+
 def test_without_momentum_nesterov_has_nothing_to_do(load):
     module = load(recipe())
     for momentum, nesterov in ((0.9, True), (0.0, False)):

@@ -39,6 +39,7 @@ from archdsl.ir.layers import (
     StochasticDepth,
     Upsample,
     UpsampleMode,
+    scheme_of,
 )
 from archdsl.ir.schemes import Scheme
 
@@ -112,7 +113,7 @@ def hands_weight(layer: Layer) -> bool:
 
     With a bias they are handed both, as (weight, bias).
     """
-    return isinstance(layer, Conv) and layer.scheme is not None
+    return scheme_of(layer) is not None
 
 
 def functional(column: LayerColumn, scope: ClassScope) -> tuple[str, tuple[Keyword, ...]]:
