@@ -11,12 +11,17 @@ from archdsl.results.log import Epoch, Flag, Log
 INCIDENTAL = frozenset(
     (
         *("seed", "seeds", "data", "out", "resume", "minutes", "save_minutes"),
-        *("reschedule", "device", "amp", "channels_last", "compile"),
+        *("reschedule", "device", "amp", "channels_last", "compile", "workers"),
     )
 )
 # Flags that are said even where all rows have them, with the value that goes without saying: a run
 # with another one did not learn the data set.
-_DATA_FLAGS: tuple[tuple[str, Flag], ...] = (("limit", 0), ("synthetic", False), ("verify", True))
+_DATA_FLAGS: tuple[tuple[str, Flag], ...] = (
+    ("limit", 0),
+    ("held_out", 0),
+    ("synthetic", False),
+    ("verify", True),
+)
 
 
 class Spread(Record):

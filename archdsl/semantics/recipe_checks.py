@@ -83,9 +83,28 @@ def _check_parts(
     if recipe.accumulate and recipe.batch % recipe.accumulate:
         message = f"a batch of {recipe.batch} images has no {recipe.accumulate} equal parts"
         diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["accumulate"].span))
-    if isinstance(recipe.data, ImageFolder) and recipe.held_out:
-        message = "images of a folder are held out by moving them to another folder"
-        diagnostics.add(Diagnostic(code="E611", message=message, span=nodes["held_out"].span))
+    match recipe.data:
+        case ImageFolder() if recipe.held_out:
+            message = "images of a folder are held out by moving them to another folder"
+            diagnostics.add(Diagnostic(code="E611", message=message, span=nodes["held_out"].span))
+        case Data(name=name):
+            _check_number(nodes, recipe, DATA_SETS[name], diagnostics)
+        case _:
+            pass
+
+
+def _check_number(
+    nodes: Mapping[str, tree.Expression], recipe: Recipe, data: DataSet, diagnostics: Diagnostics
+) -> None:
+    """Report a data set that has too few images for a batch, or to be held out."""
+    left, has = data.num_images[0] - recipe.held_out, f"`{data.name}` has {data.num_images[0]:,}"
+    if recipe.held_out and left <= 0:
+        message = f"{has} training images, of which some must be left"
+        diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["held_out"].span))
+    elif recipe.batch > left:
+        others = f", {recipe.held_out:,} of them held out" if recipe.held_out else ""
+        message = f"{has} training images{others}: a batch of {recipe.batch:,} is too large"
+        diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["batch"].span))
 
 
 def check_fit(

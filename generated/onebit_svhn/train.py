@@ -114,8 +114,10 @@ def parse_configs() -> list[Config]:
             if not least <= flags[name] < end:
                 parser.error(f"--{name.replace('_', '-')} must be in [{least}, {end})")
         seeds = flags.pop("seeds")
-        if seeds and not (min(seeds) >= 0 and len({*seeds}) == len(seeds)):
-            parser.error("--seeds must be different numbers from 0 on")
+        if seeds and not (0 <= min(seeds) <= max(seeds) < 2**63 and len({*seeds}) == len(seeds)):
+            parser.error("--seeds must be different numbers in [0, 2**63)")
+        if flags["min_lr"] >= flags["lr"]:
+            parser.error("--min-lr must be below --lr")
     config = Config(**flags)
     return [replace(config, seed=s, out=f"{config.out}/seed{s}") for s in seeds or ()] or [config]
 

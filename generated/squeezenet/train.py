@@ -111,8 +111,10 @@ def parse_configs() -> list[Config]:
             if not least <= flags[name] < end:
                 parser.error(f"--{name.replace('_', '-')} must be in [{least}, {end})")
         seeds = flags.pop("seeds")
-        if seeds and not (min(seeds) >= 0 and len({*seeds}) == len(seeds)):
-            parser.error("--seeds must be different numbers from 0 on")
+        if seeds and not (0 <= min(seeds) <= max(seeds) < 2**63 and len({*seeds}) == len(seeds)):
+            parser.error("--seeds must be different numbers in [0, 2**63)")
+        if min(flags["milestones"], default=1) < 1:
+            parser.error("--milestones are epochs, from 1 on")
     flags["milestones"] = tuple(flags["milestones"])
     config = Config(**flags)
     return [replace(config, seed=s, out=f"{config.out}/seed{s}") for s in seeds or ()] or [config]

@@ -25,8 +25,7 @@ class Reader(Record, kw_only=True):
     from_label: str = ""
     label_key: str = ""
     batches: bool = False  # the training images are in five files
-    train: tuple[int, int] = (0, 0)  # how many images there are, and their checksum in the script
-    test: tuple[int, int] = (0, 0)
+    sums: tuple[int, int] = (0, 0)  # checksums in the script, of training and test images
 
     @property
     def flag_names(self) -> tuple[str, ...]:
@@ -44,8 +43,7 @@ READERS: dict[str, Reader] = {
         verifies=True,
         summed=True,
         modules=("gzip", "math", "zlib"),
-        train=(60_000, 3_461_494_716_690),
-        test=(10_000, 586_578_337_654),
+        sums=(3_461_494_716_690, 586_578_337_654),
     ),
     "fashion_mnist": Reader(
         template="train/idx.py.jinja",
@@ -53,8 +51,7 @@ READERS: dict[str, Reader] = {
         verifies=True,
         summed=True,
         modules=("gzip", "math", "zlib"),
-        train=(60_000, 7_931_795_172_685),
-        test=(10_000, 1_326_718_993_349),
+        sums=(7_931_795_172_685, 1_326_718_993_349),
     ),
     "cifar10": Reader(
         template="train/cifar.py.jinja",
@@ -69,8 +66,7 @@ READERS: dict[str, Reader] = {
         record_bytes=1 + 3 * 32 * 32,
         label_key="labels",
         batches=True,
-        train=(50_000, 150_386_778_726_606),
-        test=(10_000, 30_263_231_057_635),
+        sums=(150_386_778_726_606, 30_263_231_057_635),
     ),
     "cifar100": Reader(
         template="train/cifar.py.jinja",
@@ -85,8 +81,7 @@ READERS: dict[str, Reader] = {
         record_bytes=2 + 3 * 32 * 32,
         from_label="[:, 1:]",
         label_key="fine_labels",
-        train=(50_000, 1_379_589_175_816_102),
-        test=(10_000, 277_048_398_865_815),
+        sums=(1_379_589_175_816_102, 277_048_398_865_815),
     ),
     "svhn": Reader(
         template="train/svhn.py.jinja",
@@ -134,3 +129,8 @@ def title_of(data: DataSource) -> str:
 def levels_of(data: DataSource) -> int:
     """Return how many values a pixel has, from 0."""
     return DATA_SETS[data.name].levels if isinstance(data, Data) else 256
+
+
+def num_images_of(data: DataSource) -> tuple[int, int]:
+    """Return how many images there are for training and for the test; 0 where nobody knows."""
+    return DATA_SETS[data.name].num_images if isinstance(data, Data) else (0, 0)

@@ -17,7 +17,13 @@ from archdsl.emit.training.flags import (
     recipe_flags,
 )
 from archdsl.emit.training.folder import FolderPlan, plan_folder
-from archdsl.emit.training.readers import Reader, levels_of, reader_of, title_of
+from archdsl.emit.training.readers import (
+    Reader,
+    levels_of,
+    num_images_of,
+    reader_of,
+    title_of,
+)
 from archdsl.ir.network import Network
 from archdsl.ir.recipe import (
     Adam,
@@ -45,7 +51,10 @@ _TAKEN = frozenset(
         "Captured",
         "Clock",
         "Config",
+        "Dirichlet",
+        "DistributedDataParallel",
         "F",
+        "Iterator",
         "Path",
         "RANGES",
         "RANK",
@@ -90,7 +99,8 @@ class TrainPlan(Record, kw_only=True):
     hangs: bool  # the rate of every epoch, on how many there are
     top5: bool  # whether the log has the share of labels among the five largest logits
     fingerprint: str
-    checksums: tuple[str, str]  # of the training and the test split, with numbers of images
+    num_images: tuple[str, ...]  # in the training and the test split
+    checksums: tuple[str, ...]  # of both, with these numbers
     schedule: str  # template of `lr_factor`; "" where the rate is always the same
     optimizer: str  # class in torch.optim
     optimizer_arguments: tuple[str, ...]
@@ -122,6 +132,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
     """Decide every value of the files."""
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
     reader, title, data = reader_of(recipe.data), title_of(recipe.data), recipe.data
+    numbers = num_images_of(data)
     out = f"runs/{_snake(class_name)}"
     augment = data.augment if isinstance(data, Data) else ()
     crop = next((a for a in augment if isinstance(a, Crop)), None)
@@ -156,7 +167,8 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         hangs=hangs(recipe),
         top5=network.output.channels >= 100,
         fingerprint=fingerprint(network, recipe),
-        checksums=(_checksum(reader.train), _checksum(reader.test)),
+        checksums=tuple(f"({n:_}, {sum_:_})" for n, sum_ in zip(numbers, reader.sums, strict=True)),
+        num_images=tuple(f"{n:_}" for n in numbers),
         schedule=_schedule(recipe),
         optimizer=optimizer,
         optimizer_arguments=arguments,
@@ -201,10 +213,6 @@ def _snake(class_name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
 
 
-def _checksum(known: tuple[int, int]) -> str:
-    return f"({known[0]:_}, {known[1]:_})"
-
-
 # ---------------------------------------------------------------- optimization
 
 
@@ -228,7 +236,7 @@ def _optimizer(recipe: Recipe, *, any_frozen: bool) -> tuple[str, tuple[str, ...
         case Sgd(momentum=momentum, nesterov=nesterov):
             chosen = (
                 *(("momentum=config.momentum",) if momentum else ()),
-                *(("nesterov=True",) if nesterov else ()),
+                *(("nesterov=config.momentum > 0",) if nesterov else ()),
             )
         case Adam(betas=betas) | AdamW(betas=betas):
             given = () if betas == (0.9, 0.999) else (f"betas={betas}",)
