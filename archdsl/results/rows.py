@@ -11,7 +11,7 @@ from archdsl.results.log import Epoch, Flag, Log
 INCIDENTAL = frozenset(
     (
         *("seed", "seeds", "data", "out", "resume", "minutes", "save_minutes"),
-        *("reschedule", "device", "amp", "channels_last", "compile"),
+        *("reschedule", "device", "amp", "channels_last", "compile", "responses"),
     )
 )
 # Flags that are said even where all rows have them, with the value that goes without saying: a run
