@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from archdsl.record import Record
 from archdsl.results.log import Epoch, Flag, Log
@@ -63,8 +63,7 @@ class RunRow(Record):
         values = [value for value in found if value is not None]
         if not values or len(values) < len(found):
             return None
-        deviation = statistics.stdev(values) if len(values) > 1 else None
-        return Spread(statistics.fmean(values), deviation)
+        return spread_of(values)
 
     @property
     def error(self) -> Spread | None:
@@ -89,6 +88,12 @@ class RunRow(Record):
     def devices(self) -> tuple[str, ...]:
         """What its runs were computed on."""
         return tuple(dict.fromkeys(device for run in self.runs for device in run.devices))
+
+
+def spread_of(values: Sequence[float]) -> Spread:
+    """Return mean and standard deviation of the sample; there is a value."""
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Spread(statistics.fmean(values), deviation)
 
 
 def test_error(epoch: Epoch) -> float | None:
