@@ -37,9 +37,9 @@ def conv(weight):
 def norm(mean, std, weight, bias):
     """Batch normalization of one channel with these moments, scale and offset."""
     layer = nn.BatchNorm2d(1, eps=0.0)
-    values = (layer.running_mean, mean), (layer.running_var, std**2)
-    for tensor, value in (*values, (layer.weight, weight), (layer.bias, bias)):
-        nn.init.constant_(tensor, value)
+    values = {"weight": weight, "bias": bias, "running_mean": mean, "running_var": std**2}
+    for name, value in values.items():
+        nn.init.constant_(layer.state_dict()[name], value)
     return layer
 
 
