@@ -41,7 +41,7 @@ from processes import (
     replicate,
     say,
 )
-from responses import fixed_batch, measure_responses
+from responses import fixed_batch, responses_entry
 
 SPEC = "1e639135734f835a"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
@@ -361,11 +361,10 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
             **tested,
             "images_per_second": round(steps * config.batch / trained),
             "seconds": round(time.perf_counter() - started, 3),
+            **responses_entry(model, images),
         }
         if device.type == "cuda":
             record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
-        if images is not None:
-            record["responses"] = measure_responses(model, images)
         by_first(append, out / "log.jsonl", record)
         sums.zero_()
         clock.ended_epoch()

@@ -36,6 +36,11 @@ def fixed_batch(train: Batches) -> Tensor:
     return x
 
 
+def responses_entry(model: nn.Module, images: Tensor | None) -> dict[str, Any]:
+    """Return what the log says of the responses to some images; without any, nothing."""
+    return {} if images is None else {"responses": measure_responses(model, images)}
+
+
 @torch.no_grad()
 def measure_responses(model: nn.Module, images: Tensor) -> dict[str, float | None]:
     """Return the standard deviation of each layer's response by its name, in order of execution.
