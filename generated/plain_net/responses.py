@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from data import Batches, gather
+from data import Batches
 from processes import WORLD_SIZE
 
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -29,23 +29,24 @@ NORMS += (nn.GroupNorm, nn.LayerNorm)
 
 
 def fixed_batch(train: Batches) -> Tensor:
-    """Return this process's part of the first training images, as they are; nothing is drawn."""
+    """Return this process's part of the first batch, not augmented; nothing is drawn."""
     some = copy(train)
-    some.training, some.taken, some.gather = False, 0, gather
-    x, _ = next(iter(some))
+    some.training, some.taken = False, 0
+    with torch.compiler.set_stance("force_eager"):  # for one batch nothing is compiled
+        x, _ = next(iter(some))
     return x
 
 
-def responses_entry(model: nn.Module, images: Tensor | None) -> dict[str, Any]:
-    """Return what the log says of the responses to some images; without any, nothing."""
-    return {} if images is None else {"responses": measure_responses(model, images)}
+def responses_entry(model: nn.Module, batch: Tensor | None) -> dict[str, Any]:
+    """Return what the log says of the responses to a batch; without one, nothing."""
+    return {} if batch is None else {"responses": measure_responses(model, batch)}
 
 
 @torch.no_grad()
-def measure_responses(model: nn.Module, images: Tensor) -> dict[str, float | None]:
+def measure_responses(model: nn.Module, batch: Tensor) -> dict[str, float | None]:
     """Return the standard deviation of each layer's response by its name, in order of execution.
 
-    It is that of all elements: over images, channels and positions, of all processes; None where
+    It is that of all elements: over examples, channels and positions, of all processes; None where
     it is not finite. Moments and random numbers stay as they are.
     """
     model.eval()
@@ -53,7 +54,7 @@ def measure_responses(model: nn.Module, images: Tensor) -> dict[str, float | Non
     hooks = list(seen.watch(model))
     try:
         with seen:
-            model.forward(images)  # `model(images)` would run what is compiled, which has no hooks
+            model.forward(batch)  # `model(batch)` would run what is compiled, which has no hooks
     finally:
         for hook in hooks:
             hook.remove()
@@ -61,7 +62,7 @@ def measure_responses(model: nn.Module, images: Tensor) -> dict[str, float | Non
         return {}
     mean, variance = torch.stack(list(seen.moments.values())).cpu().double().T
     if WORLD_SIZE > 1:  # the parts are equally large
-        squares = torch.stack((mean, variance + mean**2)).to(images.device) / WORLD_SIZE
+        squares = torch.stack((mean, variance + mean**2)).to(batch.device) / WORLD_SIZE
         dist.all_reduce(squares)
         mean, square = squares.cpu()
         variance = (square - mean**2).clamp(min=0)

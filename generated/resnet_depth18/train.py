@@ -319,7 +319,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
     state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
     torch.manual_seed(config.seed)
     train, test = ready_batches(config, device)
-    images = fixed_batch(train) if config.responses else None
+    batch = fixed_batch(train) if config.responses else None
     model, optimizer = build(config, device)
     if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
@@ -361,7 +361,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
             **tested,
             "images_per_second": round(steps * config.batch / trained),
             "seconds": round(time.perf_counter() - started, 3),
-            **responses_entry(model, images),
+            **responses_entry(model, batch),
         }
         if device.type == "cuda":
             record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first

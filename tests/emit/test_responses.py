@@ -250,6 +250,17 @@ def test_the_batch_is_of_the_first_training_images_as_they_are(load):
     assert same(batches.place(), place)
 
 
+def test_what_gathers_images_is_not_compiled_for_one_batch(load):
+    module = load(VARIANTS["cifar10"])
+    batches, _ = load_batches(module, ".", size=8, synthetic=True, verify=True)
+    counter = CompileCounter()
+    batches.gather = torch.compile(batches.gather, backend=counter, dynamic=False)
+    module.fixed_batch(batches)
+    assert counter.frame_count == 0
+    next(iter(batches))
+    assert counter.frame_count == 1
+
+
 def test_images_in_a_folder_respond_too(tmp_path):
     for name, text in files_of().items():
         (tmp_path / name).write_text(text)
