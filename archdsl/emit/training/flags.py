@@ -157,7 +157,13 @@ def may_change(recipe: Recipe, reader: Reader) -> tuple[str, ...]:
     names = ["data"] if reader.folder_holds else []
     names += ["verify"] if reader.verifies else []
     names += [*reader.flag_names, "out", "epochs", "device", "amp", "channels_last", "compile"]
-    later = ["save_minutes", "minutes", "resume", *(["reschedule"] if hangs(recipe) else [])]
+    later = [
+        "save_minutes",
+        "minutes",
+        "resume",
+        "responses",
+        *(["reschedule"] if hangs(recipe) else []),
+    ]
     return tuple("{" + ", ".join(f'"{name}"' for name in each) + "}" for each in (names, later))
 
 

@@ -118,7 +118,7 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
     """
     plan = plan_train(network, recipe, class_name, command)
     templates = environment()
-    names = ("checkpoint.py", "data.py", "processes.py", "train.py")
+    names = ("checkpoint.py", "data.py", "processes.py", "responses.py", "train.py")
     pages = {name: f"{name}.jinja" for name in names}
     if plan.folder is not None:
         pages["data.py"] = plan.data.template
