@@ -39,6 +39,7 @@ OPEN = {
     "specs/sharesnet:sharesnet": ("classes",),
     "specs/sharesnet50:sharesnet50": ("classes",),
     "specs/shufflenet_v2:shufflenet_v2": ("classes",),
+    "specs/sine:sine": ("hidden",),
     "specs/squeezenet:squeezenet": ("classes",),
     "specs/unet:unet": ("width", "depth", "classes"),
     "specs/vgg16:vgg16": ("classes",),

@@ -14,6 +14,8 @@ ADDED = {
     "A weight scheme": r"Standardized|STANDARDIZED|\bstandardized\b",
     "An annotation": r"STOCHASTIC_DEPTH|class DropBranches|class DropScope",
     "A statement": r"\bSetInit\b|\bset_init\b",
+    "A data set": r"\bsvhn\b",
+    "Data of another kind": r'\bSine\b|\bSINE\b|_SINE\b|"sine"|def sine\b',
     "A diagnostic": r"E513",
 }
 

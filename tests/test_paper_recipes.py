@@ -484,3 +484,25 @@ def test_networks_for_imagenet_train_for_an_epoch(load, tmp_path, spec, argument
     module.main(module.Config(**flags, device="cpu"))
     state = torch.load(tmp_path / "out/checkpoint.pt", weights_only=True)
     assert all(t.isfinite().all() for t in state["model"].values())
+
+
+# ---------------------------------------------------------------- the thesis
+
+
+def test_the_sine_of_the_thesis_is_as_its_page_says(load):
+    """Section 5.1.1: Adam, Xavier; TensorFlow's rate and betas. Section 5.2: [-2 pi, 2 pi]."""
+    module = load("specs/sine.arch", {})
+    config = module.Config(device="cpu")
+    facts = (config.epochs, config.batch, config.lr, config.weight_decay)
+    assert facts == (400, 256, 1e-3, 0.0)
+    model, optimizer = module.build(config, torch.device("cpu"))
+    (group,) = optimizer.param_groups
+    assert (type(optimizer).__name__, group["betas"]) == ("Adam", (0.9, 0.999))
+    assert not hasattr(module, "lr_factor")
+    for layer in (model.linear1, model.linear2):
+        assert layer.weight.abs().max().item() == pytest.approx(math.sqrt(6 / 501), rel=0.02)
+        assert not layer.bias.any()
+    training, test = module.ready_batches(config, torch.device("cpu"))
+    assert (training.num_points, test.num_points) == (4096, 2001)
+    ends = test.points.min().item(), test.points.max().item()
+    assert ends == pytest.approx((-2 * math.pi, 2 * math.pi))

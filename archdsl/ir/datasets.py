@@ -1,5 +1,8 @@
 """The data sets that a recipe may name: what their images and labels look like."""
 
+from typing import assert_never
+
+from archdsl.ir.recipe import Data, DataSource, ImageFolder, Sine
 from archdsl.record import Record
 
 
@@ -32,3 +35,16 @@ DATA_SETS: dict[str, DataSet] = {
         DataSet("imagenet32", "ImageNet32", (3, 32, 32), 1000, (1_281_167, 50_000)),
     )
 }
+
+
+def num_samples_of(data: DataSource) -> tuple[int, int]:
+    """Return how many images or points there are for training and for the test; 0: nobody knows."""
+    match data:
+        case Data(name=name):
+            return DATA_SETS[name].num_images
+        case ImageFolder():
+            return 0, 0
+        case Sine(train=train, test=test):
+            return train, test
+        case _:
+            assert_never(data)

@@ -1,8 +1,9 @@
 """Recipe: how a network is trained, every number known."""
 
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from archdsl.ir.initialization import Initialization
+from archdsl.ir.task import Loss, Task
 from archdsl.record import Record
 
 
@@ -104,7 +105,36 @@ class ImageFolder(Record, kw_only=True):
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
-DataSource: TypeAlias = Data | ImageFolder
+class Sine(Record, kw_only=True):
+    """Points (x, sin x) with x in [-2 pi, 2 pi], how many of each split."""
+
+    train: int  # drawn uniformly, the same in every run
+    test: int  # evenly spaced, both ends among them
+
+
+DataSource: TypeAlias = Data | ImageFolder | Sine
+
+
+def task_of(data: DataSource) -> Task:
+    """Return what a network can be trained for on this data."""
+    match data:
+        case Data() | ImageFolder():
+            return Task.CLASSIFICATION
+        case Sine():
+            return Task.REGRESSION
+        case _:
+            assert_never(data)
+
+
+def samples_of(data: DataSource) -> str:
+    """Return what a batch is a batch of, in prose."""
+    match data:
+        case Data() | ImageFolder():
+            return "images"
+        case Sine():
+            return "points"
+        case _:
+            assert_never(data)
 
 
 class Sgd(Record, kw_only=True):
@@ -211,6 +241,7 @@ class Recipe(Record, kw_only=True):
     epochs: int
     optimizer: Optimizer
     schedule: Schedule
+    loss: Loss = Loss.CROSS_ENTROPY
     label_smoothing: float = 0.0
     clip: float = 0.0  # the largest norm of all gradients together; 0: any
     decay: str = "all"  # "all" parameters, or "weights": those of two or more dimensions

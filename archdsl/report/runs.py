@@ -1,15 +1,16 @@
 """What `archdsl report` says of runs: a table and a JSON object."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
+from archdsl.ir.task import Task
 from archdsl.record import Record
 from archdsl.report.document import SCHEMA
 from archdsl.report.responses import responses_object
 from archdsl.report.table import Cell, Column, Table, harmless
 from archdsl.results.log import Flag, Log
 from archdsl.results.published import Figure
-from archdsl.results.rows import RunRow, Spread, test_error, top5_error, train_accuracy
+from archdsl.results.rows import RunRow, Spread, test_error, test_loss, top5_error, train_accuracy
 
 MAX_SETTINGS = 60  # characters of a row's settings in a table
 _DECIMALS = 4  # of percentages that programs read
@@ -36,9 +37,11 @@ _FIELDS: tuple[_Field, ...] = (  # title, whether it is a number
     ("network", False, lambda result: result.row.network),
     ("settings", False, lambda result: _cut(settings(result.row))),
     ("data", False, lambda result: result.row.runs[0].start.data),
+    ("task", False, lambda result: result.row.task),
     ("seeds", True, lambda result: _of(len(result.row.counted), len(result.row.runs))),
     ("epochs", True, lambda result: _epochs(result.row)),
     ("test error %", True, lambda result: _spread(result.row.error)),
+    ("test loss", True, lambda result: _compared_loss(result.row)),
     ("paper %", True, lambda result: result.published and f"{result.published.error:.2f}"),
     ("difference", True, lambda result: _signed(result.difference)),
     ("top-5 error %", True, lambda result: _spread(result.row.last(top5_error))),
@@ -46,6 +49,7 @@ _FIELDS: tuple[_Field, ...] = (  # title, whether it is a number
     ("parameters", True, lambda result: result.row.runs[0].start.parameters),
     ("seconds", True, lambda result: _rounded(result.row.seconds)),
     ("images/s", True, lambda result: _rounded(result.row.images_per_second)),
+    ("points/s", True, lambda result: _rounded(result.row.points_per_second)),
     ("device", False, lambda result: ", ".join(result.row.devices)),
 )
 _PLAIN_FIELDS: tuple[_Field, ...] = (  # as programs read them
@@ -67,15 +71,23 @@ _PLAIN_FIELDS: tuple[_Field, ...] = (  # as programs read them
     ("seconds", True, lambda result: _number(result.row.seconds)),
     ("images per second", True, lambda result: _number(result.row.images_per_second)),
     ("device", False, lambda result: harmless(", ".join(result.row.devices))),
+    ("task", False, lambda result: result.row.task),
+    ("test loss", True, lambda result: result.row.loss and f"{result.row.loss.mean:.6g}"),
+    ("loss deviation", True, lambda result: _loss_deviation(result.row.loss)),
+    ("points per second", True, lambda result: _number(result.row.points_per_second)),
 )
 
 
 def results_table(results: Iterable[Result]) -> Table:
-    """Return a row for each result; columns that say nothing about any are left out."""
+    """Return a row for each result; columns that say nothing about any are left out.
+
+    What a row is trained for is said where not all are trained for the same.
+    """
     results = tuple(results)
-    needed = ("network", "seeds", "epochs", "test error %")
+    tasks = _tasks(results)
+    needed = ("network", "seeds", "epochs", *map(_tested, tasks))
     fields = [f for f in _FIELDS if f[0] in needed or any(f[2](r) for r in results)]
-    return _table(fields, results)
+    return _table([f for f in fields if f[0] != "task" or len(tasks) > 1], results)
 
 
 def complete_table(results: Iterable[Result]) -> Table:
@@ -88,7 +100,8 @@ def notes(results: Iterable[Result]) -> str:
     results = tuple(results)
     several = any(len(result.row.counted) > 1 for result in results)
     spread = ", mean and standard deviation of the sample over the seeds" if several else ""
-    lines = [f"test error of the last epoch{spread}"]
+    tested = " and ".join(_tested(task).removesuffix(" %") for task in _tasks(results))
+    lines = [f"{tested} of the last epoch{spread}"]
     for result in results:
         if result.published is not None and result.published.source:
             lines.append(f"{result.row.network}: {result.published.source}")
@@ -101,6 +114,22 @@ def unfinished(row: RunRow) -> Iterator[str]:
     for run in row.runs:
         if not run.is_finished:
             yield f"{run.folder}: unfinished, {len(run.epochs)} of {run.planned} epochs"
+
+
+def _tasks(results: Sequence[Result]) -> list[Task]:
+    found = {result.row.task for result in results}
+    return [task for task in Task if task in found]
+
+
+def _tested(task: Task) -> str:
+    """Return the column of what a test of this task is about."""
+    match task:
+        case Task.CLASSIFICATION:
+            return "test error %"
+        case Task.REGRESSION:
+            return "test loss"
+        case _:
+            assert_never(task)
 
 
 def settings(row: RunRow) -> str:
@@ -120,11 +149,13 @@ def _row_object(result: Result) -> dict[str, object]:
         "network": row.network,
         "recipe": start.recipe or None,
         "data": start.data or None,
+        "task": row.task,
         "spec": start.spec or None,
         "settings": dict(row.settings),
         "finished": all(run.is_finished for run in row.runs),
         "seeds": [run.seed for run in row.counted],
         "error": _spread_object(row.error),
+        "loss": row.loss and {"mean": row.loss.mean, "deviation": row.loss.deviation},
         "published": _figure_object(result.published),
         "difference": _rounded_to(result.difference),
         "top5_error": _spread_object(row.last(top5_error)),
@@ -132,6 +163,7 @@ def _row_object(result: Result) -> dict[str, object]:
         "parameters": start.parameters,
         "seconds": _rounded_to(row.seconds),
         "images_per_second": row.images_per_second,
+        "points_per_second": row.points_per_second,
         "devices": row.devices,
         "responses": responses_object(row),
         "runs": [_run_object(run) for run in row.runs],
@@ -150,6 +182,7 @@ def _run_object(run: Log) -> dict[str, object]:
         "torch": start.torch or None,
         "config": start.config,
         "test_error": [_rounded_to(test_error(epoch)) for epoch in run.epochs],
+        "test_loss": [test_loss(epoch) for epoch in run.epochs],
         "train_loss": [epoch.train_loss for epoch in run.epochs],
     }
 
@@ -195,6 +228,19 @@ def _spread(spread: Spread | None) -> Cell:
             return f"{spread.mean:.2f} ± {deviation:.2f}"
         case _:
             raise AssertionError(spread)
+
+
+def _compared_loss(row: RunRow) -> Cell:
+    """Return the test loss of a regression; a classification is compared by its error."""
+    if row.task is not Task.REGRESSION or row.loss is None:
+        return None
+    deviation = row.loss.deviation
+    spread = "" if deviation is None else f" ± {deviation:.2g}"
+    return f"{row.loss.mean:.3g}{spread}"
+
+
+def _loss_deviation(spread: Spread | None) -> Cell:
+    return None if spread is None or spread.deviation is None else f"{spread.deviation:.6g}"
 
 
 def _signed(value: float | None) -> Cell:

@@ -1,15 +1,16 @@
-"""Curves of runs: test error and training loss over the epochs, as SVG, PNG or PDF."""
+"""Curves of runs: test error or loss and training loss over the epochs, as SVG, PNG or PDF."""
 
 import io
 import statistics
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, assert_never, cast
 
+from archdsl.ir.task import Task
 from archdsl.record import Record
 from archdsl.results.errors import RunError
 from archdsl.results.log import Epoch, Log
-from archdsl.results.rows import test_error
+from archdsl.results.rows import test_error, test_loss
 
 SUFFIXES = (".svg", ".png", ".pdf")
 MAX_CURVES = 20  # more, nobody tells apart
@@ -44,9 +45,13 @@ class Curves(Record):
 def draw(curves: tuple[Curves, ...], format: str) -> bytes:
     """Return a figure: for each of the curves the mean of its runs, and from lowest to highest.
 
-    `format` is svg, png or pdf. Raises RunError where matplotlib is missing.
+    `format` is svg, png or pdf. Raises RunError where matplotlib is missing, and for runs of
+    several tasks: an error in percent and a squared error have no axis in common.
     """
-    return drawn(lambda figure: _fill(figure, curves), len(curves), format)
+    task, *others = {run.start.task for each in curves for run in each.runs}
+    if others:
+        raise RunError("a plot is of one task: plot classifications and regressions apart")
+    return drawn(lambda figure: _fill(figure, curves, *_tested(task)), len(curves), format)
 
 
 def drawn(fill: Callable[[Any], None], num_curves: int, format: str) -> bytes:
@@ -68,18 +73,29 @@ def drawn(fill: Callable[[Any], None], num_curves: int, format: str) -> bytes:
     return content.getvalue()
 
 
-def _fill(figure: Any, curves: tuple[Curves, ...]) -> None:
+def _tested(task: Task) -> tuple[str, _Number]:
+    """Return what tests of a task are about: its title and its number."""
+    match task:
+        case Task.CLASSIFICATION:
+            return "test error, %", test_error
+        case Task.REGRESSION:
+            return "test loss", test_loss
+        case _:
+            assert_never(task)
+
+
+def _fill(figure: Any, curves: tuple[Curves, ...], title: str, tested: _Number) -> None:
     errors, losses = figure.subplots(1, 2)
     lines: list[Any] = []
     for number, each in enumerate(curves):
         look = look_of(number)
-        lines.append(_line(errors, each, test_error, look))
+        lines.append(_line(errors, each, tested, look))
         _line(losses, each, _train_loss, look)
         if each.published is not None:
             _level(errors, each.published, look)
-    errors.set(xlabel="epoch", ylabel="test error, %")
+    errors.set(xlabel="epoch", ylabel=title)
     losses.set(xlabel="epoch", ylabel="training loss")
-    for axes, number in ((errors, test_error), (losses, _train_loss)):
+    for axes, number in ((errors, tested), (losses, _train_loss)):
         scale(axes, [value for each in curves for value in _means(each, number)])
     name_lines(figure, lines, [each.label for each in curves])
 

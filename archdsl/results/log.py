@@ -11,6 +11,7 @@ from typing import Annotated, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta
 
+from archdsl.ir.task import Task
 from archdsl.limits import MAX_LOG_BYTES
 from archdsl.record import Record
 from archdsl.results.errors import RunError
@@ -27,7 +28,7 @@ Responses: TypeAlias = Annotated[dict[Text, Amount | None], Meta(max_length=100_
 
 
 class Epoch(Record, kw_only=True):
-    """A line on an epoch; accuracies are fractions."""
+    """A line on an epoch; accuracies are fractions, and a regression has none."""
 
     epoch: Annotated[int, Meta(ge=1)]
     train_loss: Amount
@@ -36,6 +37,7 @@ class Epoch(Record, kw_only=True):
     train_accuracy: Fraction | None = None
     test_top5: Fraction | None = None
     images_per_second: Amount | None = None  # in training
+    points_per_second: Amount | None = None  # so, of a regression
     seconds: Amount | None = None  # of training and test
     peak_memory: Count | None = None  # bytes
     responses: Responses | None = None  # of each layer, in order; None where not finite
@@ -48,6 +50,7 @@ class Start(Record, kw_only=True):
     network: Text = ""
     recipe: Text = ""
     data: Text = ""  # the data set
+    task: Task = Task.CLASSIFICATION
     spec: Text = ""  # the fingerprint of network and recipe
     started: Text = ""  # UTC
     commit: Text = ""
@@ -182,7 +185,7 @@ def _printable(start: Start) -> Start:
     fields = {
         name: shown(value)
         for name, value in msgspec.structs.asdict(start).items()
-        if isinstance(value, str)
+        if isinstance(value, str) and not isinstance(value, Task)
     }
     return msgspec.structs.replace(start, config=config, **fields)
 

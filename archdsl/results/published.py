@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from archdsl.ir.task import Task
 from archdsl.limits import MAX_FILE_BYTES
 from archdsl.record import Record
 from archdsl.results.errors import RunError
@@ -38,8 +39,13 @@ def read_figures(words: Iterable[str], networks: Sequence[str]) -> tuple[Figure,
 
 
 def figure_for(row: RunRow, figures: Iterable[Figure]) -> Figure | None:
-    """Return the figure that says most of what the row is; raise RunError where two differ."""
+    """Return the figure that says most of what the row is.
+
+    Raises RunError where two differ, and where one is about a regression, which has no error.
+    """
     fitting = [figure for figure in figures if all(_fits(figure, row))]
+    if fitting and row.task is Task.REGRESSION:
+        raise RunError(f"a published figure is an error in percent: {row.network} is a regression")
     most = max((_said(figure) for figure in fitting), default=0)
     nearest = [figure for figure in fitting if _said(figure) == most]
     if len({figure.error for figure in nearest}) > 1:

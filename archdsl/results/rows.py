@@ -4,6 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from archdsl.ir.task import Task
 from archdsl.record import Record
 from archdsl.results.log import Epoch, Flag, Log
 
@@ -43,6 +44,11 @@ class RunRow(Record):
         return self.runs[0].network
 
     @property
+    def task(self) -> Task:
+        """What it is trained for."""
+        return self.runs[0].start.task
+
+    @property
     def counted(self) -> tuple[Log, ...]:
         """The runs that figures are of: the finished ones, or all that are equally far."""
         finished = tuple(run for run in self.runs if run.is_finished)
@@ -72,8 +78,13 @@ class RunRow(Record):
 
     @property
     def error(self) -> Spread | None:
-        """The test error of the last epoch, in percent."""
+        """The test error of the last epoch, in percent; None of a regression."""
         return self.last(test_error)
+
+    @property
+    def loss(self) -> Spread | None:
+        """The test loss of the last epoch."""
+        return self.last(test_loss)
 
     @property
     def seconds(self) -> float | None:
@@ -85,7 +96,15 @@ class RunRow(Record):
     @property
     def images_per_second(self) -> float | None:
         """The median of all epochs: the first ones are slower."""
-        found = [epoch.images_per_second for run in self.runs for epoch in run.epochs]
+        return self._median(lambda epoch: epoch.images_per_second)
+
+    @property
+    def points_per_second(self) -> float | None:
+        """The same of a regression."""
+        return self._median(lambda epoch: epoch.points_per_second)
+
+    def _median(self, number: Callable[[Epoch], float | None]) -> float | None:
+        found = [number(epoch) for run in self.runs for epoch in run.epochs]
         values = [value for value in found if value is not None]
         return statistics.median(values) if values else None
 
@@ -104,6 +123,11 @@ def spread_of(values: Sequence[float]) -> Spread:
 def test_error(epoch: Epoch) -> float | None:
     """Return the test error in percent."""
     return None if epoch.test_accuracy is None else 100 * (1 - epoch.test_accuracy)
+
+
+def test_loss(epoch: Epoch) -> float | None:
+    """Return the test loss: of a regression, the mean squared error."""
+    return epoch.test_loss
 
 
 def top5_error(epoch: Epoch) -> float | None:

@@ -1,10 +1,10 @@
-"""What a recipe says of a data set: which one, and how its images are changed."""
+"""What a recipe says of a data set: which one, how large it is, how its images are changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from archdsl.ir.datasets import DATA_SETS
-from archdsl.ir.recipe import Augmentation, Crop, Cutout, Data, Flip, Views
+from archdsl.ir.recipe import Augmentation, Crop, Cutout, Data, Flip, Sine, Views
 from archdsl.semantics.checks import fail
 from archdsl.semantics.recipe_values import (
     CallArguments,
@@ -17,6 +17,20 @@ from archdsl.semantics.recipe_values import (
 from archdsl.semantics.values import Scope
 from archdsl.source import Span
 from archdsl.syntax import tree
+
+SINE = "sine"
+MAX_POINTS = 10_000_000  # of either split: 80 MB
+
+
+def read_sine(call: tree.Call, scope: Scope) -> Sine:
+    """Return how many points of the sine there are to train on and to test on."""
+    arguments = arguments_of(call, scope, "train", "test")
+    train = arguments.read("train", _points(1))
+    return Sine(train=train, test=arguments.read("test", _points(2)))  # both ends
+
+
+def _points(least: int) -> Callable[[tree.Expression, Scope, str], int]:
+    return lambda node, scope, what: read_integer(node, scope, what, least, MAX_POINTS)
 
 
 def read_data_set(name: str, call: tree.Call, scope: Scope) -> Data:

@@ -192,7 +192,7 @@ _SETTINGS = {
     "augment": "write it into the data: `cifar10(augment = [flip])`",
     "augmentation": "write it into the data: `cifar10(augment = [flip])`",
     **dict.fromkeys(("initialization", "initializer", "weight_init"), "write `init`"),
-    "loss": "drop it: the loss is the cross entropy",
+    **dict.fromkeys(("criterion", "objective", "loss_function", "task"), "write `loss`"),
     "device": "drop it: the script takes what it finds",
 }
 _WORDS = {  # of settings
@@ -211,6 +211,8 @@ _WORDS = {  # of settings
     **dict.fromkeys(("glorot", "glorot_uniform", "xavier_uniform"), "write `xavier`"),
     **dict.fromkeys(("normal", "trunc_normal", "gaussian"), "write `truncated_normal(0.02)`"),
     **dict.fromkeys(("pytorch", "torch", "none"), "write `default`"),
+    **dict.fromkeys(("mse", "mse_loss", "MSELoss", "l2", "regression"), "write `squared_error`"),
+    **dict.fromkeys(("ce", "nll", "CrossEntropyLoss", "softmax"), "write `cross_entropy`"),
     "CIFAR10": "write `cifar10`",
     "CIFAR100": "write `cifar100`",
     **dict.fromkeys(

@@ -1,4 +1,4 @@
-"""What a recipe's `data` may say: a data set by its name, or photographs in a folder."""
+"""What a recipe's `data` may say: a data set by its name, a folder of photographs, a function."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from archdsl.ir.recipe import (
     RandomResizedCrop,
 )
 from archdsl.semantics.checks import fail
-from archdsl.semantics.data_sets import read_data_set
+from archdsl.semantics.data_sets import SINE, read_data_set, read_sine
 from archdsl.semantics.recipe_values import (
     CallArguments,
     arguments_of,
@@ -33,9 +33,11 @@ MAX_PIXELS = 4096  # of a side that an image is brought to
 
 
 def read_data(node: tree.Expression, scope: Scope) -> DataSource:
-    """Return where the images come from, and what is done with them."""
-    word, call = choose(node, scope, "`data`", (*DATA_SETS, FOLDER))
-    return _image_folder(call, scope) if word == FOLDER else read_data_set(word, call, scope)
+    """Return what is trained on: where it comes from, and what is done with it."""
+    word, call = choose(node, scope, "`data`", (*DATA_SETS, FOLDER, SINE))
+    if word == FOLDER:
+        return _image_folder(call, scope)
+    return read_sine(call, scope) if word == SINE else read_data_set(word, call, scope)
 
 
 def _image_folder(call: tree.Call, scope: Scope) -> ImageFolder:

@@ -5,6 +5,7 @@ from typing import NoReturn, TypeVar
 
 from archdsl.ir.numbers import Number, Truth
 from archdsl.ir.recipe import LEAST_ALPHA
+from archdsl.ir.task import Loss
 from archdsl.record import Record
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate, truth_of
@@ -52,6 +53,7 @@ def _listed(known: Sequence[str]) -> str:
 
 
 DECAYS = ("all", "weights")
+LOSSES = tuple(str(loss) for loss in Loss)
 
 
 def read_word(node: tree.Expression, scope: Scope, what: str, known: Sequence[str]) -> str:
@@ -80,8 +82,8 @@ class CallArguments(Record):
             return reader(self.placed[name], self.scope, f"`{name}`")
         if default is None:
             word = self.call.name.text
-            help_ = f"write `{word}({name} = {_ARGUMENT_EXAMPLES[name]})`"
-            fail("E312", f"`{word}` needs `{name}`", self.call.span, help_)
+            example = _CALL_EXAMPLES.get(word) or f"{name} = {_ARGUMENT_EXAMPLES[name]}"
+            fail("E312", f"`{word}` needs `{name}`", self.call.span, f"write `{word}({example})`")
         return default
 
 
@@ -101,6 +103,8 @@ _ARGUMENT_EXAMPLES = {
     "contrast": "0.4",
     "saturation": "0.4",
 }
+
+_CALL_EXAMPLES = {"sine": "train = 4_096, test = 2_001"}  # `test` is something else in others
 
 
 def arguments_of(call: tree.Call, scope: Scope, *names: str) -> CallArguments:

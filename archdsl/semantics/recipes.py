@@ -5,6 +5,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.recipe import Recipe
+from archdsl.ir.task import Loss
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.image_folders import read_data
@@ -13,6 +14,7 @@ from archdsl.semantics.optimization import read_moments, read_optimizer, read_sc
 from archdsl.semantics.recipe_checks import check_recipe
 from archdsl.semantics.recipe_values import (
     DECAYS,
+    LOSSES,
     read_alpha,
     read_integer,
     read_positive,
@@ -36,6 +38,7 @@ _EXAMPLES = {
 }
 _Reader: TypeAlias = Callable[[tree.Expression, Scope], object]
 _OPTIONAL: dict[str, _Reader] = {
+    "loss": lambda node, scope: Loss(read_word(node, scope, "`loss`", LOSSES)),
     "label_smoothing": lambda node, scope: read_rate(node, scope, "`label_smoothing`"),
     "clip": lambda node, scope: read_positive(node, scope, "`clip`"),
     "decay": lambda node, scope: read_word(node, scope, "`decay`", DECAYS),

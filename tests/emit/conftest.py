@@ -11,11 +11,21 @@ NEIGHBOURS = ("checkpoint", "data", "model", "processes", "responses")
 
 
 @pytest.fixture
-def load(tmp_path, monkeypatch):
+def load(tmp_path, import_script):
     """Return a function that imports a recipe's script as a module, with what is in its data.py."""
 
     def load(recipe, **facts):
-        folder = write(tmp_path / f"script{len(list(tmp_path.iterdir()))}", recipe, **facts)
+        number = len(list(tmp_path.iterdir()))
+        return import_script(write(tmp_path / f"script{number}", recipe, **facts))
+
+    return load
+
+
+@pytest.fixture
+def import_script(monkeypatch):
+    """Return a function that imports the script of a folder, with what is in its data.py."""
+
+    def import_script(folder):
         for name in NEIGHBOURS:
             monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.syspath_prepend(folder)
@@ -32,4 +42,4 @@ def load(tmp_path, monkeypatch):
             del sys.modules[name]
         return module
 
-    return load
+    return import_script

@@ -36,3 +36,20 @@ def run(folder, accuracies, seed=0, about=(), **flags):
     """Write the log of a run with this test accuracy in each epoch."""
     epochs = (epoch(number, each) for number, each in enumerate(accuracies, start=1))
     write(folder, start(seed, about, **flags), *epochs)
+
+
+def regression(folder, losses, seed=0, **flags):
+    """Write the log of a regression with this test loss in each epoch."""
+    epochs = [
+        {
+            "epoch": number,
+            "lr": 0.1,
+            "train_loss": loss,
+            "test_loss": loss,
+            "points_per_second": 1000 * number,
+            "seconds": 0.5,
+        }
+        for number, loss in enumerate(losses, start=1)
+    ]
+    about = [("task", "regression"), ("data", "the sine")]
+    write(folder, start(seed, about, **flags), *epochs)

@@ -47,6 +47,10 @@ def test_all_formats_have_the_numbers_of_the_row(seeds, capsys):
         "seconds": "22.5",
         "images per second": "200",
         "device": "x86_64",
+        "task": "classification",
+        "test loss": "0.5",
+        "loss deviation": "0",
+        "points per second": "",
     }
     _, latex_rows, _ = latex(printed("latex"))
     _, markdown_rows = markdown(printed("markdown"))

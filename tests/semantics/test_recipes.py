@@ -21,9 +21,12 @@ from archdsl.ir.recipe import (
     RandomResizedCrop,
     Recipe,
     Sgd,
+    Sine,
     Steps,
     WarmRestarts,
+    task_of,
 )
+from archdsl.ir.task import Loss, Task
 from archdsl.semantics.recipe_checks import check_fit
 from archdsl.semantics.recipes import build_recipe
 from archdsl.semantics.values import Scope
@@ -156,6 +159,20 @@ def test_networks_and_folders_that_do_not_fit_are_warned_of():
     assert small.help == "write `input(3, 192, 192)`, or train on other data"
 
 
+def test_points_of_the_sine_and_their_loss_are_read_as_written():
+    recipe, found = build(with_(data="sine(4_096, test = 2_001)", loss="squared_error"))
+    assert found == []
+    assert recipe.data == Sine(train=4096, test=2001)
+    assert recipe.loss is Loss.SQUARED_ERROR
+    assert recipe.loss.task is task_of(recipe.data) is Task.REGRESSION
+
+
+def test_the_loss_is_the_cross_entropy_unless_told():
+    recipe, _ = build(with_())
+    assert recipe.loss is Loss.CROSS_ENTROPY
+    assert recipe.loss.task is task_of(recipe.data) is Task.CLASSIFICATION
+
+
 def test_a_recipe_has_parameters_with_defaults():
     settings = with_(epochs="epochs", data="if classes == 100 then cifar100 else cifar10")
     parameters = "(classes = 10, epochs = 200)"
@@ -246,7 +263,7 @@ def test_help_can_be_typed():
     _, (unknown,) = build([*with_(), ("lable_smoothing", "0.1")])
     assert unknown.help == "did you mean `label_smoothing`?"
     _, (data,) = build(with_(data="cifar"))
-    assert data.message.endswith("`svhn`, `imagenet32`, `image_folder`, not `cifar`")
+    assert data.message.endswith("`svhn`, `imagenet32`, `image_folder`, `sine`, not `cifar`")
     assert data.help == "did you mean `cifar10`?"
     _, (missing,) = build([s for s in with_() if s[0] not in ("batch", "epochs")])
     assert missing.message == "recipe `quick` does not set `batch` and `epochs`"

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.emit.conftest import load  # noqa: F401 - a fixture
+from tests.emit.conftest import import_script, load  # noqa: F401 - fixtures
 from tests.uses.networks import FACTS, build, images, network_class, write
 
 

@@ -14,6 +14,7 @@ from archdsl.ir.recipe import (
     Sgd,
     Steps,
     WarmRestarts,
+    samples_of,
 )
 from archdsl.record import Record
 
@@ -33,24 +34,25 @@ class ConfigField(Record, kw_only=True):
 
 def recipe_flags(recipe: Recipe) -> Iterator[ConfigField]:
     """Yield the flags of a recipe, in their order; what it does not use has none."""
+    samples = samples_of(recipe.data)
     yield ConfigField(
         name="epochs",
         type="int",
         value=str(recipe.epochs),
-        about="passes over the training images",
+        about=f"passes over the training {samples}",
         range=_COUNT,
     )
     yield ConfigField(
         name="batch",
         type="int",
         value=str(recipe.batch),
-        about="images a step, over all processes; an incomplete last batch is left out",
+        about=f"{samples} a step, over all processes; an incomplete last batch is left out",
         range=_COUNT,
     )
     if recipe.accumulate:
         about = "parts of it, taken one after the other, that need less memory"
         yield _integer("accumulate", recipe.accumulate, about, _COUNT)
-    yield _float("lr", recipe.optimizer.lr, "the highest, for `batch` images", _NATURAL)
+    yield _float("lr", recipe.optimizer.lr, f"the highest, for `batch` {samples}", _NATURAL)
     yield from _schedule_flags(recipe)
     yield from _optimizer_flags(recipe)
     if recipe.label_smoothing:
@@ -126,7 +128,7 @@ def _other_flags(recipe: Recipe) -> Iterator[ConfigField]:
         about = "alpha: patches of images are pasted, of shares from Beta(alpha, alpha)"
         yield _float("cutmix", recipe.cutmix, about, _ALPHA)
     if recipe.held_out:
-        about = "training images that are for a test after each epoch"
+        about = f"training {samples_of(recipe.data)} that are for a test after each epoch"
         yield _integer("held_out", recipe.held_out, about, _COUNT)
     match recipe.moments:
         case AveragedMoments(between=between) if between:
@@ -156,14 +158,10 @@ def may_change(recipe: Recipe, reader: Reader) -> tuple[str, ...]:
     """Return the flags that may differ when a run goes on, as sets that fit a line each."""
     names = ["data"] if reader.folder_holds else []
     names += ["verify"] if reader.verifies else []
-    names += [*reader.flag_names, "out", "epochs", "device", "amp", "channels_last", "compile"]
-    later = [
-        "save_minutes",
-        "minutes",
-        "resume",
-        "responses",
-        *(["reschedule"] if hangs(recipe) else []),
-    ]
+    names += [*reader.flag_names, "out", "epochs", "device", "amp"]
+    names += [*(["channels_last"] if reader.has_images else []), "compile"]
+    later = ["save_minutes", "minutes", "resume", "responses"]
+    later += ["reschedule"] if hangs(recipe) else []
     return tuple("{" + ", ".join(f'"{name}"' for name in each) + "}" for each in (names, later))
 
 

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from archdsl.ir.datasets import DATA_SETS
-from archdsl.ir.recipe import Data, DataSource, ImageFolder
+from archdsl.ir.recipe import Data, DataSource, ImageFolder, Sine
 from archdsl.record import Record
 
 
@@ -11,6 +11,8 @@ class Reader(Record, kw_only=True):
     """How the script reads a data set: a template, and the words that fill it."""
 
     template: str
+    is_page: bool = False  # whether that is all of data.py
+    has_images: bool = True  # not rows of numbers, whose place in memory is always the same
     folder_holds: str = ""  # what the script looks for in --data; "" where it needs no folder
     verifies: bool = False  # whether the images are exactly the publisher's
     summed: bool = False  # and whether it is known what `checksum` gives for them
@@ -99,29 +101,35 @@ READERS: dict[str, Reader] = {
 
 _IMAGE_FOLDER = Reader(
     template="folder/data.py.jinja",
+    is_page=True,
     folder_holds="train/ and val/, of images or shards",
     flags=("workers: int = -1  # processes that read, for each that trains; -1: one a core",),
 )
+_SINE = Reader(template="sine/data.py.jinja", is_page=True, has_images=False)
 
 
 def reader_of(data: DataSource) -> Reader:
-    """Return how images are read."""
+    """Return how images are read, or points made."""
     match data:
         case Data(name=name):
             return READERS[name]
         case ImageFolder():
             return _IMAGE_FOLDER
+        case Sine():
+            return _SINE
         case _:
             assert_never(data)
 
 
 def title_of(data: DataSource) -> str:
-    """Return what is read, in prose."""
+    """Return what is trained on, in prose."""
     match data:
         case Data(name=name):
             return DATA_SETS[name].title
         case ImageFolder():
             return "a folder of images"
+        case Sine():
+            return "the sine"
         case _:
             assert_never(data)
 
@@ -129,8 +137,3 @@ def title_of(data: DataSource) -> str:
 def levels_of(data: DataSource) -> int:
     """Return how many values a pixel has, from 0."""
     return DATA_SETS[data.name].levels if isinstance(data, Data) else 256
-
-
-def num_images_of(data: DataSource) -> tuple[int, int]:
-    """Return how many images there are for training and for the test; 0 where nobody knows."""
-    return DATA_SETS[data.name].num_images if isinstance(data, Data) else (0, 0)

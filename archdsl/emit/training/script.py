@@ -17,13 +17,8 @@ from archdsl.emit.training.flags import (
     recipe_flags,
 )
 from archdsl.emit.training.folder import FolderPlan, plan_folder
-from archdsl.emit.training.readers import (
-    Reader,
-    levels_of,
-    num_images_of,
-    reader_of,
-    title_of,
-)
+from archdsl.emit.training.readers import Reader, levels_of, reader_of, title_of
+from archdsl.ir.datasets import num_samples_of
 from archdsl.ir.network import Network
 from archdsl.ir.recipe import (
     Adam,
@@ -38,8 +33,11 @@ from archdsl.ir.recipe import (
     Recipe,
     Sgd,
     Steps,
+    Views,
     WarmRestarts,
+    samples_of,
 )
+from archdsl.ir.task import Task
 from archdsl.record import Record
 
 # Names that train.py gives a meaning of its own, which a network's class might have, too.
@@ -83,6 +81,10 @@ class TrainPlan(Record, kw_only=True):
     image_shape: str
     channels: int  # of an image
     num_classes: int
+    samples: str  # what a batch is a batch of: "images"
+    targets: str  # and what they have: "labels"
+    is_regression: bool
+    views: Views | None
     summary: str  # first line of the docstring
     title: str  # of the data set
     data: Reader
@@ -99,7 +101,7 @@ class TrainPlan(Record, kw_only=True):
     hangs: bool  # the rate of every epoch, on how many there are
     top5: bool  # whether the log has the share of labels among the five largest logits
     fingerprint: str
-    num_images: tuple[str, ...]  # in the training and the test split
+    num_samples: tuple[str, ...]  # in the training and the test split
     checksums: tuple[str, ...]  # of both, with these numbers
     schedule: str  # template of `lr_factor`; "" where the rate is always the same
     optimizer: str  # class in torch.optim
@@ -120,7 +122,7 @@ def render_train(network: Network, recipe: Recipe, class_name: str, command: str
     templates = environment()
     names = ("checkpoint.py", "data.py", "processes.py", "responses.py", "train.py")
     pages = {name: f"{name}.jinja" for name in names}
-    if plan.folder is not None:
+    if plan.data.is_page:
         pages["data.py"] = plan.data.template
     return {
         name: templates.get_template(page).render(plan=plan, folder=plan.folder).rstrip("\n") + "\n"
@@ -132,7 +134,7 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
     """Decide every value of the files."""
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
     reader, title, data = reader_of(recipe.data), title_of(recipe.data), recipe.data
-    numbers = num_images_of(data)
+    numbers = num_samples_of(data)
     out = f"runs/{_snake(class_name)}"
     augment = data.augment if isinstance(data, Data) else ()
     crop = next((a for a in augment if isinstance(a, Crop)), None)
@@ -151,6 +153,10 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         image_shape=repr(network.input.shape),
         channels=network.input.channels,
         num_classes=network.output.channels,
+        samples=samples_of(data),
+        targets=_targets(recipe.loss.task),
+        is_regression=recipe.loss.task is Task.REGRESSION,
+        views=data.views if isinstance(data, Data) else None,
         summary=_summary(model, title),
         title=title,
         data=reader,
@@ -165,10 +171,10 @@ def plan_train(network: Network, recipe: Recipe, class_name: str, command: str) 
         may_change=may_change(recipe, reader),
         ranges=tuple(ranges(recipe, reader)),
         hangs=hangs(recipe),
-        top5=network.output.channels >= 100,
+        top5=recipe.loss.task is Task.CLASSIFICATION and network.output.channels >= 100,
         fingerprint=fingerprint(network, recipe),
         checksums=tuple(f"({n:_}, {sum_:_})" for n, sum_ in zip(numbers, reader.sums, strict=True)),
-        num_images=tuple(f"{n:_}" for n in numbers),
+        num_samples=tuple(f"{n:_}" for n in numbers),
         schedule=_schedule(recipe),
         optimizer=optimizer,
         optimizer_arguments=arguments,
@@ -211,6 +217,19 @@ def _wrapped(text: str) -> tuple[str, ...]:
 
 def _snake(class_name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
+
+
+# ---------------------------------------------------------------- data
+
+
+def _targets(task: Task) -> str:
+    match task:
+        case Task.CLASSIFICATION:
+            return "labels"
+        case Task.REGRESSION:
+            return "targets"
+        case _:
+            assert_never(task)
 
 
 # ---------------------------------------------------------------- optimization

@@ -1,0 +1,31 @@
+"""sine, compiled by archdsl from specs/sine.arch.
+
+Its argument hidden may be given.
+
+Change the spec, not this file, and run
+    archdsl compile specs/sine.arch
+
+1,501 parameters for inputs (1,).
+"""
+
+from torch import Tensor, nn
+
+
+class Sine(nn.Module):
+    """The network: (N, 1) -> (N, 1)."""
+
+    def __init__(self, hidden: int = 500) -> None:
+        super().__init__()
+        self.linear1 = nn.Linear(1, hidden)
+        self.tanh = nn.Tanh()
+        self.linear2 = nn.Linear(hidden, 1)
+        # Xavier initialization; biases are 0
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.tanh(self.linear1(x))  # (N, hidden)
+        return self.linear2(x)
