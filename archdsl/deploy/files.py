@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from archdsl.analyses.deployed import Deployed
+from archdsl.analyses.origins import Deployed
 from archdsl.deploy.checkpoint import check_installed, check_size, check_state, read_state
 from archdsl.deploy.folding import deploy_state
 from archdsl.deploy.nested import unnested

@@ -1,4 +1,4 @@
-"""The state of a nested network as one of the member of its family: columns become whole weights."""
+"""The state of a nested network as one of a member of its family: columns become weights."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

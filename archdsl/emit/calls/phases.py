@@ -1,4 +1,4 @@
-"""The phases of a growing network: its class takes the number of one for the arguments that grow."""
+"""The phases of a growing network: its class takes the number of one for what grows."""
 
 from collections.abc import Iterable
 

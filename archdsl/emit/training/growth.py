@@ -82,11 +82,11 @@ def _said(network: GrowingNetwork) -> str:
 
 def _about(*, zero: bool, ends: bool, fixes: bool) -> Iterator[str]:
     if zero:
-        yield "A larger network computes the same as the one before it: old outputs take nothing from"
-        yield f"new inputs at first{', and new blocks end in zeros' if ends else ''}."
+        yield "A larger network computes the same as the one before it: old outputs take nothing"
+        yield f"from new inputs at first{', and new blocks end in zeros' if ends else ''}."
     else:
-        yield "The whole capacity is drawn before any training, and a phase begins with its part: what is"
-        yield "computed changes at a growth."
+        yield "The whole capacity is drawn before any training, and a phase begins with its part:"
+        yield "what is computed changes at a growth."
     if fixes:
         yield "What is fixed is handed to no optimizer, and batch normalization keeps its moments."
 
