@@ -1,6 +1,6 @@
 """The construction of instances of other classes: single ones, equal ones in a row, even rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -81,8 +81,19 @@ class BlockWriter:
         if even is not None:
             return [even]
         heads, tail = _normal_form(lists)
-        found: list[Python] = [self.block(head) for head in heads]
+        there = [bool(cells) for cells in lists]
+        found = [block for head in heads for block in self._head(head, there)]
         return [*found, *self._tail(tail, repeats, len(heads))]
+
+    def _head(self, head: Cells, there: Sequence[bool]) -> Iterator[Python]:
+        """Yield a block that stands first; in a loop where some instances have fewer blocks."""
+        block = self.block(head)
+        if all(cell is not None for cell, has in zip(head, there, strict=True) if has):
+            yield block
+            return
+        counts = [_one(cell) if has else None for cell, has in zip(head, there, strict=True)]
+        count = self.scope.number(counts, "num_blocks")
+        yield star(block, "_", Invocation("range", (count,)))
 
     # ------------------------------------------------------------ equal blocks
 
@@ -191,6 +202,10 @@ def _count(cell: Cell | None, repeats: Number | None, before: int) -> WrittenNum
     if repeats is not None and repeats.value == count + before:
         return WrittenNumber(count, minus(repeats, before).expr)
     return WrittenNumber(count)
+
+
+def _one(cell: Cell | None) -> WrittenNumber:
+    return WrittenNumber(0 if cell is None else 1)
 
 
 def _turns(cells: Sequence[Cell], repeats: Number | None) -> WrittenNumber | None:
