@@ -83,7 +83,7 @@ class BlockWriter:
         heads, tail = _normal_form(lists)
         there = [bool(cells) for cells in lists]
         found = [block for head in heads for block in self._head(head, there)]
-        return [*found, *self._tail(tail, repeats, len(heads))]
+        return [*found, *self._tail(tail, repeats, len(heads), there)]
 
     def _head(self, head: Cells, there: Sequence[bool]) -> Iterator[Python]:
         """Yield a block that stands first; in a loop where some instances have fewer blocks."""
@@ -97,7 +97,13 @@ class BlockWriter:
 
     # ------------------------------------------------------------ equal blocks
 
-    def _tail(self, tail: Cells, repeats: Sequence[Number | None], before: int) -> list[Python]:
+    def _tail(
+        self,
+        tail: Cells,
+        repeats: Sequence[Number | None],
+        before: int,
+        there: Sequence[bool],
+    ) -> list[Python]:
         """Return the equal blocks at the end of a run."""
         if not any(tail):
             return []
@@ -106,7 +112,7 @@ class BlockWriter:
         if drops.there:
             if all(number.value == 1 for number in counts):
                 return [self.block(tail)]
-            bounds, turn = drops.bounds(counts)
+            bounds, turn = drops.bounds(counts, there)
             return [star(self.block(tail, turn), "i", Invocation("range", bounds))]
         count = self.scope.number(counts, "num_blocks")
         if count == Text("0"):
