@@ -13,9 +13,10 @@ from archdsl.analyses.growth.matching import (
 from archdsl.analyses.growth.nesting import check_nested, columns_of
 from archdsl.analyses.growth.rows import Pieces, Rows, layers_of, rows_of
 from archdsl.analyses.growth.sameness import Zero, check_layers, zeros
+from archdsl.analyses.walk import leaves
 from archdsl.ir.fixing import Axis, axes
-from archdsl.ir.layers import Layer, Tensor, tensors
-from archdsl.ir.network import Fixed, LayerNode, Network, Phases
+from archdsl.ir.layers import Dropout, Layer, StochasticDepth, Tensor, tensors
+from archdsl.ir.network import Fixed, FixedOld, LayerNode, Network, Phases
 from archdsl.ir.recipe import NewChannels
 from archdsl.record import Record
 
@@ -42,6 +43,7 @@ class GrowingNetwork(Record):
     networks: tuple[Network, ...]  # with what is fixed in each
     tensors: tuple[GrownTensor, ...]
     layers: tuple[KeptLayer, ...]
+    caches: bool  # what is fixed gives the same for an input in a whole phase
     zeros: tuple[Zero, ...]  # what is zero where it is new, if the network is to compute the same
 
 
@@ -66,8 +68,28 @@ def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
         networks=tuple(with_fixed(matched, channels, phase) for phase in range(len(networks))),
         tensors=tuple(found for layer in kept for found in _elsewhere(layer)),
         layers=tuple(KeptLayer(layer.module, layer.fixed) for layer in kept),
+        caches=phases.nested and not any(map(_varies, kept)) and not _drops(networks[-1]),
         zeros=ends,
     )
+
+
+def _varies(layer: "_Kept") -> bool:
+    """Say whether what old outputs of a layer are may change within a phase.
+
+    Not that of a classifier, which takes all channels and is taken by none.
+    """
+    if layer.fixed == FixedOld():
+        return False
+    gathers = layer.rows.inputs is not None and not _grows(layer.rows.outputs)
+    return not (gathers and layer.rows.inputs is not None and _grows(layer.rows.inputs))
+
+
+def _grows(rows: Pieces) -> bool:
+    return any(len({*lengths}) > 1 for lengths in rows)
+
+
+def _drops(network: Network) -> bool:
+    return any(isinstance(leaf.layer, Dropout | StochasticDepth) for leaf in leaves(network))
 
 
 class _Kept(Record):

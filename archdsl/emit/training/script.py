@@ -156,7 +156,7 @@ def plan_train(
 ) -> TrainPlan:
     """Decide every value of the files."""
     grows = growing is not None and recipe.grow is not None
-    growth = plan_growth(growing, recipe.grow) if growing and recipe.grow else None
+    growth = plan_growth(growing, recipe, recipe.grow) if growing and recipe.grow else None
     fixed = () if grows else tuple(fixed_parts(network))
     has_parts = growth is not None or bool(fixed)
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
