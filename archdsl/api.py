@@ -13,8 +13,9 @@ from archdsl.analyses.tensors import Entry, entries
 from archdsl.ir.network import ArgumentValue
 from archdsl.pipeline import Compilation, compile_spec
 from archdsl.recursion import deep_recursion
-from archdsl.report.document import Report, report, to_json
+from archdsl.report.document import Report, to_json
 from archdsl.report.literal import written
+from archdsl.report.phases import phases_table, phases_text
 from archdsl.report.table import Format, show
 from archdsl.report.tables import counts_table, heading, sizes, summary
 
@@ -29,7 +30,7 @@ class CompiledNetwork:
 
     def __init__(self, compilation: Compilation) -> None:
         self.compilation = compilation
-        self.report: Report = report(compilation.network, compilation.counts, compilation.warnings)
+        self.report: Report = compilation.report
         self.name = compilation.name
         self.arguments = self.report.arguments
         self.input = self.report.input
@@ -49,7 +50,16 @@ class CompiledNetwork:
     def __str__(self) -> str:
         counts = self.compilation.counts
         table = show(counts_table(counts.parts, "part"), Format.TEXT)
-        return "\n".join((heading(self.compilation.network), table, self._summary()))
+        pieces = (heading(self.compilation.network), table, self._summary())
+        return "\n".join((*pieces, *phases_text(self.report)))
+
+    @property
+    def phases(self) -> "tuple[CompiledNetwork, ...]":
+        """The networks that this one is while it grows, the last one its whole; else none.
+
+        Each is a member of the family, whose counts say what is fixed in its phase.
+        """
+        return tuple(CompiledNetwork(phase) for phase in self.compilation.phases)
 
     def _summary(self) -> str:
         compilation = self.compilation
@@ -68,9 +78,10 @@ class CompiledNetwork:
         table = show(counts_table(counts.parts, "part"), Format.HTML)
         lines = (escape(line) for line in self._summary().splitlines())
         title = escape(heading(self.compilation.network).strip())
+        phases = show(phases_table(self.report.phases), Format.HTML) if self.report.phases else ""
         return (
             '<div class="tex2jax_ignore mathjax_ignore">\n'
-            f"<p><code>{title}</code></p>\n{table}<p>{'<br>'.join(lines)}</p>\n</div>\n"
+            f"<p><code>{title}</code></p>\n{table}<p>{'<br>'.join(lines)}</p>\n{phases}</div>\n"
         )
 
     def tensors(self) -> tuple[Entry, ...]:

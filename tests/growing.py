@@ -1,4 +1,4 @@
-"""Growing networks in the hands of a test: their files as modules, each phase held against its counts."""
+"""Growing networks in the hands of a test: their files as modules, phases beside their counts."""
 
 import copy
 import sys

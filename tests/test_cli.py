@@ -98,6 +98,8 @@ def test_params_prints_the_object_that_others_build_on(spec, capsys):
             },
             {"name": "head", "output": [10], "parameters": 50, "macs": 40, "blocks": 0},
         ],
+        "phases": [],
+        "growth": None,
         "diagnostics": [],
     }
 
@@ -112,6 +114,7 @@ def test_tensors_are_the_entries_of_state_dict(spec, capsys):
         "learned": True,
         "uses": 1,
         "bits": 32,
+        "fixed": 0,
     }
     assert [tensor["uses"] for tensor in tensors if "shared" in tensor["name"]] == [3]
     assert main(["params", spec, "--tensors", "--format", "csv"]) == 0

@@ -11,7 +11,7 @@ import torch
 import archdsl
 from archdsl.cli import main
 from archdsl.cli.arguments import parser
-from tests.report.logs import run
+from tests.report.logs import epoch, run, start, write
 
 ROOT = Path(__file__).parents[1]
 COMMAND_LINE = (ROOT / "docs/command-line.md").read_text("utf-8")
@@ -22,6 +22,19 @@ network a {
     stage s = 2 * unit(1) with share(conv3x3, from = 2)
 }
 block unit(width) { conv3x3(width) }
+"""
+GROWN = """\
+network g(width = 4) {
+    grow width = [2, 4]
+    input(1, 2, 2)
+    conv3x3(width)
+    avgpool linear(10)
+    train = quick
+}
+train quick {
+    data = mnist  batch = 1  epochs = 2  optimizer = sgd(lr = 0.1)  schedule = cosine
+    grow = at([2])
+}
 """
 
 
@@ -68,6 +81,7 @@ def documented(heading):
 def document(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("a.arch").write_text(WARNED)
+    Path("g.arch").write_text(GROWN)
 
     def run(*arguments):
         assert main([*arguments, "--format", "json"]) == 0
@@ -83,9 +97,19 @@ def test_the_keys_of_a_network_are_on_the_page(document):
         ["params", "a.arch", "--by", "layer"],
         ["compile", "a.arch"],
         ["compile", "a.arch", "--check"],
+        ["params", "g.arch", "--phase", "0"],
     ):
         keys |= set(document(*arguments))
     assert keys == documented("A network")
+
+
+def test_the_keys_of_phases_and_of_tensors_are_on_the_page(document):
+    found = document("params", "g.arch", "--tensors")
+    section = MACHINES.split("\n## A network")[1].split("\n## ")[0]
+    for key in ("phases", "growth", "tensors"):
+        (line,) = re.findall(rf"^\| (?:with .*)?`{key}` \|.*$", section, re.MULTILINE)
+        inner = found[key][0] if isinstance(found[key], list) else found[key]
+        assert all(f"`{name}`" in line for name in inner), key
 
 
 def test_the_keys_of_check_and_of_diagnostics_are_on_the_page(document):
@@ -111,6 +135,18 @@ def test_the_columns_of_a_report_as_csv_are_on_the_page(document, capsys):
     assert titles == re.findall(r"`([^`]+)`", section)[:-1]  # the last is `'`
 
 
+def test_the_columns_and_keys_of_responses_are_on_the_page(document, capsys):
+    write("net", start(epochs=1), epoch(1, 0.5, responses={"stem.0": 1.0}))
+    (row,) = document("report", "net")["rows"]
+    (line,) = re.findall(r"^\| `responses` \|.*", MACHINES, re.MULTILINE)
+    (layer,) = row["responses"]
+    assert {*layer, *layer["std"], "responses"} == set(re.findall(r"`(\w+)`", line))
+    main(["report", "net", "--responses", "--format", "csv"])
+    titles = capsys.readouterr().out.splitlines()[0].split(",")
+    section = MACHINES.split("\n## CSV: `report --responses --format csv`")[1].split("\n## ")[0]
+    assert titles == re.findall(r"`([^`]+)`", section)
+
+
 def test_the_keys_and_columns_of_a_checkpoint_are_on_the_page(document, capsys):
     torch.save(archdsl.compile("a.arch").build().state_dict(), "a.pt")
     found = document("inspect", "a.arch", "a.pt")
@@ -126,7 +162,7 @@ def test_the_keys_and_columns_of_a_checkpoint_are_on_the_page(document, capsys):
 
 def test_the_columns_of_csv_are_on_the_page(document, capsys):
     section = MACHINES.split("\n## CSV")[1]
-    for more in ([], ["--tensors"]):
-        main(["params", "a.arch", "--format", "csv", *more])
-        titles = capsys.readouterr().out.splitlines()[0].split(",")
+    for more in ([], ["--tensors"], ["--by", "phase"]):
+        main(["params", "g.arch", "--format", "csv", *more])
+        titles = capsys.readouterr().out.splitlines()[0].replace(",width,", ",").split(",")
         assert all(f"`{title}`" in section.replace("\n", " ") for title in titles)

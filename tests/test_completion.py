@@ -24,7 +24,7 @@ CASES = {
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",
-    ("params", "tiny.arch", "--by", ""): "block layer part",
+    ("params", "tiny.arch", "--by", ""): "block layer part phase",
     ("params", "tiny.arch", "--format", "l"): "latex",
     ("params", "tiny.arch", "--set", ""): "depth= width=",
     ("compile", "tiny.arch", "--set", "wi"): "width=",
@@ -155,12 +155,12 @@ def test_bash_has_a_word_for_an_equals_sign(folder):
         folder,
         {
             ("params", "--format", "=", "l"): "latex",
-            ("params", "--by", "="): "part block layer",
+            ("params", "--by", "="): "part block layer phase",
             ("params", "tiny.arch", "--set", "depth", "="): "",
             ("params", "tiny.arch", "--set", "depth", "=", "t"): "",
         },
     )
-    assert list(answers.values()) == ["latex", "part block layer", "", ""]
+    assert list(answers.values()) == ["latex", "part block layer phase", "", ""]
 
 
 def test_bash_keeps_names_with_blanks_whole(folder):

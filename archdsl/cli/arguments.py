@@ -44,7 +44,8 @@ def _compile(parser: argparse.ArgumentParser) -> None:
 
 def _params(parser: argparse.ArgumentParser) -> None:
     _add_spec(parser)
-    parser.add_argument("--by", choices=("part", "block", "layer"), default="part")
+    parser.add_argument("--by", choices=("part", "block", "layer", "phase"), default="part")
+    _add_phase(parser)
     parser.add_argument("--tensors", action="store_true", help="list the entries of state_dict")
     _add_format(parser, "text", "json", "markdown", "latex", "csv")
     parser.set_defaults(run=commands.params)
@@ -53,6 +54,7 @@ def _params(parser: argparse.ArgumentParser) -> None:
 def _deploy(parser: argparse.ArgumentParser) -> None:
     _add_spec(parser)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=_CHECKPOINT_HELP)
+    _add_phase(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write in")
     parser.add_argument(
         "--name", type=_name, help="folder in DIR; default: the network and what is set"
@@ -99,6 +101,11 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", metavar="FILE", type=_plot, help="write curves to a .svg, .png or .pdf file"
     )
+    parser.add_argument(
+        "--responses",
+        action="store_true",
+        help="rank the layers by how much they respond, as train.py --responses has logged",
+    )
     _add_format(parser, "text", "json", "markdown", "latex", "csv")
     parser.set_defaults(run=commands.report)
 
@@ -133,11 +140,14 @@ _PARAMS_EXAMPLES = """\
 examples:
   archdsl params specs/resnet.arch --set depth=18
   archdsl params specs/resnet.arch --by layer --format csv
-  archdsl params specs/resnet.arch --tensors --format json"""
+  archdsl params specs/resnet.arch --tensors --format json
+  archdsl params specs/mnist_grown.arch --phase 1 --by layer"""
 _DEPLOY_EXAMPLES = """\
-example:
+examples:
   archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed
-  writes deployed/digits/model.py and weights.safetensors"""
+  writes deployed/digits/model.py and weights.safetensors
+  archdsl deploy specs/mnist_grown.arch phase1.pt --phase 1 --out deployed
+  writes deployed/mnist_grown_width8/"""
 _INSPECT_EXAMPLES = """\
 examples:
   archdsl inspect specs/digits.arch runs/digits/checkpoint.pt
@@ -154,7 +164,8 @@ examples:
 _REPORT_EXAMPLES = """\
 examples:
   archdsl report runs/wrn_depth16_k4 --published 5.37 --plot curves.svg
-  archdsl report runs/* --published published.csv --format markdown"""
+  archdsl report runs/* --published published.csv --format markdown
+  archdsl report runs/wrn_depth16_k4 --responses --plot layers.svg"""
 _EXPLAIN_EXAMPLES = """\
 examples:
   archdsl explain E201
@@ -223,6 +234,12 @@ def _add_spec(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="an argument of the network, any literal of the language; may be repeated",
+    )
+
+
+def _add_phase(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--phase", metavar="P", type=int, help="a phase of a network that grows, from 0"
     )
 
 

@@ -27,6 +27,7 @@ def compile_(arguments: argparse.Namespace) -> int:
     """Write the files of a network and print its table."""
     from pathlib import Path
 
+    from archdsl.cli.tables import print_json, print_text
     from archdsl.write import check_files, write_files
 
     compilation = _compilation(arguments)
@@ -44,9 +45,9 @@ def compile_(arguments: argparse.Namespace) -> int:
         return _check_current(compilation, check_files(files), members, arguments)
     write_files(files)
     if arguments.format == "json":
-        _print_json(compilation, members)
+        print_json(compilation, members)
     else:
-        _print_text(compilation, "part")
+        print_text(compilation, "part")
         sys.stdout.write("".join(f"{path.as_posix()}\n" for path in files))
         if paths["train"] is None:
             sys.stdout.write("no train.py: the network names no recipe (`train = ..`)\n")
@@ -59,7 +60,7 @@ def deploy(arguments: argparse.Namespace) -> int:
     from archdsl.deploy.errors import DeployError
 
     try:
-        return deploy_checkpoint(_compilation(arguments), arguments)
+        return deploy_checkpoint(_phase(_compilation(arguments), arguments), arguments)
     except DeployError as error:
         return fail(str(error), FAILED)
 
@@ -78,15 +79,19 @@ def inspect(arguments: argparse.Namespace) -> int:
 
 def params(arguments: argparse.Namespace) -> int:
     """Print the table of a network."""
-    compilation = _compilation(arguments)
+    from archdsl.cli.tables import extra_members, print_json, print_table, print_text
+
+    compilation = _phase(_compilation(arguments), arguments)
     if arguments.tensors:
         _refuse_too_many_tensors(compilation)
+    elif arguments.by == "phase":
+        compilation.phase(0)  # there are some
     if arguments.format == "json":
-        _print_json(compilation, _extra_members(compilation, arguments))
+        print_json(compilation, extra_members(compilation, arguments))
     elif arguments.format == "text" and not arguments.tensors:
-        _print_text(compilation, arguments.by)
+        print_text(compilation, arguments.by)
     else:
-        _print_table(compilation, arguments)
+        print_table(compilation, arguments)
     return OK
 
 
@@ -176,22 +181,13 @@ def _compilation(arguments: argparse.Namespace) -> "Compilation":
     return compilation
 
 
+def _phase(compilation: "Compilation", arguments: argparse.Namespace) -> "Compilation":
+    """Return the phase that is asked for; the network itself where none is."""
+    return compilation if arguments.phase is None else compilation.phase(arguments.phase)
+
+
 def _path_in(files: "dict[Path, str]", path: "Path") -> str | None:
     return path.as_posix() if path in files else None
-
-
-def _extra_members(compilation: "Compilation", arguments: argparse.Namespace) -> dict[str, object]:
-    from archdsl.analyses.tensors import entries
-    from archdsl.report.document import parts
-    from archdsl.report.tables import rows
-
-    members: dict[str, object] = {}
-    if arguments.by != "part":
-        found = rows(compilation.network, compilation.counts, arguments.by)
-        members[f"{arguments.by}s"] = parts(found)
-    if arguments.tensors:
-        members["tensors"] = tuple(entries(compilation.network))
-    return members
 
 
 def _check_current(
@@ -200,8 +196,11 @@ def _check_current(
     members: dict[str, object],
     arguments: argparse.Namespace,
 ) -> int:
+    from archdsl.cli.tables import print_json
+
     if arguments.format == "json":
-        _print_json(compilation, members | {"current": not difference, "difference": difference})
+        members |= {"current": not difference, "difference": difference}
+        print_json(compilation, members)
     else:
         sys.stdout.write(difference)
     if not difference:
@@ -224,41 +223,3 @@ def _refuse_too_many_tensors(compilation: "Compilation") -> None:
             f"the network has {number:,} tensors and --tensors lists at most {MAX_TENSOR_ROWS:,}; "
             "try --by layer"
         )
-
-
-# ---------------------------------------------------------------- what is printed
-
-
-def _print_text(compilation: "Compilation", by: str) -> None:
-    from archdsl.report.table import Format, show
-    from archdsl.report.tables import counts_table, heading, rows, sizes, summary
-
-    network = compilation.network
-    table = counts_table(rows(network, compilation.counts, by), by)
-    said = summary(compilation.counts.sums) + sizes(network)
-    pieces = (heading(network), show(table, Format.TEXT), said)
-    sys.stdout.write("\n".join(pieces))
-
-
-def _print_table(compilation: "Compilation", arguments: argparse.Namespace) -> None:
-    from archdsl.analyses.tensors import entries
-    from archdsl.report.table import Format, show
-    from archdsl.report.tables import counts_table, rows, tensors_table
-
-    network, chosen = compilation.network, Format(arguments.format)
-    if arguments.tensors:
-        table = tensors_table(entries(network))
-    else:
-        found = rows(network, compilation.counts, arguments.by)
-        table = counts_table(found, arguments.by, complete=chosen is Format.CSV)
-    sys.stdout.write(show(table, chosen))
-
-
-def _print_json(compilation: "Compilation", members: dict[str, object]) -> None:
-    import msgspec
-
-    from archdsl.report.document import report, to_json
-
-    document = report(compilation.network, compilation.counts, compilation.warnings)
-    numbers = msgspec.structs.asdict(document)
-    sys.stdout.write(to_json(numbers | members))

@@ -5,12 +5,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from archdsl.analyses.counts import Counts, Row, count
-from archdsl.diagnostics import Diagnostic
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.family import Family
 from archdsl.ir.network import ArgumentValue, Network
 from archdsl.recursion import deep_recursion
 from archdsl.report.literal import written
 from archdsl.semantics.elaborate import Elaborated
+from archdsl.source import Span
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from archdsl.analyses.deployed import Deployed
     from archdsl.analyses.growth.growing import GrowingNetwork
     from archdsl.emit.files import Files
+    from archdsl.report.document import Report
 
 
 class Compilation:
@@ -32,16 +34,18 @@ class Compilation:
         network: Network | None = None,
         growing: "GrowingNetwork | None" = None,
         phases: "tuple[Compilation, ...]" = (),
+        among: "GrowingNetwork | None" = None,
     ) -> None:
         """Take a network, and how to build the others of its family.
 
         `network` is it with what is fixed in its phase. Of one that grows, `phases` are the members
-        of its family that it grows through.
+        of its family that it grows through; of one of those, `among` is what grows.
         """
         self.elaborated = elaborated
         self._family = family
         self.growing = growing
         self.phases = phases
+        self._among = growing or among
         self.network: Network = network or elaborated.network
         self.warnings: tuple[Diagnostic, ...] = elaborated.warnings
 
@@ -50,6 +54,31 @@ class Compilation:
     def counts(self) -> Counts:
         """What the network holds and costs."""
         return count(self.network)
+
+    def phase(self, number: int, span: Span | None = None) -> "Compilation":
+        """Return one of the phases; raise SpecError, with a place of the spec, if there is none."""
+        if 0 <= number < len(self.phases):
+            return self.phases[number]
+        message = f"there is no phase {number}: this network does not grow"
+        help_ = "write `grow NAME = [..]` in it, and set no argument that grows"
+        if self.phases:
+            message = f"there is no phase {number}: phases are 0 to {len(self.phases) - 1}"
+            help_ = f"phase {len(self.phases) - 1} is the network at its defaults"
+        raise SpecError([Diagnostic(code="E809", message=message, span=span, help=help_)])
+
+    @cached_property
+    def report(self) -> "Report":
+        """The network's numbers, and those of its phases."""
+        from archdsl.report.document import report
+
+        network, counts, warnings = self.network, self.counts, self.warnings
+        if self.growing is None:
+            return report(network, counts, warnings)
+        from archdsl.report.phases import growth_report, phase_reports
+
+        members = ((phase.network, phase.counts) for phase in self.phases)
+        rows = phase_reports(self.growing.phases, members)
+        return report(network, counts, warnings, rows, growth_report(network, rows))
 
     @cached_property
     def rows(self) -> Mapping[str, Row]:
@@ -122,7 +151,8 @@ class Compilation:
         from archdsl.emit.deployed import render_deployed
         from archdsl.emit.prose.docstrings import Header
 
-        weights = weights_file(self.elaborated.network, self.deployed, checkpoint, progress)
+        network = self.elaborated.network
+        weights = weights_file(network, self.deployed, checkpoint, progress, self._among)
         counts = count(self.deployed.network).sums
         header = Header(
             command=self.command(name, "deploy", "CHECKPOINT", "--out DIR"),

@@ -93,7 +93,7 @@ def built(
     found = growing([*(m.network for m in members), elaborated.network], phases)
     every = zip(arguments, (*members, _last(elaborated)), found.networks, strict=True)
     compilations = tuple(
-        Compilation(member, partial(_family, file, declaration, each, member), network)
+        Compilation(member, partial(_family, file, declaration, each, member), network, among=found)
         for each, member, network in every
     )
     return Compilation(elaborated, family, found.networks[-1], found, compilations)

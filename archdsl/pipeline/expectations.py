@@ -50,20 +50,11 @@ def failed(
 ) -> list[Diagnostic]:
     """Return the errors of an `expect` about a network, or about one of its phases."""
     try:
-        of_phase = compilation if phase is None else _of_phase(compilation, phase)
+        of_phase = compilation if phase is None else compilation.phase(phase.number, phase.span)
         found = _check(expect, compilation, of_phase)
     except SpecError as error:
         return list(error.diagnostics)
     return [] if found is None else [found]
-
-
-def _of_phase(compilation: Compilation, phase: PhaseNumber) -> Compilation:
-    phases = compilation.phases
-    if phase.number < len(phases):
-        return phases[phase.number]
-    message = f"there is no phase {phase.number}: "
-    message += f"phases are 0 to {len(phases) - 1}" if phases else "this member does not grow"
-    raise SpecError([Diagnostic(code="E809", message=message, span=phase.span)])
 
 
 def _check(expect: tree.Expect, network: Compilation, counted: Compilation) -> Diagnostic | None:

@@ -44,6 +44,26 @@ class PartReport(Record, kw_only=True):
     blocks: int
 
 
+class PhaseReport(Record, kw_only=True):
+    """A phase of a network that grows."""
+
+    phase: int
+    arguments: dict[str, ArgumentValue]  # those that grow
+    parameters: int  # learned + fixed
+    learned: int
+    fixed: int
+    macs: int
+
+
+class GrowthReport(Record, kw_only=True):
+    """What a training costs that grows the network at epochs that are known."""
+
+    at: tuple[int, ...]  # the epochs that begin a phase, but for the first phase
+    epochs: int
+    macs: int  # multiply-accumulates for one image, once in each epoch
+    static_macs: int  # the same of the last phase, trained for all of the epochs
+
+
 class Report(Record, kw_only=True):
     """A network's numbers."""
 
@@ -58,11 +78,19 @@ class Report(Record, kw_only=True):
     macs: int  # multiply-accumulates for one input
     deployed_bits: int
     parts: tuple[PartReport, ...]
+    phases: tuple[PhaseReport, ...] = ()  # none of a network that does not grow
+    growth: GrowthReport | None = None
     diagnostics: tuple[DiagnosticReport, ...] = ()  # warnings, since there is a network
 
 
-def report(network: Network, counts: Counts, warnings: Iterable[Diagnostic] = ()) -> Report:
-    """Return the numbers of a network, and what its spec was warned of."""
+def report(
+    network: Network,
+    counts: Counts,
+    warnings: Iterable[Diagnostic] = (),
+    phases: tuple[PhaseReport, ...] = (),
+    growth: GrowthReport | None = None,
+) -> Report:
+    """Return the numbers of a network and of its phases, and what its spec was warned of."""
     sums = counts.sums
     return Report(
         network=network.name,
@@ -77,6 +105,8 @@ def report(network: Network, counts: Counts, warnings: Iterable[Diagnostic] = ()
         macs=sums.macs,
         deployed_bits=sums.deployed_bits,
         parts=parts(counts.parts),
+        phases=phases,
+        growth=growth,
         diagnostics=findings(warnings),
     )
 

@@ -57,15 +57,23 @@ def counts_table(rows: Iterable[Row], title: str, *, complete: bool = False) -> 
     )
 
 
-def tensors_table(entries: Iterable[Entry]) -> Table:
-    """Return the table of `state_dict`."""
-    words, numbers = ("tensor", "shape", "kind", "learned"), ("uses", "bits")
+def tensors_table(entries: Iterable[Entry], *, complete: bool = False) -> Table:
+    """Return the table of `state_dict`.
+
+    Unless it is to be complete, how much of each is fixed is shown only where that is a part.
+    """
+    entries = tuple(entries)
+    words, numbers = ("tensor", "shape", "kind", "learned"), ["uses", "bits"]
+    rows = [(e.name, e.shape, e.kind, e.learned, e.uses, e.bits) for e in entries]
+    if complete or any(e.learned and e.fixed for e in entries):
+        numbers.append("fixed")
+        rows = [(*row, e.fixed) for row, e in zip(rows, entries, strict=True)]
     return Table(
         (
             *(Column(name) for name in words),
             *(Column(name, is_number=True) for name in numbers),
         ),
-        tuple((e.name, e.shape, e.kind, e.learned, e.uses, e.bits) for e in entries),
+        tuple(rows),
     )
 
 

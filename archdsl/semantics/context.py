@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from archdsl.diagnostics import Diagnostic, Severity
 from archdsl.ir.layers import Weighted
-from archdsl.ir.network import Fixed
+from archdsl.ir.network import Fixed, FixedOld
 from archdsl.record import Record
 from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.kinds.parts import Bn
@@ -129,6 +129,12 @@ class Reach:
             if applied.span not in done:
                 done.add(applied.span)
                 yield applied.unreached()
+
+    @property
+    def grown(self) -> tuple[Span, ...]:
+        """Each `freeze(grown)`, once."""
+        scopes = (applied for applied in self._applied if isinstance(applied, FixedScope))
+        return tuple(dict.fromkeys(s.span for s in scopes if isinstance(s.fixed, FixedOld)))
 
     @property
     def shares(self) -> tuple[ShareScope, ...]:

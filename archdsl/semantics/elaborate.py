@@ -19,7 +19,7 @@ from archdsl.semantics.draft import LAST, Draft, Here, Role
 from archdsl.semantics.drops import resolve_drops
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.growing import is_member, read_phases
+from archdsl.semantics.growing import check_grown, is_member, read_phases
 from archdsl.semantics.growths import fit_growth
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
@@ -118,6 +118,8 @@ def _elaborate(
     if draft.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
     decided, hangs = tuple(scope.decided), frozenset(scope.hangs)  # the recipe is not the network's
+    if draft.grow is None:
+        check_grown(bodies.reach.grown, declaration, bodies.diagnostics)
     phases = _phases(draft, declaration, arguments, bodies.diagnostics)
     recipe = _recipe(draft, scope, bodies.diagnostics)
     if recipe is not None and draft.recipe is not None:

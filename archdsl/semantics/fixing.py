@@ -22,7 +22,7 @@ FREEZE_FORMS = ("freeze(grown, epochs = n)", "freeze(outputs = n, inputs = [from
 def read_fixed(call: tree.Call, scope: Scope) -> Fixed:
     """Return what the arguments of `freeze(..)` say."""
     given = call.arguments or ()
-    if any(a.name is None for a in given):
+    if any(a.name is None or a.name.text in ("grown", "epochs") for a in given):
         placed = place(call, ("grown", "epochs"), "`freeze`")
         _check_grown(placed.get("grown"), call)
         epochs = placed.get("epochs")
@@ -52,8 +52,12 @@ def _channels(node: tree.Expression, scope: Scope, name: str) -> Channels:
         case Number():
             return ((0, _bound(value, node.span, name, 1)),)
         case ListValue(items=(Number() as first, Number() as end)):
-            start = _bound(first, node.span, name, 0)
-            return ((start, _bound(end, node.span, name, start + 1)),)
+            start, stop = _bound(first, node.span, name, 0), _bound(end, node.span, name, 1)
+            if stop <= start:
+                message = f"`{name}` goes from {start:,} up to {stop:,}, which is none"
+                help_ = f"write `{name} = [16, 32]` for those from 16 up to 31"
+                fail("E303", message, node.span, help_)
+            return ((start, stop),)
         case ListValue():
             help_ = f"write `{name} = [16, 32]` for those from 16 up to 31"
             fail("E302", f"`{name}` is a number or [from, to]", node.span, help_)

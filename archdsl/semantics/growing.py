@@ -1,9 +1,9 @@
 """`grow width = [4, 8, 16]`: which members of its family a network is, phase by phase."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from archdsl.diagnostics import Note
+from archdsl.diagnostics import Diagnostic, Diagnostics, Note
 from archdsl.ir.network import Phases
 from archdsl.ir.numbers import Number, Value
 from archdsl.ir.showing import show_value
@@ -11,6 +11,7 @@ from archdsl.limits import MAX_PHASES
 from archdsl.semantics.checks import fail
 from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.values import ListValue, Scope, type_name
+from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 
@@ -40,7 +41,21 @@ def read_phases(
             said = ", ".join(f"{n} = {show_value(v)}" for n, v in zip(names, after, strict=True))
             message = f"phase {number} is phase {number - 1} again: {said}"
             fail("E802", message, item.growing[0].values.span, "leave it out")
-    return Phases(names=names, values=phases, span=item.span)
+    nested = item.nested is not None
+    return Phases(names=names, values=phases, nested=nested, span=item.span)
+
+
+def check_grown(
+    spans: Sequence[Span], declaration: tree.NetworkDeclaration, diagnostics: Diagnostics
+) -> None:
+    """Report each `freeze(grown)` of a network that has no `grow`."""
+    name = declaration.name
+    for span in spans:
+        message = f"network `{name.text}` does not grow, so nothing here is from before a growth"
+        help_ = "write `grow NAME = [..]` in the network, or `freeze` for what never learns"
+        notes = (Note("it is declared here", name.span),)
+        found = Diagnostic(code="E807", message=message, span=span, help=help_, notes=notes)
+        diagnostics.add(found)
 
 
 def is_member(declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree.Argument]) -> bool:
@@ -50,7 +65,7 @@ def is_member(declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree
 
 
 def _check_names(item: tree.Grow, declaration: tree.NetworkDeclaration) -> None:
-    known = {parameter.name.text: parameter.name for parameter in declaration.parameters}
+    known = {parameter.name.text: parameter for parameter in declaration.parameters}
     seen: dict[str, tree.Name] = {}
     for growing in item.growing:
         name = growing.name
@@ -65,10 +80,15 @@ def _check_names(item: tree.Grow, declaration: tree.NetworkDeclaration) -> None:
             note = Note("the first list is here", seen[name.text].span)
             fail("E801", f"`{name.text}` grows twice", name.span, notes=(note,))
         seen[name.text] = name
+        if known[name.text].default is None:
+            message = f"`{name.text}` has no default, which is its last phase"
+            note = Note("it is declared here", known[name.text].name.span)
+            help_ = f"write `{name.text} = 16` there, where the list ends in 16"
+            fail("E802", message, name.span, help_, (note,))
     if PHASE in known:
         message = "a growing network has phases by number, and so no parameter `phase`"
         note = Note("it grows here", item.span)
-        fail("E801", message, known[PHASE].span, "rename the parameter", (note,))
+        fail("E801", message, known[PHASE].name.span, "rename the parameter", (note,))
 
 
 def _column(
@@ -83,7 +103,8 @@ def _column(
     found = [_number(item, name, node) for item in value.items]
     if not 2 <= len(found) <= MAX_PHASES:
         message = f"a network that grows has 2 to {MAX_PHASES} phases, not {len(found)}"
-        fail("E802", message, node.span)
+        help_ = f"list them, the default last: `grow {name} = [4, 8, 16]`"
+        fail("E802", message, node.span, help_)
     for before, after in pairwise(found):
         if after < before:
             message = f"`{name}` falls from {show_value(before)} to {show_value(after)}"
@@ -95,7 +116,8 @@ def _column(
 
 def _number(value: object, name: str, node: tree.Expression) -> Value:
     if not isinstance(value, Number):
-        fail("E302", f"`{name}` grows by numbers", node.span)
+        help_ = f"write `grow {name} = [4, 8, 16]`"
+        fail("E302", f"`{name}` grows by numbers", node.span, help_)
     return value.value
 
 

@@ -28,6 +28,9 @@ _HOW = ("new", "schedule")
 
 def read_growth(node: tree.Expression, scope: Scope) -> Growth:
     """Return when a network grows."""
+    if isinstance(node, tree.ListLiteral):
+        help_ = f"write `grow = at({node.span.text})` for growths at these epochs"
+        fail("E605", "`grow` is one of `at`, `plateau`", node.span, help_)
     word, call = choose(node, scope, "`grow`", ("at", "plateau"))
     names = ("epochs",) if word == "at" else ("metric", "window", "least", "cooldown")
     arguments = arguments_of(call, scope, *names, *_HOW)
@@ -94,6 +97,15 @@ def check_growth(
             message = "`held_out_loss` is of images that are held out, and none are"
             help_ = "write `held_out = 5_000` in the recipe, or `plateau(train_loss)`"
             _error(message, nodes["grow"].span, diagnostics, help_)
+        case Plateau(window=window, cooldown=cooldown) if (
+            max(2 * window, cooldown) >= recipe.epochs
+        ):
+            message = f"a plateau of 2 x {window:,} epochs"
+            if cooldown > 2 * window:
+                message = f"a plateau after {cooldown:,} epochs"
+            help_ = "let the training last longer, or make `window` and `cooldown` smaller"
+            text = f"{message} is not seen in a training of {recipe.epochs:,}: nothing grows"
+            _error(text, nodes["grow"].span, diagnostics, help_)
         case GrowAt() | Plateau() | None:
             pass
         case _:
@@ -120,7 +132,8 @@ def fit_growth(
     match recipe.grow:
         case None:
             message = f"the network grows, and recipe `{recipe.name}` does not say when"
-            help_ = "write `grow = at([3, 5])` in the recipe: the last phase alone is trained"
+            at = _example(len(phases.values) - 1)
+            help_ = f"write `grow = at({at})` in it; without that the last phase alone is trained"
             note = Note("it grows here", phases.span)
             diagnostics.add(
                 Diagnostic(
@@ -134,15 +147,26 @@ def fit_growth(
             )
         case GrowAt(at=at) if len(at) != len(phases.values) - 1:
             growths = len(phases.values) - 1
-            message = f"the network grows {growths} times, and its recipe at {len(at)} epochs"
-            note = Note(f"{len(phases.values)} phases", phases.span)
-            help_ = "give an epoch for each phase but the first"
+            message = f"the network grows {_times(growths)}, and its recipe at "
+            message += f"{len(at)} epoch{'s' if len(at) > 1 else ''}"
+            note = Note(f"it has {len(phases.values)} phases", phases.span)
+            help_ = f"give an epoch for each phase but the first: `at({_example(growths)})`"
             _error(message, span, diagnostics, help_, (note,))
         case GrowAt() | Plateau():
             pass
         case _:
             assert_never(recipe.grow)
     return recipe
+
+
+def _example(growths: int) -> str:
+    """Return epochs as one may write them for so many growths."""
+    few = [str(3 + 2 * i) for i in range(min(growths, 4))]
+    return f"[{', '.join(few)}{', ..' if growths > len(few) else ''}]"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _error(

@@ -46,6 +46,8 @@ def test_the_json_object_holds_the_numbers(shared_in_network):
             {"name": "linear1", "output": [10], "parameters": 2570, "macs": 2560, "blocks": 0},
             {"name": "shared", "output": None, "parameters": 144, "macs": 0, "blocks": 0},
         ],
+        "phases": [],
+        "growth": None,
         "diagnostics": [],
     }
 
@@ -54,7 +56,7 @@ def test_the_json_object_has_a_line_for_each_key_and_each_part(shared_in_stage):
     lines = to_json(report(shared_in_stage, count(shared_in_stage))).splitlines()
     assert lines[0] == "{"
     assert lines[1] == '  "schema": 1,'
-    assert len(lines) == 2 + 12 + 3 + 1  # braces, keys, parts, the bracket that ends them
+    assert len(lines) == 2 + 14 + 3 + 1  # braces, keys, parts, the bracket that ends them
 
 
 def test_the_table_adds_up_to_its_last_line(shared_in_stage):

@@ -14,6 +14,7 @@ from archdsl.analyses.growth.layouts import (
     fixed,
     free,
     lengths_of,
+    settled,
     spread,
 )
 from archdsl.analyses.growth.matching import Matched, MatchedNetwork, Said
@@ -61,6 +62,7 @@ from archdsl.ir.network import (
 )
 from archdsl.ir.schemes import Delta, Identity
 from archdsl.record import Record
+from archdsl.source import Span
 
 
 class Through(Record):
@@ -76,6 +78,7 @@ class Channels:
     def __init__(self, network: MatchedNetwork) -> None:
         self.said = Said(network.phases)
         self.span = network.phases.span
+        self.nested = network.phases.nested
         self.layouts = Layouts()
         self.through: dict[int, Through] = {}  # of a layer, by id of what matches it
         self.shared: dict[int, Through] = {}  # by id of a weight in the last phase
@@ -88,16 +91,17 @@ class Channels:
     def _body(self, body: Sequence[Matched], given: Layout) -> Layout:
         """Follow the steps of a body; return where the channels lie that it gives."""
         maps: dict[Map, Layout] = {MAIN: given}
+        givers: dict[Map, Span] = {}  # where what gives a map is written
         for matched in body:
             step = matched.steps[-1]
             assert step is not None
             taken = [maps[name] for name in step.takes]
             if isinstance(matched.last, Join):
-                made = self._join(matched, taken)
+                made = self._join(matched, taken, [givers.get(name) for name in step.takes])
             else:
                 made = self._node(matched, taken[0])
             for name in step.gives:
-                maps[name] = made
+                maps[name], givers[name] = made, matched.last.span
         return maps[MAIN]
 
     def _node(self, matched: Matched, given: Layout) -> Layout:
@@ -133,21 +137,25 @@ class Channels:
         message = f"the first copy of `{member.name}` takes channels that lie otherwise"
         self._fail("E804", message, member, "give the first block a stage of its own")
 
-    def _join(self, matched: Matched, taken: Sequence[Layout]) -> Layout:
+    def _join(
+        self, matched: Matched, taken: Sequence[Layout], givers: Sequence[Span | None]
+    ) -> Layout:
         join = matched.last
         assert isinstance(join, Join)
         if join.operator is Operator.CONCAT:
             return tuple(piece for layout in taken for piece in layout)
         made = taken[0]
-        for other in taken[1:]:
+        for i, other in enumerate(taken[1:], 1):
             try:
                 made = self.layouts.equal(made, other, matched.since)
             except LayoutError:
                 what = f"the branches of `{matched.name}` have their old channels"
                 rows = " and ".join(_shown(layout) for layout in (made, other))
                 message = f"{what} in different places: {rows}"
-                help_ = "let both end in a layer whose channels are laid out anew, such as conv1x1"
-                self._fail("E804", message, matched, help_)
+                help_ = "let one end in a layer that may lay them out anew, such as conv1x1"
+                ends = ((givers[i - 1], made), (givers[i], other))
+                notes = tuple(Note(_shown(row), span) for span, row in ends if span is not None)
+                self._fail("E804", message, matched, help_, notes)
         return made
 
     # ------------------------------------------------------------ layers
@@ -161,9 +169,8 @@ class Channels:
             if isinstance(node.shared, SharedWeight):
                 self._one_weight(node.shared.id, found, matched.since)
         except LayoutError:
-            what = f"the old channels of `{matched.name}` have no place among the new ones"
-            message = f"{what}: it takes {_shown(given)}"
-            self._fail("E804", message, matched, "grow another argument, or put conv1x1 before it")
+            message = f"`{matched.name}` would take old channels apart: it is given {_shown(given)}"
+            self._fail("E804", message, matched, "put conv1x1 before it, or grow another argument")
         self.through[id(matched)] = found
         return made
 
@@ -178,18 +185,33 @@ class Channels:
         """Raise SpecError: a phase is not contained in the next one."""
         self._fail("E803", message, matched, help_)
 
-    def _fail(self, code: str, message: str, matched: Matched, help_: str) -> NoReturn:
-        notes = (Note("the network grows here", self.span),)
+    def _fail(
+        self,
+        code: str,
+        message: str,
+        matched: Matched,
+        help_: str,
+        others: tuple[Note, ...] = (),
+    ) -> NoReturn:
+        notes = (*others, Note("the network grows here", self.span))
         span = matched.last.span
         found = Diagnostic(code=code, message=message, span=span, help=help_, notes=notes)
         raise SpecError([found])
 
 
 def _shown(layout: Layout) -> str:
-    """Return a layout as a message has it: "4 | 4 of 8 | 8 channels"."""
-    columns = zip(*(piece.lengths for piece in layout), strict=True)
-    rows = (" + ".join(str(n) for n in column if n) or "none" for column in columns)
-    return f"channels {', then '.join(dict.fromkeys(rows))}"
+    """Return a layout as a message has it: "channels 4 + 4, then 8 + 8"."""
+    columns = zip(*settled(layout), strict=True)
+    rows = dict.fromkeys(_row([n for n in column if n]) for column in columns)
+    return f"channels {_few(list(rows), ', then ')}"
+
+
+def _row(lengths: Sequence[int]) -> str:
+    return _few([f"{n:,}" for n in lengths], " + ") or "none"
+
+
+def _few(texts: Sequence[str], between: str) -> str:
+    return between.join((*texts[:4], "..") if len(texts) > 4 else texts)
 
 
 class _Layer:

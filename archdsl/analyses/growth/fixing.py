@@ -6,6 +6,7 @@ from typing import assert_never
 from archdsl.analyses.growth.channels import Channels
 from archdsl.analyses.growth.layouts import Lengths
 from archdsl.analyses.growth.matching import Matched, MatchedNetwork, MatchedWeight
+from archdsl.analyses.growth.nesting import columns_of
 from archdsl.analyses.growth.rows import Rows, layers_of, rows_of
 from archdsl.ir.network import (
     Block,
@@ -27,7 +28,7 @@ from archdsl.ir.rebuild import replace
 
 def with_fixed(network: MatchedNetwork, channels: Channels, phase: int) -> Network:
     """Return the network of a phase; runs are cut where blocks of a later growth begin."""
-    fixer = _Fixer(channels, phase)
+    fixer = _Fixer(channels, phase, nested=network.phases.nested)
     return replace(
         network.networks[phase],
         body=fixer.body(network.inner),
@@ -38,9 +39,10 @@ def with_fixed(network: MatchedNetwork, channels: Channels, phase: int) -> Netwo
 class _Fixer:
     """Says of each layer which part is fixed in a phase."""
 
-    def __init__(self, channels: Channels, phase: int) -> None:
+    def __init__(self, channels: Channels, phase: int, *, nested: bool) -> None:
         self.channels = channels
         self.phase = phase
+        self.nested = nested
 
     def body(self, body: Sequence[Matched]) -> tuple[Step, ...]:
         """Return the steps of a body that are there in the phase."""
@@ -52,8 +54,12 @@ class _Fixer:
         node = matched.nodes[self.phase]
         match node:
             case LayerNode():
-                rows = rows_of(layers_of(matched), self.channels.through[id(matched)])
-                return replace(node, fixed=self._fixed(node.fixed, rows, matched.since))
+                layers = layers_of(matched)
+                rows = rows_of(layers, self.channels.through[id(matched)])
+                fixed = self._fixed(node.fixed, rows, matched.since)
+                columns = columns_of(layers, self.phase) if self.nested else ()
+                layer = replace(node.layer, columns=columns) if columns else node.layer
+                return replace(node, fixed=fixed, layer=layer)
             case Join():
                 return node
             case Block() | Part():

@@ -87,7 +87,7 @@ def match_phases(networks: Sequence[Network], phases: Phases) -> MatchedNetwork:
             if old.shape != new.shape:
                 message = f"the {what} of a growing network stays the same: it is {old}"
                 notes = (Note("it grows here", phases.span),)
-                help_ = "let what grows stand between them"
+                help_ = f"let {said.names} change what is between input and output alone"
                 text = f"{message} {said.at(phase)} and {new} {said.at(phase + 1)}"
                 raise SpecError(
                     [
@@ -111,6 +111,11 @@ class Said:
 
     def __init__(self, phases: Phases) -> None:
         self.phases = phases
+
+    @property
+    def names(self) -> str:
+        """The arguments that grow: "`depth` and `k`"."""
+        return " and ".join(f"`{name}`" for name in self.phases.names)
 
     def at(self, phase: int) -> str:
         """Return "at depth = 16, k = 4": what tells the phase from the others."""
@@ -272,24 +277,29 @@ class _Matcher:
 
     def _differs(self, what: str, other: str, phase: int, spans: tuple[Span, Span]) -> NoReturn:
         message = f"{what} {self.said.at(phase)} and {other} {self.said.at(phase + 1)}"
-        self._fail(f"{message}: a phase is contained in the next one", spans[0], None)
+        notes = () if spans[0] == spans[1] else (Note(self.said.at(phase + 1), spans[1]),)
+        help_ = f"write it without {self.said.names}: channels, blocks and rates may grow"
+        self._fail(f"{message}: a phase is contained in the next one", spans[0], help_, notes)
 
     def _gone(self, node: Node, phase: int, name: str) -> NoReturn:
         """Say that a node of a phase is not in the next one."""
         what = f"`{_join(name, node.name)}`"
         here, there = self.said.at(phase), self.said.at(phase + 1)
         message = f"{what} is there {here} and not {there}: a phase is contained in the next one"
-        self._fail(message, node.span, None)
+        self._fail(
+            message, node.span, f"let it stay; where {self.said.names} is larger more may come"
+        )
 
     def _apart(self, what: str, phase: int, span: Span, help_: str | None) -> NoReturn:
         here, there = self.said.at(phase + 1), self.said.at(phase)
         self._fail(f"{what} is there {here} and not {there}", span, help_)
 
-    def _fail(self, message: str, span: Span, help_: str | None) -> NoReturn:
-        notes = (Note("the network grows here", self.said.phases.span),)
-        raise SpecError(
-            [Diagnostic(code="E803", message=message, span=span, help=help_, notes=notes)]
-        )
+    def _fail(
+        self, message: str, span: Span, help_: str | None, others: tuple[Note, ...] = ()
+    ) -> NoReturn:
+        notes = (*others, Note("the network grows here", self.said.phases.span))
+        found = Diagnostic(code="E803", message=message, span=span, help=help_, notes=notes)
+        raise SpecError([found])
 
 
 # ---------------------------------------------------------------- nodes

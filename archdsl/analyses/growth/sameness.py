@@ -32,7 +32,18 @@ from archdsl.ir.layers import (
     Upsample,
     Weighted,
 )
-from archdsl.ir.network import MAIN, Block, Join, LayerNode, Map, Operator, Part, Stage, Step
+from archdsl.ir.network import (
+    MAIN,
+    Block,
+    Join,
+    LayerNode,
+    Map,
+    Node,
+    Operator,
+    Part,
+    Stage,
+    Step,
+)
 from archdsl.ir.schemes import BareDirac, Binary, Dirac, Standardized, UnnormalizedDirac
 from archdsl.record import Record
 from archdsl.source import Span
@@ -61,12 +72,12 @@ def check_layers(network: MatchedNetwork, channels: Channels) -> None:
         stack += matched.inner
         node = matched.last
         if isinstance(node, LayerNode):
-            reason = _changes(node, matched, channels.through[id(matched)])
+            reason = changes(node, matched, channels.through[id(matched)])
             if reason is not None:
                 _fail(f"`{matched.name}`: {reason}", node.span, channels)
 
 
-def _changes(node: LayerNode, matched: Matched, through: Through) -> str | None:
+def changes(node: LayerNode, matched: Matched, through: Through) -> str | None:
     """Return why a layer gives other values in its old channels once it has new ones."""
     grown = _grows(settled(through.inputs), matched.since)
     layer = node.layer
@@ -114,6 +125,7 @@ class _Other(Record):
     matched: Matched
     taken: "tuple[_Value, ...]"
     positive: bool
+    inside: "_Other | None" = None  # of a block, part or stage: what it gives inside
 
 
 _Value: TypeAlias = _Same | _Other
@@ -162,7 +174,10 @@ class _Growth:
             return value
         matched = value.matched
         message = f"`{matched.name}` is new in phase {self.phase} and no identity"
-        _fail(message, matched.last.span, self.channels, "let the block be residual")
+        first = _first_change(value).matched.last
+        notes = () if first is matched.last else (Note(_said_of(first), first.span),)
+        help_ = "let what is new be residual"
+        _fail(message, matched.last.span, self.channels, help_, notes)
 
     def _old(self, matched: Matched, given: _Value) -> _Value:
         """Follow a node of a body that was there before."""
@@ -217,7 +232,9 @@ class _Growth:
                 return given
             return _Other(matched, (given,), _is_positive(node, given.positive))
         made = self._through(matched, given) if isinstance(given, _Same) else given
-        return made if isinstance(made, _Same) else _Other(matched, (given,), positive=False)
+        if isinstance(made, _Same):
+            return made
+        return _Other(matched, (given,), positive=False, inside=made if made is not given else None)
 
     def _through(self, matched: Matched, given: _Same) -> _Value:
         """Return what a new block, part or stage gives."""
@@ -242,9 +259,30 @@ class _Growth:
             found = list(_ends(value))
         except NotZeroError as error:
             message = f"a new block adds what cannot begin as zero: {error}"
-            _fail(message, error.span, self.channels)
+            help_ = "end the branch in `bn`, or in a convolution with a weight of its own"
+            _fail(message, error.span, self.channels, help_)
         for zero in found:
             self.found[zero.layer] = zero
+
+
+def _first_change(value: _Other) -> _Other:
+    """Return the first that gives something else than it is given."""
+    while True:
+        if value.inside is not None:
+            value = value.inside
+            continue
+        others = [each for each in value.taken if isinstance(each, _Other)]
+        if len(others) < len(value.taken) or not others:
+            return value
+        value = others[0]
+
+
+def _said_of(node: Node) -> str:
+    match node:
+        case LayerNode(layer=Activation(kind=ActivationKind.RELU)):
+            return "this changes what is below zero"
+        case _:
+            return "this changes what it is given"
 
 
 # ---------------------------------------------------------------- ends
@@ -409,9 +447,15 @@ def _passes(node: LayerNode, positive: bool) -> bool:
             return False
 
 
-def _fail(message: str, span: Span, channels: Channels, help_: str | None = None) -> NoReturn:
+def _fail(
+    message: str,
+    span: Span,
+    channels: Channels,
+    help_: str | None = None,
+    others: tuple[Note, ...] = (),
+) -> NoReturn:
     begin = f"{help_}, or " if help_ else ""
     way = f"{begin}write `grow = at(.., new = drawn)` in the recipe: then what is computed changes"
-    notes = (Note("the network grows here", channels.span),)
+    notes = (*others, Note("the network grows here", channels.span))
     text = f"the network would not compute the same after a growth: {message}"
     raise SpecError([Diagnostic(code="E806", message=text, span=span, help=way, notes=notes)])

@@ -26,11 +26,11 @@ _archdsl() {
     elif [[ $prev == --format ]]; then
         words="text json"
     elif [[ $prev == --by ]]; then
-        words="part block layer"
+        words="part block layer phase"
     elif [[ $prev == --set ]]; then
         [[ -n $spec ]] && words=$("${COMP_WORDS[0]}" completion --arguments "$spec" 2>/dev/null)
         compopt -o nospace 2>/dev/null
-    elif [[ $prev == --name || $prev == --layer ]]; then
+    elif [[ $prev == --name || $prev == --layer || $prev == --phase ]]; then
         return
     elif [[ $prev == --plot || $prev == --published ]]; then
         compopt -o filenames 2>/dev/null
@@ -43,11 +43,11 @@ _archdsl() {
     elif [[ $cur == -* ]]; then
         case $command in
             compile) words="--set --out --name --check --format --help" ;;
-            params) words="--set --by --tensors --format --help" ;;
-            deploy) words="--set --out --name --format --help" ;;
+            params) words="--set --by --phase --tensors --format --help" ;;
+            deploy) words="--set --phase --out --name --format --help" ;;
             inspect) words="--set --layer --plot --format --help" ;;
             check) words="--format --help" ;;
-            report) words="--published --plot --format --help" ;;
+            report) words="--published --plot --responses --format --help" ;;
             fmt) words="--check --help" ;;
             completion) words="--arguments --help" ;;
             *) words="--help" ;;

@@ -25,13 +25,15 @@ _archdsl() {
             ;;
         params)
             _arguments $help $set \
-                '--by=[what a row is]:rows:(part block layer)' \
+                '--by=[what a row is]:rows:(part block layer phase)' \
+                '--phase=[a phase of a network that grows]:phase:' \
                 '--tensors[list the entries of state_dict]' \
                 '--format=[how to print]:format:(text json markdown latex csv)' \
                 '1:spec:_archdsl_specs'
             ;;
         deploy)
             _arguments $help $set \
+                '--phase=[a phase of a network that grows]:phase:' \
                 '--out=[folder to write in]:folder:_directories' \
                 '--name=[folder in it]:name:' \
                 '--format=[how to print]:format:(text json)' \
@@ -60,6 +62,7 @@ _archdsl() {
             _arguments $help \
                 '*--published=[errors that papers printed]:figure or file:_files' \
                 '--plot=[write curves]:file:_files' \
+                '--responses[rank the layers by how much they respond]' \
                 '--format=[how to print]:format:(text json markdown latex csv)' \
                 '*:run:_directories'
             ;;

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-from archdsl.emit.body.merging import Run
+from archdsl.emit.body.merged import Run
 from archdsl.emit.calls.drops import HANDED, Drops, Turn, in_run, is_even
 from archdsl.emit.calls.layers import Schemes
 from archdsl.emit.calls.signature import Given, Signature, construct
 from archdsl.emit.classes.instances import Instance, StepPath, given, minus, repeats_of
-from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.expressions.slots import WrittenNumber
 from archdsl.emit.python.nodes import Comprehension, Invocation, Keyword, Python, Star, Text
 from archdsl.ir.network import Block
 from archdsl.ir.numbers import Number, Truth

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from archdsl.emit.calls.layers import DROP_RATE
 from archdsl.emit.classes.instances import Instance
-from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.expressions.slots import WrittenNumber
 from archdsl.emit.python.nodes import InfixOperation, Python, Text
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Block, Drop, DropRun, LayerNode, Part, Step
