@@ -79,6 +79,8 @@ def axes(layer: Layer, tensor: Tensor) -> tuple[Axis | None, ...]:
             return (Axis.OUTPUTS, Axis.INPUTS, *(None,) * (dims - 2))
         case Conv() if tensor.shape == (1,) and tensor.name != "bias":
             return (None,)  # one scalar of the weight scheme for all filters
+        case PReLU(num_parameters=1):
+            return (None,)  # one slope for all channels
         case _:
             return (Axis.OUTPUTS, *(None,) * (dims - 1))[:dims]
 
