@@ -41,6 +41,7 @@ from processes import (
     replicate,
     say,
 )
+from responses import fixed_batch, responses_entry
 
 SPEC = "7cc7c229ee22be97"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
@@ -67,6 +68,7 @@ class Config:
     channels_last: bool = torch.cuda.is_available()  # memory format, in which cuDNN is faster
     compile: bool = torch.cuda.is_available()  # slow to start, then faster; see `Captured`, too
     synthetic: bool = False  # random images instead of the data set
+    responses: bool = False  # log how much each layer responds: see responses.py
     save_minutes: float = 10.0  # between checkpoints, written beside the training; 0: each epoch
     minutes: float = 0.0  # stop after so many with a checkpoint, for --resume; 0: at the end
     resume: bool = False  # go on from the checkpoint in `out` if there is one
@@ -75,7 +77,7 @@ class Config:
 
 # The flags that may differ when a run goes on, and what numbers may be: from, and below.
 MAY_CHANGE = {"data", "workers", "out", "epochs", "device", "amp", "channels_last", "compile"}
-MAY_CHANGE |= {"save_minutes", "minutes", "resume"}
+MAY_CHANGE |= {"save_minutes", "minutes", "resume", "responses"}
 RANGES = {
     "epochs": (1, math.inf),
     "batch": (1, math.inf),
@@ -111,8 +113,10 @@ def parse_configs() -> list[Config]:
             if not least <= flags[name] < end:
                 parser.error(f"--{name.replace('_', '-')} must be in [{least}, {end})")
         seeds = flags.pop("seeds")
-        if seeds and not (min(seeds) >= 0 and len({*seeds}) == len(seeds)):
-            parser.error("--seeds must be different numbers from 0 on")
+        if seeds and not (0 <= min(seeds) <= max(seeds) < 2**63 and len({*seeds}) == len(seeds)):
+            parser.error("--seeds must be different numbers in [0, 2**63)")
+        if min(flags["milestones"], default=1) < 1:
+            parser.error("--milestones are epochs, from 1 on")
     flags["milestones"] = tuple(flags["milestones"])
     config = Config(**flags)
     return [replace(config, seed=s, out=f"{config.out}/seed{s}") for s in seeds or ()] or [config]
@@ -278,7 +282,7 @@ def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.
         model.parameters(),
         lr=config.lr,
         momentum=config.momentum,
-        nesterov=True,
+        nesterov=config.momentum > 0,
         weight_decay=config.weight_decay,
         fused=True,
     )
@@ -318,6 +322,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
     state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
     torch.manual_seed(config.seed)
     train, test = ready_batches(config, device)
+    batch = fixed_batch(train) if config.responses else None
     model, optimizer = build(config, device)
     if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
@@ -359,6 +364,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
             **tested,
             "images_per_second": round(steps * config.batch / trained),
             "seconds": round(time.perf_counter() - started, 3),
+            **responses_entry(model, batch),
         }
         if device.type == "cuda":
             record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first

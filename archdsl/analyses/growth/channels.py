@@ -83,6 +83,7 @@ class Channels:
     def __init__(self, network: MatchedNetwork) -> None:
         self.said = Said(network.phases)
         self.span = network.phases.span
+        self.nested = network.phases.nested
         self.layouts = Layouts()
         self.through: dict[int, Through] = {}  # of a layer, by id of what matches it
         self.shared: dict[int, Through] = {}  # by id of a weight in the last phase
@@ -250,10 +251,10 @@ class _Layer:
         match layer:
             case Conv() if isinstance(layer.scheme, Identity):
                 return self._identity(layer)
-            case Conv(groups=1) | ConvTranspose(groups=1):
-                return free(self.outputs, self.since)
-            case Conv() | ConvTranspose():
+            case Conv() | ConvTranspose() if any(self._groups()):
                 return self._grouped()
+            case Conv() | ConvTranspose():
+                return free(self.outputs, self.since)
             case Linear():
                 return free(self.outputs, self.since)
             case NCReLU():
@@ -326,9 +327,13 @@ class _Layer:
 
     # ------------------------------------------------------------ groups
 
-    def _grouped(self) -> Layout:
+    def _groups(self) -> list[int]:
+        """Return the groups of a convolution in each phase that has it, 0 where it has but one."""
         layers = [each for each in self.layers if isinstance(each, Conv | ConvTranspose)]
-        groups = (*(0,) * self.since, *(each.groups for each in layers))
+        return [each.groups if each.groups > 1 else 0 for each in layers]
+
+    def _grouped(self) -> Layout:
+        groups = (*(0,) * self.since, *(each or 1 for each in self._groups()))
         inputs = tuple(n // g if g else 0 for n, g in zip(self.inputs, groups, strict=True))
         outputs = tuple(n // g if g else 0 for n, g in zip(self.outputs, groups, strict=True))
         if len({*inputs[self.since :]}) == len({*outputs[self.since :]}) == 1:
@@ -338,7 +343,7 @@ class _Layer:
         if len({*groups[self.since :]}) == 1:
             self._equal(self.given, repeated(fixed(inputs), groups[-1]))
             return repeated(fixed(outputs), groups[-1])
-        what = f"`{self.matched.name}` has groups of other sizes, and more of them, in each phase"
+        what = f"`{self.matched.name}` has groups of other sizes, and not as many, in each phase"
         self.channels.fail(what, self.matched, "let the groups, or what is in each, stay the same")
 
     # ------------------------------------------------------------ deltas

@@ -5,7 +5,8 @@ from typing import assert_never
 
 from archdsl.analyses.growth.layouts import Lengths
 from archdsl.analyses.growth.matching import Matched, MatchedNetwork, MatchedWeight
-from archdsl.analyses.growth.rows import FoundRows, Rows
+from archdsl.analyses.growth.nesting import columns_of
+from archdsl.analyses.growth.rows import FoundRows, Rows, layers_of
 from archdsl.ir.network import (
     Block,
     Fixed,
@@ -26,7 +27,7 @@ from archdsl.ir.rebuild import replace
 
 def with_fixed(network: MatchedNetwork, rows: FoundRows, phase: int) -> Network:
     """Return the network of a phase; runs are cut where blocks of a later growth begin."""
-    fixer = _Fixer(rows, phase)
+    fixer = _Fixer(rows, phase, nested=network.phases.nested)
     return replace(
         network.networks[phase],
         body=fixer.body(network.inner),
@@ -37,9 +38,10 @@ def with_fixed(network: MatchedNetwork, rows: FoundRows, phase: int) -> Network:
 class _Fixer:
     """Says of each layer which part is fixed in a phase."""
 
-    def __init__(self, rows: FoundRows, phase: int) -> None:
+    def __init__(self, rows: FoundRows, phase: int, *, nested: bool) -> None:
         self.rows = rows
         self.phase = phase
+        self.nested = nested
 
     def body(self, body: Sequence[Matched]) -> tuple[Step, ...]:
         """Return the steps of a body that are there in the phase."""
@@ -51,9 +53,12 @@ class _Fixer:
         node = matched.nodes[self.phase]
         match node:
             case LayerNode():
-                if self._is_as_said(node.fixed, matched.since):
-                    return node
-                return replace(node, fixed=self._old_part(self.rows.of_layer(matched)))
+                if not self._is_as_said(node.fixed, matched.since):
+                    node = replace(node, fixed=self._old_part(self.rows.of_layer(matched)))
+                columns = columns_of(layers_of(matched), self.phase) if self.nested else ()
+                return (
+                    replace(node, layer=replace(node.layer, columns=columns)) if columns else node
+                )
             case Join():
                 return node
             case Block() | Part():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from archdsl.analyses.growth.channels import Channels
+from archdsl.analyses.growth.ends import Zero
 from archdsl.analyses.growth.fixing import with_fixed
 from archdsl.analyses.growth.matching import (
     Matched,
@@ -10,11 +11,13 @@ from archdsl.analyses.growth.matching import (
     MatchedWeight,
     match_phases,
 )
-from archdsl.analyses.growth.rows import FoundRows, Pieces, Rows
-from archdsl.analyses.growth.sameness import Zero, check_layers, zeros
+from archdsl.analyses.growth.nesting import check_nested, columns_of
+from archdsl.analyses.growth.rows import FoundRows, Pieces, Rows, layers_of
+from archdsl.analyses.growth.sameness import check_layers, zeros
+from archdsl.analyses.walk import leaves
 from archdsl.ir.fixing import Axis, axes
-from archdsl.ir.layers import Layer, Tensor, tensors
-from archdsl.ir.network import Fixed, LayerNode, Network, Phases
+from archdsl.ir.layers import Dropout, Layer, StochasticDepth, Tensor, tensors
+from archdsl.ir.network import Fixed, FixedOld, LayerNode, Network, Phases
 from archdsl.ir.recipe import NewChannels
 from archdsl.record import Record
 
@@ -41,6 +44,7 @@ class GrowingNetwork(Record):
     networks: tuple[Network, ...]  # with what is fixed in each
     tensors: tuple[GrownTensor, ...]
     layers: tuple[KeptLayer, ...]
+    caches: bool  # what is fixed gives the same for an input in a whole phase
     zeros: tuple[Zero, ...]  # what is zero where it is new, if the network is to compute the same
 
 
@@ -53,25 +57,48 @@ def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
     channels = Channels(matched)
     recipe = networks[-1].recipe
     ends: tuple[Zero, ...] = ()
-    if recipe is None or recipe.grow is None or recipe.grow.new is NewChannels.ZERO:
+    rows = FoundRows(channels)
+    if phases.nested:
+        check_nested(matched, rows)
+    elif recipe is None or recipe.grow is None or recipe.grow.new is NewChannels.ZERO:
         check_layers(matched, channels)
         ends = zeros(matched, channels)
-    rows = FoundRows(channels)
     kept = list(_kept(matched, rows))
     return GrowingNetwork(
         phases=phases,
         plain=tuple(networks),
         networks=tuple(with_fixed(matched, rows, phase) for phase in range(len(networks))),
         tensors=tuple(found for layer in kept for found in _elsewhere(layer)),
-        layers=tuple(KeptLayer(layer.name, layer.fixed) for layer in kept),
+        layers=tuple(KeptLayer(layer.module, layer.fixed) for layer in kept),
+        caches=phases.nested and not any(map(_varies, kept)) and not _drops(networks[-1]),
         zeros=ends,
     )
+
+
+def _varies(layer: "_Kept") -> bool:
+    """Say whether what old outputs of a layer are may change within a phase.
+
+    Not that of a classifier, which takes all channels and is taken by none.
+    """
+    if layer.fixed == FixedOld():
+        return False
+    gathers = layer.rows.inputs is not None and not _grows(layer.rows.outputs)
+    return not (gathers and layer.rows.inputs is not None and _grows(layer.rows.inputs))
+
+
+def _grows(rows: Pieces) -> bool:
+    return any(len({*lengths}) > 1 for lengths in rows)
+
+
+def _drops(network: Network) -> bool:
+    return any(isinstance(leaf.layer, Dropout | StochasticDepth) for leaf in leaves(network))
 
 
 class _Kept(Record):
     """A layer or a shared weight, its channels and its tensors in the last phase."""
 
     name: str
+    module: str  # that holds the tensors; with `*` for all columns
     fixed: Fixed | None
     rows: Rows
     tensors: tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]
@@ -95,13 +122,16 @@ def _layer(matched: Matched, found: FoundRows) -> Iterator[_Kept]:
     if isinstance(node, LayerNode) and node.shared is None:
         rows = found.of_layer(matched)
         if rows is not None:
-            yield _Kept(matched.name, node.fixed, rows, _axes(node.layer))
+            has_columns = found.channels.nested and columns_of(layers_of(matched), 0)
+            module = f"{matched.name}.columns.*" if has_columns else matched.name
+            yield _Kept(matched.name, module, node.fixed, rows, _axes(node.layer))
 
 
 def _weight(matched: MatchedWeight, found: FoundRows) -> Iterator[_Kept]:
     last = matched.weights[-1]
     assert last is not None
-    yield _Kept(matched.name, last.fixed, found.of_weight(matched), _axes(last.layer))
+    rows = found.of_weight(matched)
+    yield _Kept(matched.name, matched.name, last.fixed, rows, _axes(last.layer))
 
 
 def _axes(layer: Layer) -> tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]:

@@ -21,6 +21,11 @@ class Rows(Record):
     inputs: Pieces | None  # None where they are the outputs
 
 
+def layers_of(matched: Matched) -> list[Layer | None]:
+    """Return a layer in each phase, None where it is not there."""
+    return [node.layer if isinstance(node, LayerNode) else None for node in matched.nodes]
+
+
 class FoundRows:
     """The pieces of the channels of all layers, each found once."""
 
@@ -31,9 +36,8 @@ class FoundRows:
     def of_layer(self, matched: Matched) -> Rows | None:
         """Return the pieces of a layer's channels, None where it keeps nothing."""
         if id(matched) not in self._found:
-            layers = [n.layer if isinstance(n, LayerNode) else None for n in matched.nodes]
             through = self.channels.through[id(matched)]
-            self._found[id(matched)] = _rows(layers, through)
+            self._found[id(matched)] = _rows(layers_of(matched), through)
         return self._found[id(matched)]
 
     def of_weight(self, matched: MatchedWeight) -> Rows:

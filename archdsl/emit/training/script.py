@@ -9,6 +9,7 @@ from archdsl.analyses.freezing import frozen_modules
 from archdsl.analyses.growth.growing import GrowingNetwork
 from archdsl.emit.python.printer import WIDTH, docstring_text
 from archdsl.emit.render import environment
+from archdsl.emit.training.fixed_parts import fixed_parts
 from archdsl.emit.training.flags import (
     ConfigField,
     data_arguments,
@@ -17,10 +18,10 @@ from archdsl.emit.training.flags import (
     ranges,
     recipe_flags,
 )
-from archdsl.emit.training.fixed_parts import fixed_parts
 from archdsl.emit.training.folder import FolderPlan, plan_folder
 from archdsl.emit.training.growth import GrowthPlan, plan_growth
 from archdsl.emit.training.readers import Reader, levels_of, reader_of, title_of
+from archdsl.ir.datasets import num_samples_of
 from archdsl.ir.network import Network
 from archdsl.ir.recipe import (
     Adam,
@@ -30,12 +31,10 @@ from archdsl.ir.recipe import (
     Crop,
     Cutout,
     Data,
-    DataSource,
     Flip,
     ImageFolder,
     Recipe,
     Sgd,
-    Sine,
     Steps,
     Views,
     WarmRestarts,
@@ -53,7 +52,10 @@ _TAKEN = frozenset(
         "Captured",
         "Clock",
         "Config",
+        "Dirichlet",
+        "DistributedDataParallel",
         "F",
+        "Iterator",
         "Path",
         "RANGES",
         "RANK",
@@ -85,7 +87,6 @@ class TrainPlan(Record, kw_only=True):
     samples: str  # what a batch is a batch of: "images"
     targets: str  # and what they have: "labels"
     is_regression: bool
-    num_points: tuple[str, str]  # of a function, for training and for the test
     views: Views | None
     summary: str  # first line of the docstring
     title: str  # of the data set
@@ -106,7 +107,8 @@ class TrainPlan(Record, kw_only=True):
     parts: bool  # whether the optimizer is handed parts of parameters
     fixed_parts: tuple[str, ...]  # lines of a table of what is fixed where nothing grows
     fingerprint: str
-    checksums: tuple[str, str]  # of the training and the test split, with numbers of images
+    num_samples: tuple[str, ...]  # in the training and the test split
+    checksums: tuple[str, ...]  # of both, with these numbers
     schedule: str  # template of `lr_factor`; "" where the rate is always the same
     optimizer: str  # class in torch.optim
     optimizer_arguments: tuple[str, ...]
@@ -130,7 +132,7 @@ def render_train(
     """
     plan = plan_train(network, recipe, class_name, command, growing)
     templates = environment()
-    names = ["checkpoint.py", "data.py", "processes.py", "train.py"]
+    names = ["checkpoint.py", "data.py", "processes.py", "responses.py", "train.py"]
     names += ["parts.py"] if plan.parts else []
     names += ["growth.py"] if plan.growth is not None else []
     pages = {name: f"{name}.jinja" for name in sorted(names)}
@@ -154,11 +156,12 @@ def plan_train(
 ) -> TrainPlan:
     """Decide every value of the files."""
     grows = growing is not None and recipe.grow is not None
-    growth = plan_growth(growing, recipe.grow) if growing and recipe.grow else None
+    growth = plan_growth(growing, recipe, recipe.grow) if growing and recipe.grow else None
     fixed = () if grows else tuple(fixed_parts(network))
     has_parts = growth is not None or bool(fixed)
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
     reader, title, data = reader_of(recipe.data), title_of(recipe.data), recipe.data
+    numbers = num_samples_of(data)
     out = f"runs/{_snake(class_name)}"
     augment = data.augment if isinstance(data, Data) else ()
     crop = next((a for a in augment if isinstance(a, Crop)), None)
@@ -181,7 +184,6 @@ def plan_train(
         samples=samples_of(data),
         targets=_targets(recipe.loss.task),
         is_regression=recipe.loss.task is Task.REGRESSION,
-        num_points=_num_points(data),
         views=data.views if isinstance(data, Data) else None,
         summary=_summary(model, title),
         title=title,
@@ -202,7 +204,8 @@ def plan_train(
         parts=has_parts,
         fixed_parts=fixed,
         fingerprint=fingerprint(network, recipe),
-        checksums=(_checksum(reader.train), _checksum(reader.test)),
+        checksums=tuple(f"({n:_}, {sum_:_})" for n, sum_ in zip(numbers, reader.sums, strict=True)),
+        num_samples=tuple(f"{n:_}" for n in numbers),
         schedule=_schedule(recipe),
         optimizer=optimizer,
         optimizer_arguments=arguments,
@@ -247,10 +250,6 @@ def _snake(class_name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
 
 
-def _checksum(known: tuple[int, int]) -> str:
-    return f"({known[0]:_}, {known[1]:_})"
-
-
 # ---------------------------------------------------------------- data
 
 
@@ -262,16 +261,6 @@ def _targets(task: Task) -> str:
             return "targets"
         case _:
             assert_never(task)
-
-
-def _num_points(data: DataSource) -> tuple[str, str]:
-    match data:
-        case Sine(train=train, test=test):
-            return f"{train:_}", f"{test:_}"
-        case Data() | ImageFolder():
-            return "", ""
-        case _:
-            assert_never(data)
 
 
 # ---------------------------------------------------------------- optimization
@@ -297,7 +286,7 @@ def _optimizer(recipe: Recipe, *, any_frozen: bool, has_parts: bool) -> tuple[st
         case Sgd(momentum=momentum, nesterov=nesterov):
             chosen = (
                 *(("momentum=config.momentum",) if momentum else ()),
-                *(("nesterov=True",) if nesterov else ()),
+                *(("nesterov=config.momentum > 0",) if nesterov else ()),
             )
         case Adam(betas=betas) | AdamW(betas=betas):
             given = () if betas == (0.9, 0.999) else (f"betas={betas}",)
