@@ -307,7 +307,7 @@ def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.
         fused=True,
     )
     for group in optimizer.param_groups:
-        group["lr"] = torch.zeros((), device=device)  # where a CUDA graph reads it
+        group["lr"] = torch.tensor(group["lr"], device=device)  # where a CUDA graph reads it
     return model, optimizer
 
 
