@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from data import Batches
+from parts import PartOptimizer
 from processes import RANK, WORLD_SIZE, by_first, refuse
 
 # What a file gives that is cut off, or something else than a checkpoint.
@@ -155,7 +156,7 @@ def write(path: Path, content: bytes | memoryview, mode: str) -> None:
 
 
 def snapshot(
-    models: dict[str, nn.Module], optimizer: torch.optim.Optimizer, train: Batches, sums: Tensor
+    models: dict[str, nn.Module], optimizer: PartOptimizer, train: Batches, sums: Tensor
 ) -> dict[str, Any]:
     """Return what changes in training, with what each process has of its own."""
     own: dict[str, Any] = {"cpu": torch.get_rng_state(), "sums": sums.cpu()}
@@ -173,7 +174,7 @@ def snapshot(
 def restore(
     state: dict[str, Any],
     models: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizer: PartOptimizer,
     train: Batches,
     sums: Tensor,
 ) -> None:
