@@ -10,7 +10,7 @@ from torch import nn
 from archdsl.analyses.tensors import entries
 from tests.generated import scattered
 
-FILES = ("model", "parts", "growth")
+FILES = ("processes", "data", "model", "parts", "growth")
 
 
 class Loaded:

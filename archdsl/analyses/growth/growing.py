@@ -13,7 +13,7 @@ from archdsl.analyses.growth.matching import (
     match_phases,
 )
 from archdsl.analyses.growth.nesting import check_nested, columns_of
-from archdsl.analyses.growth.rows import Pieces, Rows, layers_of, rows_of
+from archdsl.analyses.growth.rows import FoundRows, Pieces, Rows, layers_of
 from archdsl.analyses.growth.sameness import Zero, check_layers, zeros
 from archdsl.analyses.walk import leaves
 from archdsl.ir.fixing import Axis, axes
@@ -24,7 +24,10 @@ from archdsl.record import Record
 
 
 class GrownTensor(Record):
-    """A tensor some of whose dimensions have old channels elsewhere than in front."""
+    """A tensor some of whose dimensions have old channels elsewhere than in front.
+
+    Or one that the name of such copies means as well: it has no pieces.
+    """
 
     name: str  # "dense1.3.branch1.2.weight", with `*` for copies
     pieces: tuple[Pieces | None, ...]  # of each dimension, None where they are in front
@@ -58,16 +61,17 @@ def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
     channels = Channels(matched)
     recipe = networks[-1].recipe
     ends: tuple[Zero, ...] = ()
+    rows = FoundRows(channels)
     if phases.nested:
-        check_nested(matched, channels)
+        check_nested(matched, rows)
     elif recipe is None or recipe.grow is None or recipe.grow.new is NewChannels.ZERO:
         check_layers(matched, channels)
         ends = zeros(matched, channels)
-    kept = list(_kept(matched, channels))
+    kept = list(_kept(matched, rows))
     return GrowingNetwork(
         phases=phases,
         plain=tuple(networks),
-        networks=tuple(with_fixed(matched, channels, phase) for phase in range(len(networks))),
+        networks=tuple(with_fixed(matched, rows, phase) for phase in range(len(networks))),
         tensors=_elsewhere(kept),
         layers=tuple(KeptLayer(layer.module, layer.fixed) for layer in kept),
         caches=phases.nested and not any(map(_varies, kept)) and not _drops(networks[-1]),
@@ -104,35 +108,33 @@ class _Kept(Record):
     tensors: tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]
 
 
-def _kept(network: MatchedNetwork, channels: Channels) -> Iterator[_Kept]:
+def _kept(network: MatchedNetwork, rows: FoundRows) -> Iterator[_Kept]:
     """Yield all that keeps tensors, in the order of the network."""
     for weight in network.owned:
-        yield from _weight(weight, channels)
+        yield from _weight(weight, rows)
     stack = list(reversed(network.inner))
     while stack:
         matched = stack.pop()
         for weight in matched.owned:
-            yield from _weight(weight, channels)
-        yield from _layer(matched, channels)
+            yield from _weight(weight, rows)
+        yield from _layer(matched, rows)
         stack += reversed(matched.inner)
 
 
-def _layer(matched: Matched, channels: Channels) -> Iterator[_Kept]:
+def _layer(matched: Matched, found: FoundRows) -> Iterator[_Kept]:
     node = matched.last
     if isinstance(node, LayerNode) and node.shared is None:
-        rows = rows_of(layers_of(matched), channels.through[id(matched)])
+        rows = found.of_layer(matched)
         if rows is not None:
-            has_columns = channels.nested and columns_of(layers_of(matched), 0)
+            has_columns = found.channels.nested and columns_of(layers_of(matched), 0)
             module = f"{matched.name}.columns.*" if has_columns else matched.name
             yield _Kept(matched.name, module, node.fixed, rows, _axes(node.layer))
 
 
-def _weight(matched: MatchedWeight, channels: Channels) -> Iterator[_Kept]:
+def _weight(matched: MatchedWeight, found: FoundRows) -> Iterator[_Kept]:
     last = matched.weights[-1]
     assert last is not None
-    layers = [None if weight is None else weight.layer for weight in matched.weights]
-    rows = rows_of(layers, channels.shared[last.id])
-    assert rows is not None, "what is shared has a weight"
+    rows = found.of_weight(matched)
     yield _Kept(matched.name, matched.name, last.fixed, rows, _axes(last.layer))
 
 

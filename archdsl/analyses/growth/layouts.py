@@ -42,7 +42,7 @@ class Piece(Record):
     def lengths(self) -> Lengths:
         """Its length in each phase."""
         own = self.source.lengths if isinstance(self.source, Free) else self.source
-        return tuple(self.times * length for length in own)
+        return own if self.times == 1 else tuple(self.times * length for length in own)
 
 
 Layout: TypeAlias = tuple[Piece, ...]
@@ -69,8 +69,12 @@ def lengths_of(layout: Layout) -> Lengths:
 
 
 def settled(layout: Layout) -> tuple[Lengths, ...]:
-    """Return the lengths of the pieces; as few as there can be."""
+    """Return the lengths of the pieces; as few as there can be.
+
+    What free pieces have become must be for good.
+    """
     rows: list[Lengths] = []
+    _shorten(layout)
     for piece in expanded(layout):
         lengths = piece.lengths
         if not any(lengths):
@@ -88,6 +92,29 @@ def _joins(left: Lengths, right: Lengths) -> bool:
         not length or before == after
         for length, (before, after) in zip(right, pairwise(left), strict=False)
     )
+
+
+def _shorten(layout: Layout) -> None:
+    """Let free pieces be at once what they have become by way of others.
+
+    In a row of sums each map has become the next one: to go all the way for each takes a square.
+    """
+    stack = _made(layout)
+    while stack:
+        source = stack[-1]
+        row = source.row or ()
+        further = [inner for inner in _made(row) if _made(inner.row or ())]
+        if further:
+            stack += further
+        else:
+            source.row = expanded(row)
+            stack.pop()
+
+
+def _made(layout: Layout) -> list["Free"]:
+    """Return the free pieces that have become others."""
+    sources = (piece.source for piece in layout)
+    return [s for s in sources if isinstance(s, Free) and s.row is not None]
 
 
 def expanded(layout: Layout) -> Layout:
@@ -122,7 +149,7 @@ class Layouts:
                 undone.row = None
             del self._made[mark:]
             raise
-        return left if _oldest(left) <= _oldest(right) else right
+        return expanded(left if _oldest(left) <= _oldest(right) else right)
 
     def cut(self, layout: Layout, places: list[Lengths], since: int) -> list[Layout]:
         """Return a layout in parts, each with these lengths; raise LayoutError."""

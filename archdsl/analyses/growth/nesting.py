@@ -7,10 +7,9 @@ there are in it, and none that come later.
 from collections.abc import Iterator, Sequence
 from typing import NoReturn, TypeAlias
 
-from archdsl.analyses.growth.channels import Channels
 from archdsl.analyses.growth.layouts import Layout, settled
 from archdsl.analyses.growth.matching import Matched, MatchedNetwork
-from archdsl.analyses.growth.rows import layers_of, rows_of
+from archdsl.analyses.growth.rows import FoundRows
 from archdsl.analyses.growth.sameness import changes, zeros
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.fixing import channels_of
@@ -36,13 +35,13 @@ def columns_of(layers: Sequence[Layer | None], phase: int) -> Columns:
     return tuple(found) if number > 1 else ()
 
 
-def check_nested(network: MatchedNetwork, channels: Channels) -> None:
+def check_nested(network: MatchedNetwork, rows: FoundRows) -> None:
     """Raise SpecError where old channels would take something from new ones."""
-    _Check(channels).body(network.inner, None)
-    ends = zeros(network, channels)
+    _Check(rows).body(network.inner, None)
+    ends = zeros(network, rows.channels)
     if ends:
         message = f"a new block adds to old channels, and ends in `{ends[0].layer}`"
-        _fail(message, network.phases.span, channels.span)
+        _fail(message, network.phases.span, rows.channels.span)
 
 
 _Hanging: TypeAlias = LayerNode | None
@@ -52,8 +51,9 @@ _Hanging: TypeAlias = LayerNode | None
 class _Check:
     """Follows what hangs on new channels."""
 
-    def __init__(self, channels: Channels) -> None:
-        self.channels = channels
+    def __init__(self, rows: FoundRows) -> None:
+        self.rows = rows
+        self.channels = rows.channels
 
     def body(self, body: Sequence[Matched], given: _Hanging) -> _Hanging:
         """Follow a body; return what the old channels hang on that it gives."""
@@ -102,7 +102,7 @@ class _Check:
         reason = changes(node, matched, through)
         if reason is not None:
             yield reason
-        rows = rows_of(layers_of(matched), through)
+        rows = self.rows.of_layer(matched)
         if rows is None or rows.inputs is None or not _grows(through.inputs, matched):
             return
         match node.layer:

@@ -79,16 +79,23 @@ def check_layers(network: MatchedNetwork, channels: Channels) -> None:
 
 def changes(node: LayerNode, matched: Matched, through: Through) -> str | None:
     """Return why a layer gives other values in its old channels once it has new ones."""
-    grown = _grows(settled(through.inputs), matched.since)
     layer = node.layer
     match layer:
-        case Conv(scheme=Binary()) if grown:
+        case (
+            Conv(scheme=Binary() | Standardized())
+            | LayerNorm()
+            | LocalResponseNorm()
+            | GlobalResponseNorm()
+            | GroupNorm()
+        ) if not _grows(settled(through.inputs), matched.since):
+            return None
+        case Conv(scheme=Binary()):
             return "one-bit weights are never zero, so old outputs take something from new inputs"
-        case Conv(scheme=Standardized()) if grown:
+        case Conv(scheme=Standardized()):
             return "the mean and the variance of each filter are over new inputs too"
-        case LayerNorm() | LocalResponseNorm() | GlobalResponseNorm() if grown:
+        case LayerNorm() | LocalResponseNorm() | GlobalResponseNorm():
             return "it normalizes over the channels, and so over new ones too"
-        case GroupNorm() if grown and not _keeps_groups(matched, through):
+        case GroupNorm() if not _keeps_groups(matched, through):
             return "its groups get new channels"
         case _:
             return None
