@@ -62,12 +62,20 @@ def _sine_arms(**given: Argument) -> tuple[Arm, ...]:
     return tuple(arm._replace(arguments={**arm.arguments, **given}) for arm in arms)
 
 
+_WITH_XAVIER = (
+    "static 100", "static 125", "static 500", "grown", "grown, drawn", "grown at plateaus",
+    "hidden units fixed", "hidden units fixed for 50 epochs", "all fixed",
+)  # fmt: skip
 _SHOWN_SINE = ("static 125", "static 500", "grown", "grown, drawn", "hidden units fixed")
 
 _SINE = Experiment("growth-sine", "sine.arch", _sine_arms(), _SHOWN_SINE, every=4)
 
 _XAVIER = Experiment(
-    "growth-sine-xavier", "sine.arch", _sine_arms(xavier="true"), _SHOWN_SINE, every=4
+    "growth-sine-xavier",
+    "sine.arch",
+    tuple(arm for arm in _sine_arms(xavier="true") if arm.label in _WITH_XAVIER),
+    _SHOWN_SINE,
+    every=4,
 )
 
 # A nested network, whose old channels take no input from new ones, is to come here.
@@ -96,7 +104,7 @@ _CIFAR = Experiment(
     (
         Arm("static, a quarter", "grown", {"width": 6}),
         Arm("static", "grown", {"width": 24}),
-        Arm("static, in the time of grown", "grown", {"width": 24}, epochs=9),
+        Arm("static, in the time of grown", "grown", {"width": 24}, epochs=6),
         Arm("grown", "grown"),
         Arm("grown early", "grown", EARLY),
         Arm("grown, drawn", "grown", DRAWN),
@@ -114,7 +122,7 @@ _DEPTH = Experiment(
     (
         Arm("static, 1 block", "deeper", {"blocks": 1}),
         Arm("static, 4 blocks", "deeper", {"blocks": 4}),
-        Arm("static, 4 blocks, in the time of grown", "deeper", {"blocks": 4}, epochs=13),
+        Arm("static, 4 blocks, in the time of grown", "deeper", {"blocks": 4}, epochs=6),
         Arm("grown", "deeper"),
         Arm("grown, drawn", "deeper", DRAWN),
     ),
