@@ -61,7 +61,11 @@ block wide(width) {{
 }}
 """
 ADAM = {"data": "mnist", "batch": "64", "optimizer": "adam(lr = 1e-3)"}
-SGD = {"data": "cifar10", "batch": "32", "optimizer": "sgd(lr = 0.1, momentum = 0.9, nesterov = true)"}
+SGD = {
+    "data": "cifar10",
+    "batch": "32",
+    "optimizer": "sgd(lr = 0.1, momentum = 0.9, nesterov = true)",
+}
 
 
 class Subject(NamedTuple):

@@ -1,6 +1,6 @@
 """What is compared: arms of an experiment, which differ in whether and how a network grows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ class Experiment(NamedTuple):
     shown: tuple[str, ...]  # labels of the arms in the plot
     data: tuple[str, ...] = ()  # of these folders, --data must hold one; the sine needs none
     limit: int = 0  # images of either split; 0: all
+    steps: int = 16  # of an epoch
     every: int = 1  # of the curves this epoch, and each so many later, is kept
     seeds: tuple[int, ...] = (0, 1, 2)
 
@@ -96,6 +97,7 @@ _MNIST = Experiment(
     ("static", "grown", "grown early", "grown, drawn", "fixed"),
     data=("MNIST",),
     limit=12_000,
+    steps=187,
 )
 
 _CIFAR = Experiment(
@@ -114,6 +116,7 @@ _CIFAR = Experiment(
     ("static", "static, in the time of grown", "grown", "grown early", "fixed"),
     data=("cifar-100-binary",),
     limit=10_000,
+    steps=156,
 )
 
 _DEPTH = Experiment(
@@ -129,12 +132,14 @@ _DEPTH = Experiment(
     ("static, 1 block", "static, 4 blocks", "grown", "grown, drawn"),
     data=("cifar-100-binary",),
     limit=10_000,
+    steps=156,
 )
 
+GROUP = "growth"  # stands for all of them
 EXPERIMENTS = {e.name: e for e in (_SINE, _XAVIER, _MNIST, _CIFAR, _DEPTH)}
 
 
-def runs(experiment: Experiment, seeds: list[int] | None) -> Iterator[tuple[Arm, int]]:
+def runs(experiment: Experiment, seeds: Sequence[int] | None) -> Iterator[tuple[Arm, int]]:
     """Yield each run, all arms with the first seed before those with the second."""
     for seed in experiment.seeds if seeds is None else seeds:
         for arm in experiment.arms:

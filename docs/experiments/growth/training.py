@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -114,7 +115,7 @@ def _read(log: Path, key: str, seed: int, every: int) -> Run:
     epochs = [line for line in lines if "epoch" in line]
     growths = [
         after["epoch"]
-        for before, after in zip(epochs, epochs[1:], strict=False)
+        for before, after in pairwise(epochs)
         if before.get("phase", 0) != after.get("phase", 0)
     ]
     kept = [e for e in epochs if (e["epoch"] - 1) % every == 0 or e is epochs[-1]]
