@@ -23,6 +23,7 @@ STATIC, GROWN, GROWTH = "static", "grown, all learns", "a growth"
 RECIPE = """
 train recipe {{
     data      = {data}
+    loss      = {loss}
     batch     = {batch}
     epochs    = 4
     optimizer = {optimizer}
@@ -42,6 +43,16 @@ network net(width = {full}){annotation} {{
 }}
 block unit(width) {{ conv3x3(width, stride = stride) bn relu }}
 """
+HIDDEN = """
+network net(width = {full}){annotation} {{
+    grow width = {widths}
+    input(1)
+    linear(width)
+    tanh
+    linear(1)
+    train = recipe
+}}
+"""
 # WRN-16-2 in the end: specs/wrn.arch. 16 is no phase, for then its first block has no shortcut.
 WRN = """
 network net(width = {full}){annotation} {{
@@ -60,9 +71,21 @@ block wide(width) {{
     shortcut      {{ conv1x1(width, stride = stride) }}
 }}
 """
-ADAM = {"data": "mnist", "batch": "64", "optimizer": "adam(lr = 1e-3)"}
+ADAM = {
+    "data": "mnist",
+    "loss": "cross_entropy",
+    "batch": "64",
+    "optimizer": "adam(lr = 1e-3)",
+}
+POINTS = {
+    "data": "sine(train = 4_096, test = 2_001)",
+    "loss": "squared_error",
+    "batch": "256",
+    "optimizer": "adam(lr = 1e-3)",
+}
 SGD = {
     "data": "cifar10",
+    "loss": "cross_entropy",
     "batch": "32",
     "optimizer": "sgd(lr = 0.1, momentum = 0.9, nesterov = true)",
 }
@@ -75,12 +98,14 @@ class Subject(NamedTuple):
     spec: str
     widths: tuple[int, ...]
     recipe: Mapping[str, str]
+    repeats: int  # steps per time taken on a CPU
 
 
 SUBJECTS = (
-    Subject("convolutions up to 64", CONVOLUTIONS, (4, 8, 12, 16), ADAM),
-    Subject("convolutions up to 256", CONVOLUTIONS, (16, 32, 48, 64), ADAM),
-    Subject("WRN-16-2", WRN, (8, 12, 24, 32), SGD),
+    Subject("500 hidden units", HIDDEN, (125, 250, 375, 500), POINTS, 20),
+    Subject("convolutions up to 64", CONVOLUTIONS, (4, 8, 12, 16), ADAM, 5),
+    Subject("convolutions up to 256", CONVOLUTIONS, (16, 32, 48, 64), ADAM, 1),
+    Subject("WRN-16-2", WRN, (8, 12, 24, 32), SGD, 1),
 )
 
 
@@ -125,12 +150,12 @@ def _measured(
 ) -> dict[str, list[Sample]]:
     """Return the times of a subject's steps and growths, of the same rounds."""
     progress(f"{subject.name}: building")
-    repeats = 5 if device == "cuda" else 3 if subject.spec is CONVOLUTIONS else 1
+    repeats = 5 if device == "cuda" else subject.repeats
     steps = {
-        name: _step(_training(subject, way, device, folder / str(number)), repeats)
+        name: _step(training_of(subject, way, device, folder / str(number)), repeats)
         for number, (name, way) in enumerate(WAYS.items())
     }
-    growth = _growth(_training(subject, Way(phase=2), device, folder / "growth"))
+    growth = _growth(training_of(subject, Way(phase=2), device, folder / "growth"))
     say: Progress = lambda at: progress(f"{subject.name}: {at}")  # noqa: E731 - with its name
     return interleaved({**steps, GROWTH: growth}, rounds, say)
 
@@ -146,7 +171,8 @@ class Training(NamedTuple):
     step: Callable[[], None]
 
 
-def _training(subject: Subject, way: Way, device: str, folder: Path) -> Training:
+def training_of(subject: Subject, way: Way, device: str, folder: Path) -> Training:
+    """Compile a network into a folder, and return a training of it that has begun."""
     import torch
 
     on = torch.device(device)
@@ -246,15 +272,15 @@ def _holds(subject: Subject, way: str, found: Mapping[str, list[Sample]]) -> str
 def _table(device: str, rounds: int, threads: int, rows: list[tuple[str, ...]]) -> Table:
     clock = "Time" if device == "cuda" or threads > 1 else "CPU time of one thread"
     note = (
-        f"Steps of generated train.py files on a batch that lies in memory, {device}: {clock}, "
-        f"{rounds} interleaved rounds. Convolutions: three with batch normalization and ReLU on 64 "
-        "images of 28 x 28, Adam; WRN-16-2 on 32 of 32 x 32, SGD. They grow in four phases by "
-        "quarters, WRN-16-2 from 8, 12, 24 to 32 channels. Static: the last phase as `--set` gives "
-        "it, with the ordinary optimizer; the network against itself shows the noise. A growth: "
-        "from the third phase to the last, the larger network built, what was learned put into it, "
-        "and an optimizer of its parts. Ratio: over the static one in the same round, the median, "
-        f"and the middle half of the rounds; at most {REQUIRED} required at full capacity of "
-        "WRN-16-2."
+        f"Steps of generated train.py files on a batch that lies in memory: {clock}, {rounds} "
+        "interleaved rounds. Hidden units: the sine regressor of the thesis, 256 points, Adam. "
+        "Convolutions: three with batch normalization and ReLU, 64 images of 28 x 28, Adam. "
+        "WRN-16-2: 32 images of 32 x 32, SGD. They grow in four phases by quarters, WRN-16-2 from "
+        "8, 12, 24 to 32 channels. Static: the last phase as `--set` gives it, with the ordinary "
+        "optimizer; the network against itself shows the noise. A growth, from the third phase to "
+        "the last: the larger network built, what was learned put into it, and an optimizer of its "
+        "parts. Ratio: over the static one in the same round, the median, and the middle half of "
+        f"the rounds; at most {REQUIRED} required of WRN-16-2 at full capacity."
     )
     header = ("on", "network", "what is timed", "ms", "ratio", "25 %", "75 %", "holds")
     return Table("Steps of growing networks", note, header, tuple(rows))
