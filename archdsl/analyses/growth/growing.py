@@ -1,6 +1,8 @@
 """A growing network: its phases, and what going on from one to the next takes."""
 
+import re
 from collections.abc import Iterator, Sequence
+from fnmatch import translate
 
 from archdsl.analyses.growth.channels import Channels
 from archdsl.analyses.growth.ends import Zero
@@ -23,7 +25,10 @@ from archdsl.record import Record
 
 
 class GrownTensor(Record):
-    """A tensor some of whose dimensions have old channels elsewhere than in front."""
+    """A tensor some of whose dimensions have old channels elsewhere than in front.
+
+    Or one that the name of such copies means as well: it has no pieces.
+    """
 
     name: str  # "dense1.3.branch1.2.weight", with `*` for copies
     pieces: tuple[Pieces | None, ...]  # of each dimension, None where they are in front
@@ -68,7 +73,7 @@ def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
         phases=phases,
         plain=tuple(networks),
         networks=tuple(with_fixed(matched, rows, phase) for phase in range(len(networks))),
-        tensors=tuple(found for layer in kept for found in _elsewhere(layer)),
+        tensors=_elsewhere(kept),
         layers=tuple(KeptLayer(layer.module, layer.fixed) for layer in kept),
         caches=phases.nested and not any(map(_varies, kept)) and not _drops(networks[-1]),
         zeros=ends,
@@ -138,11 +143,25 @@ def _axes(layer: Layer) -> tuple[tuple[Tensor, tuple[Axis | None, ...]], ...]:
     return tuple((tensor, axes(layer, tensor)) for tensor in tensors(layer))
 
 
-def _elsewhere(layer: _Kept) -> Iterator[GrownTensor]:
-    """Yield the tensors of a layer whose old channels are not in front."""
+def _elsewhere(layers: Sequence[_Kept]) -> tuple[GrownTensor, ...]:
+    """Return the tensors whose old channels are not in front, single ones before copies.
+
+    With them those that are meant by the name of such copies as well, and have all in front.
+    """
+    grown = [tensor for layer in layers for tensor in _tensors(layer)]
+    grown.sort(key=lambda tensor: "*" in tensor.name)
+    moved = [tensor.name for tensor in grown if any(tensor.pieces)]
+    patterns = [re.compile(translate(name)) for name in moved if "*" in name]
+    return tuple(
+        tensor
+        for tensor in grown
+        if any(tensor.pieces) or any(pattern.match(tensor.name) for pattern in patterns)
+    )
+
+
+def _tensors(layer: _Kept) -> Iterator[GrownTensor]:
     rows = {Axis.OUTPUTS: layer.rows.outputs, Axis.INPUTS: layer.rows.inputs, None: None}
     for tensor, found in layer.tensors:
-        pieces = tuple(rows[axis] for axis in found)
-        if any(each is not None and len(each) > 1 for each in pieces):
-            shown = tuple(None if each is None or len(each) == 1 else each for each in pieces)
-            yield GrownTensor(f"{layer.name}.{tensor.name}", shown)
+        pieces = (rows[axis] for axis in found)
+        shown = tuple(None if each is None or len(each) == 1 else each for each in pieces)
+        yield GrownTensor(f"{layer.name}.{tensor.name}", shown)
