@@ -151,7 +151,7 @@ class Channels:
         join = matched.last
         assert isinstance(join, Join)
         if join.operator is Operator.CONCAT:
-            return _simple(expanded(tuple(chain.from_iterable(taken))), matched.since)
+            return _simple(expanded(tuple(chain.from_iterable(taken))))
         made = taken[0]
         for i, other in enumerate(taken[1:], 1):
             try:
@@ -246,7 +246,7 @@ class _Layer:
     def made(self) -> Layout:
         """Return where the channels lie that the layer gives; raise LayoutError."""
         layer = self.layers[-1]
-        if not (_grows(self.inputs, self.since) or _grows(self.outputs, self.since)):
+        if len({*self.inputs}) == len({*self.outputs}) == 1:  # in no phase anything is new
             return fixed(self.outputs)
         match layer:
             case Conv() if isinstance(layer.scheme, Identity):
@@ -375,14 +375,10 @@ class _Layer:
         return (*self._cut([kept, rest])[0], *fixed(new))
 
 
-def _grows(lengths: Lengths, since: int) -> bool:
-    return len(set(lengths[since:])) > 1
-
-
-def _simple(layout: Layout, since: int) -> Layout:
+def _simple(layout: Layout) -> Layout:
     """Return a layout in one piece where it does not grow: its pieces then do not, either."""
     lengths = lengths_of(layout)
-    return layout if _grows(lengths, since) else fixed(lengths)
+    return fixed(lengths) if len(set(lengths)) == 1 else layout
 
 
 def _divide(lengths: Lengths, parts: int, since: int = 0) -> Lengths:
