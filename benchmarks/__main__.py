@@ -5,6 +5,7 @@ growth    CPU time and memory of archdsl against different blocks, and against d
 parser    reading a spec with the parser's tables, and with lark
 steps     a training step of the generated ResNet-50 against a hand-written one, on CUDA where it is
 reading   images a second and core from a folder, against a data set of the usual kind
+growing   a training step of a growing network, phase by phase, against a static one
 schemes   a training step with Dirac and with one-bit weights against the same network without
 training  epochs of generated scripts against the same recipe with per-sample transforms
 """
@@ -15,12 +16,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import counting, growth, parser, reading, schemes, steps, training
+from benchmarks import counting, growing, growth, parser, reading, schemes, steps, training
 from benchmarks.page import Section, write
 from benchmarks.processes import CommandError, Progress
 from benchmarks.table import Table, Unavailable, rendered
 
-PARTS = ("counting", "growth", "parser", "steps", "schemes", "reading", "training")
+PARTS = ("counting", "growth", "parser", "steps", "schemes", "growing", "reading", "training")
 TITLES = {
     "counting": "Counting a network",
     "growth": "Growth",
@@ -29,6 +30,8 @@ TITLES = {
     "cuda": "Generated code on CUDA",
     "schemes": "Dirac and one-bit weights",
     "schemes on cuda": "Dirac and one-bit weights on CUDA",
+    "growing": "Growing networks",
+    "growing on cuda": "Growing networks on CUDA",
     "reading": "Reading images",
     "training": "Training",
     "training on cuda": "Training on CUDA",
@@ -80,6 +83,7 @@ def _run(part: str, arguments: argparse.Namespace, progress: Progress) -> list[T
             threads=arguments.threads,
             compiled=arguments.compile,
         ),
+        "growing": partial(growing.tables, device=arguments.device, threads=arguments.threads),
         "training": partial(
             training.tables,
             device=arguments.device,

@@ -213,7 +213,7 @@ def _steps_by_hand(modules: dict[str, ModuleType], subject: Subject) -> Way:
 # ---------------------------------------------------------------- times
 
 
-def _timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object]) -> float:
     """Return seconds: of the process on a CPU, which other processes do not count in; else all."""
     import torch
 
@@ -234,8 +234,8 @@ def _interleaved(ways: dict[str, Way], rounds: int, progress: Progress) -> dict[
     for number in range(rounds + 1):
         progress(f"round {number} of {rounds}")
         for name, way in ways.items():
-            epoch = _timed(way.epoch)
-            batches = _timed(way.batches) if way.batches else 0.0
+            epoch = timed(way.epoch)
+            batches = timed(way.batches) if way.batches else 0.0
             if number:
                 found[name].append(Epoch(epoch / STEPS, batches / STEPS))
     return found

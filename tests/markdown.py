@@ -234,6 +234,8 @@ def _compile(example: Example, path: Path) -> Found:
             compilation = compile_spec(str(path), None, arguments)
             return Found(compilation.warnings, (compilation,))
         report = check_spec(str(path))
+        if example.all("command") == ["generate"]:
+            compile_spec(str(path)).files("generated")
     except SpecError as error:
         return Found(error.diagnostics)
     networks = load(str(path)).networks.values()

@@ -18,6 +18,7 @@ from archdsl.pipeline import compile_spec
 from benchmarks import __main__ as command
 from benchmarks import (
     counting,
+    growing,
     growth,
     installation,
     page,
@@ -265,8 +266,43 @@ def test_schemes_are_compared_on_one_network():
     }
 
 
+def test_steps_of_growing_networks_are_timed_beside_static_ones(monkeypatch):
+    small = growing.SUBJECTS[0]._replace(widths=(2, 4, 6, 8), repeats=1)
+    monkeypatch.setattr(growing, "SUBJECTS", (small,))
+    (table,) = growing.tables(quiet, 1, "cpu")
+    assert [row[2] for row in table.rows] == [*growing.WAYS, growing.GROWTH]
+    assert table.rows[0][4] == "1.000"
+    assert all(float(row[4]) > 0 for row in table.rows)
+    assert "train" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("number", "way", "parameters", "learned"),
+    [  # issue 11: the sine's counts; 4 times the widths of mnist_grown; wrn.arch, depth = 16, k = 2
+        (0, growing.GROWN, 1_501, 1_501),
+        (0, "first phase", 376, 376),
+        (0, "grown, 3/4 fixed", 1_501, 375),
+        (1, growing.STATIC, 24_058, 24_058),
+        (1, "grown, 3/4 fixed", 24_058, 10_822),
+        (1, "static, a quarter", 1_702, 1_702),
+        (3, growing.STATIC, 691_674, 691_674),
+        (3, growing.GROWN, 691_674, 691_674),
+    ],
+)
+def test_what_is_timed_is_the_network_that_the_table_says(
+    tmp_path, number, way, parameters, learned
+):
+    made = growing.training_of(
+        growing.SUBJECTS[number], growing.WAYS[way], "cpu", tmp_path / "files"
+    )
+    assert sum(p.numel() for p in made.model.parameters()) == parameters
+    optimizer = getattr(made.optimizer, "optimizer", made.optimizer)
+    handed = [p for group in optimizer.param_groups for p in group["params"]]
+    assert sum(p.numel() for p in handed) == learned
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-@pytest.mark.parametrize("part", [steps, schemes])
+@pytest.mark.parametrize("part", [steps, schemes, growing])
 def test_without_a_cuda_device_a_line_says_so(part):
     with pytest.raises(Unavailable, match="no CUDA device"):
         part.tables(quiet, 1, "cuda")
@@ -337,7 +373,7 @@ def test_all_parts_are_run_unless_some_are_named(capsys, monkeypatch):
     def missing(_progress, **_):
         raise Unavailable("not here")
 
-    for part in (counting, growth, parser, steps, schemes, reading, training):
+    for part in (counting, growth, parser, steps, schemes, growing, reading, training):
         monkeypatch.setattr(part, "tables", missing)
     assert command.main([]) == 1
     assert capsys.readouterr().err.splitlines() == [f"{p}: not here" for p in command.PARTS]

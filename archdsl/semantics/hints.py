@@ -65,6 +65,7 @@ _LAYERS = {  # in lower case, without `_`
     "elif": "else if",
 }
 _ADVICE = {
+    "grow": "what grows stands without brackets: `grow width = [4, 8, 16]`",
     **dict.fromkeys(
         ("softmax", "logsoftmax"), "drop it: the loss of the training takes what `linear` gives"
     ),

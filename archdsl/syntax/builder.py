@@ -224,9 +224,6 @@ class Builder:
             return tree.Variable(call.name, call.span)
         return self._nested(call, [a.value for a in call.arguments])
 
-    def variable(self, children: list[Child]) -> tree.Expression:
-        return tree.Variable(self._name(children[0]), self._span(children))
-
     def parenthesized(self, children: list[Child]) -> object:
         return children[1]
 

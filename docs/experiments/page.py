@@ -2,7 +2,7 @@
 
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from docs.experiments.plan import EXPERIMENTS, FOLDER, TIMINGS, Experiment, Network, Timing
 from docs.experiments.results import Results
@@ -19,6 +19,11 @@ def updated(text: str, results: Results, times: Times) -> str:
     tables = {e.name: table(e, results) for e in EXPERIMENTS.values()}
     tables |= {t.name: timing_table(t, times) for t in TIMINGS.values()}
     tables["groups"] = group_table(EXPERIMENTS["scalars"].networks[0], results)
+    return placed(text, tables)
+
+
+def placed(text: str, tables: Mapping[str, str]) -> str:
+    """Return a page with tables, by name, in their places."""
     for name, new in tables.items():
         start, end = f"<!-- table {name} -->\n", "<!-- end -->"
         pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
@@ -33,7 +38,7 @@ def table(experiment: Experiment, results: Results) -> str:
     header += ["runs", "train loss", "test accuracy %", "lowest", "highest"]
     shown = (*experiment.beside, *experiment.networks)
     rows = [_row(network, results.of(network), experiment) for network in shown]
-    return _markdown(header, rows)
+    return markdown(header, rows)
 
 
 def group_table(network: Network, results: Results) -> str:
@@ -47,7 +52,7 @@ def group_table(network: Network, results: Results) -> str:
         for name in "ab"
         for group in range(GROUPS)
     ]
-    return _markdown(header, rows)
+    return markdown(header, rows)
 
 
 def _of_group(runs: Sequence[Run], name: str, kept: int, group: int) -> list[float]:
@@ -82,7 +87,7 @@ def timing_table(timing: Timing, times: Times) -> str:
         ]
         for row in rows
     ]
-    return _markdown(header, cells)
+    return markdown(header, cells)
 
 
 def _over(row: Timed, first: Timed) -> str:
@@ -94,7 +99,8 @@ def _over(row: Timed, first: Timed) -> str:
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table: a column of names, and columns of numbers, which are set to the right."""
     rule = ["---", *("---:" for _ in header[1:])]
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
@@ -110,13 +116,13 @@ def _row(network: Network, runs: Sequence[Run], experiment: Experiment) -> list[
         f"{runs[0].parameters:,}",
         *([f"{-(-runs[0].deployed_bits // 8):,}"] if experiment.shows_bits else []),
         f"{len(runs)}" + (f", {len(runs) - len(whole)} diverged" if len(whole) < len(runs) else ""),
-        _spread([run.train_loss[-1] for run in whole], 3),
-        _spread(accuracies, 1),
+        spread([run.train_loss[-1] for run in whole], 3),
+        spread(accuracies, 1),
         *(f"{end(accuracies):.1f}" if accuracies else "" for end in (min, max)),
     ]
 
 
-def _spread(values: Sequence[float], decimals: int) -> str:
+def spread(values: Sequence[float], decimals: int) -> str:
     """Return `mean ± standard deviation` (of the sample), of one value itself."""
     if not values:
         return ""

@@ -32,13 +32,14 @@ COMPARED = ("longer", "forms", "bits", "sharing")
 
 def write(results: Results, folder: Path) -> None:
     """Write all figures."""
-    _save(_depth_figure(results), folder / "depth.svg")
-    _save(_scalars_figure(results), folder / "scalars.svg")
-    _save(_restarts_figure(results), folder / "restarts.svg")
-    _save(_comparisons_figure(results), folder / "comparisons.svg")
+    save(_depth_figure(results), folder / "depth.svg")
+    save(_scalars_figure(results), folder / "scalars.svg")
+    save(_restarts_figure(results), folder / "restarts.svg")
+    save(_comparisons_figure(results), folder / "comparisons.svg")
 
 
-def _save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path) -> None:
+    """Write a figure, the same file for the same figure."""
     figure.savefig(path, metadata={"Date": None, "Creator": None}, bbox_inches="tight")
     plt.close(figure)
 

@@ -45,10 +45,10 @@ def train(
     compiled = archdsl.compile(f"{FOLDER}/{network.spec}", **as_literals(network.arguments))
     files = compiled.files()
     words = ("--seed", str(seed), *_shape(network), *flags)
-    digest = crc32("\0".join((*map(_code, files.values()), *words)).encode())
+    digest = crc32("\0".join((*map(code_of, files.values()), *words)).encode())
     folder = cache / f"{_file_name(network.key)}-seed{seed}-{digest:08x}"
     if not (folder / "whole").exists():
-        _write(folder, files)
+        write_files(folder, files)
         here = ("--data", str(data)) if network.data else ()
         said = _run(folder, ("--out", str(folder), "--resume", *words, *here), network.every)
         if network.every:
@@ -98,7 +98,7 @@ def _scalars(folder: Path, network: Any) -> dict[str, list[list[float]]]:
     return found
 
 
-def _code(text: str) -> str:
+def code_of(text: str) -> str:
     """Return a generated file without the docstring, which says where the spec lies."""
     return text.split('"""', 2)[2]
 
@@ -107,7 +107,8 @@ def _file_name(key: str) -> str:
     return "-".join(key.replace(".arch:", "-").replace("=", "").split())
 
 
-def _write(folder: Path, files: Any) -> None:
+def write_files(folder: Path, files: Any) -> None:
+    """Write generated files, by name, where the script is to run."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -119,7 +120,7 @@ def _run(folder: Path, words: tuple[str, ...], every: int) -> str:
     It begins with its own random seed, so what ran before has no part in it.
     """
     script = folder / "train.py"
-    with _as_main(script, words), contextlib.redirect_stdout(sys.stderr):
+    with as_main(script, words), contextlib.redirect_stdout(sys.stderr):
         if every:
             _keep_copies(every)
         try:
@@ -133,7 +134,7 @@ def _run(folder: Path, words: tuple[str, ...], every: int) -> str:
 
 def _keep_copies(every: int) -> None:
     """Let the script's checkpoint.py leave a copy of a checkpoint after every so many epochs."""
-    checkpoint = import_module("checkpoint")  # the one beside the script: see `_as_main`
+    checkpoint = import_module("checkpoint")  # the one beside the script: see `as_main`
     keep = checkpoint.keep
 
     def keep_copy(out: Path, state: dict[str, Any]) -> None:
@@ -145,7 +146,7 @@ def _keep_copies(every: int) -> None:
 
 
 @contextlib.contextmanager
-def _as_main(script: Path, words: tuple[str, ...]) -> Iterator[None]:
+def as_main(script: Path, words: tuple[str, ...]) -> Iterator[None]:
     """Give the script its arguments, and the files that lie beside it as modules."""
     argv, path = sys.argv, sys.path
     sys.argv, sys.path = [str(script), *words], [str(script.parent), *path]

@@ -343,6 +343,8 @@ def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.
         weight_decay=config.weight_decay,
         fused=True,
     )
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(group["lr"], device=device)  # where a CUDA graph reads it
     return model, optimizer
 
 
@@ -375,6 +377,18 @@ def ready_batches(config: Config, device: torch.device) -> tuple[Batches, ...]:
     return train, test
 
 
+def log_epoch(out: Path, record: dict[str, Any], config: Config, device: torch.device) -> None:
+    """Add an epoch to the log, and say how far the run is."""
+    if device.type == "cuda":
+        record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
+    by_first(append, out / "log.jsonl", record)
+    say(
+        f"{REWIND}epoch {record['epoch']:3d}/{config.epochs}  loss {record['train_loss']:.4f}  "
+        f"accuracy {record['train_accuracy']:.4f}  test {record['test_accuracy']:.4f}  "
+        f"{record['seconds']:.1f} s"
+    )
+
+
 def run(config: Config, device: torch.device, clock: Clock) -> None:
     """Train, test after every epoch, and keep the log and the checkpoint."""
     out = Path(config.out)
@@ -393,20 +407,17 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         restore(state, models, optimizer, train, sums)
         done = state["epoch"]
         clock.saved()
-    for group in optimizer.param_groups:
-        group["lr"] = torch.zeros((), device=device)  # where a CUDA graph reads it
     step = make_step(replica, optimizer, sums, config)
     about = environment(model, device)
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
-    saver, fixed = Saver(out), {"spec": SPEC, "config": asdict(config), "about": about}
+    saver = Saver(out, {"spec": SPEC, "config": asdict(config), "about": about})
 
     for epoch in range(done + 1, config.epochs + 1):
         started, steps = time.perf_counter(), len(train) - train.taken
         while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
-            changing = snapshot(models, optimizer, train, sums)
             is_urgent = clock.stops or clock.next_save == 0
-            saver.save({**fixed, "epoch": epoch - 1, **changing}, wait=is_urgent)
+            saver.save(epoch - 1, snapshot(models, optimizer, train, sums), wait=is_urgent)
             clock.saved()
             if clock.stops:
                 say(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
@@ -427,18 +438,11 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
             "seconds": round(time.perf_counter() - started, 3),
             **responses_entry(model, batch),
         }
-        if device.type == "cuda":
-            record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
-        by_first(append, out / "log.jsonl", record)
+        log_epoch(out, record, config, device)
         sums.zero_()
         clock.ended_epoch()
-        say(
-            f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  accuracy "
-            f"{accuracy:.4f}  test {tested['test_accuracy']:.4f}  {record['seconds']:.1f} s"
-        )
     if done < config.epochs:
-        changing = snapshot(models, optimizer, train, sums)
-        saver.save({**fixed, "epoch": config.epochs, **changing}, wait=True)
+        saver.save(config.epochs, snapshot(models, optimizer, train, sums), wait=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import translate
 
 from archdsl.analyses.growth.channels import Channels
+from archdsl.analyses.growth.ends import Zero
 from archdsl.analyses.growth.fixing import with_fixed
 from archdsl.analyses.growth.matching import (
     Matched,
@@ -14,7 +15,7 @@ from archdsl.analyses.growth.matching import (
 )
 from archdsl.analyses.growth.nesting import check_nested, columns_of
 from archdsl.analyses.growth.rows import FoundRows, Pieces, Rows, layers_of
-from archdsl.analyses.growth.sameness import Zero, check_layers, zeros
+from archdsl.analyses.growth.sameness import check_layers, zeros
 from archdsl.analyses.walk import leaves
 from archdsl.ir.fixing import Axis, axes
 from archdsl.ir.layers import Dropout, Layer, StochasticDepth, Tensor, tensors

@@ -10,9 +10,10 @@ a row of others. Where nothing does, its old channels are in front.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TypeAlias
 
+from archdsl.limits import MAX_PIECES
 from archdsl.record import Record
 
 Lengths: TypeAlias = tuple[int, ...]
@@ -21,6 +22,10 @@ Lengths: TypeAlias = tuple[int, ...]
 
 class LayoutError(Exception):
     """Two layouts cannot be one."""
+
+
+class PiecesError(Exception):
+    """A layout has more pieces than are followed."""
 
 
 class Free:
@@ -61,6 +66,13 @@ def free(lengths: Lengths, since: int) -> Layout:
 def spread(layout: Layout, times: int) -> Layout:
     """Return the layout in which each channel has become `times` in a row."""
     return tuple(Piece(piece.source, times * piece.times) for piece in layout)
+
+
+def repeated(layout: Layout, times: int) -> Layout:
+    """Return a layout that stands so many times in a row; raise PiecesError."""
+    if len(layout) * times > MAX_PIECES:
+        raise PiecesError
+    return layout * times
 
 
 def lengths_of(layout: Layout) -> Lengths:
@@ -118,8 +130,11 @@ def _made(layout: Layout) -> list["Free"]:
 
 
 def expanded(layout: Layout) -> Layout:
-    """Return the pieces with each free one replaced by what it has become."""
-    return tuple(_expanded(layout))
+    """Return the pieces with each free one replaced by what it has become; raise PiecesError."""
+    found = tuple(islice(_expanded(layout), MAX_PIECES + 1))
+    if len(found) > MAX_PIECES:
+        raise PiecesError
+    return found
 
 
 def _expanded(layout: Layout) -> Iterator[Piece]:
@@ -242,7 +257,8 @@ class Layouts:
             if sum(one.lengths[since:]) < sum(other.lengths[since:])
             else (other, one, left)
         )
-        _, remaining = self._cut(longer, shorter.lengths, since)
+        lengths = (*longer.lengths[:since], *shorter.lengths[since:])
+        _, remaining = self._cut(longer, lengths, since)
         rest.insert(0, remaining)
 
 
