@@ -247,7 +247,7 @@ class _Layer:
         """Return where the channels lie that the layer gives; raise LayoutError."""
         layer = self.layers[-1]
         if not (_grows(self.inputs, self.since) or _grows(self.outputs, self.since)):
-            return fixed(self.outputs)
+            return _still(self.outputs, self.since)
         match layer:
             case Conv() if isinstance(layer.scheme, Identity):
                 return self._identity(layer)
@@ -382,7 +382,12 @@ def _grows(lengths: Lengths, since: int) -> bool:
 def _simple(layout: Layout, since: int) -> Layout:
     """Return a layout in one piece where it does not grow: its pieces then do not, either."""
     lengths = lengths_of(layout)
-    return layout if _grows(lengths, since) else fixed(lengths)
+    return layout if _grows(lengths, since) else _still(lengths, since)
+
+
+def _still(lengths: Lengths, since: int) -> Layout:
+    """Return a map that does not grow; what is there before it may lay it out."""
+    return free(lengths, since) if since else fixed(lengths)
 
 
 def _divide(lengths: Lengths, parts: int, since: int = 0) -> Lengths:
