@@ -20,7 +20,7 @@ from benchmarks.table import Table, Unavailable, milliseconds
 ROUNDS = 5
 STEPS = 8  # of an epoch: what `--synthetic` has images for
 SCRIPT, EAGER, USUAL, STEP = "script", "script, eager", "usual", "step by hand"
-FILES = ("checkpoint", "data", "model", "processes", "train")
+FILES = ("checkpoint", "data", "model", "processes", "responses", "train")
 # Dense peaks in bfloat16 of the makers' data sheets, in operations a second: two of them are one
 # multiply-accumulate.
 PEAKS = {"H100": 989.4e12, "H200": 989.4e12, "A100": 312e12}

@@ -77,7 +77,9 @@ def check_state(module, compilation):
     assert learned == [row.name for row in rows if row.learned]
     sums = compilation.counts.sums
     assert sum(p.numel() for p in parameters.values()) == sums.total
-    assert sum(p.numel() for p in parameters.values() if p.requires_grad) == sums.learned
+    in_part = sum(row.fixed for row in rows if row.learned)
+    learns = sum(p.numel() for p in parameters.values() if p.requires_grad)
+    assert learns == sums.learned + in_part
     assert sum(b.numel() for b in module.buffers()) == sums.buffers
 
 

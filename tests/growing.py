@@ -1,4 +1,4 @@
-"""Growing networks in the hands of a test: their files as modules, each phase held against its counts."""
+"""Growing networks in the hands of a test: their files as modules, phases beside their counts."""
 
 import copy
 import sys
@@ -10,7 +10,7 @@ from torch import nn
 from archdsl.analyses.tensors import entries
 from tests.generated import scattered
 
-FILES = ("model", "parts", "growth")
+FILES = ("processes", "data", "model", "parts", "growth")
 
 
 class Loaded:

@@ -31,8 +31,8 @@ from typing import NamedTuple
 
 from archdsl.analyses.tensors import entries
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.ir.family import Family
 from archdsl.pipeline import Compilation, check_spec, compile_spec
+from archdsl.pipeline.compiling import built
 from archdsl.recursion import deep_recursion
 from archdsl.semantics.elaborate import elaborate
 from archdsl.source import Span
@@ -234,6 +234,8 @@ def _compile(example: Example, path: Path) -> Found:
             compilation = compile_spec(str(path), None, arguments)
             return Found(compilation.warnings, (compilation,))
         report = check_spec(str(path))
+        if example.all("command") == ["generate"]:
+            compile_spec(str(path)).files("generated")
     except SpecError as error:
         return Found(error.diagnostics)
     networks = load(str(path)).networks.values()
@@ -296,5 +298,6 @@ def unfolded(compilation: Compilation) -> Compilation:
     """Return the same network with every block of every run elaborated."""
     network = compilation.network
     file = load(network.file)
-    elaborated = elaborate(file, file.networks[network.name], {}, fold=False)
-    return Compilation(elaborated, lambda: Family(elaborated.network))
+    declaration = file.networks[network.name]
+    elaborated = elaborate(file, declaration, {}, fold=False)
+    return built(file, declaration, {}, elaborated, fold=False)

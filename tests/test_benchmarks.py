@@ -74,7 +74,7 @@ def test_a_deep_network_has_as_many_nodes_as_a_shallow_one():
 
 def test_a_deep_network_is_the_same_program_with_other_numbers():
     shallow, deep = wrn(28).files("wrn"), wrn(DEEP).files("wrn")
-    training = {"checkpoint.py", "data.py", "processes.py", "train.py"}
+    training = {"checkpoint.py", "data.py", "processes.py", "responses.py", "train.py"}
     assert shallow.keys() == deep.keys() == {"model.py", *training}
     for file in shallow:
         assert program(shallow[file]) == program(deep[file])

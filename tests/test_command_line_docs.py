@@ -11,7 +11,7 @@ import torch
 import archdsl
 from archdsl.cli import main
 from archdsl.cli.arguments import parser
-from tests.report.logs import run
+from tests.report.logs import epoch, run, start, write
 
 ROOT = Path(__file__).parents[1]
 COMMAND_LINE = (ROOT / "docs/command-line.md").read_text("utf-8")
@@ -133,6 +133,18 @@ def test_the_columns_of_a_report_as_csv_are_on_the_page(document, capsys):
     titles = capsys.readouterr().out.splitlines()[0].split(",")
     section = MACHINES.split("\n## CSV: `report --format csv`")[1]
     assert titles == re.findall(r"`([^`]+)`", section)[:-1]  # the last is `'`
+
+
+def test_the_columns_and_keys_of_responses_are_on_the_page(document, capsys):
+    write("net", start(epochs=1), epoch(1, 0.5, responses={"stem.0": 1.0}))
+    (row,) = document("report", "net")["rows"]
+    (line,) = re.findall(r"^\| `responses` \|.*", MACHINES, re.MULTILINE)
+    (layer,) = row["responses"]
+    assert {*layer, *layer["std"], "responses"} == set(re.findall(r"`(\w+)`", line))
+    main(["report", "net", "--responses", "--format", "csv"])
+    titles = capsys.readouterr().out.splitlines()[0].split(",")
+    section = MACHINES.split("\n## CSV: `report --responses --format csv`")[1].split("\n## ")[0]
+    assert titles == re.findall(r"`([^`]+)`", section)
 
 
 def test_the_keys_and_columns_of_a_checkpoint_are_on_the_page(document, capsys):

@@ -32,7 +32,7 @@ def load(tmp_path, monkeypatch):
         for name, text in files.items():
             (folder / name).write_text(text)
         monkeypatch.syspath_prepend(folder)
-        for name in ("checkpoint", "data", "model", "processes"):
+        for name in ("checkpoint", "data", "model", "processes", "responses"):
             monkeypatch.delitem(sys.modules, name, raising=False)
         found = importlib.util.spec_from_file_location("train_of_paper", folder / "train.py")
         assert found is not None
@@ -43,7 +43,7 @@ def load(tmp_path, monkeypatch):
         for name in ("checkpoint", "data", "processes"):
             theirs = vars(sys.modules[name]).items()
             vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
-        for name in ("checkpoint", "data", "model", "processes"):
+        for name in ("checkpoint", "data", "model", "processes", "responses"):
             del sys.modules[name]
         return module
 

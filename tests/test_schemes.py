@@ -732,7 +732,7 @@ def decays(folder, monkeypatch, scheme, decay):
         raise TakenError
 
     monkeypatch.setattr(torch.optim, "SGD", take)
-    for name in ("processes", "data", "checkpoint", "model", "train"):
+    for name in ("processes", "data", "checkpoint", "model", "responses", "train"):
         spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, name, module)

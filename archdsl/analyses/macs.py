@@ -18,6 +18,11 @@ def macs(node: LayerNode) -> int:
     same map read backwards, once per input position (Dumoulin & Visin, arXiv 1603.07285, 4.1).
     """
     match node.layer:
+        case Conv(columns=columns, kernel_size=kernel) if columns:
+            weights = sum(inputs * outputs for inputs, outputs in columns)
+            return _positions(node.output) * prod(kernel) * weights
+        case Linear(columns=columns) if columns:
+            return sum(inputs * outputs for inputs, outputs in columns)
         case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
             return _positions(node.output) * prod(kernel) * (c_in // groups) * c_out
         case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):

@@ -6,7 +6,7 @@ The numbers come from `archdsl/deploy/measuring.py`, which needs torch; tables a
 from collections.abc import Iterator
 from typing import assert_never
 
-from archdsl.analyses.deployed import tensors_of
+from archdsl.analyses.origins import tensors_of
 from archdsl.analyses.tensors import kept
 from archdsl.analyses.walk import root, walk
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear, Tensor, scheme_of

@@ -101,6 +101,11 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", metavar="FILE", type=_plot, help="write curves to a .svg, .png or .pdf file"
     )
+    parser.add_argument(
+        "--responses",
+        action="store_true",
+        help="rank the layers by how much they respond, as train.py --responses has logged",
+    )
     _add_format(parser, "text", "json", "markdown", "latex", "csv")
     parser.set_defaults(run=commands.report)
 
@@ -159,7 +164,8 @@ examples:
 _REPORT_EXAMPLES = """\
 examples:
   archdsl report runs/wrn_depth16_k4 --published 5.37 --plot curves.svg
-  archdsl report runs/* --published published.csv --format markdown"""
+  archdsl report runs/* --published published.csv --format markdown
+  archdsl report runs/wrn_depth16_k4 --responses --plot layers.svg"""
 _EXPLAIN_EXAMPLES = """\
 examples:
   archdsl explain E201

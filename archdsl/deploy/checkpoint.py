@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from archdsl.analyses.deployed import COUNTER
+from archdsl.analyses.origins import COUNTER
 from archdsl.analyses.tensors import entries, num_tensors
 from archdsl.deploy.errors import DeployError
 from archdsl.ir.network import Network

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from archdsl.analyses.deployed import Deployed
+from archdsl.analyses.origins import Deployed
 from archdsl.deploy.checkpoint import check_installed, check_size, check_state, read_state
 from archdsl.deploy.folding import deploy_state
+from archdsl.deploy.nested import unnested
 from archdsl.deploy.phases import check_phase
 from archdsl.ir.network import Network
 
@@ -37,6 +38,7 @@ def weights_file(
         progress(f"reading {what}")
     state = read_state(checkpoint) if is_path else checkpoint
     if growing is not None:
+        state = unnested(state, network) if growing.phases.nested else state
         check_phase(state, network, growing, what)
     check_state(state, network, what)
     return save(deploy_state(deployed, state, progress), {"format": "pt"})

@@ -7,7 +7,7 @@ first in its highest bit, as numpy.packbits does it; each layer begins a byte.
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, assert_never
 
-from archdsl.analyses.deployed import Deployed, Origin, file_tensors, names
+from archdsl.analyses.origins import Deployed, Origin, file_tensors, names
 from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Layer, scheme_of
 from archdsl.ir.schemes import (
     BareDirac,

@@ -16,7 +16,7 @@ from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.body.stages import stage_forward
 from archdsl.emit.calls.drops import BRANCHES_BEFORE, counts_branches, takes_rate
 from archdsl.emit.calls.layers import DROP_RATE
-from archdsl.emit.calls.phases import by_phase
+from archdsl.emit.calls.phases import by_phase, nested
 from archdsl.emit.calls.signature import Signature, signature
 from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance, Owner, StepPath
@@ -76,13 +76,16 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
     phases = kind.first.node.phases if isinstance(kind.first.node, Network) else None
     constants: tuple[Assign, ...] = ()
     grown: tuple[Statement, ...] = ()
+    nests: tuple[Statement, ...] = ()
     if phases is not None:
         settled, constants, grown = by_phase(phases, settled, (*around.taken, *kind.first.values))
+        if phases.nested:
+            settled, nests = nested(settled, around.names[kind.number], constants[0].target)
     plan = ClassPlan(
         name=around.names[kind.number],
         docstring=class_docstring(kind, scope),
         parameters=tuple(parameter.printed() for parameter in settled.parameters),
-        init=(*grown, *formulas, *refusals, *scope.locals, *written.init, *ending),
+        init=(*grown, *formulas, *refusals, *scope.locals, *written.init, *nests, *ending),
         inputs=written.inputs,
         forward=written.forward,
     )

@@ -1,6 +1,6 @@
 """model.py of a deployed network: plain PyTorch, and a function that loads its file of weights."""
 
-from archdsl.analyses.deployed import Deployed, is_binary
+from archdsl.analyses.origins import Deployed, is_binary
 from archdsl.emit.model import plan_model
 from archdsl.emit.prose.docstrings import Header, module_docstring
 from archdsl.emit.render import render_load, render_model

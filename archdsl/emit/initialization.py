@@ -34,6 +34,7 @@ from archdsl.ir.layers import (
     NCReLU,
     PReLU,
     Weighted,
+    scheme_of,
 )
 from archdsl.ir.network import Network
 
@@ -96,8 +97,8 @@ class _Initialized:
 
     def __init__(self, layers: Sequence[Layer], kinds: _Kinds) -> None:
         weighted = [layer for layer in layers if isinstance(layer, kinds)]
-        self.has_schemes = any(_has_scheme(layer) for layer in layers)
-        self.plain = [layer for layer in weighted if not _has_scheme(layer)]
+        self.has_schemes = any(scheme_of(layer) is not None for layer in layers)
+        self.plain = [layer for layer in weighted if scheme_of(layer) is None]
 
     def has(self, *kinds: type[Weighted]) -> bool:
         """Whether there is one of these kinds."""
@@ -119,10 +120,6 @@ _CLASSES: dict[type[Weighted], str] = {
     Linear: "nn.Linear",
 }
 _WEIGHTED = (Conv, ConvTranspose, Linear)
-
-
-def _has_scheme(layer: Layer) -> bool:
-    return isinstance(layer, Conv) and layer.scheme is not None
 
 
 # ---------------------------------------------------------------- statements

@@ -50,6 +50,8 @@ def imports(plan: ModulePlan, definitions: Sequence[str]) -> Iterator[str]:
     standard: list[str] = []
     if re.search(r"(?<![\w.])math\.", text):
         standard.append("import math")
+    if "Callable[" in text:
+        standard.append("from collections.abc import Callable")
     if "OrderedDict(" in text or "OrderedDict[" in text:
         standard.append("from collections import OrderedDict")
     if plan.frozen is not None:

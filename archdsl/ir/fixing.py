@@ -5,6 +5,7 @@ from math import prod
 
 from archdsl.ir.layers import (
     BatchNorm,
+    Columns,
     Conv,
     ConvTranspose,
     GlobalResponseNorm,
@@ -78,12 +79,16 @@ def axes(layer: Layer, tensor: Tensor) -> tuple[Axis | None, ...]:
             return (Axis.OUTPUTS, Axis.INPUTS, *(None,) * (dims - 2))
         case Conv() if tensor.shape == (1,) and tensor.name != "bias":
             return (None,)  # one scalar of the weight scheme for all filters
+        case PReLU(num_parameters=1):
+            return (None,)  # one slope for all channels
         case _:
             return (Axis.OUTPUTS, *(None,) * (dims - 1))[:dims]
 
 
 def fixed_elements(layer: Layer, tensor: Tensor, fixed: FixedPart) -> int:
     """Return how many elements of a parameter of a layer its fixed part has."""
+    if isinstance(layer, Conv | Linear) and layer.columns:
+        return tensor.numel if _is_fixed(layer.columns, tensor, fixed) else 0
     found = axes(layer, tensor)
     if fixed.outputs is None and Axis.INPUTS not in found:
         return 0
@@ -93,6 +98,13 @@ def fixed_elements(layer: Layer, tensor: Tensor, fixed: FixedPart) -> int:
         for axis, size in zip(found, tensor.shape, strict=True)
     )
     return prod(sizes)
+
+
+def _is_fixed(columns: Columns, tensor: Tensor, fixed: FixedPart) -> bool:
+    """Say whether the outputs of a column of a nested network are fixed, or any of them."""
+    column = int(tensor.name.split(".")[1])
+    end = sum(outputs for _, outputs in columns[: column + 1])
+    return fixed.outputs is None or end <= fixed.outputs[-1][1]
 
 
 def number(channels: Channels | None, every: int) -> int:

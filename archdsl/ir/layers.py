@@ -13,6 +13,14 @@ from archdsl.record import Record
 Size: TypeAlias = tuple[int, int]  # (height, width)
 
 
+Columns: TypeAlias = tuple[tuple[int, int], ...]
+"""Of a layer of a nested network: what each phase so far has added, inputs and new outputs.
+
+The outputs that a phase adds take all inputs that there were then, and none that came later. ()
+is a layer whose outputs all take all inputs.
+"""
+
+
 class Conv(Record, kw_only=True):
     """2-d convolution: in_channels -> out_channels."""
 
@@ -25,6 +33,7 @@ class Conv(Record, kw_only=True):
     groups: int = 1
     bias: bool = False
     scheme: Scheme | None = None  # what the weight is computed from; None: it is learned as it is
+    columns: "Columns" = ()
 
 
 class ConvTranspose(Record, kw_only=True):
@@ -47,6 +56,7 @@ class Linear(Record, kw_only=True):
     in_features: int
     out_features: int
     bias: bool = True
+    columns: "Columns" = ()
 
 
 class BatchNorm(Record, kw_only=True):
@@ -318,6 +328,10 @@ class Tensor(Record):
 def tensors(layer: Layer) -> tuple[Tensor, ...]:
     """Return what the layer keeps in `state_dict`, in PyTorch's order."""
     match layer:
+        case Conv(columns=columns, kernel_size=kernel, bias=bias) if columns:
+            return _columns(columns, kernel, bias)
+        case Linear(columns=columns, bias=bias) if columns:
+            return _columns(columns, (), bias)
         case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
             shape, beside = (c_out, c_in // groups, *kernel), scalars(layer.scheme, c_out)
             weight = _weight(shape, layer.bias, c_out, bits(layer.scheme))
@@ -360,6 +374,14 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             return ()
         case _:
             assert_never(layer)
+
+
+def _columns(columns: Columns, kernel: tuple[int, ...], bias: bool) -> tuple[Tensor, ...]:
+    return tuple(
+        Tensor(f"columns.{number}.{tensor.name}", tensor.shape)
+        for number, (inputs, outputs) in enumerate(columns)
+        for tensor in _weight((outputs, inputs, *kernel), bias, outputs)
+    )
 
 
 def _weight(shape: tuple[int, ...], bias: bool, out: int, bits: int = 32) -> tuple[Tensor, ...]:

@@ -281,6 +281,7 @@ class Phases(Placed, kw_only=True):
 
     names: tuple[str, ...]  # of the arguments that grow
     values: tuple[tuple[Value, ...], ...]  # theirs in each phase, from phase 0; the last: defaults
+    nested: bool = False  # old channels take no input from new ones
     span: Span
 
 

@@ -1,12 +1,13 @@
 """What `archdsl report` says of runs: a table and a JSON object."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias, assert_never
 
 from archdsl.ir.task import Task
 from archdsl.record import Record
 from archdsl.report.document import SCHEMA
-from archdsl.report.table import Cell, Column, Table
+from archdsl.report.responses import responses_object
+from archdsl.report.table import Cell, Column, Table, harmless
 from archdsl.results.log import Flag, Log
 from archdsl.results.published import Figure
 from archdsl.results.rows import RunRow, Spread, test_error, test_loss, top5_error, train_accuracy
@@ -52,10 +53,10 @@ _FIELDS: tuple[_Field, ...] = (  # title, whether it is a number
     ("device", False, lambda result: ", ".join(result.row.devices)),
 )
 _PLAIN_FIELDS: tuple[_Field, ...] = (  # as programs read them
-    ("network", False, lambda result: _harmless(result.row.network)),
-    ("recipe", False, lambda result: _harmless(result.row.runs[0].start.recipe)),
-    ("data", False, lambda result: _harmless(result.row.runs[0].start.data)),
-    ("settings", False, lambda result: _harmless(settings(result.row))),
+    ("network", False, lambda result: harmless(result.row.network)),
+    ("recipe", False, lambda result: harmless(result.row.runs[0].start.recipe)),
+    ("data", False, lambda result: harmless(result.row.runs[0].start.data)),
+    ("settings", False, lambda result: harmless(settings(result.row))),
     ("seeds", True, lambda result: len(result.row.counted)),
     ("runs", True, lambda result: len(result.row.runs)),
     ("epochs", True, lambda result: min(len(run.epochs) for run in result.row.runs)),
@@ -69,7 +70,7 @@ _PLAIN_FIELDS: tuple[_Field, ...] = (  # as programs read them
     ("parameters", True, lambda result: result.row.runs[0].start.parameters),
     ("seconds", True, lambda result: _number(result.row.seconds)),
     ("images per second", True, lambda result: _number(result.row.images_per_second)),
-    ("device", False, lambda result: _harmless(", ".join(result.row.devices))),
+    ("device", False, lambda result: harmless(", ".join(result.row.devices))),
     ("task", False, lambda result: result.row.task),
     ("test loss", True, lambda result: result.row.loss and f"{result.row.loss.mean:.6g}"),
     ("loss deviation", True, lambda result: _loss_deviation(result.row.loss)),
@@ -104,12 +105,15 @@ def notes(results: Iterable[Result]) -> str:
     for result in results:
         if result.published is not None and result.published.source:
             lines.append(f"{result.row.network}: {result.published.source}")
-        lines += [
-            f"{run.folder}: unfinished, {len(run.epochs)} of {run.planned} epochs"
-            for run in result.row.runs
-            if not run.is_finished
-        ]
+        lines += unfinished(result.row)
     return "".join(f"{line}\n" for line in dict.fromkeys(lines))
+
+
+def unfinished(row: RunRow) -> Iterator[str]:
+    """Yield a sentence for each run that has not all its epochs."""
+    for run in row.runs:
+        if not run.is_finished:
+            yield f"{run.folder}: unfinished, {len(run.epochs)} of {run.planned} epochs"
 
 
 def _tasks(results: Sequence[Result]) -> list[Task]:
@@ -161,6 +165,7 @@ def _row_object(result: Result) -> dict[str, object]:
         "images_per_second": row.images_per_second,
         "points_per_second": row.points_per_second,
         "devices": row.devices,
+        "responses": responses_object(row),
         "runs": [_run_object(run) for run in row.runs],
     }
 
@@ -278,8 +283,3 @@ def _written(value: Flag) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= MAX_SETTINGS else f"{text[: MAX_SETTINGS - 2]}.."
-
-
-def _harmless(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -46,6 +46,11 @@ def show(table: Table, format: Format) -> str:
     return printers[format](table)
 
 
+def harmless(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
 def _written(cell: Cell) -> str:
     match cell:
         case None:

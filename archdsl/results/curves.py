@@ -3,7 +3,7 @@
 import io
 import statistics
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, assert_never, cast
 
 from archdsl.ir.task import Task
@@ -48,11 +48,16 @@ def draw(curves: tuple[Curves, ...], format: str) -> bytes:
     `format` is svg, png or pdf. Raises RunError where matplotlib is missing, and for runs of
     several tasks: an error in percent and a squared error have no axis in common.
     """
-    if len(curves) > MAX_CURVES:
-        raise RunError(f"a plot has at most {MAX_CURVES} curves, not {len(curves)}")
     task, *others = {run.start.task for each in curves for run in each.runs}
     if others:
         raise RunError("a plot is of one task: plot classifications and regressions apart")
+    return drawn(lambda figure: _fill(figure, curves, *_tested(task)), len(curves), format)
+
+
+def drawn(fill: Callable[[Any], None], num_curves: int, format: str) -> bytes:
+    """Return the figure that `fill` fills; raise RunError as `draw` does."""
+    if num_curves > MAX_CURVES:
+        raise RunError(f"a plot has at most {MAX_CURVES} curves, not {num_curves}")
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
@@ -63,7 +68,7 @@ def draw(curves: tuple[Curves, ...], format: str) -> bytes:
     with cast("Any", mpl).rc_context(_SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a font without some letter of a name
         figure: Any = Figure(figsize=(9, 3.8), layout="constrained")
-        _fill(figure, curves, *_tested(task))
+        fill(figure)
         figure.savefig(content, format=format, dpi=200, metadata=_METADATA[format])
     return content.getvalue()
 
@@ -83,10 +88,7 @@ def _fill(figure: Any, curves: tuple[Curves, ...], title: str, tested: _Number) 
     errors, losses = figure.subplots(1, 2)
     lines: list[Any] = []
     for number, each in enumerate(curves):
-        look = {
-            "color": _COLORS[number % len(_COLORS)],
-            "linestyle": _STYLES[number % len(_STYLES)],
-        }
+        look = look_of(number)
         lines.append(_line(errors, each, tested, look))
         _line(losses, each, _train_loss, look)
         if each.published is not None:
@@ -94,19 +96,32 @@ def _fill(figure: Any, curves: tuple[Curves, ...], title: str, tested: _Number) 
     errors.set(xlabel="epoch", ylabel=title)
     losses.set(xlabel="epoch", ylabel="training loss")
     for axes, number in ((errors, tested), (losses, _train_loss)):
-        _scale(axes, [value for each in curves for value in _means(each, number)])
-    _name(lines, figure, curves)
+        scale(axes, [value for each in curves for value in _means(each, number)])
+    name_lines(figure, lines, [each.label for each in curves])
+
+
+def look_of(number: int) -> dict[str, Any]:
+    """Return color and style of a line by its number."""
+    return {
+        "color": _COLORS[number % len(_COLORS)],
+        "linestyle": _STYLES[number % len(_STYLES)],
+    }
 
 
 def _line(axes: Any, curves: Curves, number: _Number, look: Any) -> Any:
     """Draw the mean of the runs as a line, on a band from the lowest to the highest."""
-    found, means = _values(curves, number), _means(curves, number)
-    epochs, values = list(found), list(found.values())
+    found = _values(curves, number)
+    return line_of(axes, list(found), list(found.values()), look)
+
+
+def line_of(axes: Any, places: Sequence[int], values: Sequence[Sequence[float]], look: Any) -> Any:
+    """Draw the mean of what there is at each place, on a band from the lowest to the highest."""
+    means = [statistics.fmean(each) for each in values]
     marker = "o" if len(values) == 1 else ""
-    (line,) = axes.plot(epochs, means, linewidth=1.3, marker=marker, markersize=4, **look)
-    if len(curves.runs) > 1:
+    (line,) = axes.plot(places, means, linewidth=1.3, marker=marker, markersize=4, **look)
+    if any(len(each) > 1 for each in values):
         low, high = [min(each) for each in values], [max(each) for each in values]
-        axes.fill_between(epochs, low, high, color=look["color"], alpha=0.2, linewidth=0)
+        axes.fill_between(places, low, high, color=look["color"], alpha=0.2, linewidth=0)
     return line
 
 
@@ -139,7 +154,7 @@ def _level(axes: Any, published: float, look: Any) -> None:
     )
 
 
-def _scale(axes: Any, means: list[float]) -> None:
+def scale(axes: Any, means: list[float]) -> None:
     """Show small differences at the end beside large ones at the start, in plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -159,15 +174,15 @@ def _plain(value: float, _: object) -> str:
     return f"{value:g}"
 
 
-def _name(lines: Any, figure: Any, curves: tuple[Curves, ...]) -> None:
+def name_lines(figure: Any, lines: Any, labels: Sequence[str]) -> None:
     """Put the names below, as they are: `$` begins no formula, and `_` hides none."""
-    names = [str(number) for number in range(len(curves))]
+    names = [str(number) for number in range(len(labels))]
     legend = figure.legend(
         lines, names, loc="outside lower center", frameon=False, handlelength=4, ncols=2
     )
-    for text, each in zip(legend.get_texts(), curves, strict=True):
+    for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set_parse_math(False)
-        text.set_text(each.label)
+        text.set_text(label)
 
 
 def _train_loss(epoch: Epoch) -> float:

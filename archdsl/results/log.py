@@ -24,6 +24,7 @@ Count: TypeAlias = Annotated[int, Meta(ge=0, le=10**18)]
 Whole: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # what JSON is read back as
 Flag: TypeAlias = bool | Whole | float | Text | tuple[Whole | float | Text, ...] | None
 Flags: TypeAlias = Annotated[dict[Text, Flag], Meta(max_length=200)]
+Responses: TypeAlias = Annotated[dict[Text, Amount | None], Meta(max_length=100_000)]
 
 
 class Epoch(Record, kw_only=True):
@@ -39,6 +40,7 @@ class Epoch(Record, kw_only=True):
     points_per_second: Amount | None = None  # so, of a regression
     seconds: Amount | None = None  # of training and test
     peak_memory: Count | None = None  # bytes
+    responses: Responses | None = None  # of each layer, in order; None where not finite
 
 
 class Start(Record, kw_only=True):
@@ -121,7 +123,7 @@ def read_log(path: Path) -> Log:
         done = _before(later, len(epochs), place)
         epochs = epochs[:done]
         if later.epoch is not None:
-            epochs.append(_decode(line, Epoch, place))
+            epochs.append(_with_shown_layers(_decode(line, Epoch, place)))
         devices += [later.device] if later.device else []
         config |= later.config or {}
     _check_flags(config, f"{path}:1")
@@ -186,6 +188,13 @@ def _printable(start: Start) -> Start:
         if isinstance(value, str) and not isinstance(value, Task)
     }
     return msgspec.structs.replace(start, config=config, **fields)
+
+
+def _with_shown_layers(epoch: Epoch) -> Epoch:
+    if epoch.responses is None:
+        return epoch
+    responses = {shown(name): value for name, value in epoch.responses.items()}
+    return msgspec.structs.replace(epoch, responses=responses)
 
 
 def _shown_flag(value: Flag) -> Flag:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from archdsl.ir.task import Task
 from archdsl.record import Record
@@ -12,12 +12,17 @@ from archdsl.results.log import Epoch, Flag, Log
 INCIDENTAL = frozenset(
     (
         *("seed", "seeds", "data", "out", "resume", "minutes", "save_minutes"),
-        *("reschedule", "device", "amp", "channels_last", "compile"),
+        *("reschedule", "device", "amp", "channels_last", "compile", "workers", "responses"),
     )
 )
 # Flags that are said even where all rows have them, with the value that goes without saying: a run
 # with another one did not learn the data set.
-_DATA_FLAGS: tuple[tuple[str, Flag], ...] = (("limit", 0), ("synthetic", False), ("verify", True))
+_DATA_FLAGS: tuple[tuple[str, Flag], ...] = (
+    ("limit", 0),
+    ("held_out", 0),
+    ("synthetic", False),
+    ("verify", True),
+)
 
 
 class Spread(Record):
@@ -69,8 +74,7 @@ class RunRow(Record):
         values = [value for value in found if value is not None]
         if not values or len(values) < len(found):
             return None
-        deviation = statistics.stdev(values) if len(values) > 1 else None
-        return Spread(statistics.fmean(values), deviation)
+        return spread_of(values)
 
     @property
     def error(self) -> Spread | None:
@@ -108,6 +112,12 @@ class RunRow(Record):
     def devices(self) -> tuple[str, ...]:
         """What its runs were computed on."""
         return tuple(dict.fromkeys(device for run in self.runs for device in run.devices))
+
+
+def spread_of(values: Sequence[float]) -> Spread:
+    """Return mean and standard deviation of the sample; there is a value."""
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Spread(statistics.fmean(values), deviation)
 
 
 def test_error(epoch: Epoch) -> float | None:

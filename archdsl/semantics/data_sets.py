@@ -86,8 +86,8 @@ def _has_noise(augmentation: Augmentation) -> bool:
 
 
 def _normalization(node: tree.Expression, scope: Scope, what: str) -> str:
-    if isinstance(node, tree.Variable) and node.name.text == "unit":
-        return "unit"
+    if isinstance(node, tree.Variable) and node.name.text not in scope.values:
+        return read_word(node, scope, what, ("true", "false", "unit"))  # the others are no names
     return "moments" if read_flag(node, scope, what) else "none"
 
 

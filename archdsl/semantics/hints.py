@@ -65,6 +65,7 @@ _LAYERS = {  # in lower case, without `_`
     "elif": "else if",
 }
 _ADVICE = {
+    "grow": "what grows stands without brackets: `grow width = [4, 8, 16]`",
     **dict.fromkeys(
         ("softmax", "logsoftmax"), "drop it: the loss of the training takes what `linear` gives"
     ),
@@ -197,8 +198,7 @@ _SETTINGS = {
     "device": "drop it: the script takes what it finds",
 }
 _WORDS = {  # of settings
-    "rmsprop": "write `adam(lr = 1e-3)`, which is it with momentum",
-    "RMSprop": "write `adam(lr = 1e-3)`, which is it with momentum",
+    **dict.fromkeys(("rmsprop", "RMSprop"), "write `adam(lr = 1e-3)`, which is it with momentum"),
     "SGD": "write `sgd(lr = 0.1)`",
     "StepLR": "write `steps(at = [60, 120], factor = 0.1)`",
     "MultiStepLR": "write `steps(at = [60, 120], factor = 0.1)`",
@@ -208,7 +208,7 @@ _WORDS = {  # of settings
     "CosineAnnealingWarmRestarts": "write `warm_restarts(first = 2)`",
     "sgdr": "write `warm_restarts(first = 2)`",
     "random": "write `noise`",
-    "constant": "write `cosine`, or `steps` with an epoch behind the last",
+    "constant": "write `zeros`",
     **dict.fromkeys(("kaiming", "kaiming_normal", "msra", "he_normal"), "write `he(fan_out)`"),
     **dict.fromkeys(("glorot", "glorot_uniform", "xavier_uniform"), "write `xavier`"),
     **dict.fromkeys(("normal", "trunc_normal", "gaussian"), "write `truncated_normal(0.02)`"),
@@ -298,5 +298,7 @@ def setting_help(name: str, known: Iterable[str]) -> str | None:
 def word_help(name: str, known: Iterable[str]) -> str | None:
     """Return what to write instead of an unknown word of a setting."""
     known = tuple(known)
-    near = closest(name, known)  # the message lists all of them
-    return _WORDS.get(name) or (f"did you mean `{near}`?" if near else None)
+    advice, near = _WORDS.get(name, ""), closest(name, known)  # the message lists all of them
+    if advice.startswith(tuple(f"write `{word}" for word in known)):  # of this setting
+        return advice
+    return f"did you mean `{near}`?" if near else None

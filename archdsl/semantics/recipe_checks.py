@@ -32,8 +32,6 @@ def check_recipe(
     _check_rates(nodes["schedule"], recipe.schedule, recipe.optimizer, diagnostics)
     _check_parts(nodes, recipe, diagnostics)
     _check_task(nodes, recipe, diagnostics)
-    if isinstance(recipe.data, Sine):
-        _check_points(nodes, recipe, recipe.data, diagnostics)
 
 
 def _check_length(
@@ -86,14 +84,42 @@ def _check_rates(
 def _check_parts(
     nodes: Mapping[str, tree.Expression], recipe: Recipe, diagnostics: Diagnostics
 ) -> None:
-    """Report parts of a batch that are not equal, and images held out where none are chosen."""
+    """Report parts of a batch that are not equal, and what cannot be held out."""
     if recipe.accumulate and recipe.batch % recipe.accumulate:
         samples = samples_of(recipe.data)
         message = f"a batch of {recipe.batch} {samples} has no {recipe.accumulate} equal parts"
         diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["accumulate"].span))
-    if isinstance(recipe.data, ImageFolder) and recipe.held_out:
-        message = "images of a folder are held out by moving them to another folder"
-        diagnostics.add(Diagnostic(code="E611", message=message, span=nodes["held_out"].span))
+    match recipe.data:
+        case ImageFolder() if recipe.held_out:
+            message = "images of a folder are held out by moving them to another folder"
+            diagnostics.add(Diagnostic(code="E611", message=message, span=nodes["held_out"].span))
+        case ImageFolder():
+            pass
+        case Data(name=name):
+            _check_number(nodes, recipe, name, DATA_SETS[name].num_images[0], diagnostics)
+        case Sine(train=train):
+            _check_number(nodes, recipe, "sine", train, diagnostics)
+        case _:
+            assert_never(recipe.data)
+
+
+def _check_number(
+    nodes: Mapping[str, tree.Expression],
+    recipe: Recipe,
+    name: str,
+    number: int,
+    diagnostics: Diagnostics,
+) -> None:
+    """Report data that has too few images or points for a batch, or to be held out."""
+    left = number - recipe.held_out
+    has = f"`{name}` has {number:,} training {samples_of(recipe.data)}"
+    if recipe.held_out and left <= 0:
+        message = f"{has}, of which some must be left"
+        diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["held_out"].span))
+    elif recipe.batch > left:
+        others = f", {recipe.held_out:,} of them held out" if recipe.held_out else ""
+        message = f"{has}{others}: a batch of {recipe.batch:,} is too large"
+        diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["batch"].span))
 
 
 def _check_task(
@@ -122,19 +148,6 @@ def _loss_of_another_task(nodes: Mapping[str, tree.Expression], task: Task) -> D
         case _:
             assert_never(task)
     return Diagnostic(code="E611", message=message, span=span, help=help_)
-
-
-def _check_points(
-    nodes: Mapping[str, tree.Expression], recipe: Recipe, data: Sine, diagnostics: Diagnostics
-) -> None:
-    """Report more points in a batch, or held out, than there are."""
-    left = data.train - recipe.held_out
-    if left < 1:
-        message = f"of {data.train} points for training, none is left to be trained on"
-        diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["held_out"].span))
-    elif recipe.batch > left:
-        message = f"a batch of {recipe.batch} points is more than the {left} that are trained on"
-        diagnostics.add(Diagnostic(code="E607", message=message, span=nodes["batch"].span))
 
 
 def check_fit(

@@ -98,7 +98,8 @@ class Builder:
 
     def grow(self, children: list[Child]) -> tree.Grow:
         growing = tuple(c for c in children if isinstance(c, tree.Growing))
-        return tree.Grow(growing, self._span(children))
+        nested = [self._place(token) for token in _tokens(children, "NESTED")]
+        return tree.Grow(growing, nested[0] if nested else None, self._span(children))
 
     def growing(self, children: list[Child]) -> tree.Growing:
         return tree.Growing(self._name(children[0]), children[2])
@@ -222,9 +223,6 @@ class Builder:
         if call.arguments is None:
             return tree.Variable(call.name, call.span)
         return self._nested(call, [a.value for a in call.arguments])
-
-    def variable(self, children: list[Child]) -> tree.Expression:
-        return tree.Variable(self._name(children[0]), self._span(children))
 
     def parenthesized(self, children: list[Child]) -> object:
         return children[1]

@@ -10,7 +10,9 @@ from typing import Any
 from archdsl.syntax.lexer import END, Token
 from archdsl.syntax.tables import ENDS, KEYWORDS, RULES, STARTS, STATES
 
-_NAMES_TOO = frozenset(("INIT", "GROW"))  # keywords of whom a name can stand wherever they can
+_NAMES_TOO = frozenset(
+    ("INIT", "GROW", "NESTED")
+)  # keywords of whom a name can stand wherever they can
 RESERVED = frozenset(word for word, kind in KEYWORDS.items() if kind not in _NAMES_TOO)
 
 

@@ -181,9 +181,10 @@ class Growing(Record):
 
 
 class Grow(Placed):
-    """`grow width = [4, 8, 16], depth = [10, 16, 22]`."""
+    """`grow width = [4, 8, 16], depth = [10, 16, 22]`, or with `nested` behind it."""
 
     growing: tuple[Growing, ...]
+    nested: Span | None  # the word behind the lists
     span: Span
 
 

@@ -100,17 +100,19 @@ class Clock:
 class Saver:
     """Saves checkpoints beside the training, in a thread of the first process, one at a time."""
 
-    def __init__(self, out: Path) -> None:
-        self.out, self.saving = out, Future[None]()
+    def __init__(self, out: Path, fixed: dict[str, Any]) -> None:
+        self.out, self.fixed = out, fixed  # what each checkpoint says of the run
+        self.saving = Future[None]()
         self.thread = ThreadPoolExecutor(max_workers=1)
         self.saving.set_result(None)
 
-    def save(self, state: dict[str, Any], *, wait: bool) -> None:
-        """Save what the state is now; what went wrong with the one before ends the run."""
+    def save(self, epoch: int, state: dict[str, Any], *, wait: bool) -> None:
+        """Save the state after so many epochs; what went wrong with the one before ends the run."""
         by_first(self.saving.result)
         if RANK == 0:
             size = (self.out / "log.jsonl").stat().st_size
-            self.saving = self.thread.submit(keep, self.out, copied({**state, "log_size": size}))
+            whole = {**self.fixed, "epoch": epoch, **state, "log_size": size}
+            self.saving = self.thread.submit(keep, self.out, copied(whole))
         if wait:
             by_first(self.saving.result)
 

@@ -32,7 +32,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch import distributed as dist
 from torch.nn import functional as F
@@ -167,6 +167,12 @@ def check(train: Split, test: Split) -> None:
 READ_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
+def reason(error: Exception) -> str:
+    """Return what is wrong with a file, in words of its own where Pillow has none."""
+    is_unknown = isinstance(error, UnidentifiedImageError)
+    return "it is no image that Pillow knows" if is_unknown else str(error)
+
+
 class Reader(Dataset[Any]):
     """Reads, decodes and crops the images of a batch."""
 
@@ -187,7 +193,7 @@ class Reader(Dataset[Any]):
             try:
                 place.copy_(self.crop(i, draw))
             except READ_ERRORS as error:
-                return f"cannot read image {i}, in {self.split.place(i)[0]}: {error}"
+                return f"cannot read image {i}, in {self.split.place(i)[0]}: {reason(error)}"
             drawn += [draw.random() for _ in range(1)]
         draws = torch.tensor(drawn).view(len(images), 1)
         return pixels, draws, self.split.labels[images]
@@ -461,7 +467,7 @@ def shrunk(pixels: int, quality: int, place: tuple[str, int, int]) -> bytes | st
         small.save(made, "JPEG", quality=quality)
         return made.getvalue()
     except READ_ERRORS as error:
-        return f"cannot read {place[0]}: {error}"
+        return f"cannot read {place[0]}: {reason(error)}"
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

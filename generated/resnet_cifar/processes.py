@@ -63,6 +63,9 @@ def meet(device: torch.device, batch: int) -> None:
     if batch % WORLD_SIZE:
         refuse(f"--batch {batch} cannot be divided among {WORLD_SIZE} processes")
     if device.type == "cuda":
+        here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+        if here > gpus:
+            refuse(f"{here} processes need a GPU each, and this machine has {gpus}")
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
 

@@ -41,6 +41,7 @@ from processes import (
     replicate,
     say,
 )
+from responses import fixed_batch, responses_entry
 
 SPEC = "f57dc90b82b3c3a2"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
@@ -67,6 +68,7 @@ class Config:
     channels_last: bool = torch.cuda.is_available()  # memory format, in which cuDNN is faster
     compile: bool = torch.cuda.is_available()  # slow to start, then faster; see `Captured`, too
     synthetic: bool = False  # random images instead of the data set
+    responses: bool = False  # log how much each layer responds: see responses.py
     save_minutes: float = 10.0  # between checkpoints, written beside the training; 0: each epoch
     minutes: float = 0.0  # stop after so many with a checkpoint, for --resume; 0: at the end
     resume: bool = False  # go on from the checkpoint in `out` if there is one
@@ -75,7 +77,7 @@ class Config:
 
 # The flags that may differ when a run goes on, and what numbers may be: from, and below.
 MAY_CHANGE = {"data", "verify", "out", "epochs", "device", "amp", "channels_last", "compile"}
-MAY_CHANGE |= {"save_minutes", "minutes", "resume"}
+MAY_CHANGE |= {"save_minutes", "minutes", "resume", "responses"}
 RANGES = {
     "epochs": (1, math.inf),
     "batch": (1, math.inf),
@@ -110,8 +112,10 @@ def parse_configs() -> list[Config]:
             if not least <= flags[name] < end:
                 parser.error(f"--{name.replace('_', '-')} must be in [{least}, {end})")
         seeds = flags.pop("seeds")
-        if seeds and not (min(seeds) >= 0 and len({*seeds}) == len(seeds)):
-            parser.error("--seeds must be different numbers from 0 on")
+        if seeds and not (0 <= min(seeds) <= max(seeds) < 2**63 and len({*seeds}) == len(seeds)):
+            parser.error("--seeds must be different numbers in [0, 2**63)")
+        if min(flags["milestones"], default=1) < 1:
+            parser.error("--milestones are epochs, from 1 on")
     flags["milestones"] = tuple(flags["milestones"])
     config = Config(**flags)
     return [replace(config, seed=s, out=f"{config.out}/seed{s}") for s in seeds or ()] or [config]
@@ -277,10 +281,12 @@ def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.
         model.parameters(),
         lr=config.lr,
         momentum=config.momentum,
-        nesterov=True,
+        nesterov=config.momentum > 0,
         weight_decay=config.weight_decay,
         fused=True,
     )
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(group["lr"], device=device)  # where a CUDA graph reads it
     return model, optimizer
 
 
@@ -313,12 +319,25 @@ def ready_batches(config: Config, device: torch.device) -> tuple[Batches, ...]:
     return train, test
 
 
+def log_epoch(out: Path, record: dict[str, Any], config: Config, device: torch.device) -> None:
+    """Add an epoch to the log, and say how far the run is."""
+    if device.type == "cuda":
+        record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
+    by_first(append, out / "log.jsonl", record)
+    say(
+        f"{REWIND}epoch {record['epoch']:3d}/{config.epochs}  loss {record['train_loss']:.4f}  "
+        f"accuracy {record['train_accuracy']:.4f}  test {record['test_accuracy']:.4f}  "
+        f"{record['seconds']:.1f} s"
+    )
+
+
 def run(config: Config, device: torch.device, clock: Clock) -> None:
     """Train, test after every epoch, and keep the log and the checkpoint."""
     out = Path(config.out)
     state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
     torch.manual_seed(config.seed)
     train, test = ready_batches(config, device)
+    batch = fixed_batch(train) if config.responses else None
     model, optimizer = build(config, device)
     if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
@@ -330,20 +349,17 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         restore(state, models, optimizer, train, sums)
         done = state["epoch"]
         clock.saved()
-    for group in optimizer.param_groups:
-        group["lr"] = torch.zeros((), device=device)  # where a CUDA graph reads it
     step = make_step(replica, optimizer, sums, config)
     about = environment(model, device)
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
-    saver, fixed = Saver(out), {"spec": SPEC, "config": asdict(config), "about": about}
+    saver = Saver(out, {"spec": SPEC, "config": asdict(config), "about": about})
 
     for epoch in range(done + 1, config.epochs + 1):
         started, steps = time.perf_counter(), len(train) - train.taken
         while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
-            changing = snapshot(models, optimizer, train, sums)
             is_urgent = clock.stops or clock.next_save == 0
-            saver.save({**fixed, "epoch": epoch - 1, **changing}, wait=is_urgent)
+            saver.save(epoch - 1, snapshot(models, optimizer, train, sums), wait=is_urgent)
             clock.saved()
             if clock.stops:
                 say(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
@@ -360,19 +376,13 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
             **tested,
             "images_per_second": round(steps * config.batch / trained),
             "seconds": round(time.perf_counter() - started, 3),
+            **responses_entry(model, batch),
         }
-        if device.type == "cuda":
-            record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
-        by_first(append, out / "log.jsonl", record)
+        log_epoch(out, record, config, device)
         sums.zero_()
         clock.ended_epoch()
-        say(
-            f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.4f}  accuracy "
-            f"{accuracy:.4f}  test {tested['test_accuracy']:.4f}  {record['seconds']:.1f} s"
-        )
     if done < config.epochs:
-        changing = snapshot(models, optimizer, train, sums)
-        saver.save({**fixed, "epoch": config.epochs, **changing}, wait=True)
+        saver.save(config.epochs, snapshot(models, optimizer, train, sums), wait=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from data import Batches
+from parts import PartOptimizer
 from processes import RANK, WORLD_SIZE, by_first, refuse
 
 # What a file gives that is cut off, or something else than a checkpoint.
@@ -100,17 +101,19 @@ class Clock:
 class Saver:
     """Saves checkpoints beside the training, in a thread of the first process, one at a time."""
 
-    def __init__(self, out: Path) -> None:
-        self.out, self.saving = out, Future[None]()
+    def __init__(self, out: Path, fixed: dict[str, Any]) -> None:
+        self.out, self.fixed = out, fixed  # what each checkpoint says of the run
+        self.saving = Future[None]()
         self.thread = ThreadPoolExecutor(max_workers=1)
         self.saving.set_result(None)
 
-    def save(self, state: dict[str, Any], *, wait: bool) -> None:
-        """Save what the state is now; what went wrong with the one before ends the run."""
+    def save(self, epoch: int, state: dict[str, Any], *, wait: bool) -> None:
+        """Save the state after so many epochs; what went wrong with the one before ends the run."""
         by_first(self.saving.result)
         if RANK == 0:
             size = (self.out / "log.jsonl").stat().st_size
-            self.saving = self.thread.submit(keep, self.out, copied({**state, "log_size": size}))
+            whole = {**self.fixed, "epoch": epoch, **state, "log_size": size}
+            self.saving = self.thread.submit(keep, self.out, copied(whole))
         if wait:
             by_first(self.saving.result)
 
@@ -153,7 +156,7 @@ def write(path: Path, content: bytes | memoryview, mode: str) -> None:
 
 
 def snapshot(
-    models: dict[str, nn.Module], optimizer: torch.optim.Optimizer, train: Batches, sums: Tensor
+    models: dict[str, nn.Module], optimizer: PartOptimizer, train: Batches, sums: Tensor
 ) -> dict[str, Any]:
     """Return what changes in training, with what each process has of its own."""
     own: dict[str, Any] = {"cpu": torch.get_rng_state(), "sums": sums.cpu()}
@@ -171,7 +174,7 @@ def snapshot(
 def restore(
     state: dict[str, Any],
     models: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizer: PartOptimizer,
     train: Batches,
     sums: Tensor,
 ) -> None:

@@ -28,7 +28,9 @@ from torch.nn import functional as F
 
 from checkpoint import Clock, Saver, append, open_run, restore, snapshot, start_log
 from data import Batches, load_batches
+from growth import Growing, embed, fix_moments, learning
 from model import Sine
+from parts import PartOptimizer
 from processes import (
     RANK,
     WORLD_SIZE,
@@ -41,8 +43,9 @@ from processes import (
     replicate,
     say,
 )
+from responses import fixed_batch, responses_entry
 
-SPEC = "3b7334bdfcde368b"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "6cc236f411db20d1"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of points and their targets
 REWIND = "\r" if RANK == 0 and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 
@@ -56,12 +59,16 @@ class Config:
     batch: int = 256  # points a step, over all processes; an incomplete last batch is left out
     lr: float = 0.001  # the highest, for `batch` points
     weight_decay: float = 0.0  # for every learned parameter
+    window: int = 10  # epochs: the network grows when their mean loss has not fallen enough
+    least: float = 0.05  # of the loss of the window before: enough
+    cooldown: int = 10  # epochs of a phase that do not count
     seed: int = 0  # of the initial weights and the order of points
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
     limit: int = 0  # number of points to use of either split; 0: all
     amp: bool = False  # bfloat16 autocast, on CUDA only: it rounds inputs and outputs to 8 bits
     compile: bool = torch.cuda.is_available()  # slow to start, then faster; see `Captured`, too
     synthetic: bool = False  # random points instead of the data set
+    responses: bool = False  # log how much each layer responds: see responses.py
     save_minutes: float = 10.0  # between checkpoints, written beside the training; 0: each epoch
     minutes: float = 0.0  # stop after so many with a checkpoint, for --resume; 0: at the end
     resume: bool = False  # go on from the checkpoint in `out` if there is one
@@ -69,12 +76,15 @@ class Config:
 
 # The flags that may differ when a run goes on, and what numbers may be: from, and below.
 MAY_CHANGE = {"out", "epochs", "device", "amp", "compile"}
-MAY_CHANGE |= {"save_minutes", "minutes", "resume"}
+MAY_CHANGE |= {"save_minutes", "minutes", "resume", "responses"}
 RANGES = {
     "epochs": (1, math.inf),
     "batch": (1, math.inf),
     "lr": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
+    "window": (1, math.inf),
+    "least": (0.0, 1.0),
+    "cooldown": (0, math.inf),
     "seed": (0, 2**63),
     "limit": (0, math.inf),
     "save_minutes": (0.0, math.inf),
@@ -100,8 +110,8 @@ def parse_configs() -> list[Config]:
             if not least <= flags[name] < end:
                 parser.error(f"--{name.replace('_', '-')} must be in [{least}, {end})")
         seeds = flags.pop("seeds")
-        if seeds and not (min(seeds) >= 0 and len({*seeds}) == len(seeds)):
-            parser.error("--seeds must be different numbers from 0 on")
+        if seeds and not (0 <= min(seeds) <= max(seeds) < 2**63 and len({*seeds}) == len(seeds)):
+            parser.error("--seeds must be different numbers in [0, 2**63)")
     config = Config(**flags)
     return [replace(config, seed=s, out=f"{config.out}/seed{s}") for s in seeds or ()] or [config]
 
@@ -115,9 +125,7 @@ def autocast(config: Config) -> torch.autocast:
     return torch.autocast(kind, torch.bfloat16, enabled=config.amp and kind == "cuda")
 
 
-def make_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, sums: Tensor, config: Config
-) -> Step:
+def make_step(model: nn.Module, optimizer: PartOptimizer, sums: Tensor, config: Config) -> Step:
     """Return what takes a step, and adds its losses to `sums`, which stays on the device."""
 
     def step(x: Tensor, y: Tensor) -> None:
@@ -125,6 +133,7 @@ def make_step(
         with autocast(config):
             loss = F.mse_loss(model(x), y)
         loss.backward()
+        optimizer.take_gradients()
         optimizer.step()
         sums.add_(loss.detach() * len(y))
 
@@ -163,7 +172,7 @@ def train_epoch(
     model: nn.Module,
     step: Step,
     batches: Batches,
-    optimizer: torch.optim.Optimizer,
+    optimizer: PartOptimizer,
     epoch: int,
     config: Config,
     clock: Clock,
@@ -241,19 +250,46 @@ def main(*configs: Config) -> None:
         raise SystemExit(refusal)
 
 
-def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.Optimizer]:
-    """Return the network and the optimizer of what it learns."""
-    model = Sine().to(device)
+def build(config: Config, device: torch.device, phase: int) -> nn.Module:
+    """Return the network of a phase."""
+    model = Sine(phase).to(device)
     if config.compile:
+        torch.compiler.reset()  # it counts graphs over all phases, and stops at some number
+        say("compiling")
         model.compile(dynamic=False)
-    optimizer = torch.optim.Adam(
-        model.parameters(),
-        lr=config.lr,
-        capturable=device.type == "cuda",
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-    return model, optimizer
+    return model
+
+
+def optimize(
+    model: nn.Module,
+    config: Config,
+    growing: Growing,
+    epoch: int,
+    states: dict[str, Any] | None = None,
+) -> PartOptimizer:
+    """Return the optimizer of what learns from an epoch on; each part goes on with its state."""
+    device, lasted = next(model.parameters()).device, epoch - growing.began  # epochs
+
+    def make(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(
+            groups,
+            lr=config.lr,
+            capturable=device.type == "cuda",
+            weight_decay=config.weight_decay,
+            foreach=True,
+        )
+
+    fix_moments(model, growing.phase, lasted)
+    parts = learning(growing.phase, lasted)
+    optimizer = PartOptimizer(model, parts, [{"params": [*model.parameters()]}], make)
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": states or {}})
+    return optimizer
+
+
+def counted(model: nn.Module, optimizer: PartOptimizer) -> str:
+    """Return how many parameters there are, and how many learn."""
+    learned = sum(learned.piece.numel() for learned in optimizer.learned)
+    return f"{sum(p.numel() for p in model.parameters()):,} parameters, {learned:,} learn"
 
 
 def mean_of(sums: Tensor, points: int, epoch: int) -> float:
@@ -279,37 +315,60 @@ def ready_batches(config: Config, device: torch.device) -> tuple[Batches, ...]:
     return train, test
 
 
+def log_epoch(out: Path, record: dict[str, Any], config: Config, device: torch.device) -> None:
+    """Add an epoch to the log, and say how far the run is."""
+    if device.type == "cuda":
+        record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
+    by_first(append, out / "log.jsonl", record)
+    say(
+        f"{REWIND}epoch {record['epoch']:3d}/{config.epochs}  loss {record['train_loss']:.3g}  "
+        f"test {record['test_loss']:.3g}  {record['seconds']:.1f} s"
+    )
+
+
 def run(config: Config, device: torch.device, clock: Clock) -> None:
     """Train, test after every epoch, and keep the log and the checkpoint."""
     out = Path(config.out)
     state = by_first(open_run, out, SPEC, asdict(config), MAY_CHANGE)
     torch.manual_seed(config.seed)
     train, test = ready_batches(config, device)
-    model, optimizer = build(config, device)
+    batch = fixed_batch(train) if config.responses else None
+    growing, done = Growing(), 0  # epochs
+    if state is not None:
+        growing.load_state_dict(state["growing"])
+        done = state["epoch"]
+    model = build(config, device, growing.phase)
+    optimizer = optimize(model, config, growing, done + 1)
     if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
     replica = replicate(model)
     models: dict[str, nn.Module] = {"model": model}
-    done, clock.next_save = 0, 0.0  # epochs; a new run saves what it begins with
+    clock.next_save = 0.0  # a new run saves what it begins with
     sums = torch.zeros(1, device=device)  # of the steps of an epoch
     if state is not None:
         restore(state, models, optimizer, train, sums)
-        done = state["epoch"]
         clock.saved()
-    for group in optimizer.param_groups:
-        group["lr"] = torch.zeros((), device=device)  # where a CUDA graph reads it
     step = make_step(replica, optimizer, sums, config)
     about = environment(model, device)
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
-    saver, fixed = Saver(out), {"spec": SPEC, "config": asdict(config), "about": about}
+    saver = Saver(out, {"spec": SPEC, "config": asdict(config), "about": about})
 
     for epoch in range(done + 1, config.epochs + 1):
+        if train.taken == 0 and growing.ends(config.window, config.least, config.cooldown):
+            growing.next(epoch)
+            larger = build(config, device, growing.phase)
+            embed(model, larger, growing.phase)
+            model, replica = larger, replicate(larger)
+            models = {"model": model}
+            optimizer = optimize(model, config, growing, epoch, optimizer.state_dict()["state"])
+            step = make_step(replica, optimizer, sums, config)
+            say(f"phase {growing.phase} from epoch {epoch} on: {counted(model, optimizer)}")
         started, steps = time.perf_counter(), len(train) - train.taken
         while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
-            changing = snapshot(models, optimizer, train, sums)
+            changing = snapshot(models, optimizer, train, sums) | {"growing": growing.state_dict()}
             is_urgent = clock.stops or clock.next_save == 0
-            saver.save({**fixed, "epoch": epoch - 1, **changing}, wait=is_urgent)
+            saver.save(epoch - 1, changing, wait=is_urgent)
             clock.saved()
             if clock.stops:
                 say(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
@@ -325,19 +384,17 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
             **tested,
             "points_per_second": round(steps * config.batch / trained),
             "seconds": round(time.perf_counter() - started, 3),
+            "phase": growing.phase,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            **responses_entry(model, batch),
         }
-        if device.type == "cuda":
-            record["peak_memory"] = torch.cuda.max_memory_allocated(device)  # bytes, of the first
-        by_first(append, out / "log.jsonl", record)
+        growing.losses.append(record["train_loss"])
+        log_epoch(out, record, config, device)
         sums.zero_()
         clock.ended_epoch()
-        say(
-            f"{REWIND}epoch {epoch:3d}/{config.epochs}  loss {loss:.3g}  "
-            f"test {tested['test_loss']:.3g}  {record['seconds']:.1f} s"
-        )
     if done < config.epochs:
-        changing = snapshot(models, optimizer, train, sums)
-        saver.save({**fixed, "epoch": config.epochs, **changing}, wait=True)
+        changing = snapshot(models, optimizer, train, sums) | {"growing": growing.state_dict()}
+        saver.save(config.epochs, changing, wait=True)
 
 
 if __name__ == "__main__":

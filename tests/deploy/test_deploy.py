@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 import archdsl
 from archdsl.analyses.counts import count
-from archdsl.analyses.deployed import deployed, tensors_of
+from archdsl.analyses.deployed import deployed
+from archdsl.analyses.origins import tensors_of
 from archdsl.cli import main
 from archdsl.deploy.errors import DeployError
 from archdsl.deploy.folding import pack

@@ -7,7 +7,7 @@ import pytest
 
 from tests.emit.stand_ins import write
 
-NEIGHBOURS = ("checkpoint", "data", "model", "processes")
+NEIGHBOURS = ("checkpoint", "data", "model", "processes", "responses")
 
 
 @pytest.fixture

@@ -584,7 +584,7 @@ REFUSED = {
     ),
     "an image is none": (
         lambda f: (f / "train/class00/x.jpg").write_text("no image"),
-        r"cannot read image \d+, in .*x.jpg: cannot identify image",
+        r"cannot read image \d+, in .*x.jpg: it is no image that Pillow knows",
     ),
 }
 

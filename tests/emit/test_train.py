@@ -3,6 +3,7 @@
 Networks here are stand-ins of a few layers; `test_digits_reach_97_percent` trains the shipped one.
 """
 
+import ast
 import gzip
 import math
 import os
@@ -168,6 +169,35 @@ def test_a_network_may_be_called_like_something_in_the_script(load):
     assert module.ConfigNetwork.__name__ == "Config"
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_network_takes_a_name_from_a_script(variant):
+    tree = ast.parse(scripts(VARIANTS[variant])["train.py"])
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.asname or alias.name for node in imports for alias in node.names}
+    names |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    names = {name for name in names if name[0].isupper() and name.isalnum()} - {"Tiny"}
+    assert {"Config", "Captured", "Tensor"} <= names
+    for name in names:
+        text = scripts(VARIANTS[variant], class_name=name)["train.py"]
+        assert f"from model import {name} as {name}Network\n" in text
+
+
+def test_each_process_has_a_gpu_or_none_begins(load, monkeypatch):
+    module = load(recipe())
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(SystemExit, match=r"^2 processes need a GPU each, and this machine has 1$"):
+        module.meet(torch.device("cuda"), 32)
+
+
+def test_without_momentum_nesterov_has_nothing_to_do(load):
+    module = load(recipe())
+    for momentum, nesterov in ((0.9, True), (0.0, False)):
+        config = module.Config(device="cpu", compile=False, momentum=momentum)
+        _, optimizer = module.build(config, torch.device("cpu"))
+        assert optimizer.param_groups[0]["nesterov"] is nesterov
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.1, "0.1"), (5e-4, "5e-4"), (0.001, "0.001"), (200.0, "200.0"), (2.5e-5, "2.5e-5")],
@@ -272,6 +302,15 @@ def test_decay_of_weights_leaves_frozen_parameters_out(load):
     model[0].weight.requires_grad_(False)
     decayed, _ = module.param_groups(model, module.Config(weight_decay=5e-4))
     assert [tuple(p.shape) for p in decayed["params"]] == [(10, 32)]
+
+
+def test_factors_of_the_rate_leave_frozen_parameters_out(load):
+    module = load(recipe(optimizer=Sgd(lr=0.1, factors=Factors(biases=2.0))))
+    model = module.Tiny()
+    model[0].weight.requires_grad_(False)
+    groups = module.param_groups(model, module.Config())
+    # the scale of the norm and the classifier's weight; the offset and the classifier's bias
+    assert [len(group["params"]) for group in groups] == [2, 2]
 
 
 def test_frozen_parameters_are_left_out_of_the_optimizer():

@@ -461,7 +461,7 @@ def test_a_word_costs_at_most_15_lines_where_it_is_used(word):
 def test_a_word_costs_nothing_where_it_is_not_used():
     text = "".join(scripts(steps()).values())
     words = ("held_out", "average,", "ema", "clip", "warmup", "mixup", "cutmix", "Dirichlet")
-    words += ("import copy", "accumulate", "no_sync", "norm_factor", "bias_factor", '["factor"]')
+    words += ("\nimport copy", "accumulate", "no_sync", "norm_factor", "bias_factor", '["factor"]')
     words += ("self.passes", "mirrored", "views", "average_moments", "momentum_buffer", "whiten")
     words += ("suppress", "255.0")
     assert [word for word in words if word in text] == []

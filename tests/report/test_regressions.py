@@ -128,5 +128,9 @@ def test_the_log_of_a_generated_script_is_read(here):
     subprocess.run(command, check=True, capture_output=True)
     records = [json.loads(line) for line in Path("runs/seed0/log.jsonl").read_text().splitlines()]
     (row,) = run_rows("runs")
-    assert (row["task"], row["seeds"], row["settings"]) == ("regression", [0, 1], {"limit": 1000})
+    assert (row["task"], row["seeds"], row["settings"]) == (
+        "regression",
+        [0, 1],
+        {"limit": 1000, "held_out": 96},
+    )
     assert row["runs"][0]["test_loss"] == [None, records[2]["test_loss"]]

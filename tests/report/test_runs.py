@@ -58,9 +58,9 @@ def test_a_run_has_no_deviation(here, report):
 
 
 def test_flags_of_how_a_run_is_computed_make_no_row(here, report):
-    run("a", (0.5, 0.5, 0.9), 0, network="net")
-    run("b", (0.5, 0.5, 0.8), 1, [("device", "H100")], device="cuda", minutes=55.0, out="b")
-    run("a", (0.5, 0.5, 0.9), 0)
+    run("a", (0.5, 0.5, 0.9), 0, workers=-1)
+    flags = {"device": "cuda", "minutes": 55.0, "out": "b", "workers": 8}
+    run("b", (0.5, 0.5, 0.8), 1, [("device", "H100")], **flags)
     for name in ("a", "b"):  # logs that name the network, in folders of other names
         lines = (
             Path(name, "log.jsonl").read_text().replace('{"config"', '{"network": "n", "config"')
@@ -189,7 +189,9 @@ def test_a_published_figure_stands_beside_its_row(seeds, report):
     assert row["difference"] == -0.25
 
 
-@pytest.mark.parametrize("flags", [{"limit": 512}, {"synthetic": True}, {"verify": False}])
+@pytest.mark.parametrize(
+    "flags", [{"limit": 512}, {"held_out": 5000}, {"synthetic": True}, {"verify": False}]
+)
 def test_a_run_on_something_else_is_compared_with_no_paper(here, report, flags):
     run("a", (0.5, 0.5, 0.9), **flags)
     (row,) = report("a", "--published", "5")

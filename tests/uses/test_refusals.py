@@ -84,6 +84,8 @@ FLAGS = [
     ("--weight-decay -1", 2, RANGE + "weight-decay must be in [0.0, inf)"),
     ("--momentum 1", 2, RANGE + "momentum must be in [0.0, 1.0)"),
     ("--seed -1", 2, RANGE + "seed must be in [0, 9223372036854775808)"),
+    ("--seeds 1 1", 2, RANGE + "seeds must be different numbers in [0, 2**63)"),
+    (f"--seeds {2**63}", 2, RANGE + "seeds must be different numbers in [0, 2**63)"),
     ("--limit -1", 2, RANGE + "limit must be in [0, inf)"),
     ("--lr fast", 2, RANGE.removesuffix("--") + "argument --lr: invalid float value: 'fast'"),
     ("--rate 1", 2, RANGE.removesuffix("--") + "unrecognized arguments: --rate 1"),
@@ -143,6 +145,13 @@ def test_flags_and_folders_that_cannot_be_are_refused(script, folders):
         assert {path: after.get(path) for path in before} == before, flags
 
 
+@pytest.mark.parametrize("lr", [0, 1e-4])
+def test_a_rate_that_would_rise_to_its_least_is_refused(tmp_path, monkeypatch, capsys, lr):
+    folder = write(tmp_path, schedule="warm_restarts(first = 1, min_lr = 1e-4)")
+    refused = Script(folder, monkeypatch, capsys).run("--synthetic", "--lr", lr)
+    assert refused == (2, RANGE + "min-lr must be below --lr")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA")
 def test_cuda_where_there_is_none_is_refused(script):
     code, said = script.run("--synthetic", "--device", "cuda")
@@ -168,6 +177,14 @@ def test_more_epochs_of_steps_change_no_rate(tmp_path, monkeypatch, capsys):
     script = Script(folder, monkeypatch, capsys)
     assert script.run("--synthetic", "--out", "held")[0] == 0
     assert script.run("--synthetic", "--out", "held", "--resume", "--epochs", 2)[0] == 0
+
+
+def test_epochs_are_counted_from_1(tmp_path, monkeypatch, capsys):
+    folder = write(tmp_path, schedule="steps(at = [60], factor = 0.2)")
+    script = Script(folder, monkeypatch, capsys)
+    says = (2, RANGE.removesuffix("--") + "--milestones are epochs, from 1 on")
+    assert script.run("--synthetic", "--milestones", 0, 60) == says
+    assert script.run("--synthetic", "--milestones") == (0, "")
 
 
 def test_another_number_of_threads_is_said_in_the_log(script, folders):

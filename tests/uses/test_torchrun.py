@@ -83,6 +83,22 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
         torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=1e-5)
 
 
+def test_two_processes_measure_the_responses_that_one_does(tmp_path):
+    """Each measures its half of the batch; PLAIN has no moments, which would be of halves, too."""
+    folder = write(tmp_path, compile_text(PLAIN))
+    found = []
+    for processes in (1, 2):
+        out = tmp_path / f"out{processes}"
+        flags = ("--synthetic", "--epochs", 1, "--lr", 0, "--responses", "--out", out)
+        status, _, stderr = train(folder, *flags, processes=processes)
+        assert status == 0, stderr
+        found.append(log_of(out)[-1]["responses"])
+    one, two = found
+    assert list(two) == list(one)
+    assert list(one)[:3] == ["stem.0", "body.blocks.0.shared_conv1", "body.blocks.0.conv2"]
+    assert two == pytest.approx(one, rel=1e-5)
+
+
 def watched(folder, *flags):
     """Run the script in two processes; return status, stderr and the threads left in each.
 

@@ -4,6 +4,7 @@ The table of docs/language.md, "Growing networks", has a line for each kind here
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NoReturn, assert_never
 
 from archdsl.analyses.growth.layouts import (
@@ -11,9 +12,12 @@ from archdsl.analyses.growth.layouts import (
     LayoutError,
     Layouts,
     Lengths,
+    PiecesError,
+    expanded,
     fixed,
     free,
     lengths_of,
+    repeated,
     settled,
     spread,
 )
@@ -61,6 +65,7 @@ from archdsl.ir.network import (
     Stage,
 )
 from archdsl.ir.schemes import Delta, Identity
+from archdsl.limits import MAX_PIECES
 from archdsl.record import Record
 from archdsl.source import Span
 
@@ -78,12 +83,16 @@ class Channels:
     def __init__(self, network: MatchedNetwork) -> None:
         self.said = Said(network.phases)
         self.span = network.phases.span
+        self.nested = network.phases.nested
         self.layouts = Layouts()
         self.through: dict[int, Through] = {}  # of a layer, by id of what matches it
         self.shared: dict[int, Through] = {}  # by id of a weight in the last phase
         self.phases = len(network.networks)
         start = fixed(tuple(n.input.channels for n in network.networks))
-        self._body(network.inner, start)
+        try:
+            self._body(network.inner, start)
+        except PiecesError:
+            self._too_many()
 
     # ------------------------------------------------------------ bodies
 
@@ -142,7 +151,7 @@ class Channels:
         join = matched.last
         assert isinstance(join, Join)
         if join.operator is Operator.CONCAT:
-            return tuple(piece for layout in taken for piece in layout)
+            return _simple(expanded(tuple(chain.from_iterable(taken))), matched.since)
         made = taken[0]
         for i, other in enumerate(taken[1:], 1):
             try:
@@ -179,6 +188,11 @@ class Channels:
         if first is not found:
             self.layouts.equal(first.inputs, found.inputs, since)
             self.layouts.equal(first.outputs, found.outputs, since)
+
+    def _too_many(self) -> NoReturn:
+        message = f"old channels would lie in more than {MAX_PIECES:,} pieces of one map"
+        help_ = "grow another argument, or put conv1x1 where many maps come together"
+        raise SpecError([Diagnostic(code="E804", message=message, span=self.span, help=help_)])
 
     def fail(self, message: str, matched: Matched, help_: str) -> NoReturn:
         """Raise SpecError: a phase is not contained in the next one."""
@@ -232,17 +246,19 @@ class _Layer:
     def made(self) -> Layout:
         """Return where the channels lie that the layer gives; raise LayoutError."""
         layer = self.layers[-1]
+        if not (_grows(self.inputs, self.since) or _grows(self.outputs, self.since)):
+            return fixed(self.outputs)
         match layer:
             case Conv() if isinstance(layer.scheme, Identity):
                 return self._identity(layer)
-            case Conv(groups=1) | ConvTranspose(groups=1):
-                return free(self.outputs, self.since)
-            case Conv() | ConvTranspose():
+            case Conv() | ConvTranspose() if any(self._groups()):
                 return self._grouped()
+            case Conv() | ConvTranspose():
+                return free(self.outputs, self.since)
             case Linear():
                 return free(self.outputs, self.since)
             case NCReLU():
-                return (*self.given, *self.given)
+                return repeated(self.given, 2)
             case Flatten():
                 size = self._size()
                 return spread(self.given, size[0] * size[1])
@@ -252,8 +268,9 @@ class _Layer:
             case ChannelShuffle(groups=groups):
                 return spread(self._each(groups, self.given), groups)
             case ChannelSplit(parts=parts, part=part):
-                lengths = [_divide(self.inputs, parts)] * parts
-                return self._cut(lengths)[part]
+                one = _divide(self.inputs, parts)
+                before = tuple(part * n for n in one)
+                return self._cut([before, one])[1]
             case ChannelSlice():
                 return self._cut(self._slices())[1]
             case PixelShuffle(factor=factor):
@@ -291,7 +308,7 @@ class _Layer:
     def _each(self, groups: int, layout: Layout) -> Layout:
         """Return the layout that each of equal groups of channels has."""
         each = free(_divide(lengths_of(layout), groups, self.since), self.since)
-        self._equal(layout, each * groups)
+        self._equal(layout, repeated(each, groups))
         return each
 
     def _size(self) -> tuple[int, int]:
@@ -310,9 +327,13 @@ class _Layer:
 
     # ------------------------------------------------------------ groups
 
-    def _grouped(self) -> Layout:
+    def _groups(self) -> list[int]:
+        """Return the groups of a convolution in each phase that has it, 0 where it has but one."""
         layers = [each for each in self.layers if isinstance(each, Conv | ConvTranspose)]
-        groups = (*(0,) * self.since, *(each.groups for each in layers))
+        return [each.groups if each.groups > 1 else 0 for each in layers]
+
+    def _grouped(self) -> Layout:
+        groups = (*(0,) * self.since, *(each or 1 for each in self._groups()))
         inputs = tuple(n // g if g else 0 for n, g in zip(self.inputs, groups, strict=True))
         outputs = tuple(n // g if g else 0 for n, g in zip(self.outputs, groups, strict=True))
         if len({*inputs[self.since :]}) == len({*outputs[self.since :]}) == 1:
@@ -320,9 +341,9 @@ class _Layer:
             self._equal(self.given, spread(each, inputs[-1]))
             return spread(each, outputs[-1])
         if len({*groups[self.since :]}) == 1:
-            self._equal(self.given, fixed(inputs) * groups[-1])
-            return fixed(outputs) * groups[-1]
-        what = f"`{self.matched.name}` has groups of other sizes, and more of them, in each phase"
+            self._equal(self.given, repeated(fixed(inputs), groups[-1]))
+            return repeated(fixed(outputs), groups[-1])
+        what = f"`{self.matched.name}` has groups of other sizes, and not as many, in each phase"
         self.channels.fail(what, self.matched, "let the groups, or what is in each, stay the same")
 
     # ------------------------------------------------------------ deltas
@@ -344,7 +365,7 @@ class _Layer:
         inputs, outputs = pairs[-1]
         if inputs > outputs:
             return self._each(inputs // outputs, self.given)
-        return self.given * (outputs // inputs)
+        return repeated(self.given, outputs // inputs)
 
     def _padded_delta(self) -> Layout:
         """Return what torch's delta passes on: the first channels, and none for further outputs."""
@@ -352,6 +373,16 @@ class _Layer:
         rest = tuple(n - k for n, k in zip(self.inputs, kept, strict=True))
         new = tuple(m - k for m, k in zip(self.outputs, kept, strict=True))
         return (*self._cut([kept, rest])[0], *fixed(new))
+
+
+def _grows(lengths: Lengths, since: int) -> bool:
+    return len(set(lengths[since:])) > 1
+
+
+def _simple(layout: Layout, since: int) -> Layout:
+    """Return a layout in one piece where it does not grow: its pieces then do not, either."""
+    lengths = lengths_of(layout)
+    return layout if _grows(lengths, since) else fixed(lengths)
 
 
 def _divide(lengths: Lengths, parts: int, since: int = 0) -> Lengths:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from archdsl.analyses.growth.channels import Channels
 from archdsl.analyses.growth.layouts import Lengths
 from archdsl.analyses.growth.matching import Matched, MatchedNetwork, MatchedWeight
-from archdsl.analyses.growth.rows import Rows, layers_of, rows_of
+from archdsl.analyses.growth.nesting import columns_of
+from archdsl.analyses.growth.rows import FoundRows, Rows, layers_of
 from archdsl.ir.network import (
     Block,
     Fixed,
@@ -25,9 +25,9 @@ from archdsl.ir.network import (
 from archdsl.ir.rebuild import replace
 
 
-def with_fixed(network: MatchedNetwork, channels: Channels, phase: int) -> Network:
+def with_fixed(network: MatchedNetwork, rows: FoundRows, phase: int) -> Network:
     """Return the network of a phase; runs are cut where blocks of a later growth begin."""
-    fixer = _Fixer(channels, phase)
+    fixer = _Fixer(rows, phase, nested=network.phases.nested)
     return replace(
         network.networks[phase],
         body=fixer.body(network.inner),
@@ -38,9 +38,10 @@ def with_fixed(network: MatchedNetwork, channels: Channels, phase: int) -> Netwo
 class _Fixer:
     """Says of each layer which part is fixed in a phase."""
 
-    def __init__(self, channels: Channels, phase: int) -> None:
-        self.channels = channels
+    def __init__(self, rows: FoundRows, phase: int, *, nested: bool) -> None:
+        self.rows = rows
         self.phase = phase
+        self.nested = nested
 
     def body(self, body: Sequence[Matched]) -> tuple[Step, ...]:
         """Return the steps of a body that are there in the phase."""
@@ -52,8 +53,12 @@ class _Fixer:
         node = matched.nodes[self.phase]
         match node:
             case LayerNode():
-                rows = rows_of(layers_of(matched), self.channels.through[id(matched)])
-                return replace(node, fixed=self._fixed(node.fixed, rows, matched.since))
+                if not self._is_as_said(node.fixed, matched.since):
+                    node = replace(node, fixed=self._old_part(self.rows.of_layer(matched)))
+                columns = columns_of(layers_of(matched), self.phase) if self.nested else ()
+                return (
+                    replace(node, layer=replace(node.layer, columns=columns)) if columns else node
+                )
             case Join():
                 return node
             case Block() | Part():
@@ -83,17 +88,20 @@ class _Fixer:
         """Return the shared weights that an owner has in the phase."""
         found: list[Shared] = []
         for matched in owned:
-            weight, last = matched.weights[self.phase], matched.weights[-1]
-            if weight is not None and last is not None:
-                layers = [w and w.layer for w in matched.weights]
-                rows = rows_of(layers, self.channels.shared[last.id])
-                found.append(replace(weight, fixed=self._fixed(weight.fixed, rows, matched.since)))
+            weight = matched.weights[self.phase]
+            if weight is None:
+                continue
+            if not self._is_as_said(weight.fixed, matched.since):
+                weight = replace(weight, fixed=self._old_part(self.rows.of_weight(matched)))
+            found.append(weight)
         return tuple(found)
 
-    def _fixed(self, fixed: Fixed | None, rows: Rows | None, since: int) -> Fixed | None:
+    def _is_as_said(self, fixed: Fixed | None, since: int) -> bool:
+        """Say whether what is fixed is the same in all phases, or the layer is a new one."""
+        return not isinstance(fixed, FixedOld) or since >= self.phase
+
+    def _old_part(self, rows: Rows | None) -> FixedPart:
         """Return the part of a layer that was there in the phase before."""
-        if not isinstance(fixed, FixedOld) or since >= self.phase:
-            return fixed
         assert rows is not None, "a layer that keeps nothing has nothing to fix"
         outputs = self._old(rows.outputs)
         inputs = None if rows.inputs is None else self._old(rows.inputs)

@@ -10,9 +10,10 @@ a row of others. Where nothing does, its old channels are in front.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TypeAlias
 
+from archdsl.limits import MAX_PIECES
 from archdsl.record import Record
 
 Lengths: TypeAlias = tuple[int, ...]
@@ -21,6 +22,10 @@ Lengths: TypeAlias = tuple[int, ...]
 
 class LayoutError(Exception):
     """Two layouts cannot be one."""
+
+
+class PiecesError(Exception):
+    """A layout has more pieces than are followed."""
 
 
 class Free:
@@ -42,7 +47,7 @@ class Piece(Record):
     def lengths(self) -> Lengths:
         """Its length in each phase."""
         own = self.source.lengths if isinstance(self.source, Free) else self.source
-        return tuple(self.times * length for length in own)
+        return own if self.times == 1 else tuple(self.times * length for length in own)
 
 
 Layout: TypeAlias = tuple[Piece, ...]
@@ -63,14 +68,25 @@ def spread(layout: Layout, times: int) -> Layout:
     return tuple(Piece(piece.source, times * piece.times) for piece in layout)
 
 
+def repeated(layout: Layout, times: int) -> Layout:
+    """Return a layout that stands so many times in a row; raise PiecesError."""
+    if len(layout) * times > MAX_PIECES:
+        raise PiecesError
+    return layout * times
+
+
 def lengths_of(layout: Layout) -> Lengths:
     """Return the number of channels in each phase."""
     return tuple(map(sum, zip(*(piece.lengths for piece in layout), strict=True)))
 
 
 def settled(layout: Layout) -> tuple[Lengths, ...]:
-    """Return the lengths of the pieces; as few as there can be."""
+    """Return the lengths of the pieces; as few as there can be.
+
+    What free pieces have become must be for good.
+    """
     rows: list[Lengths] = []
+    _shorten(layout)
     for piece in expanded(layout):
         lengths = piece.lengths
         if not any(lengths):
@@ -90,9 +106,35 @@ def _joins(left: Lengths, right: Lengths) -> bool:
     )
 
 
+def _shorten(layout: Layout) -> None:
+    """Let free pieces be at once what they have become by way of others.
+
+    In a row of sums each map has become the next one: to go all the way for each takes a square.
+    """
+    stack = _made(layout)
+    while stack:
+        source = stack[-1]
+        row = source.row or ()
+        further = [inner for inner in _made(row) if _made(inner.row or ())]
+        if further:
+            stack += further
+        else:
+            source.row = expanded(row)
+            stack.pop()
+
+
+def _made(layout: Layout) -> list["Free"]:
+    """Return the free pieces that have become others."""
+    sources = (piece.source for piece in layout)
+    return [s for s in sources if isinstance(s, Free) and s.row is not None]
+
+
 def expanded(layout: Layout) -> Layout:
-    """Return the pieces with each free one replaced by what it has become."""
-    return tuple(_expanded(layout))
+    """Return the pieces with each free one replaced by what it has become; raise PiecesError."""
+    found = tuple(islice(_expanded(layout), MAX_PIECES + 1))
+    if len(found) > MAX_PIECES:
+        raise PiecesError
+    return found
 
 
 def _expanded(layout: Layout) -> Iterator[Piece]:
@@ -122,7 +164,7 @@ class Layouts:
                 undone.row = None
             del self._made[mark:]
             raise
-        return left if _oldest(left) <= _oldest(right) else right
+        return expanded(left if _oldest(left) <= _oldest(right) else right)
 
     def cut(self, layout: Layout, places: list[Lengths], since: int) -> list[Layout]:
         """Return a layout in parts, each with these lengths; raise LayoutError."""
@@ -215,7 +257,8 @@ class Layouts:
             if sum(one.lengths[since:]) < sum(other.lengths[since:])
             else (other, one, left)
         )
-        _, remaining = self._cut(longer, shorter.lengths, since)
+        lengths = (*longer.lengths[:since], *shorter.lengths[since:])
+        _, remaining = self._cut(longer, lengths, since)
         rest.insert(0, remaining)
 
 

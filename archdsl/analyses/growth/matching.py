@@ -257,10 +257,12 @@ class _Matcher:
         if not is_member and node.name != after.name and _keeps(node):
             what = f"`{name}` is called `{node.name}`"
             self._differs(what, f"`{after.name}`", phase, (node.span, after.span))
-        if node.input.size != after.input.size or node.output.size != after.output.size:
+        falls = node.output.channels > after.output.channels
+        if falls or node.input.size != after.input.size or node.output.size != after.output.size:
             sizes = (node.output, after.output)
             what = f"`{name}` gives {sizes[0]}"
-            self._differs(what, str(sizes[1]), phase, (node.span, after.span))
+            help_ = f"let its channels rise with {self.said.names}" if falls else None
+            self._differs(what, str(sizes[1]), phase, (node.span, after.span), help_)
         if isinstance(node, LayerNode) and isinstance(after, LayerNode):
             self._check_layer(node, after, phase, name)
 
@@ -275,10 +277,17 @@ class _Matcher:
             what, other = words if node.shared is None else words[::-1]
             self._differs(f"`{name}` has {what}", other, phase, (node.span, after.span))
 
-    def _differs(self, what: str, other: str, phase: int, spans: tuple[Span, Span]) -> NoReturn:
+    def _differs(
+        self,
+        what: str,
+        other: str,
+        phase: int,
+        spans: tuple[Span, Span],
+        help_: str | None = None,
+    ) -> NoReturn:
         message = f"{what} {self.said.at(phase)} and {other} {self.said.at(phase + 1)}"
         notes = () if spans[0] == spans[1] else (Note(self.said.at(phase + 1), spans[1]),)
-        help_ = f"write it without {self.said.names}: channels, blocks and rates may grow"
+        help_ = help_ or f"write it without {self.said.names}: channels, blocks and rates may grow"
         self._fail(f"{message}: a phase is contained in the next one", spans[0], help_, notes)
 
     def _gone(self, node: Node, phase: int, name: str) -> NoReturn:

@@ -47,7 +47,7 @@ _archdsl() {
             deploy) words="--set --phase --out --name --format --help" ;;
             inspect) words="--set --layer --plot --format --help" ;;
             check) words="--format --help" ;;
-            report) words="--published --plot --format --help" ;;
+            report) words="--published --plot --responses --format --help" ;;
             fmt) words="--check --help" ;;
             completion) words="--arguments --help" ;;
             *) words="--help" ;;

@@ -48,6 +48,7 @@ complete -c archdsl -n '__archdsl_in check' -l format -x -a 'text json github sa
 complete -c archdsl -n '__archdsl_in report' -a '(__fish_complete_directories)'
 complete -c archdsl -n '__archdsl_in report' -l published -r -F -d 'Errors that papers printed'
 complete -c archdsl -n '__archdsl_in report' -l plot -r -F -d 'Write curves: .svg, .png, .pdf'
+complete -c archdsl -n '__archdsl_in report' -l responses -d 'Rank the layers by how much they respond'
 complete -c archdsl -n '__archdsl_in report' -l format -x -a 'text json markdown latex csv' -d 'How to print'
 complete -c archdsl -n '__archdsl_in explain' -a '(archdsl explain 2>/dev/null)'
 complete -c archdsl -n '__archdsl_in completion' -a 'bash zsh fish'

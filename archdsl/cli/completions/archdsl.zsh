@@ -62,6 +62,7 @@ _archdsl() {
             _arguments $help \
                 '*--published=[errors that papers printed]:figure or file:_files' \
                 '--plot=[write curves]:file:_files' \
+                '--responses[rank the layers by how much they respond]' \
                 '--format=[how to print]:format:(text json markdown latex csv)' \
                 '*:run:_directories'
             ;;

@@ -1,15 +1,16 @@
 """The construction of instances of other classes: single ones, equal ones in a row, even rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-from archdsl.emit.body.merging import Run
+from archdsl.emit.body.merged import Run
 from archdsl.emit.calls.drops import HANDED, Drops, Turn, in_run, is_even
 from archdsl.emit.calls.layers import Schemes
 from archdsl.emit.calls.signature import Given, Signature, construct
 from archdsl.emit.classes.instances import Instance, StepPath, given, minus, repeats_of
-from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.expressions.slots import WrittenNumber
 from archdsl.emit.python.nodes import Comprehension, Invocation, Keyword, Python, Star, Text
 from archdsl.ir.network import Block
 from archdsl.ir.numbers import Number, Truth
@@ -81,12 +82,29 @@ class BlockWriter:
         if even is not None:
             return [even]
         heads, tail = _normal_form(lists)
-        found: list[Python] = [self.block(head) for head in heads]
-        return [*found, *self._tail(tail, repeats, len(heads))]
+        there = [bool(cells) for cells in lists]
+        found = [block for head in heads for block in self._head(head, there)]
+        return [*found, *self._tail(tail, repeats, len(heads), there)]
+
+    def _head(self, head: Cells, there: Sequence[bool]) -> Iterator[Python]:
+        """Yield a block that stands first; in a loop where some instances have fewer blocks."""
+        block = self.block(head)
+        if all(cell is not None for cell, has in zip(head, there, strict=True) if has):
+            yield block
+            return
+        counts = [_one(cell) if has else None for cell, has in zip(head, there, strict=True)]
+        count = self.scope.number(counts, "num_blocks")
+        yield star(block, "_", Invocation("range", (count,)))
 
     # ------------------------------------------------------------ equal blocks
 
-    def _tail(self, tail: Cells, repeats: Sequence[Number | None], before: int) -> list[Python]:
+    def _tail(
+        self,
+        tail: Cells,
+        repeats: Sequence[Number | None],
+        before: int,
+        there: Sequence[bool],
+    ) -> list[Python]:
         """Return the equal blocks at the end of a run."""
         if not any(tail):
             return []
@@ -95,7 +113,7 @@ class BlockWriter:
         if drops.there:
             if all(number.value == 1 for number in counts):
                 return [self.block(tail)]
-            bounds, turn = drops.bounds(counts)
+            bounds, turn = drops.bounds(counts, there)
             return [star(self.block(tail, turn), "i", Invocation("range", bounds))]
         count = self.scope.number(counts, "num_blocks")
         if count == Text("0"):
@@ -191,6 +209,10 @@ def _count(cell: Cell | None, repeats: Number | None, before: int) -> WrittenNum
     if repeats is not None and repeats.value == count + before:
         return WrittenNumber(count, minus(repeats, before).expr)
     return WrittenNumber(count)
+
+
+def _one(cell: Cell | None) -> WrittenNumber:
+    return WrittenNumber(0 if cell is None else 1)
 
 
 def _turns(cells: Sequence[Cell], repeats: Number | None) -> WrittenNumber | None:

@@ -1,9 +1,11 @@
 """Merged steps -> the statements of a `forward`, grouped as one would write them by hand."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from archdsl.emit.body.merging import (
+from archdsl.emit.body.borrowing import BorrowedWeights
+from archdsl.emit.body.choices import BODY, either
+from archdsl.emit.body.merged import (
     Merged,
     MergedCall,
     MergedJoin,
@@ -15,12 +17,12 @@ from archdsl.emit.body.merging import (
     is_shortcut,
 )
 from archdsl.emit.body.order import in_order, is_read, map_of, maps_of
-from archdsl.emit.body.shared import SharedUse, SharedWeights
-from archdsl.emit.body.variables import Held, Variables, names_it
+from archdsl.emit.body.shared import SharedWeights
+from archdsl.emit.body.traits import flag_hint
+from archdsl.emit.body.variables import Held, Variables
 from archdsl.emit.classes.instances import StepPath
 from archdsl.emit.python.nodes import (
     Assign,
-    If,
     IfElse,
     InfixOperation,
     Invocation,
@@ -31,7 +33,7 @@ from archdsl.emit.python.nodes import (
     Text,
 )
 from archdsl.emit.python.nodes import Sequence as Items
-from archdsl.emit.python.printer import INDENT, WIDTH, flat
+from archdsl.emit.python.printer import WIDTH, flat
 from archdsl.ir.layers import (
     AdaptivePool,
     ChannelSplit,
@@ -49,7 +51,6 @@ from archdsl.ir.network import MAIN, Map, Operator
 from archdsl.ir.numbers import Test, negated
 from archdsl.ir.rebuild import replace
 
-BODY = 2 * INDENT  # the indentation of a method's statements
 _ROOM = WIDTH - BODY - len("return ")
 DEEPEST = 4  # so many calls inside each other are read at a glance
 _OPERATORS = {Operator.SUM: "+", Operator.PRODUCT: "*"}
@@ -62,14 +63,14 @@ class ForwardWriter:
     def __init__(self, uses: SharedWeights, shapes: Mapping[StepPath, str]) -> None:
         self.uses = uses
         self.names = uses.names
-        self.head: list[Statement] = []  # what is chosen first
+        self.weights = BorrowedWeights(uses)
         self.env = Variables(uses.names, shapes)
 
     def body(self, steps: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
         self._steps(in_order(steps), ())
         last = Return(self.env[MAIN].value)
-        return (*self.uses.start, *self.head, *self.env.statements, last)
+        return (*self.uses.start, *self.weights.chosen, *self.env.statements, last)
 
     def _steps(self, steps: Sequence[Merged], after: Sequence[Merged]) -> None:
         """Write steps; `after` are those that follow them in the body."""
@@ -132,23 +133,12 @@ class ForwardWriter:
             return
         if not then:
             test, then, other = negated(test), other, ()
-        flag = self.uses.flag(test, _hint(step))
+        flag = self.uses.flag(test, flag_hint(step))
         before = self.env.statements[-1] if self.env.statements else None
-        match then, other, before:
-            case (Assign(target, a),), (Assign(same, b),), Assign(alias) if (
-                target == same == alias and not names_it(target, a, b)
-            ):
-                self.env.statements.pop()
-                self.env.statements.append(_either(target, flag, a, b))
-            case (Assign(target, a),), (Assign(same, b),), _ if target == same:
-                self.env.statements.append(_either(target, flag, a, b))
-            case (Assign(target, a),), (), Assign(alias, b) if target == alias and not names_it(
-                target, a
-            ):
-                self.env.statements.pop()
-                self.env.statements.append(_either(target, flag, a, b))
-            case _:
-                self.env.statements.append(If(flag, then, other))
+        choice, takes_in = either(flag, then, other, before)
+        if takes_in:
+            self.env.statements.pop()
+        self.env.statements.append(choice)
 
     # ------------------------------------------------------------ steps
 
@@ -229,30 +219,7 @@ class ForwardWriter:
                 borrowed = self.uses.use(step)
                 if borrowed is None:
                     return Invocation(f"self.{step.name}", (value,))
-                return self._by_weight(borrowed, layer, value)
-
-    def _by_weight(self, borrowed: SharedUse, layer: Layer, value: Python) -> Python:
-        source = self._source(borrowed)
-        if borrowed.function is None:
-            return Invocation(source, (value,))
-        weight = tuple(_weight(source, layer, hands=borrowed.hands))
-        return Invocation(borrowed.function, (value, *weight, *borrowed.keywords))
-
-    def _source(self, borrowed: SharedUse) -> str:
-        """Return what holds the weight: chosen first, where some have one of their own."""
-        if not borrowed.own:
-            return borrowed.source
-        name = self.uses.chosen.get(borrowed.own)
-        if name is None:
-            name = self.names.unique(borrowed.own)
-            self.uses.chosen[borrowed.own] = name
-            own = borrowed.effective(f"self.{borrowed.own}")
-            source, absent = borrowed.source, f"{borrowed.source} is None"
-            choice = IfElse(own, absent, Text(source))
-            if borrowed.always:
-                choice = IfElse(Text(source), f"self.{borrowed.own} is None", own)
-            self.head.append(Assign(name, choice))
-        return name
+                return self.weights.apply(borrowed, layer, value)
 
     def _module(
         self, name: str, handed: tuple[Python, ...], step: Merged, after: Sequence[Merged]
@@ -320,42 +287,6 @@ class ForwardWriter:
         return InfixOperation(sign, (Text(name), values[-1]))
 
 
-def _hint(step: Merged) -> str:
-    """Return a name for the attribute that tells whether a step is there."""
-    match step:
-        case MergedLayer(column=column) if any(
-            node is not None and isinstance(node.layer, ChannelSplit) for node in column
-        ):
-            return "splits"
-        case MergedJoin():
-            return "joins"
-        case (
-            MergedLayer(name=name)
-            | MergedPart(name=name)
-            | MergedCall(name=name)
-            | MergedStage(name=name)
-        ):
-            return f"has_{name}"
-
-
-def _either(target: str, flag: str, then: Python, other: Python) -> Statement:
-    """Return an assignment of one of two values: on one line, or as a statement."""
-    choice = IfElse(then, flag, other)
-    if len(flat(choice)) + len(target) + len(" = ") + BODY <= WIDTH:
-        return Assign(target, choice)
-    return If(flag, (Assign(target, then),), (Assign(target, other),))
-
-
 def _depth(node: Python) -> int:
     """Return how many calls stand inside each other, along first arguments."""
     return 1 + _depth(node.arguments[0]) if isinstance(node, Invocation) else 0
-
-
-def _weight(source: str, layer: Layer, *, hands: bool) -> Iterator[Python]:
-    has_bias = isinstance(layer, Conv | ConvTranspose | Linear) and layer.bias
-    if hands:
-        yield Text(f"*{source}" if has_bias else source)
-        return
-    yield Text(f"{source}.weight")
-    if has_bias:
-        yield Text(f"{source}.bias")

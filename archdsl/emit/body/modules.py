@@ -1,10 +1,10 @@
 """Merged steps -> the statements of an `__init__`: what a class registers."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from archdsl.emit.body.blocks import BlockWriter, Cell, Constructed
-from archdsl.emit.body.merging import (
+from archdsl.emit.body.merged import (
     Column,
     Instances,
     Members,
@@ -20,10 +20,19 @@ from archdsl.emit.body.merging import (
     is_shortcut,
 )
 from archdsl.emit.body.shared import SharedWeights
+from archdsl.emit.body.traits import (
+    exprs_of,
+    have_names,
+    is_idle,
+    keeps,
+    name_of,
+    needed,
+    outputs_of,
+    user_of,
+)
 from archdsl.emit.calls.layers import constructor
-from archdsl.emit.classes.instances import Instance, StepPath, nodes_in
+from archdsl.emit.classes.instances import StepPath
 from archdsl.emit.expressions.presence import presence
-from archdsl.emit.expressions.scope import ClassScope
 from archdsl.emit.python.nodes import (
     Assign,
     Comment,
@@ -41,9 +50,9 @@ from archdsl.emit.python.nodes import (
 from archdsl.emit.python.nodes import (
     Sequence as Items,
 )
-from archdsl.ir.layers import ChannelSplit, Dropout, Flatten, StochasticDepth, tensors
-from archdsl.ir.network import Block, LayerNode, Part, SharedWeight, Step
-from archdsl.ir.numbers import Expr, Test, negated
+from archdsl.ir.layers import ChannelSplit, Flatten
+from archdsl.ir.network import LayerNode
+from archdsl.ir.numbers import Test, negated
 
 
 class InitWriter:
@@ -64,7 +73,7 @@ class InitWriter:
     def owned(self) -> None:
         """Register the shared weights of one's own."""
         for index, shared in enumerate(self.instances[0].node.owned):
-            column = tuple(_user(instance, index) for instance in self.instances)
+            column = tuple(user_of(instance, index) for instance in self.instances)
             self._register(shared.name, constructor(column, self.scope, self.schemes))
 
     def stage(self, members: Members) -> None:
@@ -151,7 +160,7 @@ class InitWriter:
     def _own_weight(self, step: MergedLayer, own: Column[LayerNode], value: Python) -> None:
         """Register a layer where it has a weight of its own, and not the shared one."""
         flags = [node is not None for node in own]
-        out = _exprs(own, "out_channels") or _exprs(own, "out_features")
+        out = exprs_of(own, "out_channels") or exprs_of(own, "out_features")
         test = presence(self.scope, flags, out, f"has_{step.name}")
         use = self.uses.use(step)
         assert use is not None, "the others use a shared weight"
@@ -166,7 +175,7 @@ class InitWriter:
     def _shortcut(self, step: MergedPart | MergedCall, value: Python) -> Python:
         """Return a shortcut that instances have where they change the shape."""
         flags = [node is not None for node in step.column]
-        out = _outputs(step, self.instances)
+        out = outputs_of(step, self.instances)
         test = presence(self.scope, flags, out, f"has_{step.name}")
         is_handed = isinstance(step, MergedCall) and bool(self.uses.handed_to(step))
         after_another = any(takes is not None and takes[0] for takes in step.stand.takes)
@@ -202,23 +211,23 @@ class InitWriter:
         return found
 
     def _sequential(self, part: MergedPart) -> Python:
-        steps = _needed(part.steps, self.scope)
+        steps = needed(part.steps, self.scope)
         if not steps:
             return Invocation("nn.Identity")
         if any(step.stand.when for step in steps):
             return self._list(steps)
         values = tuple(map(self._member, steps))
-        if _has_names(steps):
-            names = map(_name, steps)
+        if have_names(steps):
+            names = map(name_of, steps)
             pairs = (Keyword(name, value) for name, value in zip(names, values, strict=True))
             return Invocation("nn.Sequential", (Invocation("OrderedDict", tuple(pairs)),))
         is_named = any(p is not None and p.label is not None for p in part.column)
-        if len(values) == 1 and not is_named and not _keeps(steps[0]):
+        if len(values) == 1 and not is_named and not keeps(steps[0]):
             return values[0]
         return Invocation("nn.Sequential", values)
 
     def _member(self, step: Merged) -> Python:
-        if isinstance(step, MergedLayer) and _is_idle(step, self.scope):
+        if isinstance(step, MergedLayer) and is_idle(step, self.scope):
             return Invocation("nn.Identity")  # it keeps its place in the order
         return self.module(step)
 
@@ -226,7 +235,7 @@ class InitWriter:
         """Return an nn.Sequential of a list that statements before it make."""
         self.lists += 1
         name = "layers" if self.lists == 1 else f"layers{self.lists}"
-        if _has_names(steps):
+        if have_names(steps):
             self.statements.append(Assign(name, Invocation("OrderedDict[str, nn.Module]")))
             self.statements += self._appended(name, steps, by_name=True)
             return Invocation("nn.Sequential", (Text(name),))
@@ -249,7 +258,7 @@ class InitWriter:
                     found += self._under(test, *sides)
                     waiting = []
                 case _ if by_name:
-                    found.append(Assign(f'{name}["{_name(each)}"]', self._member(each)))
+                    found.append(Assign(f'{name}["{name_of(each)}"]', self._member(each)))
                 case _:
                     waiting.append(self._member(each))
         return [*found, *_extended(name, waiting)]
@@ -269,80 +278,3 @@ def _listed(elements: list[Python]) -> Python:
             return Comprehension(element, target, iterable, is_list=True)
         case _:
             return Items(tuple(elements))
-
-
-# ---------------------------------------------------------------- what steps are
-
-
-def _name(step: Merged) -> str:
-    return "" if isinstance(step, MergedJoin) else step.name
-
-
-def _has_names(steps: Sequence[Merged]) -> bool:
-    return not all(_name(step).isdigit() for step in steps)
-
-
-def _needed(steps: Sequence[Merged], scope: ClassScope) -> list[Merged]:
-    """Return the members of an nn.Sequential without what does nothing at its end: no key moves."""
-    kept = list(steps)
-    while kept and isinstance(kept[-1], MergedLayer) and _is_idle(kept[-1], scope):
-        kept.pop()
-    return kept or list(steps)
-
-
-def _is_idle(step: MergedLayer, scope: ClassScope) -> bool:
-    """Whether a layer drops nothing, whatever the arguments."""
-    layers = [node.layer for node in step.column if node is not None]
-    if not all(isinstance(layer, Dropout | StochasticDepth) and layer.p == 0 for layer in layers):
-        return False
-    return constructor(step.column, scope, {}).arguments == (Text("0.0"),)
-
-
-def _keeps(step: Merged) -> bool:
-    """Whether a step has entries in `state_dict`, or a name of its own."""
-    if not isinstance(step, MergedLayer):
-        return True
-    there = [node for node in step.column if node is not None]
-    return any(node.label is not None or tensors(node.layer) for node in there)
-
-
-def _exprs(column: Column[LayerNode], field: str) -> list[Expr]:
-    written = (w for node in column if node is not None for w in node.written)
-    return list(dict.fromkeys(w.exprs[0] for w in written if w.field == field))
-
-
-def _outputs(step: MergedPart | MergedCall, instances: Sequence[Instance]) -> list[Expr]:
-    """Return how the channels that leave a shortcut are written, by it and by its block."""
-    found: dict[Expr, None] = {}
-    for cell in step.column:
-        node = cell.node if isinstance(cell, Instance) else cell
-        if isinstance(node, Part):
-            found |= dict.fromkeys(_last_exprs(node.body))
-    makes = (i.node.makes.expr for i in instances if isinstance(i.node, Block))
-    return list(found | dict.fromkeys(makes))
-
-
-def _last_exprs(body: Sequence[Step]) -> Iterable[Expr]:
-    for step in reversed(body):
-        match step.node:
-            case LayerNode(written=written):
-                fields = ("out_channels", "num_features")
-                yield from (w.exprs[0] for w in written if w.field in fields)
-            case Block(out_channels=channels):
-                yield channels.expr
-            case _:
-                pass
-
-
-def _user(instance: Instance, index: int) -> LayerNode:
-    """Return a layer that uses a weight of an instance's own, with its numbers as written."""
-    shared = instance.node.owned[index]
-    for node in nodes_in(instance.node):
-        if isinstance(node, LayerNode) and node.shared == SharedWeight(shared.id):
-            if node.layer != shared.layer:
-                continue  # `strides = any`: its stride is another
-            return node
-    given = instance.node.input
-    return LayerNode(
-        kind="", label=None, layer=shared.layer, input=given, output=given, span=shared.span
-    )

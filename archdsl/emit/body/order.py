@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from archdsl.emit.body.merging import Merged, Operand, is_shortcut
+from archdsl.emit.body.merged import Merged, Operand, is_shortcut
 from archdsl.ir.network import MAIN, Map
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from archdsl.emit.body.merging import Column, Instances, Merged, MergedCall, MergedLayer, MergedPart
-from archdsl.emit.calls.layers import functional, hands_weight, number_of
+from archdsl.emit.body.merged import Column, Instances, Merged, MergedCall, MergedLayer, MergedPart
+from archdsl.emit.calls.fields import number_of
+from archdsl.emit.calls.layers import functional, hands_weight
 from archdsl.emit.classes.instances import Instance
 from archdsl.emit.classes.weights import RUN, HandedIn, Owned, Source, Weights
 from archdsl.emit.python.names import Names

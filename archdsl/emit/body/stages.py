@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from archdsl.emit.body.merging import Instances, Members, Run
+from archdsl.emit.body.merged import Instances, Members, Run
 from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.classes.instances import Instance, StepPath
 from archdsl.emit.expressions.presence import presence
-from archdsl.emit.expressions.scope import WrittenNumber
+from archdsl.emit.expressions.slots import WrittenNumber
 from archdsl.emit.python.nodes import Assign, For, Invocation, Python, Return, Statement, Text
 
 Slice = tuple[int, int, tuple[Python, ...]]  # from, to, and what the blocks in between are handed

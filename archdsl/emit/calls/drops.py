@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from archdsl.emit.calls.layers import DROP_RATE
 from archdsl.emit.classes.instances import Instance
-from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.expressions.slots import WrittenNumber
 from archdsl.emit.python.nodes import InfixOperation, Python, Text
 from archdsl.ir.layers import StochasticDepth
 from archdsl.ir.network import Block, Drop, DropRun, LayerNode, Part, Step
@@ -121,14 +122,24 @@ class Drops:
         bracketed = f"({place})" if " " in place else place
         return InfixOperation("/", (InfixOperation("*", (rate, Text(bracketed))), total))
 
-    def bounds(self, counts: Sequence[WrittenNumber]) -> tuple[tuple[Python, ...], Turn]:
-        """Return the `range` of a loop over so many equal blocks, and a turn of it."""
+    def bounds(
+        self, counts: Sequence[WrittenNumber], there: Sequence[bool]
+    ) -> tuple[tuple[Python, ...], Turn]:
+        """Return the `range` of a loop over so many equal blocks, and a turn of it.
+
+        `there`: which instances have the run at all; some of these may have no such block.
+        """
         first = _before if self.counts else _first
         starts = [first(each) for each in self.column]
+        begin = next(start for start in starts if start is not None)
+        none = WrittenNumber(begin.value)
         stops = [
-            None if start is None or each is None else _stop(start, count, each.drop.places)
-            for start, count, each in zip(starts, counts, self.column, strict=True)
+            (none if has else None)
+            if start is None or each is None
+            else _stop(start, count, each.drop.places)
+            for start, count, each, has in zip(starts, counts, self.column, there, strict=True)
         ]
+        starts = [none if s is None and has else s for s, has in zip(starts, there, strict=True)]
         found = (self.scope.number(starts, "start"), self.scope.number(stops, "stop"))
         if not self.counts:
             return found, Turn("i", "i")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias, assert_never
 
-from archdsl.emit.expressions.scope import ClassScope, Slot, WrittenNumber
-from archdsl.emit.python.nodes import Constant, Invocation, Keyword, Python, Text
+from archdsl.emit.calls.fields import FieldWriter, LayerColumn
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.python.nodes import Invocation, Keyword, Python, Text
 from archdsl.emit.python.nodes import Sequence as Items
-from archdsl.emit.python.printer import constant
 from archdsl.ir.layers import (
     Activation,
     ActivationKind,
@@ -39,8 +39,8 @@ from archdsl.ir.layers import (
     StochasticDepth,
     Upsample,
     UpsampleMode,
+    scheme_of,
 )
-from archdsl.ir.network import LayerNode
 from archdsl.ir.schemes import Scheme
 
 _ACTIVATIONS = {
@@ -72,131 +72,40 @@ _PADS = {
 }
 
 
-LayerColumn: TypeAlias = Sequence[
-    LayerNode | None
-]  # a layer in each instance of a class that has it
 Schemes: TypeAlias = Mapping[Scheme, str]  # the classes of weight schemes
-
-
-class _Writer:
-    """Writes the numbers of a layer's fields."""
-
-    def __init__(self, column: LayerColumn, scope: ClassScope) -> None:
-        self.column = column
-        self.scope = scope
-
-    def number(self, field: str) -> Python:
-        """Return a field, a pair of equal numbers as one."""
-        value = next(getattr(node.layer, field) for node in self.column if node is not None)
-        if not isinstance(value, tuple):
-            return self.scope.number(self.slot(field), field)
-        members = [self.slot(field, index) for index in range(len(value))]  # pyright: ignore[reportUnknownArgumentType]
-        if members[0] == members[1]:
-            return self.scope.number(members[0], field)
-        names = (field, field) if len(members) > len(_SIDES) else _SIDES
-        each = (self.scope.number(m, f"{field}_{n}") for m, n in zip(members, names, strict=False))
-        return Items(tuple(each), is_tuple=True)
-
-    def slot(self, field: str, index: int | None = None) -> Slot:
-        """Return a field in each instance, or a member of a pair."""
-        return tuple(None if n is None else _written(n, field, index) for n in self.column)
-
-    def keyword(
-        self, field: str, default: Constant | None = None, rename: str = ""
-    ) -> list[Python]:
-        """Return `field=value`, nothing where that is the default."""
-        value = self.number(field)
-        is_default = default is not None and value == Text(constant(default))
-        return [] if is_default else [Keyword(rename or field, value)]
-
-
-_SIDES = ("height", "width")
-
-
-def _written(node: LayerNode, field: str, index: int | None) -> WrittenNumber:
-    value = getattr(node.layer, field)
-    exprs = ()
-    for written in node.written:  # a loop: this is asked of every number of every layer
-        if written.field == field:
-            exprs = written.exprs
-            break
-    if index is None:
-        return WrittenNumber(value, exprs[0] if exprs else None)
-    return WrittenNumber(value[index], exprs[index if len(exprs) > 1 else 0] if exprs else None)
 
 
 def constructor(
     column: LayerColumn, scope: ClassScope, schemes: Schemes, *, inplace: bool = False
 ) -> Invocation:
     """Return the call that makes the layer's module."""
-    write = _Writer(column, scope)
-    number, keyword = write.number, write.keyword
+    write = FieldWriter(column, scope)
     layer = next(node.layer for node in column if node is not None)
     match layer:
-        case Conv(scheme=scheme, bias=bias):
-            function = "nn.Conv2d" if scheme is None else schemes[scheme]
-            flags = _bias(bias) if scheme is None else [_flag("bias", "True")] if bias else []
-            return _call(function, *_channels(write), *_geometry(write), *flags)
-        case ConvTranspose(bias=bias):
-            padding = keyword("output_padding", 0)
-            return _call(
-                "nn.ConvTranspose2d", *_channels(write), *_geometry(write), *padding, *_bias(bias)
-            )
-        case Linear(bias=bias):
-            features = number("in_features"), number("out_features")
-            return _call("nn.Linear", *features, *_bias(bias))
-        case BatchNorm() | LayerNorm() | GroupNorm() | LocalResponseNorm():
+        case Conv() | ConvTranspose() | Linear():
+            return _weighted(write, layer, schemes)
+        case BatchNorm() | LayerNorm() | GroupNorm() | InstanceNorm() | LocalResponseNorm():
             return _norm(write, layer)
-        case InstanceNorm(affine=affine):
-            flags = [_flag("affine", "True")] if affine else []
-            return _call("nn.InstanceNorm2d", number("num_features"), *_eps(write), *flags)
         case GlobalResponseNorm():
-            return _call("GlobalResponseNorm", number("num_features"), *keyword("eps", 1e-6))
+            eps = write.keyword("eps", 1e-6)
+            return _call("GlobalResponseNorm", write.number("num_features"), *eps)
         case Pool() | AdaptivePool():
             return _pool(write, layer)
-        case Activation():
+        case Activation() | NCReLU() | PReLU():
             return _activation(write, layer, inplace=inplace)
-        case NCReLU():
-            return _call("NCReLU")
-        case PReLU():
-            return _call("nn.PReLU", *keyword("num_parameters", 1), *keyword("init", 0.25))
         case Dropout(channels=channels):
-            return _call("nn.Dropout2d" if channels else "nn.Dropout", number("p"))
+            return _call("nn.Dropout2d" if channels else "nn.Dropout", write.number("p"))
         case StochasticDepth(p=p):
-            return _call("StochasticDepth", Text(DROP_RATE) if p is None else number("p"))
-        case Flatten():
-            return _call("nn.Flatten")
-        case Pad(mode=mode):
-            sides = tuple(number(side) for side in ("left", "right", "top", "bottom"))
-            same = len(set(sides)) == 1
-            return _call(_PADS[mode], sides[0] if same else Items(sides, is_tuple=True))
-        case PadChannels():
-            return _call("PadChannels", number("out_channels"))
-        case ChannelShuffle():
-            return _call("nn.ChannelShuffle", number("groups"))
-        case ChannelSplit():
-            return _call("ChannelSplit", number("parts"), number("part"))
-        case ChannelSlice():
-            return _call("ChannelSlice", number("start"), number("stop"))
-        case Upsample(mode=mode):
-            flags = [] if mode is UpsampleMode.NEAREST else [_flag("mode", f'"{mode}"')]
-            return _call("nn.Upsample", *keyword("factor", rename="scale_factor"), *flags)
-        case PixelShuffle():
-            return _call("nn.PixelShuffle", number("factor"))
+            return _call("StochasticDepth", Text(DROP_RATE) if p is None else write.number("p"))
         case Scale():
-            return _call("Scale", number("num_features"), *keyword("init", 1.0))
+            return _call("Scale", write.number("num_features"), *write.keyword("init", 1.0))
         case Factor():
-            return _call("Factor", number("value"))
+            return _call("Factor", write.number("value"))
         case _:
-            assert_never(layer)
+            return _moved(write, layer)
 
 
 DROP_RATE = "drop_rate"  # what a class calls the rate of stochastic depth that it is given
-
-
-def number_of(column: LayerColumn, field: str, scope: ClassScope) -> Python:
-    """Return a number of a layer as an expression."""
-    return _Writer(column, scope).number(field)
 
 
 def hands_weight(layer: Layer) -> bool:
@@ -204,12 +113,12 @@ def hands_weight(layer: Layer) -> bool:
 
     With a bias they are handed both, as (weight, bias).
     """
-    return isinstance(layer, Conv) and layer.scheme is not None
+    return scheme_of(layer) is not None
 
 
 def functional(column: LayerColumn, scope: ClassScope) -> tuple[str, tuple[Keyword, ...]]:
     """Return the function that applies a shared weight, and its keywords."""
-    write = _Writer(column, scope)
+    write = FieldWriter(column, scope)
     layer = next(node.layer for node in column if node is not None)
     match layer:
         case Conv():
@@ -227,8 +136,29 @@ def _keywords(found: Sequence[Python]) -> tuple[Keyword, ...]:
     return tuple(each for each in found if isinstance(each, Keyword))
 
 
+def _weighted(
+    write: FieldWriter, layer: Conv | ConvTranspose | Linear, schemes: Schemes
+) -> Invocation:
+    match layer:
+        case Conv(scheme=None, bias=bias):
+            return _call("nn.Conv2d", *_channels(write), *_geometry(write), *_bias(bias))
+        case Conv(scheme=scheme, bias=bias):
+            assert scheme is not None, "the case before"
+            flags = [_flag("bias", "True")] if bias else []
+            return _call(schemes[scheme], *_channels(write), *_geometry(write), *flags)
+        case ConvTranspose(bias=bias):
+            geometry = (*_geometry(write), *write.keyword("output_padding", 0))
+            return _call("nn.ConvTranspose2d", *_channels(write), *geometry, *_bias(bias))
+        case Linear(bias=bias):
+            features = write.number("in_features"), write.number("out_features")
+            return _call("nn.Linear", *features, *_bias(bias))
+        case _:
+            assert_never(layer)
+
+
 def _norm(
-    write: _Writer, layer: BatchNorm | LayerNorm | GroupNorm | LocalResponseNorm
+    write: FieldWriter,
+    layer: BatchNorm | LayerNorm | GroupNorm | InstanceNorm | LocalResponseNorm,
 ) -> Invocation:
     match layer:
         case BatchNorm(spatial=spatial, affine=affine):
@@ -245,6 +175,9 @@ def _norm(
         case GroupNorm():
             groups, features = write.number("num_groups"), write.number("num_features")
             return _call("nn.GroupNorm", groups, features, *_eps(write))
+        case InstanceNorm(affine=affine):
+            flags = [_flag("affine", "True")] if affine else []
+            return _call("nn.InstanceNorm2d", write.number("num_features"), *_eps(write), *flags)
         case LocalResponseNorm():
             fields = (("alpha", 1e-4), ("beta", 0.75), ("k", 1.0))
             others = [each for name, value in fields for each in write.keyword(name, value)]
@@ -261,11 +194,11 @@ def _batch_norm(layer: BatchNorm) -> str:
     return "nn.BatchNorm" if layer.offset else "ScaleOnlyBatchNorm"
 
 
-def _eps(write: _Writer) -> list[Python]:
+def _eps(write: FieldWriter) -> list[Python]:
     return write.keyword("eps", 1e-5)
 
 
-def _pool(write: _Writer, layer: Pool | AdaptivePool) -> Invocation:
+def _pool(write: FieldWriter, layer: Pool | AdaptivePool) -> Invocation:
     kind = "Max" if layer.kind is PoolKind.MAX else "Avg"
     if isinstance(layer, AdaptivePool):
         return _call(f"nn.Adaptive{kind}Pool2d", write.number("output_size"))
@@ -283,20 +216,69 @@ def _pool(write: _Writer, layer: Pool | AdaptivePool) -> Invocation:
     return _call(f"nn.{kind}Pool2d", size, *own, *padding, *flags)
 
 
-def _activation(write: _Writer, layer: Activation, *, inplace: bool) -> Invocation:
-    function = _ACTIVATIONS[layer.kind]
-    if layer.slope is not None:
-        name, default = _SLOPES.get(layer.kind, ("alpha", 1.0))
-        return _call(function, *write.keyword("slope", default, rename=name))
-    in_place = inplace and layer.kind in _IN_PLACE
-    return _call(function, *([_flag("inplace", "True")] if in_place else []))
+def _activation(
+    write: FieldWriter, layer: Activation | NCReLU | PReLU, *, inplace: bool
+) -> Invocation:
+    match layer:
+        case Activation(kind=kind, slope=None):
+            in_place = [_flag("inplace", "True")] if inplace and kind in _IN_PLACE else []
+            return _call(_ACTIVATIONS[kind], *in_place)
+        case Activation(kind=kind):
+            name, default = _SLOPES.get(kind, ("alpha", 1.0))
+            return _call(_ACTIVATIONS[kind], *write.keyword("slope", default, rename=name))
+        case NCReLU():
+            return _call("NCReLU")
+        case PReLU():
+            init = write.keyword("init", 0.25)
+            return _call("nn.PReLU", *write.keyword("num_parameters", 1), *init)
+        case _:
+            assert_never(layer)
 
 
-def _channels(write: _Writer) -> tuple[Python, Python]:
+_Moves: TypeAlias = (
+    Flatten
+    | Pad
+    | PadChannels
+    | ChannelShuffle
+    | ChannelSplit
+    | ChannelSlice
+    | Upsample
+    | PixelShuffle
+)
+
+
+def _moved(write: FieldWriter, layer: _Moves) -> Invocation:
+    """Return the call of what moves, repeats or leaves out what it is given."""
+    number = write.number
+    match layer:
+        case Flatten():
+            return _call("nn.Flatten")
+        case Pad(mode=mode):
+            sides = tuple(number(side) for side in ("left", "right", "top", "bottom"))
+            same = len(set(sides)) == 1
+            return _call(_PADS[mode], sides[0] if same else Items(sides, is_tuple=True))
+        case PadChannels():
+            return _call("PadChannels", number("out_channels"))
+        case ChannelShuffle():
+            return _call("nn.ChannelShuffle", number("groups"))
+        case ChannelSplit():
+            return _call("ChannelSplit", number("parts"), number("part"))
+        case ChannelSlice():
+            return _call("ChannelSlice", number("start"), number("stop"))
+        case Upsample(mode=mode):
+            flags = [] if mode is UpsampleMode.NEAREST else [_flag("mode", f'"{mode}"')]
+            return _call("nn.Upsample", *write.keyword("factor", rename="scale_factor"), *flags)
+        case PixelShuffle():
+            return _call("nn.PixelShuffle", number("factor"))
+        case _:
+            assert_never(layer)
+
+
+def _channels(write: FieldWriter) -> tuple[Python, Python]:
     return write.number("in_channels"), write.number("out_channels")
 
 
-def _geometry(write: _Writer) -> list[Python]:
+def _geometry(write: FieldWriter) -> list[Python]:
     keyword = write.keyword
     return [
         write.number("kernel_size"),

@@ -1,4 +1,4 @@
-"""The phases of a growing network: its class takes the number of one for the arguments that grow."""
+"""The phases of a growing network: its class takes the number of one for what grows."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from archdsl.emit.calls.signature import ClassParameter, Signature
 from archdsl.emit.expressions.arithmetic import plain
 from archdsl.emit.expressions.scope import PHASE
 from archdsl.emit.python.names import Names
-from archdsl.emit.python.nodes import Assign, Text
+from archdsl.emit.python.nodes import Assign, Comment, Evaluate, If, Statement, Text
 from archdsl.emit.python.printer import constant
 from archdsl.ir.network import Phases
 
@@ -32,3 +32,16 @@ def by_phase(
     last = ClassParameter(name=PHASE, annotation="int", default=f"len({constants[0].target}) - 1")
     kept = tuple(p for p in signature.parameters if p.symbol not in found)
     return Signature((last, *kept)), tuple(constants), tuple(steps)
+
+
+NESTED = "nested"  # what the class of a nested network calls whether it is to be so
+
+
+def nested(signature: Signature, name: str, table: str) -> tuple[Signature, tuple[Statement, ...]]:
+    """Return the signature of the class of a nested network, and the step that makes it so."""
+    others = ", ".join(p.name for p in signature.parameters if p.name != PHASE)
+    build = f"{name}(each{', ' if others else ''}{others}, {NESTED}=False)"
+    step = Evaluate(Text(f"nest(self, lambda each: {build}, len({table}), {PHASE})"))
+    flag = ClassParameter(name=NESTED, annotation="bool", default="True")
+    said = Comment("old channels take no input from new ones")
+    return Signature((*signature.parameters, flag)), (If(NESTED, (said, step)),)

@@ -7,7 +7,8 @@ from archdsl.emit.calls.drops import BRANCHES_BEFORE, counts_branches, takes_rat
 from archdsl.emit.calls.layers import DROP_RATE
 from archdsl.emit.classes.instances import Instance
 from archdsl.emit.expressions.arithmetic import Plain
-from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.expressions.slots import WrittenNumber
 from archdsl.emit.python.nodes import (
     FormalParameter,
     Invocation,

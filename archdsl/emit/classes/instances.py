@@ -7,7 +7,7 @@ network, every block, and the parts and stages that need a `forward`. All else s
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
-from archdsl.emit.expressions.scope import Values
+from archdsl.emit.expressions.simplifying import Values
 from archdsl.ir.network import (
     Block,
     DropRun,

@@ -20,7 +20,9 @@ def presence(scope: ClassScope, flags: Sequence[bool], out: Sequence[Expr], hint
     tells if no condition does.
     """
     for test in _candidates(out):
-        if scope.truths(test) == tuple(flags) and not isinstance(scope.simple_test(test), bool):
+        if scope.facts.truths(test) == tuple(flags) and not isinstance(
+            scope.facts.simple_test(test), bool
+        ):
             return scope.test(test)
     return scope.add(hint, tuple(flags))
 

@@ -7,33 +7,28 @@ in a network, whose parameters are the spec's, a word about which members it is 
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from fractions import Fraction
-from typing import TypeAlias
 
-from archdsl.emit.expressions.arithmetic import Plain, Words, plain, run, run_test, whole_test
+from archdsl.emit.expressions.arithmetic import Plain, Words, whole_test
 from archdsl.emit.expressions.collecting import collected
+from archdsl.emit.expressions.simplifying import Simplifier, Values
+from archdsl.emit.expressions.slots import (
+    Slot,
+    WrittenNumber,
+    agree,
+    is_number,
+    plain_number,
+    result_of,
+)
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import Assign, Python, Text
 from archdsl.emit.python.printer import constant
 from archdsl.ir.numbers import (
-    Apply,
-    Both,
-    Choice,
-    Compare,
-    Either,
     Expr,
     Flag,
-    Known,
-    Leaf,
     Literal,
-    Not,
-    Operation,
     Symbol,
     Test,
     Truth,
-    Value,
-    evaluate,
-    normal,
     symbols,
     test_symbols,
 )
@@ -42,17 +37,6 @@ from archdsl.record import Record
 
 PHASE = "phase"  # what a growing network calls the number of its phase
 LONGEST = 60  # a longer expression is not repeated in generated code
-Values: TypeAlias = Mapping[str, Value | bool]
-
-
-class WrittenNumber(Record):
-    """A number in one instance: its value, and how it was written over the names there."""
-
-    value: Value | float
-    expr: Expr | None = None
-
-
-Slot: TypeAlias = Sequence[WrittenNumber | None]  # one for each instance; None where it has none
 
 
 class Added(Record):
@@ -85,17 +69,11 @@ class ClassScope:
         adds: bool,
         phases: Sequence[int] = (),
     ) -> None:
-        self._values = values
-        self._plain = [{name: plain(v) for name, v in each.items()} for each in values]
+        self.facts = Simplifier(values, lets, opened, aliases)
+        self.opened = self.facts.open
         self._names = names
         self._adds = adds
         self._phases = phases
-        self._lets = _common(lets)
-        common = [name for name in values[0] if all(name in each for each in values)]
-        self._open = self.opened = opened & frozenset(common)
-        self._common = frozenset(common)
-        self._aliases = {name: alias for name, alias in aliases.items() if alias in self._open}
-        self._known: dict[Expr, Expr | None] = {}
         self._printed: dict[str, str] = {}
         self._locals: list[Assign] = []
         self._looked_up: dict[str, str] = {}  # locals by their values, phase by phase
@@ -118,7 +96,7 @@ class ClassScope:
     def mention(self, slot: Slot) -> str | None:
         """Return a number for a docstring: over what the class names anyway."""
         for expr in dict.fromkeys(each.expr for each in slot if each is not None):
-            known = None if expr is None else self._simple(expr)
+            known = None if expr is None else self.facts.simple(expr)
             if known is not None and symbols(known) and symbols(known) <= set(self._printed):
                 text = self._said(known, slot)
                 if text is not None:
@@ -127,15 +105,15 @@ class ClassScope:
         if found is not None:
             return found
         for name in self.used:
-            if _agree(slot, self.values_of(name)):
+            if agree(slot, self.values_of(name)):
                 return self._printed[name]
-        return next((each.name for each in self.added if _agree(slot, each.values)), None)
+        return next((each.name for each in self.added if agree(slot, each.values)), None)
 
     def _written(self, slot: Slot) -> str | None:
         exprs = dict.fromkeys(each.expr for each in slot if each is not None)
         found: list[Expr] = []
         for expr in exprs:
-            known = None if expr is None else self._simple(expr)
+            known = None if expr is None else self.facts.simple(expr)
             if known is None or isinstance(known, Literal):
                 continue
             text = self._said(known, slot)
@@ -147,8 +125,8 @@ class ClassScope:
     def _chosen(self, exprs: Sequence[Expr], slot: Slot) -> str | None:
         """Return two expressions and the test of the class that tells where which is right."""
         for test in self._tests:
-            truths = self.truths(test)
-            if truths is None or isinstance(self.simple_test(test), bool):
+            truths = self.facts.truths(test)
+            if truths is None or isinstance(self.facts.simple_test(test), bool):
                 continue
             sides = [
                 [e if truth is side else None for e, truth in zip(slot, truths, strict=True)]
@@ -164,8 +142,10 @@ class ClassScope:
     def _said(self, expr: Expr, slot: Slot) -> str | None:
         """Return the text of an expression if it is right in every instance that has the number."""
         rounds = self._rounds(expr, slot)
-        for values, each in zip(self._plain, slot, strict=True):
-            if each is not None and not _is(each.value, _result(expr, values), rounds=rounds):
+        for values, each in zip(self.facts.plain, slot, strict=True):
+            if each is not None and not is_number(
+                each.value, result_of(expr, values), rounds=rounds
+            ):
                 return None
         if len(self._words(symbols(expr), use=False).say(expr)) > LONGEST:
             expr = collected(expr)
@@ -182,14 +162,14 @@ class ClassScope:
         return whole and self._words(symbols(expr), use=False).is_float(expr)
 
     def _uniform(self, slot: Slot) -> str | None:
-        texts = {constant(_number(each.value)) for each in slot if each is not None}
+        texts = {constant(plain_number(each.value)) for each in slot if each is not None}
         return texts.pop() if len(texts) == 1 else None
 
     def _other(self, slot: Slot, hint: str) -> str:
         found = self._equal(slot)
         if found is not None:
             return found
-        values = tuple(None if each is None else _number(each.value) for each in slot)
+        values = tuple(None if each is None else plain_number(each.value) for each in slot)
         first = next(value for value in values if value is not None)
         looked_up = self._by_phase(values, hint)
         if looked_up is not None:
@@ -218,10 +198,10 @@ class ClassScope:
     def _equal(self, slot: Slot) -> str | None:
         """Return a symbol, or a new parameter, that has the values of a slot."""
         for added in self.added:
-            if _agree(slot, added.values):
+            if agree(slot, added.values):
                 return added.name
-        for name in (*self.used, *sorted(self._open - set(self.used))):
-            if _agree(slot, [values[name] for values in self._plain]):
+        for name in (*self.used, *sorted(self.facts.open - set(self.used))):
+            if agree(slot, [values[name] for values in self.facts.plain]):
                 return self._use(name)
         return None
 
@@ -230,7 +210,7 @@ class ClassScope:
         for added in self.added:
             if added.values == values and type(added.values[0]) is type(values[0]):
                 return added.name
-        wish = f"{hint}2" if hint in self._common else hint  # the symbol may be used yet
+        wish = f"{hint}2" if hint in self.facts.common else hint  # the symbol may be used yet
         name = self._names.unique(wish)
         self.added.append(Added(name, values))
         return name
@@ -239,9 +219,9 @@ class ClassScope:
 
     def test(self, test: Test) -> str:
         """Return a test as Python; what it names is used from now on."""
-        simple = self.simple_test(test)
+        simple = self.facts.simple_test(test)
         if isinstance(simple, bool):
-            truths = self.truths(test)
+            truths = self.facts.truths(test)
             assert truths is not None, "a test that is known is none"
             return self.add("is_so", truths)
         return self._words(test_symbols(simple)).test(simple)
@@ -251,14 +231,14 @@ class ClassScope:
 
         With `always` it is asked of parameters, too, that nothing else uses.
         """
-        simple = self.simple_test(test)
+        simple = self.facts.simple_test(test)
         if isinstance(simple, bool):
             return None
         try:
             expanded = whole_test(substitute_test(simple, self._expanded))
         except OverflowError:
             return None
-        asked = self._open if always else frozenset(self.used)
+        asked = self.facts.open if always else frozenset(self.used)
         return expanded if test_symbols(expanded) <= asked else None
 
     def exact_words(self, test: Test) -> Words:
@@ -267,117 +247,30 @@ class ClassScope:
         return Words(words.names, words.floats, whole=False)
 
     def _expanded(self, name: str) -> Expr | Test:
-        if name in self._open:
-            return Flag(name) if isinstance(self._values[0][name], bool) else Symbol(name)
-        inner = self._simple(self._lets[name])
+        if name in self.facts.open:
+            return Flag(name) if isinstance(self.facts.values[0][name], bool) else Symbol(name)
+        inner = self.facts.simple(self.facts.lets[name])
         assert inner is not None
         return substitute(inner, self._expanded)
-
-    def truths(self, test: Test) -> tuple[bool, ...] | None:
-        """Return what a test gives in each instance, None where Python could not say."""
-        try:
-            return tuple(run_test(test, values) for values in self._plain)
-        except (ArithmeticError, KeyError):
-            return None
-
-    def simple_test(self, test: Test) -> Test | bool:
-        """Return a test over parameters and lets, or what it always is."""
-        match test:
-            case Compare(operator, left, right):
-                one, two = self._simple(left), self._simple(right)
-                if one is None or two is None or not (symbols(one) | symbols(two)):
-                    return self._always(test)
-                return Compare(operator, one, two)
-            case Not(inner):
-                found = self.simple_test(inner)
-                return not found if isinstance(found, bool) else Not(found)
-            case Both(left, right):
-                return _both(self.simple_test(left), self.simple_test(right))
-            case Either(left, right):
-                found = _both(self.simple_test(Not(left)), self.simple_test(Not(right)))
-                if isinstance(found, bool):
-                    return not found
-                one, two = self.simple_test(left), self.simple_test(right)
-                if isinstance(one, bool) or isinstance(two, bool):
-                    return two if isinstance(one, bool) else one
-                return Either(one, two)
-            case Flag(name):
-                return test if name in self._open else self._always(test)
-            case Known(value):
-                return value
-
-    def _always(self, test: Test) -> bool:
-        truths = self.truths(test)
-        assert truths is not None
-        return truths[0]
 
     def flag(self, column: Sequence[Truth | None], hint: str) -> Python:
         """Return a truth as an expression that is right in every instance."""
         given = [truth for truth in column if truth is not None]
         for test in dict.fromkeys(truth.test for truth in given):
-            truths = self.truths(test)
+            truths = self.facts.truths(test)
             if truths is not None and all(
                 t is None or t.value == truth for t, truth in zip(column, truths, strict=True)
             ):
-                simple = self.simple_test(test)
+                simple = self.facts.simple_test(test)
                 return Text(str(simple) if isinstance(simple, bool) else self.test(test))
         slot = tuple(None if t is None else WrittenNumber(t.value) for t in column)
         return self.number(slot, hint)
 
     # ------------------------------------------------------------ symbols
 
-    def _simple(self, expr: Expr) -> Expr | None:
-        """Return an expression over parameters and lets; None where its symbols are not known."""
-        if expr not in self._known:
-            self._known[expr] = self._simplified(expr)
-        return self._known[expr]
-
-    def _simplified(self, expr: Expr) -> Expr | None:
-        match expr:
-            case Literal():
-                return expr
-            case Leaf(value):
-                return Literal(value)
-            case Symbol(name):
-                return self._symbol(name)
-            case Operation(operator, left, right):
-                one, two = self._simple(left), self._simple(right)
-                found = None if one is None or two is None else Operation(operator, one, two)
-            case Apply(function, arguments):
-                inner = [self._simple(argument) for argument in arguments]
-                known = tuple(each for each in inner if each is not None)
-                found = Apply(function, known) if len(known) == len(inner) else None
-            case Choice(test) if not test_symbols(test) <= self._common:
-                found = None  # a stage that owns a weight asks nothing of its block's names
-            case Choice(test, chosen, otherwise):
-                when = self.simple_test(test)
-                if isinstance(when, bool):
-                    return self._simple(chosen if when else otherwise)
-                one, two = self._simple(chosen), self._simple(otherwise)
-                found = None if one is None or two is None else Choice(when, one, two)
-        return found if found is None or symbols(found) else _folded(found)
-
-    def _symbol(self, name: str) -> Expr | None:
-        if name in self._open:
-            return Symbol(name)
-        if name in self._aliases:
-            return Symbol(self._aliases[name])
-        if name in self._lets:
-            inner = self._simple(self._lets[name])
-            if inner is not None:
-                return Symbol(name) if symbols(inner) else inner
-        held = [values[name] for values in self._values if name in values]
-        if len(held) < len(self._values):
-            return None
-        if len(set(held)) == 1:
-            return Literal(held[0])
-        same = (n for n in sorted(self._open) if [v[n] for v in self._values] == held)
-        alias = next(same, None)  # a block that adds its input has as many channels as it is given
-        return None if alias is None else Symbol(alias)
-
     def _words(self, names: Iterable[str], *, use: bool = True) -> Words:
         known = {n: self._use(n) if use else self._printed.get(n, n) for n in sorted(names)}
-        floats = {n for n in known if any(type(v.get(n)) is float for v in self._plain)}
+        floats = {n for n in known if any(type(v.get(n)) is float for v in self.facts.plain)}
         self.floats |= floats if use else set()
         return Words(known, frozenset(floats))
 
@@ -385,15 +278,15 @@ class ClassScope:
         """Return what the class calls a symbol of the spec; it is a parameter or a local then."""
         if symbol in self._printed:
             return self._printed[symbol]
-        if symbol in self._open:
+        if symbol in self.facts.open:
             self.used.append(symbol)
             self._printed[symbol] = self._names.unique(symbol)
             return self._printed[symbol]
-        inner = self._simple(self._lets[symbol])
+        inner = self.facts.simple(self.facts.lets[symbol])
         assert inner is not None
         words = self._words(symbols(inner))
         text = words.say(inner)
-        if words.is_float(inner) and all(isinstance(v[symbol], int) for v in self._plain):
+        if words.is_float(inner) and all(isinstance(v[symbol], int) for v in self.facts.plain):
             text = f"round({text})"
         self._printed[symbol] = self._names.unique(symbol)
         self._locals.append(Assign(self._printed[symbol], Text(text)))
@@ -401,7 +294,7 @@ class ClassScope:
 
     def formula(self, expr: Expr) -> str:
         """Return the text of a parameter's default."""
-        inner = self._simple(expr)
+        inner = self.facts.simple(expr)
         assert inner is not None, "a formula is over other parameters"
         return self._words(symbols(inner)).say(inner)
 
@@ -412,60 +305,8 @@ class ClassScope:
 
     def values_of(self, symbol: str) -> tuple[Plain, ...]:
         """Return the values of a symbol in all instances."""
-        return tuple(values[symbol] for values in self._plain)
+        return tuple(values[symbol] for values in self.facts.plain)
 
     def name_of(self, symbol: str) -> str:
         """Return what the class calls a symbol that it uses."""
         return self._printed[symbol]
-
-
-def _common(lets: Sequence[Mapping[str, Expr]]) -> dict[str, Expr]:
-    """Return the lets that are written alike in all instances."""
-    first, *others = lets
-    return {n: e for n, e in first.items() if all(each.get(n) == e for each in others)}
-
-
-def _number(value: Value | float) -> Plain:
-    return float(value) if isinstance(value, Fraction) else value
-
-
-def _result(expr: Expr, values: Mapping[str, Plain]) -> Plain | None:
-    try:
-        return run(expr, values)
-    except (ArithmeticError, KeyError):
-        return None
-
-
-def _is(value: Value | float, result: Plain | None, *, rounds: bool) -> bool:
-    """Whether Python's result is a number."""
-    if result is None:
-        return False
-    if rounds:
-        return round(result) == value and abs(result - value) < _NEAR
-    return result == _number(value)
-
-
-_NEAR = 1e-6  # a float that should be whole is not further from it
-
-
-def _agree(slot: Slot, values: Sequence[Plain]) -> bool:
-    return all(
-        each is None or (type(_number(each.value)) is type(value) and each.value == value)
-        for each, value in zip(slot, values, strict=True)
-    )
-
-
-def _folded(expr: Expr) -> Expr | None:
-    """Return an expression of numbers alone as one number."""
-    try:
-        return Literal(normal(evaluate(expr, {})))
-    except ArithmeticError:
-        return None
-
-
-def _both(left: Test | bool, right: Test | bool) -> Test | bool:
-    if isinstance(left, bool):
-        return right if left else False
-    if isinstance(right, bool):
-        return left if right else False
-    return Both(left, right)

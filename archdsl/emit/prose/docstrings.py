@@ -6,7 +6,8 @@ from pathlib import PurePath
 
 from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance, Owner
-from archdsl.emit.expressions.scope import ClassScope, WrittenNumber
+from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.expressions.slots import WrittenNumber
 from archdsl.emit.prose.descriptions import description
 from archdsl.emit.python.printer import INDENT, WIDTH, docstring_text
 from archdsl.ir.network import Block, FeatureMap, Item, LayerNode, Network, Node, Part, Stage

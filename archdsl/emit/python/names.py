@@ -16,8 +16,11 @@ HELPERS = _DEFINED - SCHEMES
 # Names that generated files give a meaning of their own.
 FILE_NAMES = frozenset(
     (
+        "Callable",
         "F",
         "FROZEN",
+        "Nested",
+        "column",
         "OrderedDict",
         "Self",
         "Tensor",

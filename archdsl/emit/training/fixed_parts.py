@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from archdsl.analyses.walk import Place, root, walk
+from archdsl.analyses.walk import root, walk
 from archdsl.ir.network import Channels, FixedPart, LayerNode, Network, Shared
 
 

@@ -181,7 +181,8 @@ def may_change(recipe: Recipe, reader: Reader) -> tuple[str, ...]:
     names += ["verify"] if reader.verifies else []
     names += [*reader.flag_names, "out", "epochs", "device", "amp"]
     names += [*(["channels_last"] if reader.has_images else []), "compile"]
-    later = ["save_minutes", "minutes", "resume", *(["reschedule"] if hangs(recipe) else [])]
+    later = ["save_minutes", "minutes", "resume", "responses"]
+    later += ["reschedule"] if hangs(recipe) else []
     return tuple("{" + ", ".join(f'"{name}"' for name in each) + "}" for each in (names, later))
 
 

@@ -8,7 +8,16 @@ from archdsl.analyses.growth.growing import GrowingNetwork, GrownTensor, KeptLay
 from archdsl.analyses.walk import leaves
 from archdsl.ir.layers import ConvTranspose
 from archdsl.ir.network import FixedOld
-from archdsl.ir.recipe import GrowAt, Growth, NewChannels, Plateau
+from archdsl.ir.recipe import (
+    Data,
+    GrowAt,
+    Growth,
+    ImageFolder,
+    NewChannels,
+    Plateau,
+    Recipe,
+    Sine,
+)
 from archdsl.ir.showing import show_value
 from archdsl.record import Record
 
@@ -28,10 +37,12 @@ class GrowthPlan(Record, kw_only=True):
     zero: bool  # the larger network computes the same
     restarts: bool  # of the schedule, in each phase
     wakes: str  # what compares the epochs of a phase with those after which something learns again
+    nested: bool  # old channels take no input from new ones
+    caches: bool  # what is fixed gives the same for an image in a whole phase
     transposed: bool  # there are convolutions whose weight has inputs first
 
 
-def plan_growth(network: GrowingNetwork, growth: Growth) -> GrowthPlan:
+def plan_growth(network: GrowingNetwork, recipe: Recipe, growth: Growth) -> GrowthPlan:
     """Decide every value of growth.py."""
     zero = growth.new is NewChannels.ZERO
     ends = [f"{end.layer}.{name}" for end in network.zeros for name in end.tensors] if zero else []
@@ -52,8 +63,23 @@ def plan_growth(network: GrowingNetwork, growth: Growth) -> GrowthPlan:
         zero=zero,
         restarts=growth.restarts,
         wakes=_wakes(learned_again),
+        nested=network.phases.nested,
+        caches=network.caches and _sees_the_same(recipe),
         transposed=any(isinstance(leaf.layer, ConvTranspose) for leaf in leaves(network.plain[-1])),
     )
+
+
+def _sees_the_same(recipe: Recipe) -> bool:
+    """Say whether an image is the same in each epoch."""
+    match recipe.data:
+        case Data(augment=augment):
+            return not (augment or recipe.mixup or recipe.cutmix)
+        case Sine():
+            return True
+        case ImageFolder():
+            return False
+        case _:
+            assert_never(recipe.data)
 
 
 def _wakes(epochs: Sequence[int]) -> str:
@@ -80,11 +106,11 @@ def _said(network: GrowingNetwork) -> str:
 
 def _about(*, zero: bool, ends: bool, fixes: bool) -> Iterator[str]:
     if zero:
-        yield "A larger network computes the same as the one before it: old outputs take nothing from"
-        yield f"new inputs at first{', and new blocks end in zeros' if ends else ''}."
+        yield "A larger network computes the same as the one before it: old outputs take nothing"
+        yield f"from new inputs at first{', and new blocks end in zeros' if ends else ''}."
     else:
-        yield "The whole capacity is drawn before any training, and a phase begins with its part: what is"
-        yield "computed changes at a growth."
+        yield "The whole capacity is drawn before any training, and a phase begins with its part:"
+        yield "what is computed changes at a growth."
     if fixes:
         yield "What is fixed is handed to no optimizer, and batch normalization keeps its moments."
 

@@ -27,8 +27,7 @@ class Reader(Record, kw_only=True):
     from_label: str = ""
     label_key: str = ""
     batches: bool = False  # the training images are in five files
-    train: tuple[int, int] = (0, 0)  # how many images there are, and their checksum in the script
-    test: tuple[int, int] = (0, 0)
+    sums: tuple[int, int] = (0, 0)  # checksums in the script, of training and test images
 
     @property
     def flag_names(self) -> tuple[str, ...]:
@@ -46,8 +45,7 @@ READERS: dict[str, Reader] = {
         verifies=True,
         summed=True,
         modules=("gzip", "math", "zlib"),
-        train=(60_000, 3_461_494_716_690),
-        test=(10_000, 586_578_337_654),
+        sums=(3_461_494_716_690, 586_578_337_654),
     ),
     "fashion_mnist": Reader(
         template="train/idx.py.jinja",
@@ -55,8 +53,7 @@ READERS: dict[str, Reader] = {
         verifies=True,
         summed=True,
         modules=("gzip", "math", "zlib"),
-        train=(60_000, 7_931_795_172_685),
-        test=(10_000, 1_326_718_993_349),
+        sums=(7_931_795_172_685, 1_326_718_993_349),
     ),
     "cifar10": Reader(
         template="train/cifar.py.jinja",
@@ -71,8 +68,7 @@ READERS: dict[str, Reader] = {
         record_bytes=1 + 3 * 32 * 32,
         label_key="labels",
         batches=True,
-        train=(50_000, 150_386_778_726_606),
-        test=(10_000, 30_263_231_057_635),
+        sums=(150_386_778_726_606, 30_263_231_057_635),
     ),
     "cifar100": Reader(
         template="train/cifar.py.jinja",
@@ -87,8 +83,7 @@ READERS: dict[str, Reader] = {
         record_bytes=2 + 3 * 32 * 32,
         from_label="[:, 1:]",
         label_key="fine_labels",
-        train=(50_000, 1_379_589_175_816_102),
-        test=(10_000, 277_048_398_865_815),
+        sums=(1_379_589_175_816_102, 277_048_398_865_815),
     ),
     "svhn": Reader(
         template="train/svhn.py.jinja",
