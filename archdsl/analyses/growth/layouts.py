@@ -11,6 +11,7 @@ a row of others. Where nothing does, its old channels are in front.
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
+from math import gcd
 from typing import TypeAlias
 
 from archdsl.limits import MAX_PIECES
@@ -200,8 +201,22 @@ class Layouts:
         if any(part.source is source for part in row):
             raise LayoutError
         if piece.times != 1:
-            row = [_divided(part, piece.times) for part in row]
+            row = [self._divided(part, piece.times) for part in row]
         self._become(source, tuple(row))
+
+    def _divided(self, piece: Piece, times: int) -> Piece:
+        """Return the piece of which this one has `times` channels for each; raise LayoutError."""
+        if piece.times % times == 0:
+            return Piece(piece.source, piece.times // times)
+        source, lengths = piece.source, piece.lengths
+        if any(length % times for length in lengths):
+            raise LayoutError
+        if not isinstance(source, Free):
+            return Piece(tuple(length // times for length in lengths))
+        fewer = times // gcd(piece.times, times)
+        each = Free(tuple(length // fewer for length in source.lengths), source.since)
+        self._become(source, (Piece(each, fewer),))
+        return Piece(each, fewer * piece.times // times)
 
     def _become(self, source: Free, row: Layout) -> None:
         source.row = row
@@ -284,16 +299,6 @@ def _is_made(left: Piece, right: Piece, since: int) -> bool:
     if left.lengths[since:] == right.lengths[since:]:
         return left.times <= right.times
     return sum(left.lengths[since:]) > sum(right.lengths[since:])
-
-
-def _divided(piece: Piece, times: int) -> Piece:
-    """Return the piece of which this one has `times` channels for each; raise LayoutError."""
-    if piece.times % times == 0:
-        return Piece(piece.source, piece.times // times)
-    lengths = piece.lengths
-    if isinstance(piece.source, Free) or any(length % times for length in lengths):
-        raise LayoutError
-    return Piece(tuple(length // times for length in lengths))
 
 
 def _oldest(layout: Layout) -> int:
