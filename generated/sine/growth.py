@@ -76,12 +76,13 @@ def channels(name: str, dim: int, before: int, now: int) -> Sequence[int]:
 
 
 def parts(phase: int) -> Iterator[tuple[Part, int]]:
-    """Yield the parts of the parameters of a phase, each with the phase that added it.
+    """Yield the parts of what may learn in a phase, each with the phase that added it.
 
     What a growth adds to a weight are new inputs of old outputs, and new outputs.
     """
     with torch.device("meta"):
-        names = [name for name, _ in Sine(phase).named_parameters()]
+        found = Sine(phase).named_parameters()
+    names = [name for name, parameter in found if parameter.requires_grad]
     for name in names:
         first = next(each for each in range(phase + 1) if name in shapes(each))
         dims = range(len(shapes(first)[name]))

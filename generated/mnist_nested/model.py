@@ -1,0 +1,159 @@
+"""mnist_nested, compiled by archdsl from specs/mnist_nested.arch.
+
+Its width grows.
+
+Change the spec, not this file, and run
+    archdsl compile specs/mnist_nested.arch
+
+15,418 parameters for inputs (1, 28, 28).
+
+phase  width  parameters  learned  fixed     MACs
+-----  -----  ----------  -------  -----  -------
+    0      4       1,702    1,702      0   77,776
+    1      8       4,834    3,132  1,702  226,112
+    2     12       9,406    4,572  4,834  445,008
+    3     16      15,418    6,012  9,406  734,464
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+WIDTH = (4, 8, 12, 16)
+
+
+class PartlyFixedBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalization, of which some channels stay as in evaluation: (N, C, H, W).
+
+    They are `fixed`, in ranges: from, and up to but not including. What is to learn of the scale
+    and the offset is the optimizer's business.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        offset: bool = True,
+        fixed: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine)
+        if not offset:
+            self.register_parameter("bias", None)
+        self.fixed = fixed
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or not self.fixed:
+            return super().forward(input)
+        self.num_batches_tracked.add_(1)
+        pieces, start = [], 0
+        for first, end in (*self.fixed, (self.num_features, self.num_features)):
+            for a, b, training in ((start, first, True), (first, end, False)):
+                if a < b:
+                    pieces.append(self.normalized(input[:, a:b], slice(a, b), training=training))
+            start = end
+        return torch.cat(pieces, 1)
+
+    def normalized(self, input: Tensor, these: slice, *, training: bool) -> Tensor:
+        """Normalize some of the channels, by moments of the batch or by those that are kept."""
+        weight = None if self.weight is None else self.weight[these]
+        bias = None if self.bias is None else self.bias[these]
+        mean, var = self.running_mean[these], self.running_var[these]
+        return F.batch_norm(input, mean, var, weight, bias, training, self.momentum, self.eps)
+
+
+class Nested(nn.Module):
+    """A convolution or linear layer in columns, one for each growth: (N, C, ..) -> (N, C', ..).
+
+    A column takes the channels that there were when it was added. So the outputs of a phase take
+    nothing from what is added later, and stay what they are.
+    """
+
+    def __init__(self, columns: list[nn.Conv2d | nn.Linear]) -> None:
+        super().__init__()
+        self.columns = nn.ModuleList(columns)
+        self.inputs = [column.weight.shape[1] for column in columns]
+        self.num_fixed = 0  # first columns that are fixed: there is no backward pass through them
+        self.held: Tensor | None = None  # what these give for a batch, where that is known
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = [] if self.held is None else [self.held]
+        for number, (column, inputs) in enumerate(zip(self.columns, self.inputs, strict=True)):
+            if number >= self.num_fixed:
+                made.append(column(x[:, :inputs]))
+            elif self.held is None:
+                with torch.no_grad():
+                    made.append(column(x[:, :inputs]))
+        return torch.cat(made, 1)
+
+
+def nest(network: nn.Module, build: Callable[[int], nn.Module], phases: int, phase: int) -> None:
+    """Put the layers of a network whose outputs grow in columns, those up to a phase.
+
+    `build` makes the network of any phase with layers as they are.
+    """
+    with torch.device("meta"):
+        known = [dict(build(each).named_modules()) for each in range(phases)]
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.Conv2d | nn.Linear) and getattr(module, "groups", 1) == 1:
+            every = [each[name].weight.shape if name in each else (0, 0) for each in known]
+            columns, outputs = [], 0
+            for size in every[: phase + 1]:
+                if size[0] > outputs:
+                    columns.append(column(module, size[1], size[0] - outputs))
+                    outputs = size[0]
+            if len({size[0] for size in every} - {0}) > 1:
+                network.set_submodule(name, Nested(columns))
+
+
+def column(layer: nn.Conv2d | nn.Linear, inputs: int, outputs: int) -> nn.Conv2d | nn.Linear:
+    """Return a layer like this one, with other numbers of channels."""
+    bias = layer.bias is not None
+    if isinstance(layer, nn.Linear):
+        return nn.Linear(inputs, outputs, bias=bias)
+    geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    return nn.Conv2d(inputs, outputs, *geometry, bias=bias)
+
+
+class Unit(nn.Module):
+    """Conv3x3, bn, relu.
+
+    (N, in_channels, H, W) -> (N, width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = PartlyFixedBatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.bn1(self.conv1(x)))
+
+
+class MnistNested(nn.Module):
+    """The network: (N, 1, 28, 28) -> (N, 10)."""
+
+    def __init__(self, phase: int = len(WIDTH) - 1, nested: bool = True) -> None:
+        super().__init__()
+        width = WIDTH[phase]
+        self.stem = Unit(1, width, stride=2)
+        self.conv2 = Unit(width, 2 * width, stride=2)
+        self.conv3 = Unit(2 * width, 4 * width)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10))
+        if nested:
+            # old channels take no input from new ones
+            nest(self, lambda each: MnistNested(each, nested=False), len(WIDTH), phase)
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, width, 14, 14)
+        x = self.conv2(x)  # (N, 2 * width, 7, 7)
+        x = self.conv3(x)  # (N, 4 * width, 7, 7)
+        return self.head(x)
