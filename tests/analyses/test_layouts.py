@@ -195,6 +195,31 @@ def test_only_the_phases_count_that_both_have():
         Layouts().equal((*fixed((4, 8)), *fixed((4, 8))), fixed((8, 16)), 0)
 
 
+def test_what_is_older_keeps_its_own_lengths_beside_what_is_new():
+    # two halves of a new grouped convolution, added to a map that had 8 channels before
+    old = free((8, 16, 24), 0)
+    Layouts().equal(old, (*fixed((0, 8, 12)), *fixed((0, 8, 12))), 1)
+    assert settled(old) == ((8, 8, 12), (0, 8, 12))
+
+
+def test_of_two_equal_layouts_the_older_one_goes_on():
+    old, new = (*fixed((4, 8)), *fixed((4, 8))), (*fixed((0, 8)), *fixed((0, 8)))
+    assert Layouts().equal(new, old, 1) == old
+    assert Layouts().equal(old, new, 1) == old
+
+
+def test_a_new_layer_keeps_the_places_of_what_it_is_given():
+    body = f"conv3x3(4 * k) ncrelu\nif k > 1 {{ dropout(0.1) }}\nconv1x1(5){END}"
+    assert through(body, "conv2")[0] == ((4, 8), (4, 8))
+
+
+def test_a_dense_network_grows_in_depth_and_width():
+    dense = "block dense(growth) { concat { identity branch { conv3x3(growth) } } }"
+    body = f"conv3x3(4 * k)\nfor j in range(k) {{ dense(3 * k) }}\nconv1x1(5){END}"
+    # 4, 3, and 6 new ones
+    assert through(body, "conv2", dense)[0] == ((4, 8), (3, 12))
+
+
 def test_a_row_of_sums_is_followed_in_few_steps():
     first = last = free((4, 8), 0)
     layouts = Layouts()
