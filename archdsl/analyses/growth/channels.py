@@ -246,8 +246,8 @@ class _Layer:
     def made(self) -> Layout:
         """Return where the channels lie that the layer gives; raise LayoutError."""
         layer = self.layers[-1]
-        if not (_grows(self.inputs, self.since) or _grows(self.outputs, self.since)):
-            return _still(self.outputs, self.since)
+        if not (self.since or _grows(self.inputs) or _grows(self.outputs)):
+            return fixed(self.outputs)
         match layer:
             case Conv() if isinstance(layer.scheme, Identity):
                 return self._identity(layer)
@@ -375,19 +375,14 @@ class _Layer:
         return (*self._cut([kept, rest])[0], *fixed(new))
 
 
-def _grows(lengths: Lengths, since: int) -> bool:
-    return len(set(lengths[since:])) > 1
+def _grows(lengths: Lengths) -> bool:
+    return len(set(lengths)) > 1
 
 
 def _simple(layout: Layout, since: int) -> Layout:
-    """Return a layout in one piece where it does not grow: its pieces then do not, either."""
+    """Return a layout in one piece where it never grows: its pieces then do not, either."""
     lengths = lengths_of(layout)
-    return layout if _grows(lengths, since) else _still(lengths, since)
-
-
-def _still(lengths: Lengths, since: int) -> Layout:
-    """Return a map that does not grow; what is there before it may lay it out."""
-    return free(lengths, since) if since else fixed(lengths)
+    return layout if since or _grows(lengths) else fixed(lengths)
 
 
 def _divide(lengths: Lengths, parts: int, since: int = 0) -> Lengths:
