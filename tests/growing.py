@@ -156,7 +156,7 @@ class Run:
         self.optimizer = self.loaded.parts.PartOptimizer(self.model, parts, groups, self.make)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": states or {}})
         for group in self.optimizer.param_groups:
-            group["lr"] = torch.tensor(group["lr"], dtype=torch.float64)
+            group["lr"] = torch.tensor(self.make.keywords["lr"], dtype=torch.float64)
 
     def states(self):
         """Return a copy of the states of all parts."""
