@@ -33,7 +33,7 @@ train recipe {{
 """
 CONVOLUTIONS = """
 network net(width = {full}){annotation} {{
-    grow width = {widths}
+    grow width = {widths}{nested}
     input(1, 28, 28)
     stem:  unit(width, stride = 2)
     conv2: unit(2 * width, stride = 2)
@@ -45,7 +45,7 @@ block unit(width) {{ conv3x3(width, stride = stride) bn relu }}
 """
 HIDDEN = """
 network net(width = {full}){annotation} {{
-    grow width = {widths}
+    grow width = {widths}{nested}
     input(1)
     linear(width)
     tanh
@@ -56,13 +56,13 @@ network net(width = {full}){annotation} {{
 # WRN-16-2 in the end: specs/wrn.arch. 16 is no phase, for then its first block has no shortcut.
 WRN = """
 network net(width = {full}){annotation} {{
-    grow width = {widths}
+    grow width = {widths}{nested}
     input(3, 32, 32)
     stem                    {{ conv3x3(16) }}
     stage conv2             = 2 * wide(width)
     stage conv3(stride = 2) = 2 * wide(2 * width)
     stage conv4(stride = 2) = 2 * wide(4 * width)
-    head with trainable     {{ bn relu avgpool linear(10) }}
+    head                    {{ bn relu avgpool linear(10) with trainable }}
     train = recipe
 }}
 block wide(width) {{
@@ -115,14 +115,18 @@ class Way(NamedTuple):
     width: int = -1  # index of the width of a member; -1: a network that grows
     phase: int = 0
     annotation: str = ""
+    nested: str = ""
+    cached: bool = False  # what is fixed was computed before, for all images
 
 
-# Nested networks, and those whose fixed channels are computed once, are to come here.
+FIXED = " with freeze(grown)"
 WAYS = {
     STATIC: Way(width=3),
     "static, again": Way(width=3),
     GROWN: Way(phase=3),
-    "grown, 3/4 fixed": Way(phase=3, annotation=" with freeze(grown)"),
+    "grown, 3/4 fixed": Way(phase=3, annotation=FIXED),
+    "nested, 3/4 fixed": Way(phase=3, annotation=FIXED, nested=" nested"),
+    "nested, cached": Way(phase=3, annotation=FIXED, nested=" nested", cached=True),
     "first phase": Way(phase=0),
     "static, a quarter": Way(width=0),
 }
@@ -189,7 +193,10 @@ def training_of(subject: Subject, way: Way, device: str, folder: Path) -> Traini
             model, optimizer = script.build(config, on)
         for group in optimizer.param_groups:
             group["lr"] = torch.zeros((), device=on)
-        x, y = next(iter(script.ready_batches(config, on)[0]))
+        batches = script.ready_batches(config, on)[0]
+        x, y = next(iter(batches))
+        if way.cached:
+            script.keep(model, batches, config).hold(batches.chosen)
     take = script.make_step(model.train(), optimizer, torch.zeros(2, device=on), config)
     for _ in range(WARM_STEPS):
         take(x, y)
@@ -203,7 +210,11 @@ def _script(subject: Subject, way: Way, folder: Path) -> Iterator[ModuleType]:
 
     full = subject.widths[-1]
     text = (subject.spec + RECIPE).format(
-        full=full, widths=[*subject.widths], annotation=way.annotation, **subject.recipe
+        full=full,
+        widths=[*subject.widths],
+        annotation=way.annotation,
+        nested=way.nested,
+        **subject.recipe,
     )
     arguments = {"width": str(subject.widths[way.width])} if way.width >= 0 else {}
     files = compile_text(text, arguments=arguments).files("net")
@@ -277,10 +288,11 @@ def _table(device: str, rounds: int, threads: int, rows: list[tuple[str, ...]]) 
         "Convolutions: three with batch normalization and ReLU, 64 images of 28 x 28, Adam. "
         "WRN-16-2: 32 images of 32 x 32, SGD. They grow in four phases by quarters, WRN-16-2 from "
         "8, 12, 24 to 32 channels. Static: the last phase as `--set` gives it, with the ordinary "
-        "optimizer; the network against itself shows the noise. A growth, from the third phase to "
-        "the last: the larger network built, what was learned put into it, and an optimizer of its "
-        "parts. Ratio: over the static one in the same round, the median, and the middle half of "
-        f"the rounds; at most {REQUIRED} required of WRN-16-2 at full capacity."
+        "optimizer; the network against itself shows the noise. Cached: what is fixed of a nested "
+        "network lies in memory. A growth, from the third phase to the last: the larger network "
+        "built, what was learned put into it, and an optimizer of its parts. Ratio: over the "
+        "static one in the same round, the median, and the middle half of the rounds; at most "
+        f"{REQUIRED} required of WRN-16-2 at full capacity."
     )
     header = ("on", "network", "what is timed", "ms", "ratio", "25 %", "75 %", "holds")
     return Table("Steps of growing networks", note, header, tuple(rows))

@@ -155,6 +155,7 @@ def test_the_command_can_be_tried(monkeypatch, tmp_path, capsys):
 def test_all_experiments_are_made_unless_some_are_named(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command, "EXPERIMENTS", {"one": plan.Experiment("one", (), ())})
     monkeypatch.setattr(command, "TIMINGS", {"two": plan.Timing("two", (), 1)})
+    monkeypatch.setattr(command.growths, "EXPERIMENTS", {})
     monkeypatch.setattr(timing, "measure", lambda *_: ())
     assert command.main(["--quick"]) == 0
     first, second = capsys.readouterr().out.split("\n\n")

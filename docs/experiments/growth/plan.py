@@ -17,6 +17,7 @@ class Arm(NamedTuple):
     arguments: Mapping[str, Argument] = {}
     epochs: int = 0  # if others than its recipe says
     forgets: bool = False  # at a growth the optimizer loses the state of all that it had
+    flags: tuple[str, ...] = ()  # of train.py, besides
 
 
 class Experiment(NamedTuple):
@@ -36,7 +37,7 @@ class Experiment(NamedTuple):
         """Return what names the runs of an arm in the results."""
         words = [f"{name}={value}" for name, value in arm.arguments.items()]
         words += [f"epochs={arm.epochs}"] if arm.epochs else []
-        words += ["forgets"] if arm.forgets else []
+        words += [*(["forgets"] if arm.forgets else []), *arm.flags]
         return " ".join((f"{self.spec}:{arm.network}", *words))
 
 
@@ -79,7 +80,6 @@ _XAVIER = Experiment(
     every=4,
 )
 
-# A nested network, whose old channels take no input from new ones, is to come here.
 _MNIST = Experiment(
     "growth-mnist",
     "mnist.arch",
@@ -93,8 +93,10 @@ _MNIST = Experiment(
         Arm("grown, state forgotten", "grown", forgets=True),
         Arm("fixed", "fixed"),
         Arm("fixed for half of each phase", "fixed_for_half"),
+        Arm("nested", "nested"),
+        Arm("nested, all computed in each step", "nested", flags=("--no-cache",)),
     ),
-    ("static", "grown", "grown early", "grown, drawn", "fixed"),
+    ("static", "grown", "grown early", "fixed", "nested"),
     data=("MNIST",),
     limit=12_000,
     steps=187,
