@@ -246,8 +246,8 @@ class _Layer:
     def made(self) -> Layout:
         """Return where the channels lie that the layer gives; raise LayoutError."""
         layer = self.layers[-1]
-        if not (_grows(self.inputs, self.since) or _grows(self.outputs, self.since)):
-            return _still(self.outputs, self.since)
+        if len({*self.inputs}) == len({*self.outputs}) == 1:  # in no phase anything is new
+            return fixed(self.outputs)
         match layer:
             case Conv() if isinstance(layer.scheme, Identity):
                 return self._identity(layer)
@@ -381,12 +381,7 @@ class _Layer:
 def _simple(layout: Layout) -> Layout:
     """Return a layout in one piece where it does not grow: its pieces then do not, either."""
     lengths = lengths_of(layout)
-    return layout if _grows(lengths, since) else _still(lengths, since)
-
-
-def _still(lengths: Lengths, since: int) -> Layout:
-    """Return a map that does not grow; what is there before it may lay it out."""
-    return free(lengths, since) if since else fixed(lengths)
+    return fixed(lengths) if len(set(lengths)) == 1 else layout
 
 
 def _divide(lengths: Lengths, parts: int, since: int = 0) -> Lengths:
