@@ -2,6 +2,7 @@
 
 python -m tests.uses.kills --kills 100            one process, killed at random times and at writes
 python -m tests.uses.kills --kills 100 --processes 2
+python -m tests.uses.kills --kills 100 --grows     a network that grows three times
 
 A run is killed (SIGKILL) at a random time, or while it writes, syncs or renames a file, or is asked
 to stop (SIGTERM, SIGINT); the same command with --resume goes on, and may be stopped again. What is
@@ -42,6 +43,24 @@ train quick {
     optimizer = sgd(lr = 0.1, momentum = 0.9)
     schedule  = cosine(warmup = 1)
     moments   = averaged
+}
+"""
+GROWING = """\
+network net(width = 8) with freeze(grown, epochs = 1) {
+    grow width = [2, 4, 6, 8]
+    input(1, 8, 8)
+    stem { conv3x3(width) bn relu }
+    head with trainable { avgpool dropout(0.3) linear(10) }
+    train = quick
+}
+train quick {
+    data      = digits(augment = [flip, crop(1)])
+    batch     = 32
+    epochs    = 6
+    optimizer = sgd(lr = 0.1, momentum = 0.9)
+    schedule  = cosine(warmup = 1)
+    ema       = 0.9
+    grow      = at([2, 3, 5])
 }
 """
 FLAGS = ("--device", "cpu", "--limit", "640")
@@ -155,9 +174,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--grows", action="store_true", help="train a network that grows")
     flags = parser.parse_args()
     folder, draw = Path(tempfile.mkdtemp()), random.Random(flags.seed)
-    for name, text in compile_text(SPEC).files("net").items():
+    for name, text in compile_text(GROWING if flags.grows else SPEC).files("net").items():
         (folder / name).write_text(text)
     started = time.monotonic()
     assert not any(run(folder, folder / "whole", flags.processes, resume=False))
