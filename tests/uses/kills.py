@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,16 +100,30 @@ def die_at(count: int) -> None:
         setattr(owner, name, before(function))
 
 
-def train(folder: Path, out: Path, rank: int, ranks: int, port: int, *, resume: bool, at: int):
-    """Be a process of a run; `at` is the write at which it is killed, 0: at none."""
+def train(
+    folder: Path,
+    out: Path,
+    rank: int,
+    ranks: int,
+    port: int,
+    *,
+    flags: tuple[str, ...],
+    at: int,
+    before: Callable[[], None],
+):
+    """Be a process of a run; `at` is the write at which it is killed, 0: at none.
+
+    `before` is called before train.py runs.
+    """
     said = os.open(folder / f"said{rank}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 1)
     os.dup2(said, 2)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     sys.path.insert(0, str(folder))
-    sys.argv = ["train.py", *FLAGS, "--out", str(out), *(["--resume"] if resume else [])]
+    sys.argv = ["train.py", *FLAGS, "--out", str(out), *flags]
     torch.set_num_threads(1)
+    before()
     if at and rank == 0:
         die_at(at)
     status = 0
@@ -119,13 +134,24 @@ def train(folder: Path, out: Path, rank: int, ranks: int, port: int, *, resume: 
     os._exit(status)
 
 
-def run(folder: Path, out: Path, ranks: int, *, resume: bool, at=0, signalled=None) -> list[int]:
+def run(
+    folder: Path,
+    out: Path,
+    ranks: int,
+    *,
+    resume: bool,
+    at=0,
+    signalled=None,
+    flags: tuple[str, ...] = (),
+    before: Callable[[], None] = lambda: None,
+) -> list[int]:
     """Run all processes; `signalled` is a (signal, seconds) that one of them gets."""
+    flags = (*flags, *(("--resume",) if resume else ()))
     port, processes = free_port(), {}
     for rank in range(ranks):
         process = os.fork()
         if not process:
-            train(folder, out, rank, ranks, port, resume=resume, at=at)
+            train(folder, out, rank, ranks, port, flags=flags, at=at, before=before)
         processes[process] = rank
     codes: dict[int, int] = {}
     started, last = time.monotonic(), max(processes)
