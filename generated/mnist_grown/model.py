@@ -29,6 +29,11 @@ class PartlyFixedBatchNorm2d(nn.BatchNorm2d):
     and the offset is the optimizer's business.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def __init__(
         self,
         num_features: int,

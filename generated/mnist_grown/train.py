@@ -407,8 +407,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
             changing = snapshot(models, optimizer, train, sums) | {"growing": growing.state_dict()}
-            is_urgent = clock.stops or clock.next_save == 0
-            saver.save(epoch - 1, changing, wait=is_urgent)
+            saver.save(epoch - 1, changing, wait=clock.stops or clock.next_save == 0)
             clock.saved()
             if clock.stops:
                 say(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
