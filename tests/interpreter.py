@@ -147,7 +147,21 @@ class Interpreter:
                 return _plain(layer, x)
 
     def _weight(self, layer, name):
+        if getattr(layer, "columns", ()):
+            return self._nested(layer, name)
         return self._get(name, "weight"), self._get(name, "bias") if layer.bias else None
+
+    def _nested(self, layer, name):
+        """Return a weight that is kept in columns, with zeros where outputs take no inputs."""
+        columns = [f"{name}.columns.{number}" for number in range(len(layer.columns))]
+        weights = [self._get(column, "weight") for column in columns]
+        inputs = weights[-1].shape[1]
+        wide = [
+            torch.cat([w, w.new_zeros(len(w), inputs - w.shape[1], *w.shape[2:])], 1)
+            for w in weights
+        ]
+        biases = [self._get(column, "bias") for column in columns] if layer.bias else None
+        return torch.cat(wide), None if biases is None else torch.cat(biases)
 
     def _by_scheme(self, layer, weight, name):
         """Return what the convolution applies, of what it keeps."""

@@ -52,6 +52,8 @@ def imports(plan: ModulePlan, definitions: Sequence[str]) -> Iterator[str]:
         standard.append("import math")
     if "Callable[" in text:
         standard.append("from collections.abc import Callable")
+    if "Any = " in text:
+        standard.append("from typing import Any")
     if "OrderedDict(" in text or "OrderedDict[" in text:
         standard.append("from collections import OrderedDict")
     if plan.frozen is not None:

@@ -5,7 +5,7 @@ from new inputs at first.
 What is fixed is handed to no optimizer, and batch normalization keeps its moments.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from math import inf
@@ -15,7 +15,7 @@ import torch
 from torch import Size, Tensor, nn
 
 from data import Batches
-from model import MnistNested
+from model import MnistNested, Nested
 from parts import Part, index, ranges
 
 PHASES = 4  # from phase 0: width = 4, 8, 12, 16
@@ -146,12 +146,10 @@ class Kept:
     """What fixed columns give for all training images: computed once for a phase."""
 
     def __init__(self, model: nn.Module, batches: Batches, autocast: torch.autocast) -> None:
-        self.modules = [m for m in model.modules() if getattr(m, "num_fixed", 0)]
+        self.modules = [m for m in model.modules() if isinstance(m, Nested) and m.num_fixed]
         found: list[list[Tensor]] = [[] for _ in self.modules]
-        hooks = [
-            module.register_forward_hook(lambda m, _, made, own=own: own.append(fixed_of(m, made)))
-            for module, own in zip(self.modules, found, strict=True)
-        ]
+        pairs = list(zip(self.modules, found, strict=True))
+        hooks = [module.register_forward_hook(noting(module, own)) for module, own in pairs]
         model.eval()  # what is fixed is the same in training
         with torch.no_grad(), autocast:
             for some in torch.arange(batches.num_images).split(batches.size):
@@ -167,7 +165,11 @@ class Kept:
             module.held = maps[chosen] if len(chosen) else None
 
 
-def fixed_of(module: nn.Module, made: Tensor) -> Tensor:
-    """Return what the fixed columns of a layer gave."""
-    outputs = sum(len(column.weight) for column in module.columns[: module.num_fixed])
-    return made[:, :outputs].clone()
+def noting(layer: Nested, own: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], None]:
+    """Return what notes what the fixed columns of a layer give."""
+    outputs = sum(layer.outputs[: layer.num_fixed])
+
+    def note(_: nn.Module, __: Any, made: Tensor) -> None:
+        own.append(made[:, :outputs].clone())
+
+    return note

@@ -16,6 +16,7 @@ phase  width  parameters  learned  fixed     MACs
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +82,7 @@ class Nested(nn.Module):
         super().__init__()
         self.columns = nn.ModuleList(columns)
         self.inputs = [column.weight.shape[1] for column in columns]
+        self.outputs = [column.weight.shape[0] for column in columns]
         self.num_fixed = 0  # first columns that are fixed: there is no backward pass through them
         self.held: Tensor | None = None  # what these give for a batch, where that is known
 
@@ -103,24 +105,33 @@ def nest(network: nn.Module, build: Callable[[int], nn.Module], phases: int, pha
     with torch.device("meta"):
         known = [dict(build(each).named_modules()) for each in range(phases)]
     for name, module in list(network.named_modules()):
-        if isinstance(module, nn.Conv2d | nn.Linear) and getattr(module, "groups", 1) == 1:
-            every = [each[name].weight.shape if name in each else (0, 0) for each in known]
-            columns, outputs = [], 0
-            for size in every[: phase + 1]:
-                if size[0] > outputs:
-                    columns.append(column(module, size[1], size[0] - outputs))
-                    outputs = size[0]
-            if len({size[0] for size in every} - {0}) > 1:
-                network.set_submodule(name, Nested(columns))
+        sizes = [size_of(each.get(name)) for each in known]
+        if not isinstance(module, nn.Conv2d | nn.Linear) or len({*sizes} - {(0, 0)}) < 2:
+            continue
+        columns, before = [], 0
+        for outputs, inputs in sizes[: phase + 1]:
+            if outputs > before:
+                columns.append(column(module, inputs, outputs - before))
+                before = outputs
+        if len({outputs for outputs, _ in sizes} - {0}) > 1:
+            network.set_submodule(name, Nested(columns))
+
+
+def size_of(layer: nn.Module | None) -> tuple[int, int]:
+    """Return the numbers of outputs and inputs of a layer; 0 where it cannot be in columns."""
+    if isinstance(layer, nn.Linear):
+        return layer.out_features, layer.in_features
+    if isinstance(layer, nn.Conv2d) and layer.groups == 1:
+        return layer.out_channels, layer.in_channels
+    return 0, 0
 
 
 def column(layer: nn.Conv2d | nn.Linear, inputs: int, outputs: int) -> nn.Conv2d | nn.Linear:
     """Return a layer like this one, with other numbers of channels."""
-    bias = layer.bias is not None
     if isinstance(layer, nn.Linear):
-        return nn.Linear(inputs, outputs, bias=bias)
-    geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    return nn.Conv2d(inputs, outputs, *geometry, bias=bias)
+        return nn.Linear(inputs, outputs, bias=layer.bias is not None)
+    geometry: Any = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    return nn.Conv2d(inputs, outputs, *geometry, bias=layer.bias is not None)
 
 
 class Unit(nn.Module):

@@ -21,7 +21,7 @@ from archdsl.analyses.growth.layouts import (
     settled,
     spread,
 )
-from archdsl.analyses.growth.matching import Matched, MatchedNetwork, Said
+from archdsl.analyses.growth.matching import Matched, MatchedNetwork, PhaseWords
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.layers import (
     Activation,
@@ -81,7 +81,7 @@ class Channels:
     """Follows the channels of a growing network through all of its layers."""
 
     def __init__(self, network: MatchedNetwork) -> None:
-        self.said = Said(network.phases)
+        self.said = PhaseWords(network.phases)
         self.span = network.phases.span
         self.nested = network.phases.nested
         self.layouts = Layouts()
@@ -172,7 +172,7 @@ class Channels:
         node = matched.last
         assert isinstance(node, LayerNode)
         try:
-            made = _Layer(self, matched, given).made()
+            made = _PassedLayer(self, matched, given).made()
             found = Through(given, made)
             if isinstance(node.shared, SharedWeight):
                 self._one_weight(node.shared.id, found, matched.since)
@@ -227,7 +227,7 @@ def _few(texts: Sequence[str], between: str) -> str:
     return between.join((*texts[:4], "..") if len(texts) > 4 else texts)
 
 
-class _Layer:
+class _PassedLayer:
     """A layer in all phases that have it, and what it takes."""
 
     def __init__(self, channels: Channels, matched: Matched, given: Layout) -> None:

@@ -34,7 +34,7 @@ class GrownTensor(Record):
     pieces: tuple[Pieces | None, ...]  # of each dimension, None where they are in front
 
 
-class KeptLayer(Record):
+class FixableLayer(Record):
     """A layer that keeps tensors, and what of it does not learn after a growth."""
 
     name: str
@@ -48,7 +48,7 @@ class GrowingNetwork(Record):
     plain: tuple[Network, ...]  # as members of the family
     networks: tuple[Network, ...]  # with what is fixed in each
     tensors: tuple[GrownTensor, ...]
-    layers: tuple[KeptLayer, ...]
+    layers: tuple[FixableLayer, ...]
     caches: bool  # what is fixed gives the same for an input in a whole phase
     zeros: tuple[Zero, ...]  # what is zero where it is new, if the network is to compute the same
 
@@ -74,7 +74,7 @@ def growing(networks: Sequence[Network], phases: Phases) -> GrowingNetwork:
         plain=tuple(networks),
         networks=tuple(with_fixed(matched, rows, phase) for phase in range(len(networks))),
         tensors=_elsewhere(kept),
-        layers=tuple(KeptLayer(layer.module, layer.fixed) for layer in kept),
+        layers=tuple(FixableLayer(layer.module, layer.fixed) for layer in kept),
         caches=phases.nested and not any(map(_varies, kept)) and not _drops(networks[-1]),
         zeros=ends,
     )

@@ -78,7 +78,7 @@ class MatchedNetwork(Record, kw_only=True):
 
 def match_phases(networks: Sequence[Network], phases: Phases) -> MatchedNetwork:
     """Return the networks of all phases as one; raise SpecError where one is not in the next."""
-    said = Said(phases)
+    said = PhaseWords(phases)
     for phase, (before, after) in enumerate(pairwise(networks)):
         for what, old, new in (
             ("input", before.input, after.input),
@@ -106,7 +106,7 @@ def match_phases(networks: Sequence[Network], phases: Phases) -> MatchedNetwork:
     )
 
 
-class Said:
+class PhaseWords:
     """What messages say of phases."""
 
     def __init__(self, phases: Phases) -> None:
@@ -126,7 +126,7 @@ class Said:
 class _Matcher:
     """Matches nodes by their places in the text."""
 
-    def __init__(self, said: Said) -> None:
+    def __init__(self, said: PhaseWords) -> None:
         self.said = said
 
     def bodies(self, bodies: Sequence[tuple[Step, ...] | None], name: str) -> tuple[Matched, ...]:

@@ -37,7 +37,7 @@ def columns_of(layers: Sequence[Layer | None], phase: int) -> Columns:
 
 def check_nested(network: MatchedNetwork, rows: FoundRows) -> None:
     """Raise SpecError where old channels would take something from new ones."""
-    _Check(rows).body(network.inner, None)
+    _Nesting(rows).body(network.inner, None)
     ends = zeros(network, rows.channels)
     if ends:
         message = f"a new block adds to old channels, and ends in `{ends[0].layer}`"
@@ -48,7 +48,7 @@ _Hanging: TypeAlias = LayerNode | None
 """The layer by which the old channels of a map hang on new ones; None: they do not."""
 
 
-class _Check:
+class _Nesting:
     """Follows what hangs on new channels."""
 
     def __init__(self, rows: FoundRows) -> None:

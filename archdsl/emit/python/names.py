@@ -16,11 +16,13 @@ HELPERS = _DEFINED - SCHEMES
 # Names that generated files give a meaning of their own.
 FILE_NAMES = frozenset(
     (
+        "Any",
         "Callable",
         "F",
         "FROZEN",
         "Nested",
         "column",
+        "size_of",
         "OrderedDict",
         "Self",
         "Tensor",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import assert_never
 
-from archdsl.analyses.growth.growing import GrowingNetwork, GrownTensor, KeptLayer
+from archdsl.analyses.growth.growing import FixableLayer, GrowingNetwork, GrownTensor
 from archdsl.analyses.walk import leaves
 from archdsl.ir.layers import ConvTranspose
 from archdsl.ir.network import FixedOld
@@ -134,14 +134,14 @@ def _runs(pieces: Iterable[tuple[int, ...]]) -> Iterator[str]:
         yield f"({lengths}, {len(list(run))})"
 
 
-def _fixes(layers: Sequence[KeptLayer]) -> Iterator[tuple[str, str]]:
+def _fixes(layers: Sequence[FixableLayer]) -> Iterator[tuple[str, str]]:
     """Yield the fewest names that cover what is fixed, with `*` for all that is in a module."""
     found = {layer.name: _epochs(layer) for layer in layers}
     if any(found.values()):
         yield from _covered(found, "")
 
 
-def _epochs(layer: KeptLayer) -> str:
+def _epochs(layer: FixableLayer) -> str:
     """Return for how many epochs the old part of a layer is fixed, "" where it is not."""
     if not isinstance(layer.fixed, FixedOld):
         return ""

@@ -91,6 +91,14 @@ class TrainPlan(Record, kw_only=True):
         return self.growth is not None or bool(self.fixed_parts)
 
     @property
+    def import_phases(self) -> str:
+        """Return the import of the network's class in growth.py, with what else that needs."""
+        if self.growth is None or not self.growth.caches:
+            return self.import_model
+        imported = self.import_model.partition("import ")[2].strip("(),\n ")
+        return f"from model import {', '.join(sorted((imported, 'Nested')))}"
+
+    @property
     def title(self) -> str:
         """Return the data set's."""
         return title_of(self.recipe.data)
