@@ -265,7 +265,7 @@ def test_the_log_has_phases_and_parameters(tmp_path, import_script, capsys, name
     module = import_script(write(tmp_path / "script", TEXTS[name]))
     module.main(module.Config(out=str(tmp_path / "out"), device="cpu", limit=320))
     about, *epochs = log_of(tmp_path / "out")
-    assert about["parameters"] == PARAMETERS[0]
+    assert about["parameters"] == PARAMETERS[-1]
     assert [record["phase"] for record in epochs] == RUNS[name]
     assert [record["parameters"] for record in epochs] == [PARAMETERS[p] for p in RUNS[name]]
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("phase ")]
