@@ -1,7 +1,7 @@
 """Random networks that grow, of blocks that can: nearly all of them compute the same afterwards.
 
-What is drawn are rising widths and numbers of blocks, stages of blocks of many kinds, layers between
-them, a head, and what stays fixed in which of these.
+What is drawn are rising widths and numbers of blocks, stages of blocks of many kinds, layers
+between them, a head, and what stays fixed in which of these.
 """
 
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Growth: a larger network computes what the one before it did, and has the tensors of its table."""
+"""Growth: a larger network computes what the one before it did; phases are their tables."""
 
 import re
 
@@ -48,15 +48,15 @@ def test_random_networks_compute_the_same(examples):
     @settings(
         max_examples=examples,
         phases=[Hypothesis.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
     )
     @given(growing_specs())
     def check(text):
         try:
             compilation = compile_text(text)
         except SpecError as error:
-            codes = {each.code for each in error.diagnostics}
-            assert codes <= NO_PHASES | UNFIT, str(error)
+            if not {each.code for each in error.diagnostics} <= NO_PHASES | UNFIT:
+                raise
             refused.append(text)
             reject()
         loaded = Loaded(compilation)
