@@ -3,12 +3,15 @@
 import pytest
 
 from archdsl.diagnostics import SpecError
+from archdsl.ir.network import Stage
 from archdsl.pipeline import compile_text
 
 
 def growing(body, blocks="", grow="d = [1, 3]", parameters="d = 3"):
     text = f"network n({parameters}) {{\ngrow {grow}\ninput(16, 8, 8)\n{body}\n}}\n{blocks}"
-    return compile_text(text).growing
+    found = compile_text(text).growing
+    assert found is not None
+    return found
 
 
 def zeros(body, blocks, **more):
@@ -143,7 +146,11 @@ def test_blocks_of_a_stage_are_those_at_their_places():
     block = "block unit(w) { residual { conv3x3(w) bn } relu }"
     found = growing(STAGE, block, grow="d = [1, 3, 4]", parameters="d = 4")
     stages = [network.body[3].node for network in found.networks]
-    counts = [[(item.node.name, item.count) for item in stage.items] for stage in stages]
+    counts = [
+        [(item.node.name, item.count) for item in stage.items]
+        for stage in stages
+        if isinstance(stage, Stage)
+    ]
     # block 0 is there from phase 0, 1 and 2 from phase 1, 3 from phase 2
     assert counts == [[("0", 1)], [("0", 1), ("1", 2)], [("0", 1), ("1", 2), ("3", 1)]]
 

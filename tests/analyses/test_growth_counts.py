@@ -7,6 +7,7 @@ import pytest
 import archdsl
 from archdsl.analyses.growth.costs import training_macs
 from archdsl.cli import main
+from archdsl.ir.network import FixedPart, LayerNode
 from archdsl.ir.recipe import GrowAt
 from archdsl.pipeline import compile_text
 
@@ -139,7 +140,8 @@ network n(k = 2) with freeze(grown) {
 }
 """
     network = compile_text(text).phases[1].network
-    (conv, grouped, _, linear) = [step.node.fixed for step in network.body]
+    layers = (step.node for step in network.body if isinstance(step.node, LayerNode))
+    conv, grouped, linear = (n.fixed for n in layers if isinstance(n.fixed, FixedPart))
     # the first convolution has its old outputs where the groups of the second one take them
     assert (conv.outputs, conv.inputs) == (((0, 2), (4, 6)), ((0, 2),))
     assert (grouped.outputs, grouped.inputs) == (((0, 2), (4, 6)), ((0, 2),))

@@ -24,6 +24,7 @@ def through(body, name, blocks=""):
     """Return the pieces of what a layer of a growing network takes, and of what it gives."""
     text = f"network n(k = 2) {{\ngrow k = [1, 2]\ninput(2, 8, 8)\n{body}\n}}\n{blocks}"
     growing = compile_text(text).growing
+    assert growing is not None
     matched = match_phases(growing.plain, growing.phases)
     channels = Channels(matched)
     stack, found = list(matched.inner), {}
