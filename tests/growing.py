@@ -4,6 +4,7 @@ import copy
 import sys
 import types
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -46,6 +47,10 @@ block unit(width) { conv3x3(width) bn silu }
 
 class Loaded:
     """What growth.py and the files that it imports define."""
+
+    model: Any
+    parts: Any
+    growth: Any
 
     def __init__(self, compilation, name="drawn_net", edit=lambda texts: texts):
         texts = edit(compilation.files(name))

@@ -215,9 +215,11 @@ def evaluate(model: nn.Module, batches: Batches, config: Config) -> dict[str, fl
 # ---------------------------------------------------------------- the run
 
 
-def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device) -> dict[str, Any]:
     """Return what the log says of the run besides its configuration."""
     on_cuda = device.type == "cuda"
+    with torch.device("meta"):
+        whole = Sine()  # the last phase
     return {
         "network": "sine",
         "recipe": "sine_thesis",
@@ -228,7 +230,7 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if on_cuda else platform.machine(),
         "threads": torch.get_num_threads(),
         "processes": WORLD_SIZE,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(p.numel() for p in whole.parameters()),
     }
 
 
@@ -367,7 +369,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         restore(state, models, optimizer, train, sums)
         clock.saved()
     step = make_step(replica, optimizer, sums, config)
-    about = environment(model, device)
+    about = environment(device)
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
     saver = Saver(out, {"spec": SPEC, "config": asdict(config), "about": about})
 

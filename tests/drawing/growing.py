@@ -1,7 +1,7 @@
 """Random networks that grow, of blocks that can: nearly all of them compute the same afterwards.
 
-What is drawn are rising widths and numbers of blocks, stages of blocks of many kinds, layers between
-them, a head, and what stays fixed in which of these.
+What is drawn are rising widths and numbers of blocks, stages of blocks of many kinds, layers
+between them, a head, and what stays fixed in which of these.
 """
 
 from hypothesis import strategies as st
@@ -193,8 +193,7 @@ class _Writer:
         kind = self.one(*RESIDUAL, *RESIDUAL, *OTHER, "looped")
         if kind == "looped":
             self.blocks[kind] = LOOPED
-            fixed = self.fixed(20)
-            return f"more{number}: {{ for i in range(n) {{ looped({self.width()}) }} }}{fixed}"
+            return f"more{number}: {{ for i in range(n) {{ looped({self.width()}) }} }}"
         if kind == "dirac":
             self.blocks[kind] = OTHER[kind].replace("B_PER", self.one('"layer"', '"channel"'))
             return f"stage s{number} = 2 * dirac{self.fixed(20)}"
@@ -217,7 +216,7 @@ class _Writer:
             self.blocks[found] = BETWEEN_BLOCK
         return found.replace("WIDTH", self.width())
 
-    def spec(self):
+    def spec(self, said):
         """Return the text."""
         phases = self.draw(st.integers(2, 3))
         widths, counts = self.rising(phases, 3, 2), self.rising(phases, 2, 1)
@@ -233,7 +232,7 @@ class _Writer:
         body = "\n".join(f"    {line}" for line in lines)
         text = f"""\
 network net(w = {widths[-1]}, n = {counts[-1]}){self.fixed(60)} {{
-    grow w = {widths}, n = {counts}
+    grow w = {widths}, n = {counts}{said}
     input(1, 16, 16)
 {body}
     train = quick
@@ -243,6 +242,6 @@ network net(w = {widths[-1]}, n = {counts[-1]}){self.fixed(60)} {{
 
 
 @st.composite
-def growing_specs(draw):
-    """Draw the text of a spec whose network grows."""
-    return _Writer(draw).spec()
+def growing_specs(draw, said=""):
+    """Draw the text of a spec whose network grows; `said` follows what grows."""
+    return _Writer(draw).spec(said)

@@ -1,4 +1,4 @@
-"""`freeze(outputs = .., inputs = ..)` where nothing grows: exactly these channels of a layer stay."""
+"""`freeze(outputs = .., inputs = ..)` where nothing grows: exactly these channels stay."""
 
 import pytest
 import torch
@@ -25,6 +25,7 @@ train quick {
     schedule  = constant
 }
 """
+EACH = 'a_per = "channel", b_per = "channel"'
 ALL = slice(None)
 FOUR, MIDDLE = slice(4), slice(2, 6)
 # A layer, what is said of it, and where its tensors are fixed. There are 8 channels before it.
@@ -73,7 +74,7 @@ CASES = {
         {"dirac.0.weight": FOUR, "dirac.0.a": ALL, "dirac.0.b": ALL},
     ),
     "dirac, a and b of each filter": (
-        "dirac: { conv3x3(8) with dirac(a_per = \"channel\", b_per = \"channel\"), freeze(outputs = 4) }",
+        "dirac: { conv3x3(8) with dirac(EACH), freeze(outputs = 4) }",
         {"dirac.0.weight": FOUR, "dirac.0.a": FOUR, "dirac.0.b": FOUR},
     ),
     "a shared weight": (
@@ -99,11 +100,15 @@ CASES = {
 def test_training_moves_all_but_what_is_fixed(case):
     layers, fixed = CASES[case]
     head = "linear(10)" if "linear" in layers else "avgpool linear(10)"
-    compilation = compile_text(SPEC.replace("LAYERS", layers).replace("HEAD", head))
+    compilation = compile_text(
+        SPEC.replace("LAYERS", layers).replace("EACH", EACH).replace("HEAD", head)
+    )
     loaded = Loaded(compilation)
     torch.manual_seed(0)
     model = loaded.network().double()
-    expected = {name: torch.zeros_like(t, dtype=torch.bool) for name, t in model.state_dict().items()}
+    expected = {
+        name: torch.zeros_like(t, dtype=torch.bool) for name, t in model.state_dict().items()
+    }
     for name, where in fixed.items():
         expected[name][where] = True
     found = {row.name: row.fixed for row in entries(compilation.network) if row.kind == "parameter"}

@@ -1,4 +1,4 @@
-"""Growth: a larger network computes what the one before it did, and has the tensors of its table."""
+"""Growth: a larger network computes what the one before it did; phases are their tables."""
 
 import re
 
@@ -20,7 +20,7 @@ GROWN = [
     if "\n    grow " in path.read_text()
 ]
 # What is no way from a phase to the next one, or needs `new = drawn`: docs/errors/.
-NO_PHASES = {"E803", "E804", "E805", "E806", "E810"}
+NO_PHASES = {"E803", "E804", "E805", "E806", "E810", "E811"}
 # Numbers that do not fit: groups that do not divide, channels that would be taken away.
 UNFIT = {"E321", "E322", "E303"}
 
@@ -40,31 +40,37 @@ def test_families_that_are_made_to_grow_compute_the_same(name):
 
 
 @pytest.mark.parametrize(
-    "examples", [20, pytest.param(300, marks=pytest.mark.slow, id="300 examples")]
+    ("examples", "said"),
+    [
+        pytest.param(20, "", id="some"),
+        pytest.param(4, " nested", id="some nested"),
+        pytest.param(300, "", marks=pytest.mark.slow, id="many"),
+        pytest.param(60, " nested", marks=pytest.mark.slow, id="many nested"),
+    ],
 )
-def test_random_networks_compute_the_same(examples):
-    refused = []
+def test_random_networks_compute_the_same(examples, said):
+    found = []
 
     @settings(
         max_examples=examples,
         phases=[Hypothesis.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
     )
-    @given(growing_specs())
+    @given(growing_specs(said))
     def check(text):
         try:
             compilation = compile_text(text)
         except SpecError as error:
-            codes = {each.code for each in error.diagnostics}
-            assert codes <= NO_PHASES | UNFIT, str(error)
-            refused.append(text)
+            if not {each.code for each in error.diagnostics} <= NO_PHASES | UNFIT:
+                raise
             reject()
         loaded = Loaded(compilation)
         check_phases(loaded)
         assert max(changes(loaded, 4)) < EXACT, text
+        found.append(text)
 
     check()
-    assert len(refused) < examples
+    assert len(found) >= examples
 
 
 # ---------------------------------------------------------------- the check can fail

@@ -187,6 +187,7 @@ def test_a_scaler_sees_what_learns_only(fixed):
     scaler.step(run.optimizer)
     assert moved(before, run.state())["stem.0.weight"].flatten(1).all(1).tolist() == NEW
 
+
 def test_sharded_parameters_are_refused(fixed):
     model = fixed.build(1)
     model.stem[0].weight.placements = ()  # as those of FSDP2 have

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
+from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._dynamo.testing import CompileCounter
 
 from archdsl.cli import main
@@ -43,7 +45,6 @@ def whole(folder):
 # ---------------------------------------------------------------- stopped
 
 
-
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -63,7 +64,7 @@ def dies_before(step):
 
 def dies_growing(phase):
     """Let a run be killed when it has grown to a phase, and nothing is saved of that."""
-    growth = importlib.import_module("growth")  # of the run's folder
+    growth: Any = importlib.import_module("growth")  # of the run's folder
     embed = growth.embed
 
     def torn(old, new, number):
@@ -220,7 +221,7 @@ def test_without_the_reset_a_compiled_run_ends_in_some_phase(six, tmp_path, monk
     compiled_by(monkeypatch, CompileCounter())
     monkeypatch.setattr(torch.compiler, "reset", lambda: None)
     config = six.Config(out=str(tmp_path / "out"), device="cpu", limit=64, compile=True)
-    with pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
+    with pytest.raises(FailOnRecompileLimitHit):
         six.main(config)
     phases = [record["phase"] for record in log_of(tmp_path / "out")[1:]]
     assert phases == [0, 1, 2, 3]
@@ -270,4 +271,6 @@ def test_the_last_phase_deploys(folder, whole, tmp_path, monkeypatch, capsys):
     trained.load_state_dict(whole["average"])
     x = torch.randn(3, 1, 8, 8)
     with torch.no_grad():
-        torch.testing.assert_close(deployed.load(tmp_path / "deployed/net/weights.safetensors")(x), trained(x))
+        torch.testing.assert_close(
+            deployed.load(tmp_path / "deployed/net/weights.safetensors")(x), trained(x)
+        )
