@@ -21,6 +21,8 @@ OPEN = {
     "specs/efficientnet:efficientnet": ("classes",),
     "specs/full_precision:full_precision": ("depth", "k", "classes"),
     "specs/googlenet:googlenet": ("classes",),
+    "specs/mnist_grown:mnist_grown": (),
+    "specs/mnist_nested:mnist_nested": (),
     "specs/mobilenet_v2:mobilenet_v2": ("width", "classes"),
     "specs/onebit:onebit": ("depth", "k", "classes"),
     "specs/onebit_imagenet:onebit_imagenet": ("k", "classes", "stem_kernel"),
@@ -39,12 +41,13 @@ OPEN = {
     "specs/sharesnet:sharesnet": ("classes",),
     "specs/sharesnet50:sharesnet50": ("classes",),
     "specs/shufflenet_v2:shufflenet_v2": ("classes",),
-    "specs/sine:sine": ("hidden",),
+    "specs/sine:sine": (),  # it grows
     "specs/squeezenet:squeezenet": ("classes",),
     "specs/unet:unet": ("width", "depth", "classes"),
     "specs/vgg16:vgg16": ("classes",),
     "specs/vgg_cnn_s:vgg_cnn_s": ("classes",),
     "specs/wrn:wrn": ("depth", "k", "per_block", "dropout", "classes"),
+    "specs/wrn_grown:wrn_grown": ("classes",),  # the others grow
     "specs/wrn_svhn:wrn_svhn": ("depth", "k", "dropout"),
     "tests/specs/alexnet:alexnet": ("classes",),
     "tests/specs/densenet_cifar:densenet_cifar": ("classes",),

@@ -43,6 +43,10 @@ ON_META = [
     ("efficientnet", {"b": "7"}),
     ("full_precision", {}),
     ("googlenet", {}),
+    ("mnist_grown", {}),
+    ("mnist_grown", {"width": "8"}),
+    ("mnist_nested", {}),
+    ("mnist_nested", {"width": "8"}),
     ("mobilenet_v2", {}),
     ("mobilenet_v2", {"width": "1.4", "classes": "10"}),
     ("onebit", {}),
@@ -87,6 +91,8 @@ ON_META = [
     ("wrn", {"depth": "40", "k": "2", "kernels": "[1, 3, 1]"}),
     ("wrn", {"depth": "40", "k": "2", "kernels": "[3]", "per_block": "1"}),
     ("wrn", {"depth": "16", "k": "1", "dropout": "0.3"}),
+    ("wrn_grown", {}),
+    ("wrn_grown", {"depth": "16", "k": "4"}),
     ("wrn_svhn", {}),
     ("wrn_svhn", {"depth": "52", "k": "1", "dropout": "0.0"}),
 ]
@@ -123,6 +129,8 @@ ON_CPU = [
     ("diracnet_imagenet", {"width": "0.25"}),
     ("efficientnet", {}),
     ("full_precision", {"depth": "8", "k": "2"}),
+    ("mnist_grown", {}),
+    ("mnist_nested", {"width": "8"}),
     ("mobilenet_v2", {}),
     ("onebit", {"depth": "14", "k": "2"}),
     ("onebit", {"depth": "8", "k": "1", "norm": '"learned"', "image_norm": '"frozen"'}),
@@ -144,6 +152,7 @@ ON_CPU = [
     ("squeezenet", {}),
     ("unet", {"width": "8", "depth": "3", "image": "48"}),
     ("wrn", {"depth": "16", "k": "2", "kernels": "[1, 3, 1]"}),
+    ("wrn_grown", {"depth": "10", "k": "1"}),
     ("wrn_svhn", {"k": "1"}),
 ]
 TRAINED = [

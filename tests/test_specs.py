@@ -41,7 +41,8 @@ SCRIPTS = sorted(ROOT.glob("generated/*/train.py"))
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.parent.name)
 def test_training_scripts_stay_short(script):
-    assert len(script.read_text().splitlines()) < 450
+    grows = (script.parent / "growth.py").exists()
+    assert len(script.read_text().splitlines()) < (510 if grows else 450)
 
 
 def test_generated_files_are_current():

@@ -120,8 +120,19 @@ class Compilation:
             arguments=tuple((n, written(value)) for n, value in self.network.arguments),
             parameters=self.counts.sums.total,
             unshared=self.counts.sums.unshared,
+            grown=self.growing.phases.names if self.growing is not None else (),
+            phases=self._phase_lines(),
         )
         return render_files(self.family, self.class_name(name), header, self.growing)
+
+    def _phase_lines(self) -> tuple[str, ...]:
+        """Return the table of the phases as lines."""
+        if self.growing is None:
+            return ()
+        from archdsl.report.phases import phases_table
+        from archdsl.report.table import Format, show
+
+        return tuple(show(phases_table(self.report.phases), Format.TEXT).splitlines())
 
     @cached_property
     def family(self) -> Family:

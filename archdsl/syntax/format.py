@@ -172,6 +172,7 @@ class _Page:
             self._fill(line, [i for i in level if i in marks.starts])
             or {i + 1 for i in level if marks.bodies.get(i) and i not in self.breaks.broken}
             or {i for i in level if i in marks.stage_withs}
+            or self._fill(line, [i for i in level if i in marks.between_lists])
             or self._outermost_choice(level)
             or self._widest(line, Inside.LIST)
             or self._fill(line, [i for i in level if i in marks.after_commas])

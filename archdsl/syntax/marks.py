@@ -71,6 +71,7 @@ class Marks:
         self.conditionals: list[tuple[int, int, int]] = []  # `if`, `then`, `else`
         self.stage_withs: set[int] = set()
         self.after_commas: set[int] = set()  # in `with`, `import` and `require`
+        self.between_lists: set[int] = set()  # of `grow`
         self.operators: dict[int, int] = {}  # with the binding strength
         self._read()
         self.choices = {  # by `then`: a rank that grows outward and onward, and its `else`
@@ -127,7 +128,7 @@ class Marks:
         for bracket in self.brackets:
             if bracket.close > bracket.open + 1:
                 self.breakable |= {self.next_word(bracket.open), bracket.close}
-        self.breakable |= self.starts | self.after_commas | self.stage_withs
+        self.breakable |= self.starts | self.after_commas | self.between_lists | self.stage_withs
         self.breakable |= {i for three in self.conditionals for i in three[1:]}
 
     def _mark(self, part: Phrase, anchor: int) -> None:
@@ -155,6 +156,8 @@ class Marks:
             case "annotations" | "import_" | "require":
                 self.after_commas |= {self.next_word(i) for i in self._commas(part)}
                 self.breakable |= {part.first} if part.rule == "annotations" else set()
+            case "grow":
+                self.between_lists |= {p.first for p in part.parts[1:]}
             case "stage_of_repeats":
                 self.stage_withs |= {p.first for p in part.parts if p.rule == "annotations"}
             case "condition":

@@ -118,7 +118,8 @@ def rests(name: str, epochs: int) -> bool:
 
 def fix_moments(model: nn.Module, phase: int, epochs: int) -> None:
     """Let batch normalization keep the moments of fixed channels, and measure the others."""
-    for name, module in model.named_modules():
+    modules: dict[str, Any] = dict(model.named_modules())
+    for name, module in modules.items():
         if hasattr(module, "fixed"):
             moments = f"{name}.running_mean"
             is_old = phase > 0 and moments in shapes(phase - 1) and rests(name, epochs)

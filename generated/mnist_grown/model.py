@@ -1,11 +1,18 @@
 """mnist_grown, compiled by archdsl from specs/mnist_grown.arch.
 
-Compiled for width = 16.
+Its width grows.
 
 Change the spec, not this file, and run
     archdsl compile specs/mnist_grown.arch
 
 24,058 parameters for inputs (1, 28, 28).
+
+phase  width  parameters  learned   fixed       MACs
+-----  -----  ----------  -------  ------  ---------
+    0      4       1,702    1,702       0     77,776
+    1      8       6,274    4,742   1,532    296,672
+    2     12      13,726    7,782   5,944    656,688
+    3     16      24,058   10,822  13,236  1,157,824
 """
 
 import torch
@@ -21,6 +28,11 @@ class PartlyFixedBatchNorm2d(nn.BatchNorm2d):
     They are `fixed`, in ranges: from, and up to but not including. What is to learn of the scale
     and the offset is the optimizer's business.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
 
     def __init__(
         self,

@@ -120,7 +120,8 @@ def fix_moments(model: nn.Module, phase: int, epochs: int) -> None:
 
     Nothing is learned through columns that are fixed.
     """
-    for name, module in model.named_modules():
+    modules: dict[str, Any] = dict(model.named_modules())
+    for name, module in modules.items():
         if hasattr(module, "num_fixed"):
             columns = [f"{name}.columns.{each}" for each in range(len(module.columns))]
             before = shapes(phase - 1) if phase else {}

@@ -1,11 +1,18 @@
 """sine, compiled by archdsl from specs/sine.arch.
 
-Compiled for hidden = 500.
+Its hidden grows.
 
 Change the spec, not this file, and run
     archdsl compile specs/sine.arch
 
 1,501 parameters for inputs (1,).
+
+phase  hidden  parameters  learned  fixed   MACs
+-----  ------  ----------  -------  -----  -----
+    0     125         376      376      0    250
+    1     250         751      501    250    500
+    2     375       1,126      626    500    750
+    3     500       1,501      751    750  1,000
 """
 
 from torch import Tensor, nn

@@ -250,6 +250,15 @@ def main(*configs: Config) -> None:
         raise SystemExit(refusal)
 
 
+def begin(state: dict[str, Any] | None) -> tuple[Growing, int]:
+    """Return the phase of a run that begins or goes on, and how many epochs there have been."""
+    growing = Growing()
+    if state is None:
+        return growing, 0
+    growing.load_state_dict(state["growing"])
+    return growing, state["epoch"]
+
+
 def build(config: Config, device: torch.device, phase: int) -> nn.Module:
     """Return the network of a phase."""
     model = Sine(phase).to(device)
@@ -258,6 +267,18 @@ def build(config: Config, device: torch.device, phase: int) -> nn.Module:
         say("compiling")
         model.compile(dynamic=False)
     return model
+
+
+def grow(
+    models: dict[str, nn.Module], growing: Growing, epoch: int, config: Config, device: torch.device
+) -> dict[str, nn.Module]:
+    """Return the networks of the next phase, which an epoch begins; they go on from old ones."""
+    growing.next(epoch)
+    model = build(config, device, growing.phase)
+    larger = {"model": model}
+    for name, old in models.items():
+        embed(old, larger[name], growing.phase)
+    return larger
 
 
 def optimize(
@@ -333,10 +354,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
     torch.manual_seed(config.seed)
     train, test = ready_batches(config, device)
     batch = fixed_batch(train) if config.responses else None
-    growing, done = Growing(), 0  # epochs
-    if state is not None:
-        growing.load_state_dict(state["growing"])
-        done = state["epoch"]
+    growing, done = begin(state)
     model = build(config, device, growing.phase)
     optimizer = optimize(model, config, growing, done + 1)
     if RANK > 0:
@@ -355,11 +373,8 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
 
     for epoch in range(done + 1, config.epochs + 1):
         if train.taken == 0 and growing.ends(config.window, config.least, config.cooldown):
-            growing.next(epoch)
-            larger = build(config, device, growing.phase)
-            embed(model, larger, growing.phase)
-            model, replica = larger, replicate(larger)
-            models = {"model": model}
+            models = grow(models, growing, epoch, config, device)
+            model, replica = models["model"], replicate(models["model"])
             optimizer = optimize(model, config, growing, epoch, optimizer.state_dict()["state"])
             step = make_step(replica, optimizer, sums, config)
             say(f"phase {growing.phase} from epoch {epoch} on: {counted(model, optimizer)}")
@@ -367,8 +382,7 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
             changing = snapshot(models, optimizer, train, sums) | {"growing": growing.state_dict()}
-            is_urgent = clock.stops or clock.next_save == 0
-            saver.save(epoch - 1, changing, wait=is_urgent)
+            saver.save(epoch - 1, changing, wait=clock.stops or clock.next_save == 0)
             clock.saved()
             if clock.stops:
                 say(f"{REWIND}stopped at step {train.taken} of epoch {epoch}: --resume goes on")
@@ -393,8 +407,11 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         sums.zero_()
         clock.ended_epoch()
     if done < config.epochs:
-        changing = snapshot(models, optimizer, train, sums) | {"growing": growing.state_dict()}
-        saver.save(config.epochs, changing, wait=True)
+        saver.save(
+            config.epochs,
+            snapshot(models, optimizer, train, sums) | {"growing": growing.state_dict()},
+            wait=True,
+        )
 
 
 if __name__ == "__main__":

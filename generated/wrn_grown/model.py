@@ -1,11 +1,17 @@
 """wrn_grown, compiled by archdsl from specs/wrn_grown.arch.
 
-Compiled for depth = 28, k = 10; classes may be given.
+Its depth and k grow; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/wrn_grown.arch
 
 36,479,194 parameters for inputs (3, 32, 32).
+
+phase  depth   k  parameters     learned  fixed           MACs
+-----  -----  --  ----------  ----------  -----  -------------
+    0     16   4   2,748,890   2,748,890      0    392,612,352
+    1     22   8  17,158,106  17,158,106      0  2,454,115,328
+    2     28  10  36,479,194  36,479,194      0  5,243,328,768
 """
 
 from torch import Tensor, nn

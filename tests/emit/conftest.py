@@ -7,7 +7,7 @@ import pytest
 
 from tests.emit.stand_ins import write
 
-NEIGHBOURS = ("checkpoint", "data", "model", "processes", "responses")
+NEIGHBOURS = ("checkpoint", "data", "growth", "model", "parts", "processes", "responses")
 
 
 @pytest.fixture
@@ -35,10 +35,11 @@ def import_script(monkeypatch):
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, "train_of_test", module)  # dataclasses look it up
         spec.loader.exec_module(module)
-        for name in NEIGHBOURS:
+        there = [name for name in NEIGHBOURS if name in sys.modules]
+        for name in there:
             theirs = vars(sys.modules[name]).items()
             vars(module).update({k: v for k, v in theirs if not hasattr(module, k)})
-        for name in NEIGHBOURS:
+        for name in there:
             del sys.modules[name]
         return module
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from archdsl.pipeline import compile_text
 from tests.emit.stand_ins import train
+from tests.uses.checkpoints import same
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
@@ -257,6 +258,19 @@ def test_every_variant_runs(write, import_script, tmp_path, name):
         *_, before, last = log_of(out)
         assert ("test_loss" in before, "held_out_loss" in before) == (not held, held)
         assert ("test_loss" in last, "held_out_loss" in last) == (True, held)
+
+
+def test_responses_are_logged_and_training_keeps_its_bits(module, tmp_path):
+    """Of both linear layers, in each of the three epochs; the tanh is none."""
+    states = []
+    for name, asked in (("with", True), ("without", False)):
+        out = tmp_path / name
+        module.main(module.Config(out=str(out), device="cpu", responses=asked))
+        states.append(torch.load(out / "checkpoint.pt", weights_only=True))
+        found = [record.get("responses") for record in log_of(out)[1:]]
+        assert [list(each or ()) for each in found] == [["linear1", "linear2"] if asked else []] * 3
+    for part in ("model", "optimizer", "own", "place"):
+        assert same(states[0][part], states[1][part])
 
 
 def test_seeds_have_a_folder_each_and_differ(module, tmp_path, monkeypatch):

@@ -342,6 +342,16 @@ block b {{
 }}
 """,
     ),
+    "lists of `grow`": (
+        f"network n {{\n grow depth=[1,2],{'w' * 30}=[4,8],{'k' * 40}=[1,2]  # why\n relu\n}}\n",
+        f"""\
+network n {{
+    grow depth = [1, 2], {"w" * 30} = [4, 8],
+        {"k" * 40} = [1, 2]  # why
+    relu
+}}
+""",
+    ),
     "nothing": ("\n\n", ""),
 }
 

@@ -2,6 +2,7 @@
 
 python -m tests.uses.kills --kills 100            one process, killed at random times and at writes
 python -m tests.uses.kills --kills 100 --processes 2
+python -m tests.uses.kills --kills 100 --grows     a network that grows three times
 
 A run is killed (SIGKILL) at a random time, or while it writes, syncs or renames a file, or is asked
 to stop (SIGTERM, SIGINT); the same command with --resume goes on, and may be stopped again. What is
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,24 @@ train quick {
     optimizer = sgd(lr = 0.1, momentum = 0.9)
     schedule  = cosine(warmup = 1)
     moments   = averaged
+}
+"""
+GROWING = """\
+network net(width = 8) with freeze(grown, epochs = 1) {
+    grow width = [2, 4, 6, 8]
+    input(1, 8, 8)
+    stem { conv3x3(width) bn relu }
+    head with trainable { avgpool dropout(0.3) linear(10) }
+    train = quick
+}
+train quick {
+    data      = digits(augment = [flip, crop(1)])
+    batch     = 32
+    epochs    = 6
+    optimizer = sgd(lr = 0.1, momentum = 0.9)
+    schedule  = cosine(warmup = 1)
+    ema       = 0.9
+    grow      = at([2, 3, 5])
 }
 """
 FLAGS = ("--device", "cpu", "--limit", "640")
@@ -80,16 +100,30 @@ def die_at(count: int) -> None:
         setattr(owner, name, before(function))
 
 
-def train(folder: Path, out: Path, rank: int, ranks: int, port: int, *, resume: bool, at: int):
-    """Be a process of a run; `at` is the write at which it is killed, 0: at none."""
+def train(
+    folder: Path,
+    out: Path,
+    rank: int,
+    ranks: int,
+    port: int,
+    *,
+    flags: tuple[str, ...],
+    at: int,
+    before: Callable[[], None],
+):
+    """Be a process of a run; `at` is the write at which it is killed, 0: at none.
+
+    `before` is called before train.py runs.
+    """
     said = os.open(folder / f"said{rank}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 1)
     os.dup2(said, 2)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     sys.path.insert(0, str(folder))
-    sys.argv = ["train.py", *FLAGS, "--out", str(out), *(["--resume"] if resume else [])]
+    sys.argv = ["train.py", *FLAGS, "--out", str(out), *flags]
     torch.set_num_threads(1)
+    before()
     if at and rank == 0:
         die_at(at)
     status = 0
@@ -100,13 +134,24 @@ def train(folder: Path, out: Path, rank: int, ranks: int, port: int, *, resume: 
     os._exit(status)
 
 
-def run(folder: Path, out: Path, ranks: int, *, resume: bool, at=0, signalled=None) -> list[int]:
+def run(
+    folder: Path,
+    out: Path,
+    ranks: int,
+    *,
+    resume: bool,
+    at=0,
+    signalled=None,
+    flags: tuple[str, ...] = (),
+    before: Callable[[], None] = lambda: None,
+) -> list[int]:
     """Run all processes; `signalled` is a (signal, seconds) that one of them gets."""
+    flags = (*flags, *(("--resume",) if resume else ()))
     port, processes = free_port(), {}
     for rank in range(ranks):
         process = os.fork()
         if not process:
-            train(folder, out, rank, ranks, port, resume=resume, at=at)
+            train(folder, out, rank, ranks, port, flags=flags, at=at, before=before)
         processes[process] = rank
     codes: dict[int, int] = {}
     started, last = time.monotonic(), max(processes)
@@ -155,9 +200,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--grows", action="store_true", help="train a network that grows")
     flags = parser.parse_args()
     folder, draw = Path(tempfile.mkdtemp()), random.Random(flags.seed)
-    for name, text in compile_text(SPEC).files("net").items():
+    for name, text in compile_text(GROWING if flags.grows else SPEC).files("net").items():
         (folder / name).write_text(text)
     started = time.monotonic()
     assert not any(run(folder, folder / "whole", flags.processes, resume=False))

@@ -151,7 +151,7 @@ class Channels:
         join = matched.last
         assert isinstance(join, Join)
         if join.operator is Operator.CONCAT:
-            return _simple(expanded(tuple(chain.from_iterable(taken))), matched.since)
+            return _simple(expanded(tuple(chain.from_iterable(taken))))
         made = taken[0]
         for i, other in enumerate(taken[1:], 1):
             try:
@@ -246,7 +246,7 @@ class _Layer:
     def made(self) -> Layout:
         """Return where the channels lie that the layer gives; raise LayoutError."""
         layer = self.layers[-1]
-        if not (_grows(self.inputs, self.since) or _grows(self.outputs, self.since)):
+        if len({*self.inputs}) == len({*self.outputs}) == 1:  # in no phase anything is new
             return fixed(self.outputs)
         match layer:
             case Conv() if isinstance(layer.scheme, Identity):
@@ -336,7 +336,10 @@ class _Layer:
         groups = (*(0,) * self.since, *(each or 1 for each in self._groups()))
         inputs = tuple(n // g if g else 0 for n, g in zip(self.inputs, groups, strict=True))
         outputs = tuple(n // g if g else 0 for n, g in zip(self.outputs, groups, strict=True))
-        if len({*inputs[self.since :]}) == len({*outputs[self.since :]}) == 1:
+        own = (inputs[self.since :], outputs[self.since :], groups[self.since :])
+        if self.since and all(len({*each}) == 1 for each in own):
+            return free(self.outputs, self.since)  # none of its channels is ever old
+        if len({*own[0]}) == len({*own[1]}) == 1:
             each = free(groups, self.since)  # there are more groups, as large as those before
             self._equal(self.given, spread(each, inputs[-1]))
             return spread(each, outputs[-1])
@@ -375,14 +378,10 @@ class _Layer:
         return (*self._cut([kept, rest])[0], *fixed(new))
 
 
-def _grows(lengths: Lengths, since: int) -> bool:
-    return len(set(lengths[since:])) > 1
-
-
-def _simple(layout: Layout, since: int) -> Layout:
+def _simple(layout: Layout) -> Layout:
     """Return a layout in one piece where it does not grow: its pieces then do not, either."""
     lengths = lengths_of(layout)
-    return layout if _grows(lengths, since) else fixed(lengths)
+    return fixed(lengths) if len(set(lengths)) == 1 else layout
 
 
 def _divide(lengths: Lengths, parts: int, since: int = 0) -> Lengths:

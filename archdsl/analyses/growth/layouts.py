@@ -11,6 +11,7 @@ a row of others. Where nothing does, its old channels are in front.
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
+from math import gcd
 from typing import TypeAlias
 
 from archdsl.limits import MAX_PIECES
@@ -164,7 +165,7 @@ class Layouts:
                 undone.row = None
             del self._made[mark:]
             raise
-        return expanded(left if _oldest(left) <= _oldest(right) else right)
+        return expanded(left if _since(left) <= _since(right) else right)
 
     def cut(self, layout: Layout, places: list[Lengths], since: int) -> list[Layout]:
         """Return a layout in parts, each with these lengths; raise LayoutError."""
@@ -197,11 +198,58 @@ class Layouts:
         source = piece.source
         assert isinstance(source, Free)
         row = self._take(others, piece.lengths, since)
+        if since > source.since:
+            row = self._as_before(piece, row, since)
         if any(part.source is source for part in row):
             raise LayoutError
         if piece.times != 1:
-            row = [_divided(part, piece.times) for part in row]
+            row = [self._divided(part, piece.times, source.since) for part in row]
         self._become(source, tuple(row))
+
+    def _as_before(self, piece: Piece, row: list[Piece], since: int) -> list[Piece]:
+        """Return a row with the lengths that a piece has in the phases before it is compared.
+
+        What is new beside it has none in these; its own channels are then in front.
+        """
+        left = piece.lengths[:since]
+        if lengths_of(tuple(row))[:since] == left:
+            return row
+        found: list[Piece] = []
+        for part in row:
+            own = tuple(min(n, part.lengths[since]) for n in left)
+            left = tuple(n - m for n, m in zip(left, own, strict=True))
+            found.append(self._older(part, (*own, *part.lengths[since:]), piece.source))
+        return found
+
+    def _older(self, part: Piece, lengths: Lengths, than: Free | Lengths) -> Piece:
+        """Return a piece that has lengths as early as another one; raise LayoutError."""
+        source = part.source
+        if not isinstance(source, Free) or not isinstance(than, Free):
+            return Piece(lengths)
+        if source.since <= than.since or any(n % part.times for n in lengths):
+            raise LayoutError
+        older = Free(tuple(n // part.times for n in lengths), than.since)
+        self._become(source, (Piece(older),))
+        return Piece(older, part.times)
+
+    def _divided(self, piece: Piece, times: int, since: int) -> Piece:
+        """Return the piece of which this one has `times` channels for each, from a phase on.
+
+        Raises LayoutError.
+        """
+        if piece.times % times == 0:
+            return Piece(piece.source, piece.times // times)
+        source, lengths = piece.source, piece.lengths
+        if not isinstance(source, Free):
+            lengths = (*(0,) * since, *lengths[since:])
+        if any(length % times for length in lengths):
+            raise LayoutError
+        if not isinstance(source, Free):
+            return Piece(tuple(length // times for length in lengths))
+        fewer = times // gcd(piece.times, times)
+        each = Free(tuple(length // fewer for length in source.lengths), source.since)
+        self._become(source, (Piece(each, fewer),))
+        return Piece(each, fewer * piece.times // times)
 
     def _become(self, source: Free, row: Layout) -> None:
         source.row = row
@@ -286,17 +334,6 @@ def _is_made(left: Piece, right: Piece, since: int) -> bool:
     return sum(left.lengths[since:]) > sum(right.lengths[since:])
 
 
-def _divided(piece: Piece, times: int) -> Piece:
-    """Return the piece of which this one has `times` channels for each; raise LayoutError."""
-    if piece.times % times == 0:
-        return Piece(piece.source, piece.times // times)
-    lengths = piece.lengths
-    if isinstance(piece.source, Free) or any(length % times for length in lengths):
-        raise LayoutError
-    return Piece(tuple(length // times for length in lengths))
-
-
-def _oldest(layout: Layout) -> int:
-    """Return the phase from which on all of a layout is there."""
-    found = [p.source.since for p in expanded(layout) if isinstance(p.source, Free)]
-    return max(found, default=0)
+def _since(layout: Layout) -> int:
+    """Return the first phase that has channels of a layout."""
+    return next((phase for phase, n in enumerate(lengths_of(layout)) if n), 0)

@@ -25,6 +25,8 @@ class Header(Record, kw_only=True):
     parameters: int
     unshared: int  # if nothing were shared
     open: tuple[str, ...] = ()  # arguments that the network's class takes
+    grown: tuple[str, ...] = ()  # and those that differ from phase to phase
+    phases: tuple[str, ...] = ()  # lines of a table of phases
 
 
 def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
@@ -42,19 +44,31 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
         *_command(header.command),
         "",
         f"{count}{sharing} for inputs {network.input.shape}.",
+        *(("", *header.phases) if header.phases else ()),
     )
 
 
 def _compiled_for(header: Header) -> str:
     """Return what the network was compiled for, and which arguments its class takes."""
-    given = ", ".join(f"{n} = {value}" for n, value in header.arguments if n not in header.open)
+    told = (*header.open, *header.grown)
+    given = ", ".join(f"{n} = {value}" for n, value in header.arguments if n not in told)
+    if header.grown:
+        given = f"{given}; " if given else ""
+        given += f"{' and '.join(header.grown)} grow{'s' if len(header.grown) == 1 else ''}"
     if not header.open:
-        return f"Compiled for {given}."
+        return f"Compiled for {given}." if not header.grown else f"{_sentence(given)}."
     *names, last = header.open
     may = f"{', '.join(names)} and {last}" if names else last
+    if header.grown:
+        return f"{_sentence(given)}; {may} may be given."
     if given:
         return f"Compiled for {given}; {may} may be given."
     return f"Its {'arguments' if names else 'argument'} {may} may be given."
+
+
+def _sentence(given: str) -> str:
+    """Return what is said of arguments as the beginning of a sentence."""
+    return f"Compiled for {given}" if ";" in given else f"Its {given}"
 
 
 def _command(command: str) -> Iterator[str]:

@@ -1,0 +1,112 @@
+"""Networks whose old channels lie elsewhere than in front compute the same after each growth."""
+
+import pytest
+
+from archdsl.pipeline import compile_text
+from tests.growing import Loaded, changes, check_phases
+
+RECIPE = """\
+train quick {
+    data = cifar10  batch = 1  epochs = 20  optimizer = sgd(lr = 0.1)  schedule = cosine
+    grow = plateau(train_loss, window = 2)
+}
+"""
+STAGE = "conv3x3(8 * k) bn relu\nstage s = k * u(8 * k)\nconv3x3(7) relu"
+NETWORKS = {  # a body and blocks; k is 1, 2 and 3
+    "groups": ("conv3x3(4 * k) conv3x3(6 * k, groups = 2) relu conv1x1(5)", ""),
+    "more groups behind ncrelu": (
+        "conv3x3(4 * k) ncrelu conv3x3(16 * k, groups = 4 * k) relu conv1x1(5)",
+        "",
+    ),
+    "a shuffle": ("conv3x3(4 * k) conv3x3(4 * k, groups = 2) channel_shuffle(2) conv1x1(5)", ""),
+    "dense, in width and depth": (
+        "conv3x3(8 * k) relu\nfor j in range(k) { dense(4 * k) }\nconv1x1(7)",
+        "block dense(g) { concat { identity branch { bn relu conv3x3(g) } } }",
+    ),
+    "new blocks that end in groups": (
+        STAGE,
+        "block u(w) { residual { conv3x3(w) bn relu conv3x3(w, groups = 4) bn } relu }",
+    ),
+    "new blocks that end in a depthwise convolution": (
+        STAGE,
+        "block u(w) { residual { conv3x3(w) relu conv3x3(w, groups = w) } relu }",
+    ),
+    "new blocks that end in a tiled delta": (
+        STAGE,
+        "block u(w) { residual { conv3x3(w / 2) relu conv3x3(w) with dirac\nbn } relu }",
+    ),
+    "new blocks of ncrelu": (
+        STAGE,
+        "block u(w) { residual { bn ncrelu conv3x3(w) with dirac\n} }",
+    ),
+    "new blocks with a gate": (
+        STAGE,
+        """block u(w) {
+    residual {
+        conv1x1(4 * w) bn relu6
+        conv3x3(4 * w, groups = 4 * w) bn relu6
+        product { identity branch { avgpool conv1x1(w) silu conv1x1(4 * w) sigmoid } }
+        conv1x1(w) bn
+    }
+}""",
+    ),
+    "blocks of 4 groups": (
+        STAGE,
+        """block u(w) {
+    residual { conv1x1(w) bn relu conv3x3(w, groups = 4) bn relu conv1x1(w) bn }
+    relu
+}""",
+    ),
+    "a shortcut and a preactivation": (
+        "conv3x3(16)\nstage s = k * u(16 * (k + 1))\nbn relu",
+        """block u(w) {
+    preactivation { bn relu }
+    residual      { conv3x3(w) bn relu conv3x3(w) }
+    shortcut      { conv1x1(w) }
+}""",
+    ),
+    "new layers between old ones": (
+        """conv3x3(8 * k) ncrelu
+if k > 1 { sum { identity branch { conv3x3(16 * k) } } }
+if k > 2 { sum { branch { bn conv3x3(16 * k, groups = 4) } identity } }
+conv3x3(7) relu""",
+        "",
+    ),
+    "a new branch of a concatenation": (
+        """conv3x3(4 * k) relu
+concat { identity branch { conv3x3(4 * k) } if k > 1 { branch { conv3x3(4 * k) } } }""",
+        "",
+    ),
+    "up and down": (
+        """conv3x3(4 * k) bn relu
+concat {
+    identity
+    branch {
+        maxpool2x2 conv3x3(8 * k) relu
+        conv_transpose(4 * k, kernel = 2, stride = 2) relu
+    }
+}
+conv3x3(7)""",
+        "",
+    ),
+    "flattened halves": ("conv3x3(2 * k) ncrelu avgpool16x16 flatten linear(8 * k) relu", ""),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_computes_the_same(name):
+    body, blocks = NETWORKS[name]
+    end = "linear(10)" if "flatten" in body else "avgpool linear(10)"
+    text = f"""\
+network n(k = 3) with freeze(grown) {{
+grow k = [1, 2, 3]
+input(3, 32, 32)
+{body}
+{end}
+train = quick
+}}
+{blocks}
+{RECIPE}"""
+    loaded = Loaded(compile_text(text))
+    check_phases(loaded)
+    assert max(changes(loaded)) < 1e-12  # of float64: sums are added up in another order
