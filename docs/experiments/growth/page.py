@@ -28,24 +28,23 @@ def table(experiment: Experiment, results: Results) -> str:
 
 def _row(experiment: Experiment, arm: Arm, runs: Sequence[Run]) -> list[str]:
     if not runs:
-        return [arm.label, *("" for _ in range(8))]
+        return [arm.label, *("" for _ in range(9))]
     return [
         arm.label,
         " or ".join(f"{count:,}" for count in sorted({run.parameters for run in runs})),
         f"{len(runs)}",
         f"{runs[0].epochs[-1]}",
-        _growths(runs),
+        _growths(arm, runs),
         *(_accuracies(runs) if experiment.data else _losses(runs)),
         f"{statistics.fmean(run.seconds[-1] for run in runs):.1f}",
     ]
 
 
-def _growths(runs: Sequence[Run]) -> str:
+def _growths(arm: Arm, runs: Sequence[Run]) -> str:
     """Return the epochs that began phases; by seed where they differ."""
-    texts = [", ".join(map(str, run.growths)) or "never" for run in runs]
-    if len({*texts}) > 1:
-        return "; ".join(texts)
-    return texts[0] if runs[0].growths else ""
+    nothing = "" if arm.label.startswith("static") else "never"
+    texts = [", ".join(map(str, run.growths)) or nothing for run in runs]
+    return texts[0] if len({*texts}) == 1 else "; ".join(texts)
 
 
 def _losses(runs: Sequence[Run]) -> list[str]:

@@ -56,7 +56,7 @@ def _sine_arms(**given: Argument) -> tuple[Arm, ...]:
         Arm("grown at plateaus of 20 %", "grown", {"least": "0.2"}),
         Arm("hidden units fixed", "hidden_fixed"),
         Arm("hidden units fixed, drawn", "hidden_fixed", DRAWN),
-        Arm("hidden units fixed, at plateaus", "hidden_fixed", PLATEAUS),
+        Arm("hidden units fixed, at plateaus of 20 %", "hidden_fixed", {"least": "0.2"}),
         Arm("hidden units fixed for 50 epochs", "hidden_fixed_for_50"),
         Arm("all fixed", "all_fixed"),
         Arm("all fixed, drawn", "all_fixed", DRAWN),

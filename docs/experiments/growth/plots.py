@@ -20,7 +20,7 @@ def write(results: Results, folder: Path) -> None:
 def _figure(experiment: Experiment, results: Results) -> Any:
     figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     shown = [arm for arm in experiment.arms if arm.label in experiment.shown]
-    for arm, color in zip(shown, COLORS, strict=True):
+    for arm, color in zip(shown, COLORS, strict=False):
         for number, run in enumerate(results.of(experiment, arm)):
             steps = [experiment.steps * epoch for epoch in run.epochs]
             label = "" if number else arm.label  # one line of the legend for all seeds

@@ -40,7 +40,7 @@ def load(file: Path = FILE) -> Results:
 
 def _run(read: dict[str, object]) -> Run:
     lists = {name: tuple(value) for name, value in read.items() if isinstance(value, list)}
-    return Run(**{**read, **lists})  # pyright: ignore[reportArgumentType] - as it was written
+    return Run(**{"growths": (), **read, **lists})  # pyright: ignore[reportArgumentType] - as it was written
 
 
 def save(results: Results, file: Path = FILE) -> None:
