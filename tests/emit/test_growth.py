@@ -21,8 +21,8 @@ GROWN = [
 ]
 # What is no way from a phase to the next one, or needs `new = drawn`: docs/errors/.
 NO_PHASES = {"E803", "E804", "E805", "E806", "E810", "E811"}
-# Numbers that do not fit: groups that do not divide, channels that would be taken away.
-UNFIT = {"E321", "E322", "E303"}
+# Numbers that do not fit: of groups, of channels that would be taken away, of pixels.
+UNFIT = {"E303", "E321", "E322", "E330"}
 
 
 @pytest.mark.parametrize("name", GROWN)
