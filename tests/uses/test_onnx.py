@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.export import Dim
 
-from tests.uses.networks import images
+from tests.uses.networks import SMALL, images
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`isinstance\\(treespec, LeafSpec\\)`:FutureWarning"  # torch's own code
@@ -40,6 +40,10 @@ def check_outputs(model, network, facts, name):
     assert float(difference) <= 1e-5 * float(expected.abs().max())
 
 
+@pytest.mark.parametrize(
+    "name",
+    [*SMALL, *(pytest.param(n, marks=pytest.mark.slow) for n in ("resnet18", "sharesnet50"))],
+)
 def test_onnx_keeps_each_weight_once_and_computes_what_torch_does(network, facts, name, x):
     program = torch.onnx.export(
         network,

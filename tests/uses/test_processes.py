@@ -81,20 +81,18 @@ def checkpoint(folder):
     return torch.load(folder / "checkpoint.pt", weights_only=True)
 
 
-def test_processes_without_a_common_disk_go_on_as_those_with_one(train, tmp_path):
+@pytest.mark.parametrize("place", [pytest.param("all", marks=pytest.mark.slow), "apartRANK"])
+def test_processes_go_on_with_and_without_a_common_disk(train, tmp_path, place):
     settings = {"dropout": "dropout(0.5)"}
     train("--out", "out", "--epochs", 2, place="whole", **settings)
-    for place in ("all", "apartRANK"):
-        train("--out", "out", place=place, **settings)
-        train("--out", "out", "--epochs", 2, "--resume", place=place, **settings)
-    whole, together, apart = (
-        checkpoint(tmp_path / place / "out") for place in ("whole", "all", "apart0")
-    )
+    train("--out", "out", place=place, **settings)
+    train("--out", "out", "--epochs", 2, "--resume", place=place, **settings)
+    found = [place.replace("RANK", "0"), "whole"]
+    resumed, whole = (checkpoint(tmp_path / folder / "out") for folder in found)
     assert not (tmp_path / "apart1" / "out").exists()  # the first process alone reads and writes
     assert whole["epoch"] == 2
-    for state in (together, apart):
-        state["config"]["resume"] = False
-        assert same({**state, "log_size": 0}, {**whole, "log_size": 0})
+    resumed["config"]["resume"] = False
+    assert same({**resumed, "log_size": 0}, {**whole, "log_size": 0})
     masks = [torch.load(tmp_path / f"mask{rank}.pt") for rank in range(2)]
     assert masks[0].shape == masks[1].shape == (16, 8, 1, 1)
     assert not torch.equal(*masks)  # dropout draws for each process anew
@@ -133,14 +131,23 @@ def test_running_moments_are_of_all_processes(train, tmp_path):
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-6)
 
 
-def test_a_refusal_is_said_once(train, tmp_path):
-    train("--out", "out")
-    for flags, message in (
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
         (("--out", "out"), "out holds a run: go on with it by --resume, or choose another folder"),
-        (("--out", "new", "--lr", "nan"), "error: --lr must be in [0.0, inf)"),
         (("--out", "new", "--batch", 33), "--batch 33 cannot be divided among 2 processes"),
-        (("--out", "out/log.jsonl"), "cannot use out/log.jsonl: File exists"),
-    ):
-        said = train(*flags, status=1)
-        assert said.count(message) == 1, said
-        assert 'train.py", line' not in said, said  # no traceback but torchrun's own
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (
+                (("--out", "new", "--lr", "nan"), "error: --lr must be in [0.0, inf)"),
+                (("--out", "out/log.jsonl"), "cannot use out/log.jsonl: File exists"),
+            )
+        ),
+    ],
+)
+def test_a_refusal_is_said_once(train, tmp_path, flags, message):
+    (tmp_path / "all/out").mkdir(parents=True)
+    (tmp_path / "all/out/log.jsonl").write_text("{}\n")
+    said = train(*flags, status=1)
+    assert said.count(message) == 1, said
+    assert 'train.py", line' not in said, said  # no traceback but torchrun's own

@@ -204,7 +204,10 @@ def test_another_number_of_threads_is_said_in_the_log(script, folders):
 @pytest.mark.skipif(sys.platform != "linux", reason="a limit stands for a full disk")
 @pytest.mark.parametrize(
     ("limit", "file", "kept"),
-    [(60, "log.jsonl", []), (6_000, "checkpoint.new", ["log.jsonl"])],
+    [
+        pytest.param(60, "log.jsonl", [], marks=pytest.mark.slow),
+        (6_000, "checkpoint.new", ["log.jsonl"]),
+    ],
 )
 def test_a_full_disk_leaves_what_was_saved(tmp_path, limit, file, kept):
     folder = write(tmp_path)
