@@ -146,7 +146,8 @@ def _floats(node: Owner) -> set[str]:
 def _tests(kind: GeneratedClass) -> Iterator[Test]:
     """Yield the tests that tell instances of a class from others."""
     nodes = (i.node for i in kind.instances)
-    yield from dict.fromkeys(test for n in nodes if isinstance(n, Block) for test in n.decided)
+    asked = (asked for node in nodes if isinstance(node, Block) for asked in node.decided)
+    yield from dict.fromkeys(each.test for each in asked)
 
 
 def _scope(kind: GeneratedClass, around: Around) -> ClassScope:

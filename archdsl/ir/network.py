@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from archdsl.ir.initialization import Initialization
 from archdsl.ir.layers import Layer, Weighted
-from archdsl.ir.numbers import Expr, Number, Test, Truth, Value
+from archdsl.ir.numbers import Asked, Expr, Number, Test, Truth, Value
 from archdsl.ir.recipe import Recipe
 from archdsl.record import Placed, Record
 from archdsl.source import Span
@@ -185,7 +185,7 @@ class Block(Placed, kw_only=True):
     defaults: tuple[tuple[str, Value | bool], ...] = ()  # of those, where a literal is declared
     lets: tuple[Let, ...]
     requires: tuple[Require, ...] = ()
-    decided: tuple[Test, ...] = ()  # the tests of all `if`s in its text, as written
+    decided: tuple[Asked, ...] = ()  # the tests of all `if`s in its text that were asked
     hangs: frozenset[str] = frozenset()  # names by which it chooses lists, blocks, turns of loops
     body: "tuple[Step, ...]"
     input: FeatureMap
@@ -296,7 +296,7 @@ class Network(Placed, kw_only=True):
     formulas: tuple[Let, ...] = ()  # numbers that were not given, and whose default is a formula
     lets: tuple[Let, ...] = ()
     requires: tuple[Require, ...] = ()
-    decided: tuple[Test, ...] = ()  # as of a block, as is `hangs`
+    decided: tuple[Asked, ...] = ()  # as of a block, as is `hangs`
     hangs: frozenset[str] = frozenset()
     input: FeatureMap
     output: FeatureMap

@@ -111,6 +111,13 @@ class Known(Record):
 Test: TypeAlias = Compare | Not | Both | Either | Flag | Known
 
 
+class Asked(Record):
+    """The test of an `if`, and what holds where it stands: the `if`s around it, outermost first."""
+
+    test: Test
+    inside: tuple[Test, ...] = ()
+
+
 class Truth(Record):
     """True or false, and the test that said so."""
 

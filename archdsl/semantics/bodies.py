@@ -6,7 +6,7 @@ from typing import NoReturn, assert_never
 
 from archdsl.diagnostics import Note, SpecError
 from archdsl.ir.network import Let, Operator, Require
-from archdsl.ir.numbers import Number, Symbol, Truth, negated, symbols, test_symbols
+from archdsl.ir.numbers import Asked, Number, Symbol, Truth, negated, symbols, test_symbols
 from archdsl.limits import MAX_DEPTH, MAX_WORK
 from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine
@@ -93,11 +93,12 @@ class Bodies(Elaboration):
                 add_loop(self, item, here)
             case tree.Condition(condition=condition, body=body, otherwise=otherwise):
                 found = truth(condition, here.scope)
-                here.scope.root.decided[found.test] = None
+                here.scope.root.decided[Asked(found.test, here.scope.inside)] = None
                 chosen = body if found.value else otherwise
                 if chosen is not None:
                     inner = self.inner_scope(here, here.draft.flow)
                     when = found.test if found.value else negated(found.test)
+                    inner.inside = (*inner.inside, when)
                     self.items(chosen.items, here.deeper(inner, item.span, when=(when,)))
             case _:
                 assert_never(item)

@@ -33,7 +33,7 @@ def family_of(
     phases = tuple(_phases(network, file, declaration, arguments))
     if file.work.done > PROBE_WORK:  # not even one more would be built in time
         return Family(network, phases=phases)
-    decided = network.hangs.union(*map(test_symbols, network.decided))
+    decided = network.hangs.union(*(test_symbols(asked.test) for asked in network.decided))
     if network.phases is not None:
         decided |= frozenset(network.phases.names)  # they are what they are in the phases
     for let in reversed(network.lets):

@@ -5,7 +5,7 @@ from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import SpecError
 from archdsl.ir.making import leaf
-from archdsl.ir.numbers import Known, Leaf, Literal, Number, Test, Truth, symbols
+from archdsl.ir.numbers import Asked, Known, Leaf, Literal, Number, Test, Truth, symbols
 from archdsl.ir.showing import show, show_test, show_value
 from archdsl.record import Record
 from archdsl.source import Span
@@ -147,7 +147,8 @@ class Scope:
         self.pixels = frozenset[str]()  # what the size hangs on
         self.aside = False  # to look at what is not chosen uses nothing
         self.used: set[str] = set()
-        self.decided: dict[Test, None] = {}  # of a declaration: tests of its `if`s
+        self.inside: tuple[Test, ...] = parent.inside if parent else ()  # the `if`s around it
+        self.decided: dict[Asked, None] = {}  # of a declaration: tests of its `if`s
         self.hangs: set[str] = set()  # of a declaration: what it chooses by
         self.unknown: set[str] = set()  # named by a `let` that has a mistake
 

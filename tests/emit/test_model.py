@@ -723,3 +723,33 @@ def test_a_choice_of_what_it_compares_is_the_less_or_the_larger(choice, text):
     compilation = compile_text(f"network n {{\n {body}")
     assert text in source_of(compilation)
     check_forward(made(compilation), compilation)
+
+
+def test_a_test_inside_an_if_is_asked_where_it_stands():
+    """The second block has 8 channels and is not asked for its stride, which is 1."""
+    inside = "if in_channels != 8 { if stride == 1 { relu } else { maxpool3x3 } }"
+    text = (
+        f"block unit {{ {inside} conv1x1(8, stride = stride) }}\nnetwork net {{\ninput(3, 8, 8)\n"
+    )
+    compilation = compile_text(f"{text}stage body(stride = 2) = 2 * unit\n}}\n")
+    network = load(compilation)
+    module = build(network)
+    check_state(module, compilation)
+    check_forward(module, compilation)
+    unit = type(module.body[0])
+    assert type(module.body[1]) is unit
+    assert unit(4, stride=2)(torch.zeros(1, 4, 8, 8)).shape == (1, 8, 2, 2)
+    with pytest.raises(ValueError, match=r"^compiled for in_channels == 8 or stride != 1$"):
+        unit(4)
+
+
+def test_two_layers_or_two_others_are_put_behind_those_before_them():
+    choice = "if stride == 1 { tanh softsign } else { selu conv1x1(8) }"
+    text = f"block unit {{ stem {{ bn {choice} }} maxpool(1, stride = stride) }}\n"
+    compilation = compile_text(
+        f"{text}network net {{\ninput(8, 8, 8)\nstage body(stride = 2) = 2 * unit\n}}\n"
+    )
+    module = build(load(compilation))
+    kinds = [[type(layer).__name__ for layer in unit.stem] for unit in module.body]
+    assert kinds == [["BatchNorm2d", "SELU", "Conv2d"], ["BatchNorm2d", "Tanh", "Softsign"]]
+    check_state(module, compilation)

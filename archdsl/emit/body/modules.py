@@ -109,8 +109,10 @@ class InitWriter:
                 return list(then)
             case (), _:
                 return [If(self._test(negated(test)), other)]
-            case (Assign(target, a),), (Assign(same, b),) if target == same:
-                return [Assign(target, IfElse(a, self._test(test), b))]
+            case (Assign(target, a, operator=sign),), (Assign(same, b, operator=other_sign),) if (
+                target == same and sign == other_sign
+            ):
+                return [Assign(target, IfElse(a, self._test(test), b), operator=sign)]
             case _:
                 return [If(self._test(test), then, other)]
 

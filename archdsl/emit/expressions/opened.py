@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance
-from archdsl.emit.expressions.arithmetic import plain, run_test
+from archdsl.emit.expressions.arithmetic import Environment, plain, run_test
 from archdsl.ir.network import MAIN, Block, Join, Network, Operator, Part, Stage
-from archdsl.ir.numbers import Test, test_symbols
+from archdsl.ir.numbers import Asked, Either, Test, negated, test_symbols
 
 
 def opened(kind: GeneratedClass, arguments: frozenset[str]) -> frozenset[str]:
@@ -79,14 +79,37 @@ def _adds_input(block: Block) -> bool:
 
 
 def one_sided(instances: Sequence[Instance]) -> Iterator[tuple[Test, bool]]:
-    """Yield the tests that all instances answer alike, and how."""
-    tests: dict[Test, set[bool]] = {}
-    for instance in instances:
+    """Yield the tests that all instances answer alike that ask them, and how.
+
+    Where one that does not ask answers otherwise, or has no answer, what is said is that the test
+    is not asked or answered so.
+    """
+    asking: dict[Asked, list[int]] = {}
+    for i, instance in enumerate(instances):
         if not isinstance(instance.node, Block):
             return
-        values = {name: plain(value) for name, value in instance.values.items()}
-        for test in instance.node.decided:
-            tests.setdefault(test, set()).add(run_test(test, values))
-    for test, truths in tests.items():
-        if len(truths) == 1:
-            yield test, truths.pop()
+        for asked in instance.node.decided:
+            asking.setdefault(asked, []).append(i)
+    values = [{name: plain(value) for name, value in i.values.items()} for i in instances]
+    for asked, who in asking.items():
+        truth, *others = {run_test(asked.test, values[i]) for i in who}
+        if others:
+            continue
+        silent = [values[i] for i in set(range(len(instances))).difference(who)]
+        if all(_answers(asked.test, each) is truth for each in silent):
+            yield asked.test, truth
+        else:
+            yield _unless_asked(asked, asked.test if truth else negated(asked.test)), True
+
+
+def _answers(test: Test, values: Environment) -> bool | None:
+    try:
+        return run_test(test, values)
+    except (ArithmeticError, KeyError):
+        return None
+
+
+def _unless_asked(asked: Asked, test: Test) -> Test:
+    for held in reversed(asked.inside):
+        test = Either(negated(held), test)
+    return test
