@@ -495,9 +495,10 @@ def test_the_sine_of_the_thesis_is_as_its_page_says(load):
     config = module.Config(device="cpu")
     facts = (config.epochs, config.batch, config.lr, config.weight_decay)
     assert facts == (400, 256, 1e-3, 0.0)
-    model, optimizer = module.build(config, torch.device("cpu"))
+    model = module.build(config, torch.device("cpu"), 3)  # the last phase
+    optimizer = module.optimize(model, config, module.begin(None)[0], 1)
     (group,) = optimizer.param_groups
-    assert (type(optimizer).__name__, group["betas"]) == ("Adam", (0.9, 0.999))
+    assert (type(optimizer.optimizer).__name__, group["betas"]) == ("Adam", (0.9, 0.999))
     assert not hasattr(module, "lr_factor")
     for layer in (model.linear1, model.linear2):
         assert layer.weight.abs().max().item() == pytest.approx(math.sqrt(6 / 501), rel=0.02)

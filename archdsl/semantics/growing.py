@@ -41,8 +41,7 @@ def read_phases(
             said = ", ".join(f"{n} = {show_value(v)}" for n, v in zip(names, after, strict=True))
             message = f"phase {number} is phase {number - 1} again: {said}"
             fail("E802", message, item.growing[0].values.span, "leave it out")
-    nested = item.nested is not None
-    return Phases(names=names, values=phases, nested=nested, span=item.span)
+    return Phases(names=names, values=phases, nested=item.nested, span=item.span)
 
 
 def check_grown(

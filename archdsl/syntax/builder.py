@@ -98,8 +98,8 @@ class Builder:
 
     def grow(self, children: list[Child]) -> tree.Grow:
         growing = tuple(c for c in children if isinstance(c, tree.Growing))
-        nested = [self._place(token) for token in _tokens(children, "NESTED")]
-        return tree.Grow(growing, nested[0] if nested else None, self._span(children))
+        nested = bool(_tokens(children, "NESTED"))
+        return tree.Grow(growing, nested, self._span(children))
 
     def growing(self, children: list[Child]) -> tree.Growing:
         return tree.Growing(self._name(children[0]), children[2])

@@ -184,7 +184,7 @@ class Grow(Placed):
     """`grow width = [4, 8, 16], depth = [10, 16, 22]`, or with `nested` behind it."""
 
     growing: tuple[Growing, ...]
-    nested: Span | None  # the word behind the lists
+    nested: bool  # the word stands behind the lists
     span: Span
 
 
