@@ -203,6 +203,8 @@ def main() -> int:
     parser.add_argument("--grows", action="store_true", help="train a network that grows")
     flags = parser.parse_args()
     folder, draw = Path(tempfile.mkdtemp()), random.Random(flags.seed)
+    for module in ("sklearn.datasets", "torch._dynamo"):
+        importlib.import_module(module)  # once, and not in each process that forks
     for name, text in compile_text(GROWING if flags.grows else SPEC).files("net").items():
         (folder / name).write_text(text)
     started = time.monotonic()
