@@ -64,8 +64,12 @@ class PartlyFixedBatchNorm2d(nn.BatchNorm2d):
         """Normalize some of the channels, by moments of the batch or by those that are kept."""
         weight = None if self.weight is None else self.weight[these]
         bias = None if self.bias is None else self.bias[these]
-        mean, var = self.running_mean[these], self.running_var[these]
-        return F.batch_norm(input, mean, var, weight, bias, training, self.momentum, self.eps)
+        # copies: compiled for a CPU, batch normalization spoils parts of moments (torch 2.13)
+        mean, var = self.running_mean[these].clone(), self.running_var[these].clone()
+        made = F.batch_norm(input, mean, var, weight, bias, training, self.momentum, self.eps)
+        if training:
+            self.running_mean[these], self.running_var[these] = mean, var
+        return made
 
 
 class Unit(nn.Module):

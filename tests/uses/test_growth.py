@@ -1,5 +1,6 @@
 """Networks that grow, in the hands of those who stop, divide, compile, export and deploy them."""
 
+import copy
 import importlib
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._dynamo.testing import CompileCounter
+from torch._inductor import config as inductor
 
 from archdsl.cli import main
 from archdsl.pipeline import compile_text
@@ -227,11 +229,44 @@ def test_without_the_reset_a_compiled_run_ends_in_some_phase(six, tmp_path, monk
     assert phases == [0, 1, 2, 3]
 
 
+@pytest.fixture
+def inductor_cache(tmp_path, monkeypatch):
+    """Compile anew, in this process: what an earlier run left must not stand in."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
+    with inductor.patch({"compile_threads": 1}):
+        yield
+
+
+INDUCTOR = pytest.mark.filterwarnings(
+    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"  # inductor's own imports
+)
+
+
+@INDUCTOR
 @pytest.mark.slow
+@pytest.mark.usefixtures("inductor_cache")
 def test_inductor_compiles_every_phase(six, tmp_path):
     config = six.Config(out=str(tmp_path / "out"), device="cpu", limit=64, compile=True)
     six.main(config)
     assert [record["phase"] for record in log_of(tmp_path / "out")[1:]] == list(range(6))
+
+
+@INDUCTOR
+@pytest.mark.slow
+@pytest.mark.usefixtures("inductor_cache")
+def test_inductor_measures_the_moments_of_channels_that_are_not_fixed():
+    """Where F.batch_norm is handed parts of moments, what inductor makes of it spoils them."""
+    loaded = Loaded(compile_text(SIX))
+    plain = loaded.network(2)
+    loaded.growth.fix_moments(plain, 2, 0)
+    other = copy.deepcopy(plain)
+    compiled = torch.compile(other, fullgraph=True, dynamic=False)
+    for _ in range(3):
+        x = torch.randn(8, 1, 8, 8)
+        plain(x).sum().backward()
+        compiled(x).sum().backward()
+    for name, buffer in plain.named_buffers():
+        torch.testing.assert_close(other.get_buffer(name), buffer)
 
 
 # ---------------------------------------------------------------- afterwards
