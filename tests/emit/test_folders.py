@@ -142,6 +142,7 @@ def test_scripts_are_clean_for_ruff(variants):
     assert formatted.returncode == 0, formatted.stdout
 
 
+@pytest.mark.slow
 def test_scripts_are_clean_for_pyright(variants):
     (variants / "pyrightconfig.json").write_text('{"typeCheckingMode": "basic"}')
     pyright = (sys.executable, "-m", "pyright", "--pythonpath", sys.executable)

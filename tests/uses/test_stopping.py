@@ -65,7 +65,7 @@ def saved(folder):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that can be handled")
-@pytest.mark.parametrize("by", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("by", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
 def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint(train, tmp_path, by):
     status, said = train("--out", "out", step=30, by=by)
     assert (status, said.splitlines()[-1]) == (3, "stopped at step 10 of epoch 2: --resume goes on")
