@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,7 +15,7 @@ from docs.experiments.growth import page, plan, results
 from docs.experiments.growth.training import Run, train
 
 ROOT = Path(__file__).parents[1]
-SINE, CIFAR = plan.EXPERIMENTS["growth-sine"], plan.EXPERIMENTS["growth-cifar"]
+SINE, MNIST, CIFAR = (plan.EXPERIMENTS[f"growth-{name}"] for name in ("sine", "mnist", "cifar"))
 BRIEF = ("--device", "cpu", "--epochs", "4", "--growths", "2", "3", "4", "--limit", "512")
 
 
@@ -139,16 +140,65 @@ def test_results_are_read_as_they_were_written(tmp_path):
     assert (tmp_path / "results.json").read_bytes() == results.FILE.read_bytes()
 
 
-def test_every_run_is_there_and_of_the_network_that_the_spec_declares():
+def test_every_arm_was_trained_as_the_network_that_the_spec_declares():
     found = results.load()
+    keys = set()
     for experiment in plan.EXPERIMENTS.values():
-        for arm, seed in plan.runs(experiment, None):
-            run = found.runs[experiment.key(arm), seed]
-            assert len(run.seconds) == len(run.test_loss) == len(run.epochs)
+        for arm in experiment.arms:
+            runs = found.of(experiment, arm)
+            assert runs, experiment.key(arm)
+            keys |= {(experiment.key(arm), run.seed) for run in runs}
             spec = f"{plan.FOLDER}/{experiment.spec}:{arm.network}"
             compiled = archdsl.compile(spec, **arm.arguments)
-            if "least" not in arm.arguments:  # a plateau may not come
-                assert run.parameters == compiled.parameters.total
+            for run in runs:
+                assert len(run.seconds) == len(run.test_loss) == len(run.epochs)
+                if "least" not in arm.arguments:  # a plateau may not come
+                    assert run.parameters == compiled.parameters.total
+    assert keys == set(found.runs)
+
+
+def last(experiment, label, name="test_loss"):
+    """Return the median over the seeds after the last epoch."""
+    found = results.load().of(experiment, named(experiment, label))
+    return median(getattr(run, name)[-1] for run in found)
+
+
+def test_a_grown_sine_is_as_good_as_a_static_one_and_a_fixed_one_is_not():
+    seeds = [len(results.load().of(SINE, arm)) for arm in SINE.arms]
+    assert seeds == [3] * len(SINE.arms)
+    grown = last(SINE, "grown")
+    assert grown < 1.2 * last(SINE, "static 500")
+    assert last(SINE, "grown at plateaus of 20 %") < 1.2 * grown
+    assert 1.5 < last(SINE, "grown, drawn") / grown < 2.5
+    assert 25 < last(SINE, "hidden units fixed") / grown < 40
+    assert 25 < last(SINE, "hidden units fixed, drawn") / last(SINE, "grown, drawn") < 40
+    assert 2.5 < last(SINE, "hidden units fixed for 50 epochs") / grown < 4
+    assert 1 < last(SINE, "all fixed") / last(SINE, "hidden units fixed") < 1.5
+
+
+def test_plateaus_of_5_percent_hardly_come():
+    found = [
+        results.load().of(SINE, named(SINE, f"grown at plateaus{how}")) for how in ("", ", drawn")
+    ]
+    assert [run.growths for runs in found for run in runs] == [(), (), (), (397,), (), ()]
+
+
+def test_on_mnist_growth_costs_accuracy_and_the_state_makes_no_difference():
+    static, short, early, grown, drawn, forgets, fixed = (
+        100 * last(MNIST, label, "test_accuracy")
+        for label in (
+            "static", "static, in the time of grown", "grown early", "grown", "grown, drawn",
+            "grown, state forgotten", "fixed",
+        )
+    )  # fmt: skip
+    assert static > short > early > grown > drawn > fixed
+    assert abs(forgets - grown) < 0.4
+
+
+def test_on_cifar_the_static_network_is_ahead_at_equal_epochs_and_equal_time():
+    tested = {arm.label: last(CIFAR, arm.label, "test_accuracy") for arm in CIFAR.arms}
+    assert tested["static"] > tested["static, in the time of grown"] > tested["grown early"]
+    assert tested["grown early"] > tested["grown"] > tested["fixed"]
 
 
 def test_the_page_shows_the_plots_that_lie_beside_it():

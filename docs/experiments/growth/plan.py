@@ -17,7 +17,6 @@ class Arm(NamedTuple):
     arguments: Mapping[str, Argument] = {}
     epochs: int = 0  # if others than its recipe says
     forgets: bool = False  # at a growth the optimizer loses the state of all that it had
-    flags: tuple[str, ...] = ()  # of train.py, besides
 
 
 class Experiment(NamedTuple):
@@ -37,7 +36,7 @@ class Experiment(NamedTuple):
         """Return what names the runs of an arm in the results."""
         words = [f"{name}={value}" for name, value in arm.arguments.items()]
         words += [f"epochs={arm.epochs}"] if arm.epochs else []
-        words += [*(["forgets"] if arm.forgets else []), *arm.flags]
+        words += ["forgets"] if arm.forgets else []
         return " ".join((f"{self.spec}:{arm.network}", *words))
 
 
@@ -94,7 +93,6 @@ _MNIST = Experiment(
         Arm("fixed", "fixed"),
         Arm("fixed for half of each phase", "fixed_for_half"),
         Arm("nested", "nested"),
-        Arm("nested, all computed in each step", "nested", flags=("--no-cache",)),
     ),
     ("static", "grown", "grown early", "fixed", "nested"),
     data=("MNIST",),

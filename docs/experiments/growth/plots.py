@@ -30,7 +30,8 @@ def _figure(experiment: Experiment, results: Results) -> Any:
     panels[1].set(xlabel="CPU time of the training, s")
     if not experiment.data:
         panels[0].set_yscale("log")
-    panels[0].legend(frameon=False)
+    if panels[0].get_legend_handles_labels()[0]:
+        panels[0].legend(frameon=False)
     return figure
 
 

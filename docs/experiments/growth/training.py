@@ -63,7 +63,6 @@ def train(
 
 def _shape(experiment: Experiment, arm: Arm) -> tuple[str, ...]:
     words = ("--epochs", str(arm.epochs)) if arm.epochs else ()
-    words += arm.flags
     return words + (("--limit", str(experiment.limit)) if experiment.limit else ())
 
 
