@@ -66,6 +66,7 @@ def _deploy(parser: argparse.ArgumentParser) -> None:
 def _inspect(parser: argparse.ArgumentParser) -> None:
     _add_spec(parser)
     parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help=_CHECKPOINT_HELP)
+    _add_phase(parser)
     parser.add_argument("--layer", metavar="PATTERN", help="layers of this name, as `conv2.*`")
     parser.add_argument("--plot", metavar="FILE", type=_svg, help="write an SVG of histograms")
     _add_format(parser, "text", "json", "markdown", "latex", "csv")

@@ -71,7 +71,7 @@ def inspect(arguments: argparse.Namespace) -> int:
     from archdsl.deploy.errors import DeployError
 
     try:
-        inspect_checkpoints(_compilation(arguments), arguments)
+        inspect_checkpoints(_phase(_compilation(arguments), arguments), arguments)
     except DeployError as error:
         return fail(str(error), FAILED)
     return OK

@@ -29,7 +29,10 @@ def inspect_checkpoints(compilation: Compilation, arguments: argparse.Namespace)
     if arguments.plot is not None and find_spec("matplotlib") is None:
         raise DeployError("plots need matplotlib: pip install 'archdsl[plots]'")
     with progress() as say:
-        found = [list(measure(network, layers, path, say)) for path in arguments.checkpoints]
+        found = [
+            list(measure(network, layers, path, say, compilation.among))
+            for path in arguments.checkpoints
+        ]
     # the rows of a tensor stand beside each other
     rows = [row for beside in zip(*found, strict=True) for row in beside]
     if arguments.plot is not None:

@@ -39,6 +39,6 @@ def weights_file(
     state = read_state(checkpoint) if is_path else checkpoint
     if growing is not None:
         state = unnested(state, network) if growing.phases.nested else state
-        check_phase(state, network, growing, what)
+        check_phase(state, network, growing.plain, growing.phases, what)
     check_state(state, network, what)
     return save(deploy_state(deployed, state, progress), {"format": "pt"})

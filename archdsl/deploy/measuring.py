@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 
 from archdsl.analyses.weights import BINS, KeptLayer, Measured, Moments, Norms, Statistics
 from archdsl.deploy.checkpoint import check_installed, check_size, check_tensors, read_state
+from archdsl.deploy.phases import check_phase
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
 from archdsl.ir.network import Network
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from archdsl.analyses.growth.growing import GrowingNetwork
 
 
 def measure(
@@ -17,15 +20,19 @@ def measure(
     layers: Iterable[KeptLayer],
     checkpoint: str,
     progress: Callable[[str], None],
+    growing: "GrowingNetwork | None" = None,
 ) -> Iterator[Measured]:
     """Yield what the file at a path holds of some layers of a network.
 
-    Raises OSError, and DeployError where it holds no state of this network.
+    `growing` is what the network is a phase of. Raises OSError, and DeployError where the file
+    holds no state of this network.
     """
     check_size(network, "inspected")
     check_installed("inspecting")
     progress(f"reading {checkpoint}")
     state = read_state(checkpoint)
+    if growing is not None:
+        check_phase(state, network, growing.networks, growing.phases, checkpoint)
     check_tensors(state, network, checkpoint)
     for layer in layers:
         progress(layer.name)

@@ -45,7 +45,7 @@ class Compilation:
         self._family = family
         self.growing = growing
         self.phases = phases
-        self._among = growing or among
+        self.among = growing or among  # what the network is a phase of
         self.network: Network = network or elaborated.network
         self.warnings: tuple[Diagnostic, ...] = elaborated.warnings
 
@@ -163,7 +163,7 @@ class Compilation:
         from archdsl.emit.prose.docstrings import Header
 
         network = self.elaborated.network
-        weights = weights_file(network, self.deployed, checkpoint, progress, self._among)
+        weights = weights_file(network, self.deployed, checkpoint, progress, self.among)
         counts = count(self.deployed.network).sums
         header = Header(
             command=self.command(name, "deploy", "CHECKPOINT", "--out DIR"),

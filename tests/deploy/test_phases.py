@@ -1,4 +1,6 @@
-"""A phase of a growing network is deployed as the member that it is, from a checkpoint of it."""
+"""A phase of a growing network is deployed and inspected from a checkpoint of it."""
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -54,3 +56,27 @@ def test_a_state_of_no_phase_is_refused_as_ever(checkpoint, capsys):
 def test_a_phase_that_is_not_there_is_refused(checkpoint, capsys):
     assert main(["deploy", "grown.arch", checkpoint, "--phase", "3", "--out", "small"]) == 1
     assert "there is no phase 3: phases are 0 to 2" in capsys.readouterr().err
+
+
+def test_its_phase_is_inspected(checkpoint, capsys):
+    assert main(["inspect", "grown.arch", checkpoint, "--phase", "1", "--layer", "conv1"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("grown(width = 4): [1, 8, 8] -> [10]\n")
+    assert "[4, 1, 3, 3]" in out
+
+
+def test_inspected_without_its_phase_the_right_one_is_named(checkpoint, capsys):
+    assert main(["inspect", "grown.arch", checkpoint]) == 1
+    err = capsys.readouterr().err
+    assert err == "archdsl: phase1.pt is of phase 1 (width = 4); write `--phase 1`\n"
+
+
+def test_the_columns_of_a_nested_phase_are_inspected(checkpoint, capsys):
+    Path("nested.arch").write_text(SPEC.replace("[2, 4, 8]", "[2, 4, 8] nested"))
+    phase = archdsl.compile("nested.arch").phases[1]
+    state = {entry.name: torch.zeros(entry.shape) for entry in phase.tensors()}
+    torch.save(state, "nested1.pt")
+    assert main(["inspect", "nested.arch", "nested1.pt"]) == 1
+    assert "is of phase 1 (width = 4)" in capsys.readouterr().err
+    assert main(["inspect", "nested.arch", "nested1.pt", "--phase", "1"]) == 0
+    assert "columns.1.weight" in capsys.readouterr().out

@@ -45,7 +45,7 @@ _archdsl() {
             compile) words="--set --out --name --check --format --help" ;;
             params) words="--set --by --phase --tensors --format --help" ;;
             deploy) words="--set --phase --out --name --format --help" ;;
-            inspect) words="--set --layer --plot --format --help" ;;
+            inspect) words="--set --phase --layer --plot --format --help" ;;
             check) words="--format --help" ;;
             report) words="--published --plot --responses --format --help" ;;
             fmt) words="--check --help" ;;

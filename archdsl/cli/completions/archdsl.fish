@@ -41,7 +41,7 @@ complete -c archdsl -n '__archdsl_in deploy inspect' -F
 complete -c archdsl -n '__archdsl_in inspect' -l layer -x -d 'Layers of this name'
 complete -c archdsl -n '__archdsl_in inspect' -l plot -r -F -d 'SVG to write'
 complete -c archdsl -n '__archdsl_in params' -l by -x -a 'part block layer phase' -d 'What a row is'
-complete -c archdsl -n '__archdsl_in params deploy' -l phase -x -d 'A phase of a network that grows'
+complete -c archdsl -n '__archdsl_in params deploy inspect' -l phase -x -d 'A phase of a network that grows'
 complete -c archdsl -n '__archdsl_in params' -l tensors -d 'List the entries of state_dict'
 complete -c archdsl -n '__archdsl_in params inspect' -l format -x -a 'text json markdown latex csv' -d 'How to print'
 complete -c archdsl -n '__archdsl_in check' -l format -x -a 'text json github sarif' -d 'How to print'

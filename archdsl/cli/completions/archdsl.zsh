@@ -42,6 +42,7 @@ _archdsl() {
             ;;
         inspect)
             _arguments $help $set \
+                '--phase=[a phase of a network that grows]:phase:' \
                 '--layer=[layers of this name]:pattern:' \
                 '--plot=[SVG to write]:file:_files' \
                 '--format=[how to print]:format:(text json markdown latex csv)' \
