@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import assert_never
 
+from archdsl.analyses.copies import Copies, members
 from archdsl.analyses.walk import leaves
 from archdsl.ir.layers import Idle, tensors
 from archdsl.ir.network import (
     Block,
-    Form,
     Join,
     LayerNode,
     Network,
@@ -16,39 +16,23 @@ from archdsl.ir.network import (
     Shared,
     Stage,
 )
-from archdsl.record import Record
 
 
-class Frozen(Record):
-    """A frozen module: its name below the network, with `{i}`, `{j}` where a loop counts copies.
-
-    `loops` are the first copy and the one after the last, for each of them.
-    """
-
-    name: str
-    loops: tuple[tuple[int, int], ...] = ()
-
-
-def frozen_modules(network: Network) -> tuple[Frozen, ...]:
+def frozen_modules(network: Network) -> tuple[Copies, ...]:
     """Return all frozen modules."""
     if not any(leaf.frozen for leaf in leaves(network)):
         return ()
-    return tuple(frozen for member in _members(network) for frozen in _frozen(member))
+    return tuple(frozen for member in members(network) for frozen in _frozen(member))
 
 
-LOOP_NAMES = "ijklmn"
-
-_Found = tuple[Frozen, "Node | Shared"]
-
-
-def _frozen(member: _Found) -> Iterator[Frozen]:
+def _frozen(member: "tuple[Copies, Node | Shared]") -> Iterator[Copies]:
     """Yield a module if it is frozen as a whole, else what is frozen in it."""
     place, node = member
     states = set(_states(node))
     if states == {True}:
         yield place
     elif True in states:
-        for inner in _members(node, place):
+        for inner in members(node, place):
             yield from _frozen(inner)
 
 
@@ -64,42 +48,7 @@ def _states(node: "Network | Node | Shared") -> Iterator[bool]:
         case Join():
             pass
         case Network() | Block() | Part() | Stage():
-            for _, inner in _members(node):
+            for _, inner in members(node):
                 yield from _states(inner)
         case _:
             assert_never(node)
-
-
-def _members(
-    node: "Network | Node | Shared",
-    place: Frozen = Frozen(""),  # noqa: B008
-) -> Iterator[_Found]:
-    match node:
-        case Network() | Block() | Part():
-            yield from ((_in(place, shared.name), shared) for shared in node.owned)
-            yield from ((_in(place, step.node.name), step.node) for step in node.body)
-        case Stage():
-            yield from ((_in(place, shared.name), shared) for shared in node.owned)
-            yield from _indexed(node, place)
-        case LayerNode() | Join() | Shared():
-            pass
-        case _:
-            assert_never(node)
-
-
-def _indexed(stage: Stage, place: Frozen) -> Iterator[_Found]:
-    inside = _in(place, "blocks") if stage.form is Form.WRITTEN else place
-    start = 0
-    for item in stage.items:
-        stop = start + item.count
-        if item.count == 1:
-            yield _in(inside, str(start)), item.node
-        else:
-            counter = "{" + LOOP_NAMES[len(place.loops)] + "}"
-            copies = _in(inside, counter)
-            yield Frozen(copies.name, (*place.loops, (start, stop))), item.node
-        start = stop
-
-
-def _in(place: Frozen, name: str) -> Frozen:
-    return Frozen(f"{place.name}.{name}" if place.name else name, place.loops)

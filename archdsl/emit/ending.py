@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from archdsl.analyses.freezing import Frozen, frozen_modules
+from archdsl.analyses.copies import Copies
+from archdsl.analyses.freezing import frozen_modules
 from archdsl.emit.initialization import initialization
 from archdsl.emit.python.nodes import (
     Comprehension,
@@ -35,18 +36,10 @@ def frozen_names(network: Network) -> Python | None:
     return Sequence(tuple(map(_entry, found)), is_tuple=True) if found else None
 
 
-def _entry(frozen: Frozen) -> Python:
+def _entry(frozen: Copies) -> Python:
     if not frozen.loops:
         return Text(string(frozen.name))
-    targets = LOOP_NAMES[: len(frozen.loops)]
-    clauses = [
-        f"{t} in range({a}, {b})" if a else f"{t} in range({b})"
-        for t, (a, b) in zip(targets, frozen.loops, strict=True)
-    ]
-    *outer, last = clauses
+    *outer, last = frozen.clauses()
     target, _, iterable = last.partition(" in ")
     head = "".join(f"{clause} for " for clause in outer)
     return Star(Comprehension(Text(f"f{string(frozen.name)}"), head + target, Text(iterable)))
-
-
-LOOP_NAMES = "ijklmn"

@@ -128,3 +128,17 @@ def test_training_moves_all_but_what_is_fixed(case):
         optimizer.step()
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor == before[name], expected[name]), name
+
+
+def test_a_loop_counts_copies_however_many_there_are():
+    layers = "stage body = N * pair with freeze(outputs = 3)"
+    text = SPEC.replace("LAYERS", layers).replace("HEAD", "avgpool linear(10)")
+    lines = {}
+    for number in (2, 9_000_000):
+        files = compile_text(text.replace("N *", f"{number} *")).files("net")
+        lines[number] = [line for line in files["parts.py"].splitlines() if "body" in line]
+    assert lines[2] == [
+        '    **{f"body.{i}.conv1": (range(3), None) for i in range(2)},',
+        '    **{f"body.{i}.conv2": (range(3), None) for i in range(2)},',
+    ]
+    assert lines[9_000_000] == [line.replace("(2)", "(9000000)") for line in lines[2]]

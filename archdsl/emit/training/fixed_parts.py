@@ -2,21 +2,43 @@
 
 from collections.abc import Iterator
 
-from archdsl.analyses.walk import root, walk
-from archdsl.ir.network import Channels, FixedPart, LayerNode, Network, Shared
+from archdsl.analyses.copies import NETWORK, Copies, members
+from archdsl.analyses.walk import leaves
+from archdsl.ir.network import Channels, FixedPart, LayerNode, Network, Node, Shared
 
 
 def fixed_parts(network: Network) -> Iterator[str]:
     """Yield the lines of the table: the outputs and inputs of modules, None for all of them."""
-    for place in walk(root(network), unfold=True):
-        match place.node:
+    if any(isinstance(leaf.fixed, FixedPart) for leaf in leaves(network)):
+        yield from _below(network, NETWORK)
+
+
+def _below(node: Network | Node | Shared, place: Copies) -> Iterator[str]:
+    for inner, found in members(node, place):
+        match found:
             case (
                 LayerNode(fixed=FixedPart() as part, shared=None)
                 | Shared(fixed=FixedPart() as part)
             ):
-                yield f'"{place.name}": ({_ranges(part.outputs)}, {_ranges(part.inputs)}),'
+                yield from _line(inner, f"({_ranges(part.outputs)}, {_ranges(part.inputs)})")
             case _:
-                pass
+                yield from _below(found, inner)
+
+
+def _line(place: Copies, value: str) -> Iterator[str]:
+    if not place.loops:
+        yield f'"{place.name}": {value},'
+        return
+    key = f'f"{place.name}": {value}'
+    clauses = [f"for {clause}" for clause in place.clauses()]
+    line = f"**{{{' '.join((key, *clauses))}}},"
+    if len(line) <= _WIDTH:
+        yield line
+        return
+    yield from ("**{", f"    {key}", *(f"    {clause}" for clause in clauses), "},")
+
+
+_WIDTH = 96  # of a line in the table
 
 
 def _ranges(channels: Channels | None) -> str:
