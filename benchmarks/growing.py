@@ -35,8 +35,8 @@ CONVOLUTIONS = """
 network net(width = {full}){annotation} {{
     grow width = {widths}{nested}
     input(1, 28, 28)
-    stem:  unit(width, stride = 2)
-    conv2: unit(2 * width, stride = 2)
+    stem:  unit(width, stride = 2){first}
+    conv2: unit(2 * width, stride = 2){first}
     conv3: unit(4 * width)
     head with trainable {{ avgpool linear(10) }}
     train = recipe
@@ -116,6 +116,7 @@ class Way(NamedTuple):
     phase: int = 0
     annotation: str = ""
     nested: str = ""
+    first: str = ""  # said of the first two of three convolutions
     cached: bool = False  # what is fixed was computed before, for all images
 
 
@@ -127,6 +128,8 @@ WAYS = {
     "grown, 3/4 fixed": Way(phase=3, annotation=FIXED),
     "nested, 3/4 fixed": Way(phase=3, annotation=FIXED, nested=" nested"),
     "nested, cached": Way(phase=3, annotation=FIXED, nested=" nested", cached=True),
+    "first two fixed": Way(width=3, first=" with freeze"),
+    "first two fixed, cached": Way(width=3, first=" with freeze", cached=True),
     "first phase": Way(phase=0),
     "static, a quarter": Way(width=0),
 }
@@ -158,6 +161,7 @@ def _measured(
     steps = {
         name: _step(training_of(subject, way, device, folder / str(number)), repeats)
         for number, (name, way) in enumerate(WAYS.items())
+        if not way.first or "{first}" in subject.spec
     }
     growth = _growth(training_of(subject, Way(phase=2), device, folder / "growth"))
     say: Progress = lambda at: progress(f"{subject.name}: {at}")  # noqa: E731 - with its name
@@ -214,6 +218,7 @@ def _script(subject: Subject, way: Way, folder: Path) -> Iterator[ModuleType]:
         widths=[*subject.widths],
         annotation=way.annotation,
         nested=way.nested,
+        first=way.first,
         **subject.recipe,
     )
     arguments = {"width": str(subject.widths[way.width])} if way.width >= 0 else {}
@@ -288,8 +293,8 @@ def _table(device: str, rounds: int, threads: int, rows: list[tuple[str, ...]]) 
         "Convolutions: three with batch normalization and ReLU, 64 images of 28 x 28, Adam. "
         "WRN-16-2: 32 images of 32 x 32, SGD. They grow in four phases by quarters, WRN-16-2 from "
         "8, 12, 24 to 32 channels. Static: the last phase as `--set` gives it, with the ordinary "
-        "optimizer; the network against itself shows the noise. Cached: what is fixed of a nested "
-        "network lies in memory. A growth, from the third phase to the last: the larger network "
+        "optimizer; the network against itself shows the noise. First two fixed: `freeze` of two of "
+        "three convolutions. Cached: what fixed layers give lies in memory. A growth, from the third phase to the last: the larger network "
         "built, what was learned put into it, and an optimizer of its parts. Ratio: over the "
         "static one in the same round, the median, and the middle half of the rounds; at most "
         f"{REQUIRED} required of WRN-16-2 at full capacity."

@@ -18,8 +18,8 @@ from tests.generated import load_module, source_of
 ROOT = Path(__file__).parents[1]
 RECIPES = {"imagenet", "recipes"}  # without a network
 SPECS = sorted({path.stem for path in (ROOT / "specs").glob("*.arch")} - RECIPES)
-# classes that stand for no block: a network's own, those that own shared weights, weight schemes
-SCHEMES = {"BareDiracConv2d", "BinaryConv2d", "DiracConv2d"}
+# classes that stand for no block, beside those that own shared weights: weight schemes, columns
+SCHEMES = {"BareDiracConv2d", "BinaryConv2d", "DiracConv2d", "Nested"}
 
 
 @cache

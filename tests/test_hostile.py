@@ -138,7 +138,7 @@ def check_random(sandbox, seeds):
 
 
 def test_mutated_and_random_texts_are_refused_or_compile(sandbox):
-    check_random(sandbox, range(100))
+    check_random(sandbox, range(50))
 
 
 @pytest.mark.slow

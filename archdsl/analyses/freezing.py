@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import assert_never
 
-from archdsl.analyses.copies import Copies, members
+from archdsl.analyses.looped import Looped, members
 from archdsl.analyses.walk import leaves
 from archdsl.ir.layers import Idle, tensors
 from archdsl.ir.network import (
@@ -18,14 +18,14 @@ from archdsl.ir.network import (
 )
 
 
-def frozen_modules(network: Network) -> tuple[Copies, ...]:
+def frozen_modules(network: Network) -> tuple[Looped, ...]:
     """Return all frozen modules."""
     if not any(leaf.frozen for leaf in leaves(network)):
         return ()
     return tuple(frozen for member in members(network) for frozen in _frozen(member))
 
 
-def _frozen(member: "tuple[Copies, Node | Shared]") -> Iterator[Copies]:
+def _frozen(member: "tuple[Looped, Node | Shared]") -> Iterator[Looped]:
     """Yield a module if it is frozen as a whole, else what is frozen in it."""
     place, node = member
     states = set(_states(node))

@@ -72,7 +72,15 @@ def members(place: Place, *, unfold: bool = False) -> Iterable[Place]:
 def leaves(network: Network) -> Iterator[LayerNode | Shared]:
     """Yield every layer and shared weight of the folded network, in the order of `walk`."""
     nodes = (step.node for step in reversed(network.body))
-    stack: list[Node | Shared] = [*nodes, *reversed(network.owned)]
+    yield from _leaves([*nodes, *reversed(network.owned)])
+
+
+def leaves_below(node: Node) -> Iterator[LayerNode | Shared]:
+    """Yield every layer and shared weight of a node, which may be one itself."""
+    yield from _leaves([node])
+
+
+def _leaves(stack: list[Node | Shared]) -> Iterator[LayerNode | Shared]:
     while stack:
         node = stack.pop()
         match node:

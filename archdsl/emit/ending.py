@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from archdsl.analyses.copies import Copies
 from archdsl.analyses.freezing import frozen_modules
+from archdsl.analyses.looped import Looped
 from archdsl.emit.initialization import initialization
 from archdsl.emit.python.nodes import (
     Comprehension,
@@ -36,7 +36,7 @@ def frozen_names(network: Network) -> Python | None:
     return Sequence(tuple(map(_entry, found)), is_tuple=True) if found else None
 
 
-def _entry(frozen: Copies) -> Python:
+def _entry(frozen: Looped) -> Python:
     if not frozen.loops:
         return Text(string(frozen.name))
     *outer, last = frozen.clauses()

@@ -51,6 +51,8 @@ class PartlyFixedBatchNorm2d(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or not self.fixed:
             return super().forward(input)
+        if self.fixed == ((0, self.num_features),):  # all of them
+            return self.normalized(input, slice(None), training=False)
         self.num_batches_tracked.add_(1)
         pieces, start = [], 0
         for first, end in (*self.fixed, (self.num_features, self.num_features)):

@@ -87,6 +87,8 @@ class PartOptimizer:
             self.learned += found
             if found:
                 cut.append({**group, "params": [learned.piece for learned in found]})
+        for name, parameter in known.items():  # no gradient is computed of what is fixed as a whole
+            parameter.requires_grad_(name in by_name)
         self.optimizer = make(cut)
         # what is said of each group; the rates are tensors, where a CUDA graph reads them
         self.param_groups = [

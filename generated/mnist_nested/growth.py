@@ -5,17 +5,16 @@ from new inputs at first.
 What is fixed is handed to no optimizer, and batch normalization keeps its moments.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from math import inf
 from typing import Any
 
 import torch
-from torch import Size, Tensor, nn
+from torch import Size, nn
 
-from data import Batches
-from model import MnistNested, Nested
+from model import MnistNested
 from parts import Part, index, ranges
 
 PHASES = 4  # from phase 0: width = 4, 8, 12, 16
@@ -140,36 +139,3 @@ def learning(phase: int, epochs: int) -> list[Part]:
         for part, added in parts(phase)
         if added == phase or not rests(part.name.rpartition(".")[0], epochs)
     ]
-
-
-class Kept:
-    """What fixed columns give for all training images: computed once for a phase."""
-
-    def __init__(self, model: nn.Module, batches: Batches, autocast: torch.autocast) -> None:
-        self.modules = [m for m in model.modules() if isinstance(m, Nested) and m.num_fixed]
-        found: list[list[Tensor]] = [[] for _ in self.modules]
-        pairs = list(zip(self.modules, found, strict=True))
-        hooks = [module.register_forward_hook(noting(module, own)) for module, own in pairs]
-        model.eval()  # what is fixed is the same in training
-        with torch.no_grad(), autocast:
-            for some in torch.arange(batches.num_images).split(batches.size):
-                if self.modules:
-                    model.forward(batches.images(some.to(batches.labels.device)))
-        for hook in hooks:
-            hook.remove()
-        self.maps = [torch.cat(own) for own in found]
-
-    def hold(self, chosen: Tensor) -> None:
-        """Let fixed columns give what is known of a batch; or, of nothing, compute it."""
-        for module, maps in zip(self.modules, self.maps, strict=True):
-            module.held = maps[chosen] if len(chosen) else None
-
-
-def noting(layer: Nested, own: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], None]:
-    """Return what notes what the fixed columns of a layer give."""
-    outputs = sum(layer.outputs[: layer.num_fixed])
-
-    def note(_: nn.Module, __: Any, made: Tensor) -> None:
-        own.append(made[:, :outputs].clone())
-
-    return note

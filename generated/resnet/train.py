@@ -339,7 +339,6 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
     model, optimizer = build(config, device)
     if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
-    replica = replicate(model)
     models: dict[str, nn.Module] = {"model": model}
     done, clock.next_save = 0, 0.0  # epochs; a new run saves what it begins with
     sums = torch.zeros(2, device=device)  # of the steps of an epoch
@@ -347,14 +346,14 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
         restore(state, models, optimizer, train, sums)
         done = state["epoch"]
         clock.saved()
-    step = make_step(replica, optimizer, sums, config)
+    step = make_step(replicate(model), optimizer, sums, config)
     about = environment(model, device)
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
     saver = Saver(out, {"spec": SPEC, "config": asdict(config), "about": about})
 
     for epoch in range(done + 1, config.epochs + 1):
         started, steps = time.perf_counter(), len(train) - train.taken
-        while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
+        while not train_epoch(model, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
             is_urgent = clock.stops or clock.next_save == 0
             saver.save(epoch - 1, snapshot(models, optimizer, train, sums), wait=is_urgent)

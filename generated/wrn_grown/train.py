@@ -394,14 +394,13 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
     optimizer = optimize(model, config, growing, done + 1)
     if RANK > 0:
         torch.manual_seed(config.seed + RANK)  # dropout has masks of its own in each process
-    replica = replicate(model)
     models: dict[str, nn.Module] = {"model": model}
     clock.next_save = 0.0  # a new run saves what it begins with
     sums = torch.zeros(2, device=device)  # of the steps of an epoch
     if state is not None:
         restore(state, models, optimizer, train, sums)
         clock.saved()
-    step = make_step(replica, optimizer, sums, config)
+    step = make_step(replicate(model), optimizer, sums, config)
     about = environment(device)
     by_first(start_log, out / "log.jsonl", state, asdict(config), about)
     saver = Saver(out, {"spec": SPEC, "config": asdict(config), "about": about})
@@ -409,12 +408,12 @@ def run(config: Config, device: torch.device, clock: Clock) -> None:
     for epoch in range(done + 1, config.epochs + 1):
         if growing.ends(epoch, config.growths):
             models = grow(models, growing, epoch, config, device)
-            model, replica = models["model"], replicate(models["model"])
+            model = models["model"]
             optimizer = optimize(model, config, growing, epoch, optimizer.state_dict()["state"])
-            step = make_step(replica, optimizer, sums, config)
+            step = make_step(replicate(model), optimizer, sums, config)
             say(f"phase {growing.phase} from epoch {epoch} on: {counted(model, optimizer)}")
         started, steps = time.perf_counter(), len(train) - train.taken
-        while not train_epoch(replica, step, train, optimizer, epoch, config, clock):
+        while not train_epoch(model, step, train, optimizer, epoch, config, clock):
             mean_of(sums, 1, epoch)
             changing = snapshot(models, optimizer, train, sums) | {"growing": growing.state_dict()}
             saver.save(epoch - 1, changing, wait=clock.stops or clock.next_save == 0)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.emit.stand_ins import write
 
-NEIGHBOURS = ("checkpoint", "data", "growth", "model", "parts", "processes", "responses")
+NEIGHBOURS = ("checkpoint", "data", "growth", "kept", "model", "parts", "processes", "responses")
 
 
 @pytest.fixture

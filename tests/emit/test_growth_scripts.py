@@ -299,7 +299,7 @@ def test_the_log_has_phases_and_parameters(tmp_path, import_script, capsys, name
     assert [record["phase"] for record in epochs] == RUNS[name]
     assert [record["parameters"] for record in epochs] == [PARAMETERS[p] for p in RUNS[name]]
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("phase ")]
-    assert len(said) == 3
+    assert len(said) == (6 if name == "for epochs" else 3)  # what was fixed learns again
     assert said[0].startswith("phase 1 from epoch ")
     assert "438 parameters, " in said[0]
 

@@ -170,6 +170,7 @@ def test_one_two_and_four_processes_learn_alike(train, scripts, tmp_path, norm, 
             assert accuracies[0] == pytest.approx(accuracies[1], abs=bound)
 
 
+@pytest.mark.slow
 def test_a_run_that_a_scheduler_stops_goes_on_bit_for_bit(train, scripts, tmp_path):
     """The signal reaches the worker processes, too, in the middle of the second epoch."""
     photos = write_photos(tmp_path / "photos", classes=20, train=120, test=20)

@@ -98,6 +98,7 @@ def test_processes_go_on_with_and_without_a_common_disk(train, tmp_path, place):
     assert not torch.equal(*masks)  # dropout draws for each process anew
 
 
+@pytest.mark.slow
 def test_another_number_of_processes_is_said_in_the_log(train, tmp_path):
     train("--out", "out", processes=1)
     train("--out", "out", "--epochs", 2, "--resume")

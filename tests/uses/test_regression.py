@@ -44,6 +44,7 @@ def train(tmp_path):
     return train
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that can be handled")
 def test_a_run_that_is_stopped_and_killed_ends_with_the_same_bits(train):
     """12 steps an epoch of the 412 points that are not held out."""
@@ -60,6 +61,7 @@ def test_a_run_that_is_stopped_and_killed_ends_with_the_same_bits(train):
     assert not same(ended["model"], ended["average"])
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one(train, tmp_path):
     """Each has the gradient of its half of every batch; their mean is the batch's."""
     words = {**PLAIN, "WORDS": "ema = 0.9 held_out = 64 accumulate = 2"}

@@ -95,6 +95,7 @@ def test_a_signal_to_one_of_two_processes_ends_both(train, tmp_path):
     assert train("--out", "out", "--resume", processes=2)[0] == 0
 
 
+@pytest.mark.slow
 def test_the_checkpoint_before_the_last_is_kept(train, tmp_path):
     assert train("--out", "out", "--epochs", 2, "--save-minutes", 0)[0] == 0
     before = tmp_path / "out/checkpoint.previous.pt"

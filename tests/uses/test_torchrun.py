@@ -83,6 +83,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
         torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_measure_the_responses_that_one_does(tmp_path):
     """Each measures its half of the batch; PLAIN has no moments, which would be of halves, too."""
     folder = write(tmp_path, compile_text(PLAIN))

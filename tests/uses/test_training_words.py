@@ -83,7 +83,9 @@ def train(tmp_path):
     return train
 
 
-@pytest.mark.parametrize("words", [ALL, RESET], ids=["adam", "reset"])
+@pytest.mark.parametrize(
+    "words", [ALL, pytest.param(RESET, marks=pytest.mark.slow)], ids=["adam", "reset"]
+)
 def test_a_run_with_every_word_goes_on_in_the_middle_of_an_epoch_with_the_same_bits(train, words):
     """16 steps an epoch of the 540 images that are not held out."""
     flags = ("--limit", 640)
@@ -104,6 +106,7 @@ def test_two_processes_with_every_word_go_on_in_the_middle_of_an_epoch(train):
     assert not same(whole["model"], whole["average"])
 
 
+@pytest.mark.slow
 def test_parts_of_a_batch_in_two_processes_give_the_steps_of_the_whole(train):
     """Without batch normalization: of 4 images each, twice in each process."""
     accumulated = {**PLAIN, "WORDS": "accumulate = 4"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from archdsl.analyses.copies import NETWORK, Copies, members
+from archdsl.analyses.looped import NETWORK, Looped, members
 from archdsl.analyses.walk import leaves
 from archdsl.ir.network import Channels, FixedPart, LayerNode, Network, Node, Shared
 
@@ -13,7 +13,7 @@ def fixed_parts(network: Network) -> Iterator[str]:
         yield from _below(network, NETWORK)
 
 
-def _below(node: Network | Node | Shared, place: Copies) -> Iterator[str]:
+def _below(node: Network | Node | Shared, place: Looped) -> Iterator[str]:
     for inner, found in members(node, place):
         match found:
             case (
@@ -25,7 +25,7 @@ def _below(node: Network | Node | Shared, place: Copies) -> Iterator[str]:
                 yield from _below(found, inner)
 
 
-def _line(place: Copies, value: str) -> Iterator[str]:
+def _line(place: Looped, value: str) -> Iterator[str]:
     if not place.loops:
         yield f'"{place.name}": {value},'
         return

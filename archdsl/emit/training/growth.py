@@ -8,16 +8,7 @@ from archdsl.analyses.growth.growing import FixableLayer, GrowingNetwork, GrownT
 from archdsl.analyses.walk import leaves
 from archdsl.ir.layers import ConvTranspose
 from archdsl.ir.network import FixedOld
-from archdsl.ir.recipe import (
-    Data,
-    GrowAt,
-    Growth,
-    ImageFolder,
-    NewChannels,
-    Plateau,
-    Recipe,
-    Sine,
-)
+from archdsl.ir.recipe import GrowAt, Growth, NewChannels, Plateau
 from archdsl.ir.showing import show_value
 from archdsl.record import Record
 
@@ -38,11 +29,10 @@ class GrowthPlan(Record, kw_only=True):
     restarts: bool  # of the schedule, in each phase
     wakes: str  # what compares the epochs of a phase with those after which something learns again
     nested: bool  # old channels take no input from new ones
-    caches: bool  # what is fixed gives the same for an image in a whole phase
     transposed: bool  # there are convolutions whose weight has inputs first
 
 
-def plan_growth(network: GrowingNetwork, recipe: Recipe, growth: Growth) -> GrowthPlan:
+def plan_growth(network: GrowingNetwork, growth: Growth) -> GrowthPlan:
     """Decide every value of growth.py."""
     zero = growth.new is NewChannels.ZERO
     ends = [f"{end.layer}.{name}" for end in network.zeros for name in end.tensors] if zero else []
@@ -64,22 +54,8 @@ def plan_growth(network: GrowingNetwork, recipe: Recipe, growth: Growth) -> Grow
         restarts=growth.restarts,
         wakes=_wakes(learned_again),
         nested=network.phases.nested,
-        caches=network.caches and _sees_the_same(recipe),
         transposed=any(isinstance(leaf.layer, ConvTranspose) for leaf in leaves(network.plain[-1])),
     )
-
-
-def _sees_the_same(recipe: Recipe) -> bool:
-    """Say whether an image is the same in each epoch."""
-    match recipe.data:
-        case Data(augment=augment):
-            return not (augment or recipe.mixup or recipe.cutmix)
-        case Sine():
-            return True
-        case ImageFolder():
-            return False
-        case _:
-            assert_never(recipe.data)
 
 
 def _wakes(epochs: Sequence[int]) -> str:

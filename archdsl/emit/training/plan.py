@@ -19,6 +19,7 @@ from archdsl.emit.training.flags import (
 )
 from archdsl.emit.training.folder import FolderPlan, plan_folder
 from archdsl.emit.training.growth import GrowthPlan, plan_growth
+from archdsl.emit.training.keeping import Keeping, plan_keeping
 from archdsl.emit.training.optimization import optimizer_of, schedule_of
 from archdsl.emit.training.readers import Reader, levels_of, reader_of, title_of
 from archdsl.ir.datasets import num_samples_of
@@ -49,7 +50,11 @@ _TAKEN = frozenset(
         "Dirichlet",
         "DistributedDataParallel",
         "F",
+        "Growing",
         "Iterator",
+        "Kept",
+        "Part",
+        "PartOptimizer",
         "Path",
         "RANGES",
         "RANK",
@@ -82,6 +87,7 @@ class TrainPlan(Record, kw_only=True):
     fingerprint: str
     growth: GrowthPlan | None  # of a network that grows
     fixed_parts: tuple[str, ...]  # lines of a table of what is fixed where nothing grows
+    keeping: Keeping | None  # of maps that are computed once
     optimizer: str  # class in torch.optim
     optimizer_arguments: tuple[str, ...]
 
@@ -89,14 +95,6 @@ class TrainPlan(Record, kw_only=True):
     def parts(self) -> bool:
         """Whether the optimizer is handed parts of parameters."""
         return self.growth is not None or bool(self.fixed_parts)
-
-    @property
-    def import_phases(self) -> str:
-        """Return the import of the network's class in growth.py, with what else that needs."""
-        if self.growth is None or not self.growth.caches:
-            return self.import_model
-        imported = self.import_model.partition("import ")[2].strip("(),\n ")
-        return f"from model import {', '.join(sorted((imported, 'Nested')))}"
 
     @property
     def title(self) -> str:
@@ -261,7 +259,8 @@ def plan_train(
 ) -> TrainPlan:
     """Decide every value of the files; `growing` are the phases of a network that has some."""
     model = f"{class_name}Network" if class_name in _TAKEN else class_name
-    growth = plan_growth(growing, recipe, recipe.grow) if growing and recipe.grow else None
+    growing = growing if recipe.grow else None
+    growth = plan_growth(growing, recipe.grow) if growing and recipe.grow else None
     fixed = tuple(fixed_parts(network)) if growth is None else ()
     optimizer, arguments = optimizer_of(
         recipe,
@@ -281,6 +280,7 @@ def plan_train(
         fingerprint=fingerprint(network, recipe),
         growth=growth,
         fixed_parts=fixed,
+        keeping=plan_keeping(network, recipe, growing),
         optimizer=optimizer,
         optimizer_arguments=arguments,
     )

@@ -25,9 +25,12 @@ def render_train(
     names += ["parts.py"] if plan.parts else []
     names += ["growth.py"] if plan.growth is not None else []
     pages = {name: f"{name}.jinja" for name in sorted(names)}
+    if plan.keeping is not None:
+        pages["kept.py"] = f"kept/{'columns' if plan.keeping.columns else 'first'}.py.jinja"
     if plan.data.is_page:
         pages["data.py"] = plan.data.template
-    values = {"plan": plan, "folder": plan.folder, "growth": plan.growth}
+    chosen = "points[some]" if plan.is_regression else "images(some.to(batches.labels.device))"
+    values = {"plan": plan, "folder": plan.folder, "growth": plan.growth, "chosen": chosen}
     return {
         name: templates.get_template(page).render(values).rstrip("\n") + "\n"
         for name, page in pages.items()

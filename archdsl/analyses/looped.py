@@ -22,7 +22,7 @@ from archdsl.record import Record
 LOOP_NAMES = "ijklmn"
 
 
-class Copies(Record):
+class Looped(Record):
     """A module's name below the network, with `{i}`, `{j}` where a loop counts copies.
 
     `loops` are the first copy and the one after the last, for each of them.
@@ -40,12 +40,12 @@ class Copies(Record):
         )
 
 
-NETWORK = Copies("")
+NETWORK = Looped("")
 
 
 def members(
-    node: Network | Node | Shared, place: Copies = NETWORK
-) -> Iterator[tuple[Copies, Node | Shared]]:
+    node: Network | Node | Shared, place: Looped = NETWORK
+) -> Iterator[tuple[Looped, Node | Shared]]:
     """Yield what is directly below a node, the weights that it owns before its members."""
     match node:
         case Network() | Block() | Part():
@@ -60,7 +60,7 @@ def members(
             assert_never(node)
 
 
-def _indexed(stage: Stage, place: Copies) -> Iterator[tuple[Copies, Node | Shared]]:
+def _indexed(stage: Stage, place: Looped) -> Iterator[tuple[Looped, Node | Shared]]:
     inside = _in(place, "blocks") if stage.form is Form.WRITTEN else place
     start = 0
     for item in stage.items:
@@ -70,9 +70,9 @@ def _indexed(stage: Stage, place: Copies) -> Iterator[tuple[Copies, Node | Share
         else:
             counter = "{" + LOOP_NAMES[len(place.loops)] + "}"
             copies = _in(inside, counter)
-            yield Copies(copies.name, (*place.loops, (start, stop))), item.node
+            yield Looped(copies.name, (*place.loops, (start, stop))), item.node
         start = stop
 
 
-def _in(place: Copies, name: str) -> Copies:
-    return Copies(f"{place.name}.{name}" if place.name else name, place.loops)
+def _in(place: Looped, name: str) -> Looped:
+    return Looped(f"{place.name}.{name}" if place.name else name, place.loops)
