@@ -293,11 +293,11 @@ def _table(device: str, rounds: int, threads: int, rows: list[tuple[str, ...]]) 
         "Convolutions: three with batch normalization and ReLU, 64 images of 28 x 28, Adam. "
         "WRN-16-2: 32 images of 32 x 32, SGD. They grow in four phases by quarters, WRN-16-2 from "
         "8, 12, 24 to 32 channels. Static: the last phase as `--set` gives it, with the ordinary "
-        "optimizer; the network against itself shows the noise. First two fixed: `freeze` of two of "
-        "three convolutions. Cached: what fixed layers give lies in memory. A growth, from the third phase to the last: the larger network "
-        "built, what was learned put into it, and an optimizer of its parts. Ratio: over the "
-        "static one in the same round, the median, and the middle half of the rounds; at most "
-        f"{REQUIRED} required of WRN-16-2 at full capacity."
+        "optimizer; the network against itself shows the noise. First two fixed: `freeze` of two "
+        "of three convolutions. Cached: what fixed layers give lies in memory. A growth, from the "
+        "third phase to the last: the larger network built, what was learned put into it, and an "
+        "optimizer of its parts. Ratio: over the static one in the same round, the median, and "
+        f"the middle half of the rounds; at most {REQUIRED} required of WRN-16-2 at full capacity."
     )
     header = ("on", "network", "what is timed", "ms", "ratio", "25 %", "75 %", "holds")
     return Table("Steps of growing networks", note, header, tuple(rows))
