@@ -11,6 +11,7 @@ compared are the last checkpoints, all bits but for the size of the log, which h
 
 import argparse
 import importlib
+import multiprocessing
 import os
 import random
 import runpy
@@ -68,6 +69,11 @@ FLAGS = ("--device", "cpu", "--limit", "640")
 STOPPED = 3  # the status of a run that was asked to stop
 TRIES = 50
 
+# Processes are forked from a server that has imported what takes long and has no threads: a fork of
+# a process with threads, as pytest's may be, waits for locks that nobody frees.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["torch", "torch._dynamo", "sklearn.datasets", "tests.uses.kills"])
+
 
 def die_at(count: int) -> None:
     """Let this process be killed at a write, a sync or a renaming: half of a write is done."""
@@ -98,6 +104,10 @@ def die_at(count: int) -> None:
     checkpoint.write = half
     for owner, name, function in ((os, "fsync", sync), (Path, "replace", replace)):
         setattr(owner, name, before(function))
+
+
+def nothing() -> None:
+    """Do nothing."""
 
 
 def train(
@@ -143,32 +153,35 @@ def run(
     at=0,
     signalled=None,
     flags: tuple[str, ...] = (),
-    before: Callable[[], None] = lambda: None,
+    before: Callable[[], None] = nothing,
 ) -> list[int]:
-    """Run all processes; `signalled` is a (signal, seconds) that one of them gets."""
+    """Run all processes; `signalled` is a (signal, seconds) that one of them gets.
+
+    `before` is a function of a module, since another process calls it.
+    """
     flags = (*flags, *(("--resume",) if resume else ()))
-    port, processes = free_port(), {}
-    for rank in range(ranks):
-        process = os.fork()
-        if not process:
-            train(folder, out, rank, ranks, port, flags=flags, at=at, before=before)
-        processes[process] = rank
-    codes: dict[int, int] = {}
-    started, last = time.monotonic(), max(processes)
-    while len(codes) < ranks:
-        for process in set(processes) - set(codes):
-            ended, status = os.waitpid(process, os.WNOHANG)
-            if ended:
-                codes[process] = os.waitstatus_to_exitcode(status)
+    port = free_port()
+    processes = [
+        SERVER.Process(
+            target=train,
+            args=(folder, out, rank, ranks, port),
+            kwargs={"flags": flags, "at": at, "before": before},
+        )
+        for rank in range(ranks)
+    ]
+    for process in processes:
+        process.start()
+    started = time.monotonic()
+    while any(process.is_alive() for process in processes):
         if signalled and time.monotonic() - started > signalled[1]:
             number, signalled = signalled[0], None
-            if last not in codes:
-                os.kill(last, number)
-        if any(code not in (0, STOPPED) for code in codes.values()):
-            for process in set(processes) - set(codes):  # it waits for the one that was killed
-                os.kill(process, signal.SIGKILL)
+            if processes[-1].pid is not None and processes[-1].is_alive():
+                os.kill(processes[-1].pid, number)
+        if any(process.exitcode not in (None, 0, STOPPED) for process in processes):
+            for process in processes:  # it waits for the one that was killed
+                process.kill()
         time.sleep(0.005)
-    return list(codes.values())
+    return [code for code in (process.exitcode for process in processes) if code is not None]
 
 
 def checkpoint_of(out: Path) -> dict:
@@ -203,8 +216,6 @@ def main() -> int:
     parser.add_argument("--grows", action="store_true", help="train a network that grows")
     flags = parser.parse_args()
     folder, draw = Path(tempfile.mkdtemp()), random.Random(flags.seed)
-    for module in ("sklearn.datasets", "torch._dynamo"):
-        importlib.import_module(module)  # once, and not in each process that forks
     for name, text in compile_text(GROWING if flags.grows else SPEC).files("net").items():
         (folder / name).write_text(text)
     started = time.monotonic()

@@ -3,11 +3,9 @@
 import copy
 import importlib
 import os
-import signal
 import subprocess
 import sys
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
@@ -20,6 +18,7 @@ from archdsl.pipeline import compile_text
 from tests.emit.stand_ins import log_of
 from tests.growing import Loaded, check_phases
 from tests.uses.checkpoints import same
+from tests.uses.deaths import dies_before, dies_growing
 from tests.uses.kills import GROWING, checkpoint_of, run
 from tests.uses.networks import ROOT
 
@@ -30,7 +29,6 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The files of a network that grows at epochs 2, 3 and 5, of 6."""
-    importlib.import_module("sklearn.datasets")  # once, and not in each process that forks
     folder = tmp_path_factory.mktemp("growing")
     for name, text in compile_text(GROWING).files("net").items():
         (folder / name).write_text(text)
@@ -45,36 +43,6 @@ def whole(folder):
 
 
 # ---------------------------------------------------------------- stopped
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dies_before(step):
-    """Let a run be killed before a step of its optimizer: of all steps, counted from 1."""
-    taken, left = torch.optim.SGD.step, [step]
-
-    def killed(*arguments, **options):
-        left[0] -= 1
-        if left[0] == 0:
-            die()
-        return taken(*arguments, **options)
-
-    torch.optim.SGD.step = killed
-
-
-def dies_growing(phase):
-    """Let a run be killed when it has grown to a phase, and nothing is saved of that."""
-    growth: Any = importlib.import_module("growth")  # of the run's folder
-    embed = growth.embed
-
-    def torn(old, new, number):
-        embed(old, new, number)
-        if number == phase:
-            die()
-
-    growth.embed = torn
 
 
 @FORKS
