@@ -27,3 +27,4 @@ MAX_DIAGNOSTICS = 50  # mistakes, and doubts, that are reported
 # Of the logs that `archdsl report` reads, which are untrusted, too.
 MAX_LOG_BYTES = 16 * 2**20  # some 50,000 epochs
 MAX_RUNS = 1_000
+MAX_MARKS = 1_000  # maps in a list

@@ -47,16 +47,16 @@ class Interpreter:
         """Return where the shared weights are, below this owner."""
         return held | {s.id: _join(name, s.name) for s in owner.owned}
 
-    def _body(self, body, name, x, held, note=lambda _node, _output: None):
-        """Apply the steps of a body to the maps that they take."""
-        maps = {MAIN: x}
+    def _body(self, body, name, x, held, note=lambda _node, _output: None, beside=None):
+        """Apply the steps of a body to the maps that they take; others come from outside."""
+        maps = {MAIN: x} | (beside or {})
         for step in body:
             node, taken = step.node, [maps[each] for each in step.takes]
             if isinstance(node, Join):
                 output = _together(node.operator, taken)
             else:
-                (given,) = taken
-                output = self._apply(node, _join(name, node.name), given, held)
+                beside = _beside(node, taken)
+                output = self._apply(node, _join(name, node.name), taken[0], held, 0, beside)
             note(node, output)
             (gives,) = step.gives
             maps[gives] = output
@@ -73,8 +73,8 @@ class Interpreter:
         rate = float(growing.rate) * (first + drop.places) / growing.total
         self._around.append((drop.run, first, rate))
 
-    def _apply(self, node, name, x, held, copy=0):
-        """Apply the node of this name to x."""
+    def _apply(self, node, name, x, held, copy=0, beside=None):
+        """Apply the node of this name to x; in its body there are others beside it."""
         match node:
             case LayerNode(layer=ir.StochasticDepth(p=rate)):
                 self.rates.append(self._around[-1][2] if rate is None else rate)
@@ -85,12 +85,12 @@ class Interpreter:
                 return self._layer(node.layer, name, x)
             case Block(body=body, drop=drop):
                 self._enter(drop, copy)
-                x = self._body(body, name, x, self._owned(node, name, held))
+                x = self._body(body, name, x, self._owned(node, name, held), beside=beside)
                 self._around.pop()
                 return x
             case Part(body=body):
                 held = self._owned(node, name, held)
-                return self._body(body, name, x, held)
+                return self._body(body, name, x, held, beside=beside)
             case Stage():
                 return self._stage(node, name, x, held)
             case _:
@@ -213,6 +213,13 @@ def _delta(layer, weight):
 
 def _join(prefix, name):
     return f"{prefix}.{name}" if prefix else name
+
+
+def _beside(node, taken):
+    """Return what a block or part is handed beside what flows through it, by its own names."""
+    if len(taken) == 1:
+        return None
+    return {each.map: x for each, x in zip(node.given, taken[1:], strict=True)}
 
 
 def _together(operator, found):

@@ -123,8 +123,14 @@ def _is_block_or_blockless(place: Place) -> bool:
 
 
 def _is_implied(place: Place) -> bool:
-    """Whether the spec leaves it unsaid: a flatten, which holds and costs nothing."""
-    return isinstance(place.node, LayerNode) and place.node.implied
+    """Whether it is no row: a flatten that the spec leaves unsaid, or the name of a map."""
+    match place.node:
+        case LayerNode(implied=implied):
+            return implied
+        case Join(mark=mark):
+            return bool(mark)
+        case _:
+            return False
 
 
 def _row(place: Place) -> Row:

@@ -168,7 +168,8 @@ class _Deployment:
             made = self._node(node, norm, top, top.inside(name, name))
             body.append(replace(step, node=made))
             held = (node,) if norm is None else (node, norm)
-            parts.append(self._part(name, _kind(node), held))
+            if not (isinstance(node, Join) and node.mark):
+                parts.append(self._part(name, _kind(node), held))
         owned = self._owned(network.owned, top)
         if owned:
             parts.append(self._part("shared", "shared", network.owned))

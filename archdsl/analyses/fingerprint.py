@@ -6,7 +6,18 @@ from typing import TypeAlias, assert_never, cast
 
 import msgspec
 
-from archdsl.ir.network import Block, Join, LayerNode, Network, Node, Part, Shared, Stage, Step
+from archdsl.ir.network import (
+    Block,
+    Given,
+    Join,
+    LayerNode,
+    Network,
+    Node,
+    Part,
+    Shared,
+    Stage,
+    Step,
+)
 from archdsl.ir.recipe import Recipe
 from archdsl.record import Record
 from archdsl.recursion import deep_recursion
@@ -37,9 +48,9 @@ def fingerprint(network: Network, recipe: Recipe) -> str:
     return hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:DIGITS]
 
 
-def _steps(body: Sequence[Step]) -> list[_Value]:
-    """Return what is done in a body, its maps numbered as they come."""
-    maps: dict[tuple[int, ...], int] = {}
+def _steps(body: Sequence[Step], given: Sequence[Given] = ()) -> list[_Value]:
+    """Return what is done in a body, its maps numbered as they come, those it is handed first."""
+    maps = {each.map: number for number, each in enumerate(given)}
     return [
         [
             [maps.setdefault(map_, len(maps)) for map_ in step.takes],
@@ -54,10 +65,10 @@ def _node(node: Node) -> list[_Value]:
     match node:
         case LayerNode(name=name, layer=layer, shared=shared, frozen=frozen):
             return [name, _record(layer), _value(shared), frozen]
-        case Block(name=name, drop=drop, body=body, owned=owned):
-            return [name, _value(drop), _owned(owned), _steps(body)]
-        case Part(name=name, body=body, owned=owned):
-            return [name, _owned(owned), _steps(body)]
+        case Block(name=name, drop=drop, body=body, owned=owned, given=given):
+            return [name, _value(drop), _owned(owned), _steps(body, given)]
+        case Part(name=name, body=body, owned=owned, given=given):
+            return [name, _owned(owned), _steps(body, given)]
         case Stage(name=name, form=form, items=items, owned=owned):
             members: list[_Value] = [[item.count, _node(item.node)] for item in items]
             return [name, form, _owned(owned), members]

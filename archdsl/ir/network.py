@@ -6,16 +6,18 @@
 
 What flows in a body are *maps*, by name: MAIN is what the body is given and, at its end, what it
 gives. Layers in a row take MAIN and give MAIN; a branch takes MAIN and gives a map of its own; a
-Join takes what branches gave and gives MAIN. The name of a map is the same in every instance of a
-declaration, whether all of its steps are there or not.
+Join takes what branches gave and gives MAIN. A Block or Part that uses maps from outside takes them
+behind the one that flows through it, and names them anew: `given`. The name of a map is the same in
+every instance of a declaration, whether all of its steps are there or not.
 
 An *owner* (Network, Stage, Block, Part) may hold shared weights in `owned`; a LayerNode that uses
 one has its id in `shared` and no weight of its own.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from archdsl.ir.initialization import Initialization
 from archdsl.ir.layers import Layer, Weighted
@@ -23,6 +25,8 @@ from archdsl.ir.numbers import Asked, Expr, Number, Test, Truth, Value
 from archdsl.ir.recipe import Recipe
 from archdsl.record import Placed, Record
 from archdsl.source import Span
+
+Kind = TypeVar("Kind")
 
 Site: TypeAlias = tuple[int, ...]
 """Where a step stands in the text of its declaration: offsets of items and turns of loops.
@@ -35,6 +39,21 @@ Map: TypeAlias = tuple[int, ...]
 """The name of a map within a body: derived from the site of whoever gives it."""
 
 MAIN: Map = ()
+
+
+MARKED = 2**61  # the end of the name of a map that `mark` gives
+
+
+def handed(node: "Node", taken: Sequence[Kind]) -> dict[Map, Kind]:
+    """Return what flows in the body of a node at first, of what its step takes, by map."""
+    given = node.given if isinstance(node, Block | Part) else ()
+    beside = zip((each.map for each in given), taken[1:], strict=True)
+    return {MAIN: taken[0], **dict(beside)}
+
+
+def is_marked(map_: Map) -> bool:
+    """Say whether a map has a name in the spec, here or in a body around."""
+    return map_ != MAIN and (map_[-1] == MARKED or map_[0] < 0)
 
 
 class FeatureMap(Record):
@@ -168,6 +187,14 @@ class Require(Record):
     message: str
 
 
+class Given(Record):
+    """A map that a block or a part is handed beside MAIN."""
+
+    map: Map  # its name inside
+    outer: Map  # its name in the body where the node stands, whose step takes it
+    label: str  # of the variable in generated code
+
+
 class Block(Placed, kw_only=True):
     """An instance of a declared block: a class of its own in generated code.
 
@@ -193,6 +220,7 @@ class Block(Placed, kw_only=True):
     out_channels: Number  # over the names of whoever uses the block
     makes: Number  # the same over the block's own names
     owned: tuple[Shared, ...] = ()
+    given: tuple[Given, ...] = ()
     drop: Drop | None = None
     span: Span
 
@@ -208,6 +236,7 @@ class Part(Placed, kw_only=True):
     input: FeatureMap
     output: FeatureMap
     owned: tuple[Shared, ...] = ()
+    given: tuple[Given, ...] = ()
     span: Span
 
 
@@ -220,9 +249,10 @@ class Operator(StrEnum):
 
 
 class Join(Placed, kw_only=True):
-    """The maps that its step takes become one; a single one stays as it is."""
+    """The maps that its step takes become one; a single one stays as it is, or gets a name."""
 
     operator: Operator
+    mark: str = ""  # the name, of the variable in generated code
     name: str = ""  # for tables; no module
     when: tuple[tuple[Test, ...], ...] = ()  # of each map: the `if`s around it among the branches
     labels: tuple[

@@ -31,6 +31,7 @@ from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.drops import enter, leave
 from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.marks import Handed, holds_maps
 from archdsl.semantics.signature import place
 from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import SIZES, BlockValue, DictValue, ListValue, Scope, Value
@@ -49,6 +50,7 @@ class BlockCall(Record, kw_only=True):
     stride: Number | None = None  # what the stage gives; a `stride =` in the call comes first
     stride_span: Span | None = None  # where the stage says so
     label: tree.Name | None = None
+    draft: Draft | None = None  # of the body that it is called in, where that can hand it maps
 
     @property
     def declaration(self) -> tree.BlockDeclaration:
@@ -118,6 +120,7 @@ def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, h
         stride=stride,
         stride_span=span,
         label=item.label,
+        draft=here.draft,
     )
     block, here.draft.flow = build_block(elaboration, called)
     if block is not None:
@@ -147,7 +150,8 @@ def _check_depth(depth: int, called: BlockCall) -> None:
 def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, Flow | None]:
     declaration, flow, context = called.declaration, called.flow, called.context
     inner = Scope(called.value.file)
-    bound = _bind(elaboration, called, inner)
+    handed = Handed(object(), called.draft, called.call.span)
+    bound = _bind(elaboration, called, inner, handed)
     entered = enter(elaboration, context)
     own = read(declaration.annotations, inner)
     inside = elaboration.inside(own, context)
@@ -157,6 +161,7 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
         flow=flow.restarted(Number(flow.channels.value, Symbol("in_channels"))),
         context=_in_run(inside),
         in_block=True,
+        token=handed.token,
     )
     elaboration.calls.append(lambda: _called(called, bound))
     elaboration.items(declaration.body.items, Here(draft, inner))
@@ -179,6 +184,7 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
         decided=tuple(inner.decided),
         hangs=frozenset(inner.hangs),
         body=tuple(draft.steps),
+        given=tuple(handed.given),
         input=flow.map,
         output=draft.flow.map,
         out_channels=out,
@@ -206,7 +212,7 @@ def _in_run(context: Context) -> Context:
     return context if context.in_run is in_run else replace(context, in_run=in_run)
 
 
-def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope) -> Bound:
+def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope, handed: Handed) -> Bound:
     """Define a block's names in `inner`; return its numbers over the names around it."""
     declaration, scope, flow = called.declaration, called.scope, called.flow
     what = f"block `{declaration.name.text}`"
@@ -221,7 +227,7 @@ def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope) -> Bound:
     inner.values["stride"] = Number(stride.value, Symbol("stride"))
     arguments: dict[str, Number | Truth] = {}
     bound = Bound(flow.channels, stride, arguments)
-    for parameter in declaration.parameters:
+    for index, parameter in enumerate(declaration.parameters):
         name = parameter.name
         if name.text in ("in_channels", "stride", *SIZES):
             help_ = "drop it: every block has it, and `name(.., stride = 2)` gives it"
@@ -234,6 +240,10 @@ def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope) -> Bound:
         else:
             note = Note("declared here", name.span)
             fail("E312", f"{what} needs `{name.text}`", called.call.span, notes=(note,))
+        if parameter.kind is not None or holds_maps(given):
+            inner.define(name, handed.bind(parameter, index, given))
+            arguments |= handed.channels
+            continue
         match given:
             case Number(value=value):
                 arguments[name.text] = given

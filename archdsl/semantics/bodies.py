@@ -9,7 +9,7 @@ from archdsl.ir.network import Let, Operator, Require
 from archdsl.ir.numbers import Asked, Number, Symbol, Truth, negated, symbols, test_symbols
 from archdsl.limits import MAX_DEPTH, MAX_WORK
 from archdsl.semantics.blocks import add_block
-from archdsl.semantics.branches import add_branch, add_combine
+from archdsl.semantics.branches import add_branch, add_combine, add_map, add_row_from
 from archdsl.semantics.checks import check_map, fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.doubts import doubt_channels, doubt_layer
@@ -19,10 +19,20 @@ from archdsl.semantics.flow import Flow
 from archdsl.semantics.initializations import read_initialization
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.loops import add_loop
+from archdsl.semantics.marks import add_mark
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_stage
 from archdsl.semantics.state import Elaboration
-from archdsl.semantics.values import SIZES, BlockValue, LayerValue, Scope, Value, type_name, written
+from archdsl.semantics.values import (
+    SIZES,
+    BlockValue,
+    LayerValue,
+    MapValue,
+    Scope,
+    Value,
+    type_name,
+    written,
+)
 from archdsl.semantics.words import is_layer_word, layer_words
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -81,6 +91,10 @@ class Bodies(Elaboration):
                     here.draft.requires.append(Require(found.test, said))
             case tree.Expect() | tree.UseRecipe() | tree.SetInit() | tree.Grow():
                 _of_network(item, here)
+            case tree.Mark():
+                add_mark(self, item, here)
+            case tree.MapItem(map=node):
+                add_map(self, node, here)
             case tree.Element():
                 self._element(item, here)
             case tree.NamedBody(label=label, body=body):
@@ -105,6 +119,12 @@ class Bodies(Elaboration):
 
     def _element(self, item: tree.Element, here: Here) -> None:
         word = item.call.name.text
+        if isinstance(here.scope.names().get(word), MapValue) and item.call.arguments is None:
+            add_map(self, tree.Variable(item.call.name, item.call.span), here)
+            return
+        if item.source is not None and word != "branch":
+            help_ = f"write `branch from {item.source.span.text} {{ {item.call.span.text} }}`"
+            fail("E406", f"`{word}` has no `from`", item.source.span, help_)
         callee = self.callee(item.call.name, here.scope)
         if item.label is not None and word not in RESIDUAL_WORDS:
             _check_named(item.label, here)
@@ -145,6 +165,9 @@ class Bodies(Elaboration):
                 help_ = f"write `branch {{ {word} {{ .. }} }}`"
                 fail("E405", message, item.call.span, help_)
             add_branch(self, word, item, here)
+            return
+        if item.source is not None:
+            add_row_from(self, item, here)
             return
         if word in ("branch", "identity"):
             fail("E407", f"`{word}` stands in `sum`, `concat` or `product`", item.call.span)

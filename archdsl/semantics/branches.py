@@ -7,7 +7,7 @@ from typing import NoReturn
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import ChannelSplit
 from archdsl.ir.making import combine
-from archdsl.ir.network import Join, LayerNode, Map, Operator, Step
+from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Step
 from archdsl.ir.numbers import Test
 from archdsl.ir.rebuild import replace
 from archdsl.ir.showing import show
@@ -15,6 +15,7 @@ from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.draft import LAST, Branch, Draft, Here, Role
 from archdsl.semantics.drops import Rate, rate_here, stochastic_depth
 from archdsl.semantics.flow import Flow, listed, times, told, way_out
+from archdsl.semantics.marks import map_of, reach
 from archdsl.semantics.state import Elaboration
 from archdsl.syntax import tree
 
@@ -34,7 +35,8 @@ def add_combine(
     if flow is None:
         return
     context = elaboration.apply(item.annotations, here.scope, here.draft.context)
-    inside = elaboration.inside_draft(Role.COMBINE, flow.restarted(), context, here)
+    start = flow.restarted()
+    inside = elaboration.inside_draft(Role.COMBINE, start, context, here, runs_here=True)
     inside.labels = here.draft.labels
     elaboration.items(body.items, Here(inside, inside.scope, here.site(item.span)))
     if inside.flow is None:
@@ -43,7 +45,7 @@ def add_combine(
         fail("E415", f"`{operator}` has no branches", span)
     after = _together(operator, inside, item)
     branches = inside.branches
-    identities = [branch.when for branch in branches if not branch.part.body]
+    identities = [b.when for b in branches if not b.part.body and b.source is None]
     if operator is Operator.SUM and identities and len(identities) < len(branches):
         rate = rate_here(elaboration, context)
         branches = branches if rate is None else _with_drops(rate, branches, identities)
@@ -72,11 +74,12 @@ def _add(join: Join, branches: list[Branch], item: tree.Element, here: Here) -> 
     draft = here.draft
     joined: list[Map] = []
     for branch in branches:
+        taken = draft.current if branch.source is None else branch.source
         if not branch.part.body:
-            joined.append(draft.current)
+            joined.append(taken)
             continue
         joined.append(branch.site)
-        draft.steps += _steps(branch, draft.current, here)
+        draft.steps += _steps(branch, taken, here)
     step = Step(
         node=join,
         takes=tuple(joined),
@@ -137,8 +140,7 @@ def _with_drop(rate: Rate, branch: Branch, when: tuple[Test, ...]) -> Branch:
 def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: Here) -> None:
     """Add a branch, or the identity, to those of a `sum`, `concat` or `product`."""
     draft = here.draft
-    flow = draft.start
-    assert flow is not None
+    start, source = _start(item, here)
     elaboration.count_step(here.scope, item.span)
     if word == "identity":
         if item.body is not None or item.call.arguments:
@@ -149,12 +151,53 @@ def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: He
     else:
         body = item.body
     context = elaboration.apply(item.annotations, here.scope, draft.context)
-    part, after = elaboration.part(("branch", item.label), body, flow, context, here)
+    part, after = elaboration.part(("branch", item.label), body, start, context, here)
     if part is None or after is None:
         draft.flow = None
         return
-    draft.branches.append(Branch(part, here.site(item.span), here.when))
+    draft.branches.append(Branch(part, source, here.site(item.span), here.when))
     draft.flows.append((after, item.call.span))
+
+
+def _start(item: tree.Element, here: Here) -> tuple[Flow, Map | None]:
+    """Return what a branch starts with, and the map that it is where that is a marked one."""
+    if item.source is None:
+        assert here.draft.start is not None
+        return here.draft.start, None
+    marked = map_of(item.source, here.scope)
+    return marked.flow.restarted(), reach(here.draft, marked, item.source.span)
+
+
+def add_map(elaboration: Elaboration, node: tree.Expression, here: Here) -> None:
+    """Add a marked map to those that come together."""
+    marked = map_of(node, here.scope)
+    if here.draft.role is not Role.COMBINE:
+        text = node.span.text
+        help_ = f"write `branch from {text} {{ .. }}`, or `{text}` beside other branches"
+        fail("E405", f"`{text}` is a map, and no layer", node.span, help_)
+    elaboration.count_step(here.scope, node.span)
+    source = reach(here.draft, marked, node.span)
+    flow = marked.flow.restarted()
+    part = Part(kind="branch", label=None, body=(), input=flow.map, output=flow.map, span=node.span)
+    here.draft.branches.append(Branch(part, source, here.site(node.span), here.when))
+    here.draft.flows.append((flow, node.span))
+
+
+def add_row_from(elaboration: Elaboration, item: tree.Element, here: Here) -> None:
+    """Add a body that starts from a marked map; what it gives flows on from here."""
+    assert item.source is not None
+    if item.body is None:
+        fail("E408", "`branch` needs a body `{ .. }`", item.call.span)
+    elaboration.arriving(here, item.span)
+    start, source = _start(item, here)
+    here.draft.flow = None
+    context = elaboration.apply(item.annotations, here.scope, here.draft.context)
+    part, here.draft.flow = elaboration.part(
+        ("branch", item.label), item.body, start, context, here
+    )
+    if part is not None and source is not None:
+        here.draft.current = source
+        here.add(part, item.span)
 
 
 def _together(operator: Operator, draft: Draft, item: tree.Element) -> Flow:

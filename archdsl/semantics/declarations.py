@@ -126,7 +126,7 @@ def _check_calls(
     members = {n.text: n.span for n in map(_member, items) if n is not None}
     for item in items:
         match item:
-            case tree.LetItem(name=name):
+            case tree.LetItem(name=name) | tree.Mark(name=name):
                 names.add(name.text)
             case tree.LoopItem(names=loop_names):
                 names |= {name.text for name in loop_names}
@@ -136,6 +136,7 @@ def _check_calls(
                 | tree.UseRecipe()
                 | tree.SetInit()
                 | tree.Grow()
+                | tree.MapItem()
                 | tree.Element()
                 | tree.NamedBody()
                 | tree.StageItem()
@@ -176,6 +177,8 @@ def _items(body: tree.Body) -> Iterator[tree.BodyItem]:
                 | tree.UseRecipe()
                 | tree.SetInit()
                 | tree.Grow()
+                | tree.Mark()
+                | tree.MapItem()
             ):
                 pass
             case _:
@@ -200,6 +203,8 @@ def _annotations(item: tree.BodyItem) -> tuple[tree.Call, ...]:
             | tree.UseRecipe()
             | tree.SetInit()
             | tree.Grow()
+            | tree.Mark()
+            | tree.MapItem()
             | tree.LoopItem()
             | tree.Condition()
         ):
@@ -220,6 +225,8 @@ def _member(item: tree.BodyItem) -> tree.Name | None:
             | tree.UseRecipe()
             | tree.SetInit()
             | tree.Grow()
+            | tree.Mark()
+            | tree.MapItem()
             | tree.Element()
             | tree.LoopItem()
             | tree.Condition()
@@ -240,6 +247,8 @@ def _call(item: tree.BodyItem) -> tree.Call | None:
             | tree.UseRecipe()
             | tree.SetInit()
             | tree.Grow()
+            | tree.Mark()
+            | tree.MapItem()
             | tree.StageItem()
             | tree.NamedBody()
             | tree.LoopItem()
@@ -277,6 +286,32 @@ def _check_parameters(
             message = f"`{name.text}` is declared twice"
             diagnostics.add(Diagnostic(code="E202", message=message, span=name.span, notes=(note,)))
         first.setdefault(name.text, name)
+    for parameter in declaration.parameters:
+        found = _kind_of(parameter, declaration)
+        if found is not None:
+            diagnostics.add(found)
+
+
+def _kind_of(
+    parameter: tree.ParameterDeclaration,
+    declaration: tree.NetworkDeclaration | tree.BlockDeclaration,
+) -> Diagnostic | None:
+    """Return what is wrong with `name: kind`: only blocks are handed maps."""
+    name, kind = parameter.name, parameter.kind
+    if kind is None:
+        return None
+    if kind.text not in ("map", "maps"):
+        colon = name.span.source.text.index(":", name.span.end)
+        return Diagnostic(
+            code="E101",
+            message="parameters have no types",
+            span=Span(name.span.source, colon, colon + 1),
+            help=f"write `{name.text}`, or `{name.text} = 16` with a default; maps are `: map`",
+        )
+    if isinstance(declaration, tree.NetworkDeclaration):
+        message, help_ = "a network is handed no maps", "its maps come from `input`"
+        return Diagnostic(code="E420", message=message, span=name.span.to(kind.span), help=help_)
+    return None
 
 
 def _unused(

@@ -7,6 +7,8 @@ from archdsl.ir.making import literal
 from archdsl.ir.network import (
     MAIN,
     FeatureMap,
+    Given,
+    Join,
     Let,
     Map,
     Node,
@@ -81,6 +83,8 @@ class Draft:
         in_block: bool = False,
         stride: StageStride | None = None,
         maps: tuple[Map, Map] = (MAIN, MAIN),
+        outer: "Draft | None" = None,
+        token: object = None,
     ) -> None:
         self.scope = scope
         self.role = role
@@ -90,6 +94,9 @@ class Draft:
         self.in_block = in_block
         self.stride = stride
         self.current, self.given = maps
+        self.outer = outer  # the draft around it, in the same declaration
+        self.token = object() if token is None else token  # the body whose steps these are
+        self.handed: dict[tuple[int, Map], Given] = {}  # maps from outside
         self.steps: list[Step] = []
         self.lets: list[Let] = []
         self.requires: list[Require] = []
@@ -108,11 +115,20 @@ class Draft:
         self.steps.append(Step(node=node, takes=takes, gives=gives, site=site, when=when))
         self.current = self.given
 
+    def mark(self, join: Join, map_: Map, when: tuple[Test, ...]) -> None:
+        """Give what flows a name of its own; it flows on."""
+        site, takes = map_[:-1], (self.current,)
+        self.steps.append(Step(node=join, takes=takes, gives=(map_,), site=site, when=when))
+
 
 class Branch(Record):
-    """A branch of a `sum`, `concat` or `product`; the identity has no body."""
+    """A branch of a `sum`, `concat` or `product`; the identity has no body.
+
+    `source` is the map that it starts from where that is another one.
+    """
 
     part: Part
+    source: Map | None
     site: Site
     when: tuple[Test, ...]
 

@@ -26,7 +26,15 @@ from archdsl.semantics.naming import name_nodes
 from archdsl.semantics.recipe_checks import check_fit
 from archdsl.semantics.recipes import build_recipe
 from archdsl.semantics.sharing import resolve_sharing
-from archdsl.semantics.values import BlockValue, DictValue, LayerValue, ListValue, Scope, Value
+from archdsl.semantics.values import (
+    BlockValue,
+    DictValue,
+    LayerValue,
+    ListValue,
+    MapValue,
+    Scope,
+    Value,
+)
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
@@ -271,6 +279,8 @@ def plain(value: Value) -> ArgumentValue:
             return declaration.name.text
         case LayerValue(call=call):
             return call.span.text
+        case MapValue(label=label):
+            return label
 
 
 def _no_input(declaration: tree.NetworkDeclaration, diagnostics: Diagnostics) -> None:

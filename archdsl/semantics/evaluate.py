@@ -29,6 +29,7 @@ from archdsl.semantics.values import (
     BlockValue,
     LayerValue,
     ListValue,
+    MapValue,
     Scope,
     Value,
     items_in,
@@ -62,8 +63,8 @@ def evaluate(node: tree.Expression, scope: Scope) -> Value:
         case tree.Index():
             container, key = evaluate(node.container, scope), evaluate(node.key, scope)
             return item_of(container, key, node, scope)
-        case tree.Attribute(name=name):
-            fail("E304", f"`.{name.text}` stands only in an `expect`", name.span)
+        case tree.Attribute():
+            return _member(node, scope)
         case tree.ListLiteral(items=items):
             found = ListValue(tuple(evaluate(item, scope) for item in items))
             return bounded(found, scope, node.span)
@@ -127,6 +128,24 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
 
     help_ = value_help(name.text, known)
     fail("E301", f"nothing is called `{name.text}`", name.span, help_)
+
+
+_SIZES_OF_MAP = ("height", "width")
+
+
+def _member(node: tree.Attribute, scope: Scope) -> Value:
+    """Return the channels, the height or the width of a marked map."""
+    name = node.name
+    if name.text not in ("channels", *_SIZES_OF_MAP):
+        fail("E304", f"`.{name.text}` stands only in an `expect`", name.span)
+    value = evaluate(node.owner, scope)
+    if not isinstance(value, MapValue):
+        fail("E302", f"{type_name(value)} has no `.{name.text}`; a map has", node.owner.span)
+    if name.text == "channels":
+        return value.flow.channels
+    if value.flow.size is None:
+        fail("E302", f"`{value.label}` is a vector and has no `{name.text}`", name.span)
+    return leaf(value.flow.size[_SIZES_OF_MAP.index(name.text)], node.span.text, value.pixels)
 
 
 # ---------------------------------------------------------------- operators

@@ -33,6 +33,7 @@ def add_loop(elaboration: Elaboration, item: tree.LoopItem, here: Here) -> None:
         flow=draft.flow,
         context=context,
         in_block=draft.in_block,
+        outer=draft,
     )
     _iterate(elaboration, item, values, Here(run, here.scope))
     given, draft.flow = draft.flow, run.flow
@@ -116,6 +117,8 @@ def _does(item: tree.BodyItem) -> bool:
             | tree.UseRecipe()
             | tree.SetInit()
             | tree.Grow()
+            | tree.Mark()
+            | tree.MapItem()
             | tree.Element()
             | tree.NamedBody()
             | tree.StageItem()

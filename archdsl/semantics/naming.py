@@ -38,7 +38,7 @@ def _inside(node: Node) -> Node:
         case Part():
             body = map_steps(node.body, _inside)
             joins = any(isinstance(step.node, Join) for step in body)
-            written = joins or bool(node.owned or borrowed(node))
+            written = joins or bool(node.owned or node.given or borrowed(node))
             form = Form.WRITTEN if written else Form.SEQUENTIAL
             return _with_weights(
                 node, form=form, body=_written(body) if written else _sequential(body)
@@ -123,7 +123,11 @@ def _written(body: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def _renamed(step: Step, name: str) -> Step:
-    return replace(step, node=replace(step.node, name=name))
+    """Return the step with its node named; it takes what the node is handed beside."""
+    node = replace(step.node, name=name)
+    if not isinstance(node, Block | Part) or not node.given:
+        return replace(step, node=node)
+    return replace(step, node=node, takes=(step.takes[0], *(each.outer for each in node.given)))
 
 
 def _label(node: Node) -> str | None:
@@ -164,8 +168,8 @@ class _Namer:
     def name(self, node: Node) -> str:
         """Return the name of a member of a class."""
         match node:
-            case Join(operator=operator):
-                return self._join_name(str(operator))
+            case Join(operator=operator, mark=mark):
+                return mark or self._join_name(str(operator))
             case LayerNode(layer=layer, label=None) if not tensors(layer):
                 return self._shared_name(node)
             case _:

@@ -84,7 +84,9 @@ class _Ways:
         if element.label is not None:
             part, after = _part(elaboration, element, flow, here)
             return after, taken if part is None else self.add(part, way, taken, given)
-        inside = elaboration.inside_draft(Role.PART, flow, context, here, (taken, given))
+        inside = elaboration.inside_draft(
+            Role.PART, flow, context, here, (taken, given), runs_here=True
+        )
         inside.labels = here.draft.labels
         elaboration.items(element.body.items, Here(inside, inside.scope, way, here.when))
         self.steps += inside.steps

@@ -125,9 +125,13 @@ class Elaboration(ABC):
         context: Context,
         here: Here,
         maps: tuple[Map, Map] = (MAIN, MAIN),
+        *,
+        runs_here: bool = False,
     ) -> Draft:
-        """Return the draft of a body that stands here."""
+        """Return the draft of a body that stands here; its steps may be those of the body here."""
         return Draft(
+            outer=here.draft,
+            token=here.draft.token if runs_here else None,
             scope=self.inner_scope(here, flow),
             role=role,
             flow=flow,
@@ -154,6 +158,7 @@ class Elaboration(ABC):
             kind=kind,
             label=label.text if label else None,
             body=tuple(inside.steps),
+            given=tuple(inside.handed.values()),
             input=flow.map,
             output=inside.flow.map,
             span=body.span,

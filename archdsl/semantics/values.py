@@ -5,9 +5,11 @@ from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import SpecError
 from archdsl.ir.making import leaf
+from archdsl.ir.network import Map
 from archdsl.ir.numbers import Asked, Known, Leaf, Literal, Number, Test, Truth, symbols
 from archdsl.ir.showing import show, show_test, show_value
 from archdsl.record import Record
+from archdsl.semantics.flow import Flow
 from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
@@ -39,6 +41,17 @@ class DictValue(Record):
     items: "tuple[tuple[Value, Value], ...]"
 
 
+class MapValue(Record):
+    """A feature map that has a name, in the body where it flows."""
+
+    body: object  # which only one body has
+    map: Map
+    flow: Flow
+    label: str  # of the variable in generated code
+    pixels: frozenset[str]  # what its size hangs on
+    span: Span
+
+
 def items_in(value: "Value") -> int:
     """Return how many values stand in a value, itself included; big ones are never built."""
     match value:
@@ -50,7 +63,7 @@ def items_in(value: "Value") -> int:
             return 1
 
 
-Value: TypeAlias = Number | Truth | str | ListValue | DictValue | BlockValue | LayerValue
+Value: TypeAlias = Number | Truth | str | ListValue | DictValue | BlockValue | LayerValue | MapValue
 
 
 def type_name(value: Value) -> str:
@@ -70,6 +83,8 @@ def type_name(value: Value) -> str:
             return "a block"
         case LayerValue():
             return "a layer"
+        case MapValue():
+            return "a map"
 
 
 def written(value: Value) -> str:
@@ -89,6 +104,8 @@ def written(value: Value) -> str:
             return declaration.name.text
         case LayerValue(call=call):
             return call.span.text
+        case MapValue(label=label):
+            return label
         case _:
             assert_never(value)
 

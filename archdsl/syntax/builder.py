@@ -73,8 +73,9 @@ class Builder:
         return self._collect(children, tree.ParameterDeclaration)
 
     def parameter(self, children: list[Child]) -> tree.ParameterDeclaration:
-        default = children[2] if len(children) > 1 else None
-        return tree.ParameterDeclaration(self._name(children[0]), default)
+        names = [self._name(token) for token in _tokens(children, "NAME")]
+        default = None if isinstance(children[-1], Token) else children[-1]
+        return tree.ParameterDeclaration(names[0], names[1] if len(names) > 1 else None, default)
 
     # ------------------------------------------------------------ items
 
@@ -136,12 +137,37 @@ class Builder:
         self.depths[id(node)] = depth
         return node
 
+    def mark(self, children: list[Child]) -> tree.Mark:
+        keys = tuple(child for child in children if not isinstance(child, Token))
+        return tree.Mark(self._name(children[1]), keys, self._span(children))
+
+    def map_item(self, children: list[Child]) -> tree.MapItem:
+        return tree.MapItem(self.reference(children), self._span(children))
+
+    def reference(self, children: list[Child]) -> tree.Expression:
+        name = self._name(children[0])
+        found: tree.Expression = tree.Variable(name, name.span)
+        for accessor in children[1:]:
+            key, span = accessor.items[0], found.span.to(accessor.span)
+            if isinstance(key, tree.Name):
+                found = tree.Attribute(found, key, span)
+            else:
+                found = tree.Index(found, key, span)
+            found = self._nested(found, children)
+        return found
+
+    def accessor(self, children: list[Child]) -> _Group:
+        key = children[1] if len(children) == 3 else self._name(children[1])
+        return _Group((key,), self._span(children))
+
     def element(self, children: list[Child]) -> tree.Element:
         label = self._name(children[0]) if isinstance(children[0], Token) else None
-        call = _last(children, tree.Call)
+        call = next(child for child in children if isinstance(child, tree.Call))
+        froms = _tokens(children, "FROM")
+        source = children[children.index(froms[0]) + 1] if froms else None
         body = children[-1] if isinstance(children[-1], tree.Body) else None
         annotations = _group(children, tree.Call)
-        return tree.Element(label, call, annotations, body, self._span(children))
+        return tree.Element(label, call, source, annotations, body, self._span(children))
 
     def named_body(self, children: list[Child]) -> tree.NamedBody:
         annotations = _group(children, tree.Call)
@@ -252,11 +278,11 @@ class Builder:
         match child:
             case Token():
                 return self._place(child)
-            case (
-                tree.ParameterDeclaration(name=name, default=default)
-                | tree.Setting(name=name, value=default)
-            ):
-                return name.span if default is None else name.span.to(default.span)
+            case tree.ParameterDeclaration(name=name, kind=kind, default=default):
+                last = default or kind
+                return name.span if last is None else name.span.to(last.span)
+            case tree.Setting(name=name, value=value):
+                return name.span.to(value.span)
             case tree.Growing(name=name, values=values):
                 return name.span.to(values.span)
             case tree.Argument(name=name, value=value):

@@ -82,7 +82,14 @@ def _statement(item: tree.BodyItem) -> str | None:
             return "init ="
         case tree.Grow():
             return "grow"
-        case tree.Element() | tree.NamedBody() | tree.LoopItem() | tree.Condition():
+        case (
+            tree.Element()
+            | tree.NamedBody()
+            | tree.Mark()
+            | tree.MapItem()
+            | tree.LoopItem()
+            | tree.Condition()
+        ):
             return None
         case _:
             assert_never(item)

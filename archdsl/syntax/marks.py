@@ -145,6 +145,15 @@ class Marks:
             case "index":
                 self._plain(*part.words)
                 self.no_space.add(part.words[0])
+            case "accessor" if self.tokens[part.first].kind == "LSQB":
+                self._plain(part.first, part.last)
+                self.no_space.add(part.first)
+            case "mark":
+                for i in part.words[2:]:
+                    if self.tokens[i].kind == "LSQB":
+                        close = next(j for j in part.words if j > i)
+                        self._plain(i, close)
+                        self.no_space.add(i)
             case "binary" | "repeat":
                 self._operators(part)
             case "unary_operation":

@@ -188,11 +188,27 @@ class Grow(Placed):
     span: Span
 
 
+class Mark(Placed):
+    """`mark c2` or `mark levels[i]`: a name for what flows here."""
+
+    name: Name
+    keys: tuple[Expression, ...]
+    span: Span
+
+
+class MapItem(Placed):
+    """`levels[i]` in a sum, a concat or a product: a map that has a name; `c2` is an Element."""
+
+    map: Expression
+    span: Span
+
+
 class Element(Placed):
-    """`name: call with annotations { body }`: a layer, a block, or a construct such as `stem`."""
+    """`name: call from map with annotations { body }`: a layer, a block, or a construct."""
 
     label: Name | None
     call: Call
+    source: Expression | None  # the map that a branch starts from
     annotations: tuple[Call, ...]
     body: "Body | None"
     span: Span
@@ -257,6 +273,8 @@ BodyItem: TypeAlias = (
     | UseRecipe
     | SetInit
     | Grow
+    | Mark
+    | MapItem
     | Element
     | NamedBody
     | StageItem
@@ -269,9 +287,10 @@ BodyItem: TypeAlias = (
 
 
 class ParameterDeclaration(Record):
-    """A parameter of a declaration, with its default."""
+    """`name = default`, or `name: map`: a parameter of a declaration."""
 
     name: Name
+    kind: Name | None  # `map` or `maps`
     default: Expression | None
 
 

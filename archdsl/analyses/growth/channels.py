@@ -63,6 +63,7 @@ from archdsl.ir.network import (
     Part,
     SharedWeight,
     Stage,
+    handed,
 )
 from archdsl.ir.schemes import Delta, Identity
 from archdsl.limits import MAX_PIECES
@@ -90,15 +91,14 @@ class Channels:
         self.phases = len(network.networks)
         start = fixed(tuple(n.input.channels for n in network.networks))
         try:
-            self._body(network.inner, start)
+            self._body(network.inner, {MAIN: start})
         except PiecesError:
             self._too_many()
 
     # ------------------------------------------------------------ bodies
 
-    def _body(self, body: Sequence[Matched], given: Layout) -> Layout:
+    def _body(self, body: Sequence[Matched], maps: dict[Map, Layout]) -> Layout:
         """Follow the steps of a body; return where the channels lie that it gives."""
-        maps: dict[Map, Layout] = {MAIN: given}
         givers: dict[Map, Span] = {}  # where what gives a map is written
         for matched in body:
             step = matched.steps[-1]
@@ -107,17 +107,18 @@ class Channels:
             if isinstance(matched.last, Join):
                 made = self._join(matched, taken, [givers.get(name) for name in step.takes])
             else:
-                made = self._node(matched, taken[0])
+                made = self._node(matched, taken)
             for name in step.gives:
                 maps[name], givers[name] = made, matched.last.span
         return maps[MAIN]
 
-    def _node(self, matched: Matched, given: Layout) -> Layout:
+    def _node(self, matched: Matched, taken: Sequence[Layout]) -> Layout:
+        given = taken[0]
         match matched.last:
             case LayerNode():
                 return self._layer(matched, given)
             case Block() | Part():
-                return self._body(matched.inner, given)
+                return self._body(matched.inner, handed(matched.last, taken))
             case Stage():
                 for member in matched.inner:
                     given = self._members(member, given)
@@ -129,13 +130,13 @@ class Channels:
 
     def _members(self, member: Matched, given: Layout) -> Layout:
         """Follow equal blocks in a row: what one gives the next one takes."""
-        made = self._node(member, given)
+        made = self._node(member, [given])
         if member.copies[1] == 1:
             return made
         try:
             return self.layouts.equal(given, made, member.since)
         except LayoutError:
-            again = self._node(member, made)  # from the second on they may be equal
+            again = self._node(member, [made])  # from the second on they may be equal
         try:
             self.layouts.equal(made, again, member.since)
         except LayoutError:

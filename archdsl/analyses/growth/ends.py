@@ -21,7 +21,7 @@ from archdsl.ir.layers import (
     Upsample,
     Weighted,
 )
-from archdsl.ir.network import MAIN, Block, Join, LayerNode, Map, Operator, Part, Stage
+from archdsl.ir.network import MAIN, Block, Join, LayerNode, Operator, Part, Stage, handed
 from archdsl.ir.schemes import BareDirac, Binary, Dirac, Standardized, UnnormalizedDirac
 from archdsl.record import Record
 from archdsl.source import Span
@@ -140,7 +140,10 @@ class Ends:
 
 def _inner_value(matched: Matched) -> Other:
     """Return what a block gives, with all that it is made from inside it."""
-    maps: dict[Map, Value] = {MAIN: Same(positive=False)}
+    step = matched.steps[-1]
+    number = 1 if step is None else len(step.takes)  # a member of a stage is handed no more
+    start: list[Value] = [Same(positive=False)] * number
+    maps = handed(matched.last, start)
     for inner in matched.inner:
         step = inner.steps[-1]
         assert step is not None

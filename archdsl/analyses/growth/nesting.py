@@ -14,7 +14,7 @@ from archdsl.analyses.growth.sameness import changes, zeros
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.fixing import channels_of
 from archdsl.ir.layers import Columns, Conv, ConvTranspose, Layer, Linear, tensors
-from archdsl.ir.network import MAIN, Join, LayerNode, Map, Stage
+from archdsl.ir.network import MAIN, Join, LayerNode, Map, Stage, handed
 from archdsl.source import Span
 
 
@@ -37,7 +37,7 @@ def columns_of(layers: Sequence[Layer | None], phase: int) -> Columns:
 
 def check_nested(network: MatchedNetwork, rows: FoundRows) -> None:
     """Raise SpecError where old channels would take something from new ones."""
-    _Nesting(rows).body(network.inner, None)
+    _Nesting(rows).body(network.inner, {MAIN: None})
     ends = zeros(network, rows.channels)
     if ends:
         message = f"a new block adds to old channels, and ends in `{ends[0].layer}`"
@@ -55,29 +55,28 @@ class _Nesting:
         self.rows = rows
         self.channels = rows.channels
 
-    def body(self, body: Sequence[Matched], given: _Hanging) -> _Hanging:
+    def body(self, body: Sequence[Matched], maps: dict[Map, _Hanging]) -> _Hanging:
         """Follow a body; return what the old channels hang on that it gives."""
-        maps: dict[Map, _Hanging] = {MAIN: given}
         for matched in body:
             step = matched.steps[-1]
             assert step is not None
-            taken = next((found for name in step.takes if (found := maps[name])), None)
-            made = self._node(matched, taken)
+            made = self._node(matched, [maps[name] for name in step.takes])
             for name in step.gives:
                 maps[name] = made
         return maps[MAIN]
 
-    def _node(self, matched: Matched, given: _Hanging) -> _Hanging:
+    def _node(self, matched: Matched, taken: Sequence[_Hanging]) -> _Hanging:
         node = matched.last
         if isinstance(node, LayerNode):
-            return self._layer(node, matched, given)
+            return self._layer(node, matched, taken[0])
         if isinstance(node, Join):
-            return given
+            return next(filter(None, taken), None)
         if isinstance(node, Stage):
+            given = taken[0]
             for member in matched.inner:
-                given = self._node(member, given)
+                given = self._node(member, [given])
             return given
-        return self.body(matched.inner, given)
+        return self.body(matched.inner, handed(node, taken))
 
     def _layer(self, node: LayerNode, matched: Matched, given: _Hanging) -> _Hanging:
         reason = next(self._reasons(node, matched), None)

@@ -38,6 +38,7 @@ from archdsl.ir.network import (
     Part,
     Stage,
     Step,
+    handed,
 )
 from archdsl.ir.schemes import Binary, Standardized
 from archdsl.source import Span
@@ -104,7 +105,7 @@ def zeros(network: MatchedNetwork, channels: Channels) -> tuple[Zero, ...]:
     found: dict[str, Zero] = {}
     for phase in range(1, len(network.networks)):
         growth = _Growth(channels, phase)
-        growth.old_body(network.inner, positive=False)
+        growth.old_body(network.inner, {MAIN: Same(positive=False)})
         found |= growth.found
     return tuple(found.values())
 
@@ -117,15 +118,14 @@ class _Growth:
         self.phase = phase
         self.found: dict[str, Zero] = {}
 
-    def old_body(self, body: Sequence[Matched], *, positive: bool) -> bool:
+    def old_body(self, body: Sequence[Matched], maps: dict[Map, Value]) -> bool:
         """Follow a body that was there before; say whether what it gives is positive."""
-        maps: dict[Map, Value] = {MAIN: Same(positive)}
         for matched, step in self._steps(body):
             taken = tuple(maps[name] for name in step.takes)
             if isinstance(matched.last, Join):
                 value = self._old_join(matched, matched.last, taken)
             else:
-                value = self._old(matched, taken[0])
+                value = self._old(matched, taken)
             for name in step.gives:
                 maps[name] = value
         return self._same(maps[MAIN]).positive
@@ -147,21 +147,23 @@ class _Growth:
         help_ = "let what is new be residual"
         _fail(message, matched.last.span, self.channels, help_, notes)
 
-    def _old(self, matched: Matched, given: Value) -> Value:
+    def _old(self, matched: Matched, taken: Sequence[Value]) -> Value:
         """Follow a node of a body that was there before."""
         if matched.since == self.phase:
-            return self._new(matched, given)
-        positive = self._same(given).positive
+            return self._new(matched, taken)
+        positive = self._same(taken[0]).positive
+        for beside in taken[1:]:
+            self._same(beside)
         node = matched.last
         match node:
             case LayerNode():
                 return Same(_is_positive(node, positive))
             case Block() | Part():
-                return Same(self.old_body(matched.inner, positive=positive))
+                return Same(self.old_body(matched.inner, handed(node, taken)))
             case Stage():
                 value: Value = Same(positive)
                 for member in self._members(matched):
-                    value = self._same(self._old(member, value))
+                    value = self._same(self._old(member, [value]))
                 return value
             case Join():
                 raise AssertionError("a join stands in a body")
@@ -179,12 +181,20 @@ class _Growth:
         for name, value in zip(now.takes, taken, strict=True):
             if name in before.takes:
                 self._same(value)
-        return self._same(self._join(matched, join, taken))
+        # what flowed before, and is added now, changes what is computed
+        values = (
+            value
+            if name in before.takes or isinstance(value, Other)
+            else Other(matched, (value,), positive=value.positive)
+            for name, value in zip(now.takes, taken, strict=True)
+        )
+        return self._same(self._join(matched, join, tuple(values)))
 
     def _join(self, matched: Matched, join: Join, taken: tuple[Value, ...]) -> Value:
         same = [value for value in taken if isinstance(value, Same)]
         new = [value for value in taken if isinstance(value, Other)]
-        if not same or (new and join.operator is Operator.PRODUCT):
+        doubles = matched.since == self.phase and len(same) > 1
+        if not same or doubles or (new and join.operator is Operator.PRODUCT):
             return Other(matched, taken, positive=all(value.positive for value in taken))
         if join.operator is Operator.SUM:
             for value in new:
@@ -192,32 +202,32 @@ class _Growth:
             return Same(all(value.positive for value in same))
         return Same(all(value.positive for value in taken))
 
-    def _new(self, matched: Matched, given: Value) -> Value:
+    def _new(self, matched: Matched, taken: Sequence[Value]) -> Value:
         """Return what a new node gives: the same as it is given, or something else."""
-        node = matched.last
+        node, given = matched.last, taken[0]
         if isinstance(node, LayerNode):
             if isinstance(given, Same) and _passes(node, given.positive):
                 return given
             return Other(matched, (given,), _is_positive(node, given.positive))
-        made = self._through(matched, given) if isinstance(given, Same) else given
+        made = self._through(matched, taken) if isinstance(given, Same) else given
         if isinstance(made, Same):
             return made
         return Other(matched, (given,), positive=False, inside=made if made is not given else None)
 
-    def _through(self, matched: Matched, given: Same) -> Value:
+    def _through(self, matched: Matched, taken: Sequence[Value]) -> Value:
         """Return what a new block, part or stage gives."""
-        value: Value = given
+        value = taken[0]
         if isinstance(matched.last, Stage):
             for member in self._members(matched):
-                value = self._new(member, value)
+                value = self._new(member, [value])
             return value
-        maps: dict[Map, Value] = {MAIN: given}
+        maps = handed(matched.last, taken)
         for inner, step in self._steps(matched.inner):
             taken = tuple(maps[name] for name in step.takes)
             if isinstance(inner.last, Join):
                 value = self._join(inner, inner.last, taken)
             else:
-                value = self._new(inner, taken[0])
+                value = self._new(inner, taken)
             for name in step.gives:
                 maps[name] = value
         return maps[MAIN]

@@ -16,7 +16,7 @@ from archdsl.emit.body.merged import (
     by_tests,
     is_shortcut,
 )
-from archdsl.emit.body.order import in_order, is_read, map_of, maps_of
+from archdsl.emit.body.order import first_maps_of, in_order, is_read, map_of, maps_of
 from archdsl.emit.body.shared import SharedWeights
 from archdsl.emit.body.traits import flag_hint
 from archdsl.emit.body.variables import Held, Variables
@@ -64,7 +64,7 @@ class ForwardWriter:
         self.uses = uses
         self.names = uses.names
         self.weights = BorrowedWeights(uses)
-        self.env = Variables(uses.names, shapes)
+        self.env = Variables(uses.names, shapes, uses.maps)
 
     def body(self, steps: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
@@ -160,7 +160,7 @@ class ForwardWriter:
 
     def _taken(self, step: Merged, after: Sequence[Merged]) -> Map:
         """Return the map that a step takes; one that is read again later is in a variable."""
-        maps = maps_of(step)
+        maps = first_maps_of(step)
         if len(maps) > 1:  # the first step of a branch in some instances only
             self._enter(step.stand.gives, (step,))
             return step.stand.gives
@@ -225,8 +225,10 @@ class ForwardWriter:
         self, name: str, handed: tuple[Python, ...], step: Merged, after: Sequence[Merged]
     ) -> None:
         taken = self._taken(step, after)
-        call = Invocation(f"self.{name}", (self.env.assign(taken).value, *handed))
-        is_else = taken != MAIN or handed  # no nn.Identity could stand in for it
+        beside = next(takes[1:] for takes in step.stand.takes if takes)
+        maps = [self.env.assign(map_).value for map_ in beside]
+        call = Invocation(f"self.{name}", (self.env.assign(taken).value, *maps, *handed))
+        is_else = taken != MAIN or beside or handed  # no nn.Identity could stand in for it
         if is_shortcut(step) and self.uses.is_sometimes(step) and is_else:
             kept = self.env[MAIN].value
             choice = IfElse(kept, f"self.{name} is None", call)
@@ -239,7 +241,11 @@ class ForwardWriter:
     # ------------------------------------------------------------ joins
 
     def _join(self, step: MergedJoin, after: Sequence[Merged]) -> None:
-        operator = next(node.operator for node in step.column if node is not None)
+        node = next(node for node in step.column if node is not None)
+        if node.mark:
+            self._mark(node.mark, step, after)
+            return
+        operator = node.operator
         maps = [map_of(operand) for operand in step.operands]
         for map_ in dict.fromkeys(maps):
             if maps.count(map_) > 1:
@@ -253,6 +259,22 @@ class ForwardWriter:
         name = self.env[given].name if given in self.env else None
         self._forget(maps, after)
         self.env.give(given, Held(value, name, step.stand.place, is_closed))
+
+    def _mark(self, label: str, step: MergedJoin, after: Sequence[Merged]) -> None:
+        """Give what flows a variable of this name, which it keeps while others are assigned."""
+        (taken,), given = first_maps_of(step), step.stand.gives
+        if not is_read(given, after):
+            return
+        held = self.env[taken]
+        name = self.env[given].name if given in self.env else None
+        name = name or self.names.unique(label)
+        if held.is_assigned:
+            self.env.statements.append(Assign(name, held.value))
+        else:
+            self.env.give(taken, replace(held, name=name))
+            self.env.assign(taken)
+        self.env.give(taken, Held(Text(name), held.name, step.stand.place))
+        self.env.give(given, Held(Text(name), name, step.stand.place))
 
     def _joined_sometimes(
         self, operator: Operator, values: Sequence[Python], step: MergedJoin

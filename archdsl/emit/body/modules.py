@@ -19,7 +19,7 @@ from archdsl.emit.body.merged import (
     by_tests,
     is_shortcut,
 )
-from archdsl.emit.body.shared import SharedWeights
+from archdsl.emit.body.shared import SharedWeights, given_to
 from archdsl.emit.body.traits import (
     exprs_of,
     have_names,
@@ -179,7 +179,9 @@ class InitWriter:
         flags = [node is not None for node in step.column]
         out = outputs_of(step, self.instances)
         test = presence(self.scope, flags, out, f"has_{step.name}")
-        is_handed = isinstance(step, MergedCall) and bool(self.uses.handed_to(step))
+        is_handed = isinstance(step, MergedCall) and bool(
+            self.uses.handed_to(step) or any(given_to(i) for i in step.column if i is not None)
+        )
         after_another = any(takes is not None and takes[0] for takes in step.stand.takes)
         is_none = is_handed or after_another  # no nn.Identity can stand in for it
         return IfElse(value, test, Text("None") if is_none else Invocation("nn.Identity"))

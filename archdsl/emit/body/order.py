@@ -18,7 +18,7 @@ def in_order(steps: Sequence[Merged]) -> tuple[Merged, ...]:
     for step in steps:
         place = len(ordered)
         if is_shortcut(step) and None in step.column:
-            (taken,) = dict.fromkeys(maps_of(step))
+            (taken,) = first_maps_of(step)
             if taken != MAIN:
                 firsts = (n for n, other in enumerate(ordered) if _leaves(other, taken))
                 place = next(firsts, place)
@@ -34,6 +34,11 @@ def _leaves(step: Merged, map_: Map) -> bool:
 def maps_of(step: Merged) -> list[Map]:
     """Return the maps that a step takes in some instance."""
     return list(dict.fromkeys(map_ for takes in step.stand.takes for map_ in takes or ()))
+
+
+def first_maps_of(step: Merged) -> list[Map]:
+    """Return the maps that flow through a step in some instance; a call is handed others, too."""
+    return list(dict.fromkeys(takes[0] for takes in step.stand.takes if takes))
 
 
 def is_read(map_: Map, steps: Sequence[Merged]) -> bool:

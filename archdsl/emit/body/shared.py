@@ -21,7 +21,16 @@ from archdsl.emit.python.nodes import (
     Sequence as Items,
 )
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
-from archdsl.ir.network import LayerNode, Shared, SharedWeight
+from archdsl.ir.network import (
+    Block,
+    Given,
+    LayerNode,
+    Network,
+    Part,
+    Shared,
+    SharedWeight,
+    Stage,
+)
 from archdsl.ir.numbers import Test, negated
 from archdsl.record import Record
 
@@ -79,6 +88,7 @@ class SharedWeights:
         self.flags: dict[Test, str] = {}  # attributes that hold tests
         self.chosen: dict[str, str] = {}  # variables that hold a shared weight or one's own
         self.functions: set[int] = set()  # what is handed and not called
+        self.maps = {each.map: names.unique(each.label) for each in given_to(self.instances[0])}
         self.handed = [names.unique(shared.name) for shared in weights.handed]
         self.start: list[Statement] = []
         self.owned = [self._owned(shared) for shared in self.instances[0].node.owned]
@@ -94,7 +104,7 @@ class SharedWeights:
 
     def inputs(self) -> tuple[FormalParameter, ...]:
         """Return the parameters of forward: what some instances are not handed comes last."""
-        found = [FormalParameter("x", "Tensor")]
+        found = [FormalParameter(name, "Tensor") for name in ("x", *self.maps.values())]
         for index in self.order():
             annotation = self._annotation(index)
             if self.weights.always(index):
@@ -215,6 +225,15 @@ class SharedWeights:
     def is_sometimes(self, step: Merged) -> bool:
         """Whether some instances lack what a step has."""
         return isinstance(step, MergedPart | MergedCall) and None in step.column
+
+
+def given_to(instance: Instance) -> tuple[Given, ...]:
+    """Return the maps that the forward of a class is handed beside the one that flows."""
+    match instance.node:
+        case Block(given=given) | Part(given=given):
+            return given
+        case Network() | Stage():
+            return ()
 
 
 def _if_shared(node: LayerNode | None) -> LayerNode | None:

@@ -13,7 +13,18 @@ import msgspec
 
 from archdsl.emit.classes.instances import ClassSource, Instance, StepPath, nodes_in
 from archdsl.ir.layers import Layer
-from archdsl.ir.network import Block, Form, Join, LayerNode, Node, Part, SharedWeight, Stage, Step
+from archdsl.ir.network import (
+    Block,
+    Form,
+    Join,
+    LayerNode,
+    Node,
+    Part,
+    SharedWeight,
+    Stage,
+    Step,
+    is_marked,
+)
 from archdsl.ir.numbers import Test, holds
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
@@ -129,6 +140,8 @@ def _is_left_out(fact: _Fact, instance: Instance) -> bool:
 def _facts(instance: Instance, number: Mapping[int, int]) -> Iterator[tuple[Hashable, _Fact]]:
     node = instance.node
     yield "owned", _Fact(tuple((s.name, _structure(s.layer)) for s in node.owned), ())
+    if isinstance(node, Block | Part):
+        yield "given", _Fact(tuple((each.map, each.label) for each in node.given), ())
     if isinstance(node, Stage):
         yield from _of_items(node, instance, (), number)
     else:
@@ -142,7 +155,8 @@ def _of_body(
         here = (*place, step.site)
         what = _what(step.node, instance, here, number)
         is_shortcut = isinstance(step.node, Part) and step.node.kind == "shortcut"
-        yield here, _Fact((what, step.gives), step.when, is_shortcut)
+        marked = tuple(filter(is_marked, step.takes))
+        yield here, _Fact((what, step.gives, marked), step.when, is_shortcut)
         for below, fact in _inside(step.node, instance, here, number):
             # what stands in a part that an instance lacks, it lacks for the part's reason
             within = replace(fact, when=(*step.when, *fact.when), is_shortcut=is_shortcut)

@@ -57,7 +57,7 @@ def _description(node: Network | Block | Part | Stage, *, kernels: bool) -> Iter
     if isinstance(node, Stage):
         yield "blocks in a row" + (" that share weights" if node.owned else "")
         return
-    joins = [step for step in node.body if isinstance(step.node, Join)]
+    joins = [s for s in node.body if isinstance(s.node, Join) and not s.node.mark]
     match joins:
         case [Step(takes=((*_, 1), _))]:
             before = any(step.gives[0][-1:] == (0,) for step in node.body)

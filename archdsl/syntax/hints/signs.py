@@ -90,10 +90,6 @@ def colon(place: Spot) -> Advice | None:
             return Advice(message="the `:` stands behind the name", help=help_)
         return Advice(message="a body stands in braces", help="write `{ .. }` in place of `:`")
     if place.opened and place.opened[-1].text == "(" and place.kind(-1) == "NAME":
-        name = place.text(-1)
-        if "EQUAL" in place.expected and place.before[:1] in (["block"], ["network"]):
-            help_ = f"write `{name}`, or `{name} = 16` with a default"
-            return Advice(message="parameters have no types", help=help_)
-        help_ = f"write `{name} = {place.text(1)}`"
+        help_ = f"write `{place.text(-1)} = {place.text(1)}`"
         return Advice(message="an argument is named with `=`", help=help_)
     return None

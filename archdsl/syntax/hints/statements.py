@@ -10,7 +10,7 @@ from archdsl.syntax.hints.place import ITEM_WORDS, Advice, Spot
 def assignment(place: Spot) -> Advice | None:
     """`width = 16`, `x = conv3x3(16)`, `self.conv1 = ..`, `input = (3, 32, 32)`."""
     before = place.before
-    if place.word.text != "=" or not place.in_body or not before:
+    if place.word.text != "=" or not place.in_body or not before or place.text(-2) == ".":
         return None
     name, value = before[-1], place.rest.lstrip("= ")
     if name == "input":
@@ -33,16 +33,19 @@ _FUNCTIONS = ("range", "len", "min", "max", "sum", "abs", "round", "floor", "cei
 
 
 def dotted(place: Spot) -> Advice | None:
-    """`self.conv1`, `nn.ReLU`."""
-    if place.word.text != "." or not place.in_body:
+    """`self.conv1 = ..`, `nn.Conv2d(..)`: `levels.c2` alone is a map."""
+    if place.text(-2) != "." or not place.in_body:
         return None
-    owner, name = place.text(-1), place.text(1)
+    owner, name = place.text(-3), place.text(-1)
     if owner == "self":
         value = place.rest.partition("=")[2].strip() or "conv3x3(16)"
-        help_ = f"write `{name}: {value}`"
-        return Advice(message="there is no `self`; a layer is named with `:`", help=help_)
-    help_ = "layers are single words, such as `conv3x3(64)`, `bn`, `relu`"
-    return Advice(message=f"`{owner}.{name}` is no layer", help=help_, span=place.span(-1, 1))
+        message, help_ = "there is no `self`; a layer is named with `:`", f"write `{name}: {value}`"
+        return Advice(message=message, help=help_, span=place.span(-2))
+    message = f"`{owner}.{name}` is no layer"
+    return Advice(message=message, help=SINGLE_WORDS, span=place.span(-3, -1))
+
+
+SINGLE_WORDS = "layers are single words, such as `conv3x3(64)`, `bn`, `relu`"
 
 
 def repeat(place: Spot) -> Advice | None:
