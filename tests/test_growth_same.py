@@ -89,6 +89,21 @@ concat {
 conv3x3(7)""",
         "",
     ),
+    "named maps, in width and depth": (
+        """conv3x3(4 * k) bn relu
+mark early
+stage body = k * unit(4 * k)
+mark late
+inner: { conv3x3(6 * k) concat { early identity } }
+up(4 * k, skip = early, more = [early, late])
+sum { identity branch from late { conv1x1(4 * k) } }""",
+        """block unit(w) { residual { conv3x3(w) bn relu conv3x3(w) bn } relu }
+block up(w, skip: map, more: maps) {
+    concat { identity skip for m in more { m } }
+    conv3x3(w) bn relu
+    sum { skip identity }
+}""",
+    ),
     "flattened halves": ("conv3x3(2 * k) ncrelu avgpool16x16 flatten linear(8 * k) relu", ""),
 }
 

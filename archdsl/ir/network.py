@@ -53,7 +53,7 @@ def handed(node: "Node", taken: Sequence[Kind]) -> dict[Map, Kind]:
 
 def is_marked(map_: Map) -> bool:
     """Say whether a map has a name in the spec, here or in a body around."""
-    return map_ != MAIN and (map_[-1] == MARKED or map_[0] < 0)
+    return map_[-1:] == (MARKED,)
 
 
 class FeatureMap(Record):

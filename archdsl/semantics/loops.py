@@ -96,13 +96,19 @@ def _turns(item: tree.LoopItem, turns: int, scope: Scope) -> Number:
 
 
 def _is_run(elaboration: Elaboration, item: tree.LoopItem, here: Here) -> bool:
-    """Say whether each iteration is one unnamed block: they then go by index."""
+    """Say whether each iteration is one unnamed block: they then go by index.
+
+    Not where it may be handed maps, which members of a list are not.
+    """
     if here.draft.role in (Role.STAGE, Role.COMBINE):
         return False
     elements = [inner for inner in item.body.items if _does(inner)]
     match elements:
         case [tree.Element(label=None, body=None, call=call)]:
-            return isinstance(elaboration.callee(call.name, here.scope), BlockValue)
+            callee = elaboration.callee(call.name, here.scope)
+            if not isinstance(callee, BlockValue):
+                return False
+            return all(parameter.kind is None for parameter in callee.declaration.parameters)
         case _:
             return False
 

@@ -143,13 +143,13 @@ class Handed:
         name = parameter.name.text
         match value:
             case MapValue() if _is(parameter, "map"):
-                return self._one(name, (-2, index), value)
+                return self._one(name, (-2, index, MARKED), value)
             case ListValue(items=items) if _is(parameter, "maps"):
                 found = [each for each in items if isinstance(each, MapValue)]
                 if len(found) == len(items):
                     pairs = enumerate(found)
                     return ListValue(
-                        tuple(self._one(f"{name}{i}", (-2, index, i), each) for i, each in pairs)
+                        tuple(self._one(f"{name}{i}", (-2, index, i, MARKED), each) for i, each in pairs)
                     )
             case _:
                 pass

@@ -111,7 +111,8 @@ class ForwardWriter:
         self.env = outer
         for map_ in given:
             place = next(r.stand.place for r in reversed(steps) if r.stand.gives == map_)
-            outer.give(map_, replace(outer[map_], place=place))
+            name = names[map_]  # both sides assign it, whatever variable held the map before
+            outer.give(map_, replace(outer[map_], value=Text(name or ""), place=place))
         self._write_choice(choice.test, steps[0], *bodies)
 
     def _enter(self, map_: Map, steps: Sequence[Merged]) -> None:

@@ -1,7 +1,7 @@
 """What a class is, in a line: its layers with weights and its blocks, and how branches join."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.python.printer import INDENT, WIDTH
@@ -12,6 +12,7 @@ from archdsl.ir.network import (
     Block,
     Join,
     LayerNode,
+    Map,
     Network,
     Node,
     Operator,
@@ -64,7 +65,7 @@ def _description(node: Network | Block | Part | Stage, *, kernels: bool) -> Iter
             yield "pre-activation residual block: " if before else "residual block: "
             yield from _row([s for s in node.body if s.gives[0][-1:] == (1,)], kernels=kernels)
         case [Step(node=Join()) as join] if len(join.takes) > 1 and _is_all(node.body, join):
-            yield from _branches(node.body, join, kernels=kernels)
+            yield from _branches(node.body, join, _labels(node), kernels=kernels)
         case _:
             yield from _row(node.body, kernels=kernels)
 
@@ -80,10 +81,20 @@ def _is_weightless(node: Node) -> bool:
     return isinstance(node, LayerNode) and not isinstance(node.layer, Conv | ConvTranspose | Linear)
 
 
-def _branches(body: Sequence[Step], join: Step, *, kernels: bool) -> Iterator[str]:
+def _labels(node: Network | Block | Part) -> dict[Map, str]:
+    """Return the names of maps that have one."""
+    given = node.given if not isinstance(node, Network) else ()
+    marks = ((s.gives[0], s.node.mark) for s in node.body if isinstance(s.node, Join))
+    return {each.map: each.label for each in given} | {map_: mark for map_, mark in marks if mark}
+
+
+def _branches(
+    body: Sequence[Step], join: Step, labels: Mapping[Map, str], *, kernels: bool
+) -> Iterator[str]:
     assert isinstance(join.node, Join)
-    by_map = {map_: [s for s in body if s.gives == (map_,)] for map_ in join.takes if map_ != MAIN}
-    if len(by_map) == 1 and len(join.takes) == PAIR:
+    made = [map_ for map_ in join.takes if map_ != MAIN and map_ not in labels]
+    by_map = {map_: [s for s in body if s.gives == (map_,)] for map_ in made}
+    if MAIN in join.takes and len(by_map) == 1 and len(join.takes) == PAIR:
         ((_, steps),) = by_map.items()
         yield from _row(steps, kernels=kernels)
         yield f", {_TO_THE_INPUT[join.node.operator]}"
@@ -94,7 +105,7 @@ def _branches(body: Sequence[Step], join: Step, *, kernels: bool) -> Iterator[st
         if map_ in by_map:
             yield from _row(by_map[map_], kernels=kernels)
         else:
-            yield "the input"
+            yield labels.get(map_, "the input")
 
 
 def _row(steps: Sequence[Step], *, kernels: bool) -> Iterator[str]:
