@@ -47,6 +47,8 @@ class BodyWriter(LayerWriter):
         if place.nesting > 3 or self.chance(58):
             return self.layer(place)
         kinds = [self.combination, self.condition_item, self.part]
+        if place.labels is not None:  # not in a loop, which would mark it twice
+            kinds.append(self.marked)
         if self.blocks:
             kinds += [self.call, self.call, self.call]
         if not place.keep:

@@ -1,5 +1,7 @@
 """Branches as they are drawn."""
 
+from dataclasses import replace
+
 from tests.drawing.body_writer import BodyWriter
 from tests.drawing.fixed import guarded
 from tests.drawing.layers import Geometry, adaptive_pool, conv, linear, same, together
@@ -33,6 +35,31 @@ class BranchWriter(BodyWriter):
         lines = [f"    {line}" for branch in branches for line in branch.lines]
         lines = (f"{operator}{said} {{", *lines, "}")
         return Piece(lines, hiding(apply, said))
+
+    def marked(self, place):
+        """Return a map that has a name, pieces, and a sum or concat that the map is in again."""
+        name = f"m{place.layers}_{self.integer(0, 10**6)}"
+        start = place.given.size
+        pieces = self.pieces(replace(place, keep=True, nesting=place.nesting + 1), 2)
+        operator = self.choose(("sum", "concat")) if place.channels is not None else "concat"
+        if start is None:
+            pieces, operator = [], "concat"
+        if operator == "sum":
+            pieces += self.to(place.channels)
+        act = self.choose((None, "relu", "tanh"))
+        again = f"    branch from {name} {{ {act} }}" if act else f"    {name}"
+
+        def apply(env, given, trace):
+            marked = given.restarted()
+            for piece in pieces:
+                given = piece.apply(env, given, trace)
+            if act:
+                marked = same(act).apply(env, marked, trace)
+            return together(operator, [given.restarted(), marked]).passed(*given.reduction)
+
+        lines = [line for piece in pieces for line in piece.lines]
+        lines = (f"mark {name}", *lines, f"{operator} {{", "    identity", again, "}")
+        return Piece(lines, apply), place.channels if operator == "sum" else None
 
     def branch(self, place, ending, most=3):
         """Return a branch of pieces that keep the size, and then `ending`'s."""
