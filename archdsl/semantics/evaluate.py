@@ -32,6 +32,7 @@ from archdsl.semantics.values import (
     MapValue,
     Scope,
     Value,
+    holds_maps,
     items_in,
     same,
     type_name,
@@ -137,14 +138,15 @@ def _member(node: tree.Attribute, scope: Scope) -> Value:
     """Return the channels, the height or the width of a marked map."""
     name = node.name
     if name.text not in ("channels", *_SIZES_OF_MAP):
-        fail("E304", f"`.{name.text}` stands only in an `expect`", name.span)
+        help_ = "a map has `.channels`, `.height` and `.width`"
+        fail("E304", f"`.{name.text}` stands only in an `expect`", name.span, help_)
     value = evaluate(node.owner, scope)
     if not isinstance(value, MapValue):
         fail("E302", f"{type_name(value)} has no `.{name.text}`; a map has", node.owner.span)
     if name.text == "channels":
         return value.flow.channels
     if value.flow.size is None:
-        fail("E302", f"`{value.label}` is a vector and has no `{name.text}`", name.span)
+        fail("E302", f"`{value.name}` is a vector and has no `{name.text}`", name.span)
     return leaf(value.flow.size[_SIZES_OF_MAP.index(name.text)], node.span.text, value.pixels)
 
 
@@ -235,6 +237,9 @@ def _equal(node: tree.Infix, scope: Scope) -> Truth:
         what = f"{type_name(left)} and {type_name(right)}"
         fail("E302", f"{what} are never equal", node.span)
     spend(items_in(left), scope, node.span)
+    if holds_maps(left) or holds_maps(right):
+        help_ = "compare their `.channels`, `.height` and `.width`"
+        fail("E302", "maps are not compared", node.span, help_)
     if isinstance(left, Number) and isinstance(right, Number):
         return _compared(node, left, right, scope)
     return _known(same(left, right) is (node.operator == "=="), node, hangs_on(node, scope))

@@ -47,9 +47,17 @@ class MapValue(Record):
     body: object  # which only one body has
     map: Map
     flow: Flow
-    label: str  # of the variable in generated code
+    label: str  # of the variable in generated code: `levels2`
     pixels: frozenset[str]  # what its size hangs on
     span: Span
+    place: int | None = None  # in a list of maps
+
+    @property
+    def name(self) -> str:
+        """How it is written: `levels[2]`."""
+        if self.place is None:
+            return self.label
+        return f"{self.label.removesuffix(str(self.place))}[{self.place}]"
 
 
 def items_in(value: "Value") -> int:
@@ -87,6 +95,19 @@ def type_name(value: Value) -> str:
             return "a map"
 
 
+def holds_maps(value: Value) -> bool:
+    """Say whether a value is a map or has one in it."""
+    match value:
+        case MapValue():
+            return True
+        case ListValue(items=items):
+            return any(map(holds_maps, items))
+        case DictValue(items=pairs):
+            return any(holds_maps(held) for _, held in pairs)
+        case _:
+            return False
+
+
 def written(value: Value) -> str:
     """Return a value as the language writes it."""
     match value:
@@ -104,8 +125,8 @@ def written(value: Value) -> str:
             return declaration.name.text
         case LayerValue(call=call):
             return call.span.text
-        case MapValue(label=label):
-            return label
+        case MapValue():
+            return value.name
         case _:
             assert_never(value)
 
