@@ -426,6 +426,33 @@ SPECS = {
     "a map that does not fit behind a run": HEAD
     + "    stage s = 2000 * b(8)\n    maxpool(kernel = 2000, padding = 0)\n}\n"
     "block b(w) { conv3x3(in_channels + w) relu }\n",
+    # maps that have a name
+    "marks in a loop": network("for i in range(10000) { mark l[i] relu }"),
+    "marks by hand": body("mark m@ relu\n"),
+    "marks that are used": body("mark m@ relu sum { identity m@ }\n"),
+    "unknown maps": body("sum { identity branch from c@ { relu } }\n"),
+    "many marks, joined again and again": network(
+        "for i in range(1000) { mark l[i] relu }", "for i in range(20) { sum { for m in l { m } } }"
+    ),
+    "marks backwards": network(
+        "for i in range(1000) { mark l[1000 - i] relu }", "sum { for p in l { l[p] } }"
+    ),
+    "many maps for many blocks": network(
+        "for i in range(999) { mark l[i] relu }", "for i in range(1000) { up(l) }"
+    )
+    + "block up(more: maps) { sum { identity more[0] } }\n",
+    "many maps in a recursion": network("for i in range(900) { mark l[i] relu }", "r(90, l)")
+    + "block r(n, s: maps) { relu sum { s[n] identity } if n > 0 { r(n - 1, s) } }\n",
+    "maps in a recursion that doubles": network("mark c", "r(90, c)")
+    + "block r(n, s: map) {\nrelu mark d sum { s identity }\n"
+    "if n > 0 { r(n - 1, d) r(n - 1, s) }\n}\n",
+    "maps from far outside": network("mark c", "f: { relu " * 90 + "sum { c identity }" + "}" * 90),
+    "defaults that are other maps": network("relu")
+    + "block b(p0: map"
+    + "".join(f", p{i + 1}: map = p{i}" for i in range(3000))
+    + ") { relu }\n",
+    "a place in a place": network("mark l[0]", "sum { identity l" + "[0]" * 20_000 + " }"),
+    "places of a mark": network("mark l" + "[0]" * 20_000),
     # what a spec may look like and must not
     "empty": "",
     "a comment": "# nothing",

@@ -160,6 +160,7 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
     inner = Scope(called.value.file)
     handed = Handed(object(), called.draft, called.call.span)
     bound = _bind(elaboration, called, inner, handed)
+    elaboration.count_step(called.scope, called.call.span, len(handed.given))
     entered = enter(elaboration, context)
     own = read(declaration.annotations, inner)
     inside = elaboration.inside(own, context)

@@ -76,10 +76,10 @@ class Elaboration(ABC):
         if not self.diagnostics.has_errors:  # what it is about may stand behind a mistake
             self.diagnostics.extend(tuple(self.reach.unreached()))
 
-    def count_step(self, scope: Scope, span: Span) -> None:
-        """Count a layer, a block or an iteration; raise SpecError past the limit."""
-        self.steps += 1
-        spend(STEP_WORK, scope, span)
+    def count_step(self, scope: Scope, span: Span, steps: int = 1) -> None:
+        """Count layers, blocks, turns, maps handed in; raise SpecError past the limit."""
+        self.steps += steps
+        spend(steps * STEP_WORK, scope, span)
         if self.steps > MAX_STEPS:
             self.stopped = True
             fail("E309", f"more than {MAX_STEPS:,} layers, blocks, branches and turns differ", span)
@@ -152,6 +152,7 @@ class Elaboration(ABC):
         kind, label = named
         inside = self.inside_draft(Role.PART, flow, context, here)
         self.items(body.items, Here(inside, inside.scope))
+        self.count_step(here.scope, body.span, len(inside.handed))
         if flow is None or inside.flow is None:
             return None, None
         part = Part(

@@ -85,6 +85,8 @@ LABELS = [
     "F",
     "stage1",
     "body",
+    "mark",
+    "map",
 ]
 NUMBERS = [
     "width",
@@ -113,6 +115,9 @@ NUMBERS = [
     "depth",
     "int",
     "def",
+    "mark",
+    "map",
+    "maps",
 ]
 BLOCKS = [
     "basic",
