@@ -19,7 +19,7 @@ from archdsl.semantics.flow import Flow
 from archdsl.semantics.initializations import read_initialization
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.loops import add_loop
-from archdsl.semantics.marks import add_mark
+from archdsl.semantics.marks import add_mark, remember
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_stage
 from archdsl.semantics.state import Elaboration
@@ -209,6 +209,8 @@ class Bodies(Elaboration):
         part, here.draft.flow = self.part(named, body, flow, context, here)
         if part is not None:
             here.add(part, item.span)
+            assert self.last_body is not None
+            remember(here, named[1], item.span, self.last_body)
 
 
 def _is_residual(item: tree.BodyItem) -> bool:

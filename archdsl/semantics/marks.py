@@ -1,16 +1,28 @@
 """Maps that have a name: where they are marked, where they are used, who is handed them."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from archdsl.diagnostics import Note
 from archdsl.ir.making import literal
-from archdsl.ir.network import MARKED, Given, Join, Map, Operator
+from archdsl.ir.network import MARKED, Block, Given, Join, Map, Operator, Part, Site, Step
 from archdsl.ir.numbers import Number, Symbol
+from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_MARKS
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.state import Elaboration
-from archdsl.semantics.values import DictValue, ListValue, MapValue, Scope, Value, type_name
+from archdsl.semantics.values import (
+    BodyValue,
+    DictValue,
+    ListValue,
+    MapValue,
+    Scope,
+    Value,
+    type_name,
+)
 from archdsl.semantics.words import is_layer_word
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -89,7 +101,7 @@ def map_of(node: tree.Expression, scope: Scope) -> MapValue:
             brackets = Span(node.span.source, name.span.end, node.span.end)
             help_ = f"write `{name.text}({key.span.text})`"
             fail("E101", "arguments stand in round brackets", brackets, help_)
-        case tree.Attribute(owner=tree.Variable(name=name)) if name.text not in scope.names():
+        case tree.Attribute(owner=tree.Variable(name=name)) if not _is_known(name.text, scope):
             message = f"`{node.span.text}` is no layer"
             help_ = "layers are single words, such as `conv3x3(64)`, `bn`, `relu`"
             fail("E101", message, node.span, help_)
@@ -125,6 +137,62 @@ def reach(draft: Draft, value: MapValue, span: Span) -> Map:
     return known.map
 
 
+# ---------------------------------------------------------------- maps to outside
+
+
+def remember(here: Here, label: tree.Name | None, span: Span, inside: Draft) -> None:
+    """Let what a body marked be known by the body's name to those after it, here."""
+    if label is None:
+        return
+    values = inside.scope.values.items()
+    here.draft.scope.bodies[label.text] = BodyValue(
+        marks={name: value for name, value in values if marked_in(value, inside.token)},
+        members=dict(inside.scope.bodies),
+        site=here.site(span),
+        outward=inside.outward,
+        expose=partial(_expose, here.draft),
+    )
+
+
+def _expose(draft: Draft, sites: Sequence[Site], value: MapValue) -> tuple[Map, object]:
+    """Let the steps at these sites, one in the other, give a map; return what it is outside."""
+    steps, map_ = _giving(draft.steps, sites, value)
+    draft.steps[:] = steps
+    return map_, draft.token
+
+
+def _giving(
+    steps: Sequence[Step], sites: Sequence[Site], value: MapValue
+) -> tuple[list[Step], Map]:
+    found = list(steps)
+    place = next(n for n, step in enumerate(found) if step.site == sites[0])
+    step, node, inner = found[place], found[place].node, value.map
+    assert isinstance(node, Block | Part)
+    if len(sites) > 1:
+        body, inner = _giving(node.body, sites[1:], value)
+        node = replace(node, body=tuple(body))
+    map_ = (*step.site, *inner)
+    gives = step.gives
+    if map_ not in gives:
+        node = replace(node, made=(*node.made, Given(map=inner, outer=map_, label=value.label)))
+        gives = (*gives, map_)
+    found[place] = replace(step, node=node, gives=gives)
+    return found, map_
+
+
+def marked_in(value: Value, token: object) -> bool:
+    """Say whether a value is a map of this body, or a list of such."""
+    match value:
+        case MapValue(body=body):
+            return body is token
+        case ListValue(items=items):
+            return bool(items) and all(marked_in(item, token) for item in items)
+        case DictValue(items=pairs):
+            return bool(pairs) and all(marked_in(held, token) for _, held in pairs)
+        case _:
+            return False
+
+
 _NAMED_BODY = "write a named body `name: { .. }` in place of the stage"
 
 
@@ -149,7 +217,10 @@ class Handed:
                 if len(found) == len(items):
                     pairs = enumerate(found)
                     return ListValue(
-                        tuple(self._one(f"{name}{i}", (-2, index, i, MARKED), each) for i, each in pairs)
+                        tuple(
+                            self._one(f"{name}{i}", (-2, index, i, MARKED), each)
+                            for i, each in pairs
+                        )
                     )
             case _:
                 pass
@@ -172,6 +243,10 @@ class Handed:
         return MapValue(
             body=self.token, map=map_, flow=flow, label=name, pixels=frozenset(), span=value.span
         )
+
+
+def _is_known(name: str, scope: Scope) -> bool:
+    return name in scope.names() or scope.body_named(name) is not None
 
 
 def _is_called(name: tree.Name, scope: Scope) -> bool:
