@@ -30,11 +30,20 @@ from archdsl.semantics.context import Context
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.drops import enter, leave
 from archdsl.semantics.evaluate import evaluate, integer_of
+from archdsl.semantics.exposed import remember
 from archdsl.semantics.flow import Flow, times
-from archdsl.semantics.marks import Handed, holds_maps, remember
+from archdsl.semantics.marks import Handed
 from archdsl.semantics.signature import place
 from archdsl.semantics.state import Elaboration
-from archdsl.semantics.values import SIZES, BlockValue, DictValue, ListValue, Scope, Value
+from archdsl.semantics.values import (
+    SIZES,
+    BlockValue,
+    DictValue,
+    ListValue,
+    Scope,
+    Value,
+    holds_maps,
+)
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -245,7 +254,7 @@ def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope, handed: Han
             note = Note("declared here", name.span)
             fail("E312", f"{what} needs `{name.text}`", called.call.span, notes=(note,))
         if parameter.kind is not None or holds_maps(given):
-            inner.define(name, handed.bind(parameter, index, given))
+            inner.define(name, handed.bind(parameter, index, given, inner.file))
             arguments |= handed.channels
             continue
         match given:

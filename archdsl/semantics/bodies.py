@@ -15,16 +15,17 @@ from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.doubts import doubt_channels, doubt_layer
 from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
+from archdsl.semantics.exposed import remember
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.initializations import read_initialization
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.loops import add_loop
-from archdsl.semantics.marks import add_mark, remember
+from archdsl.semantics.map_names import out_of_sight
+from archdsl.semantics.marks import add_mark
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_stage
 from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import (
-    SIZES,
     BlockValue,
     LayerValue,
     MapValue,
@@ -33,15 +34,17 @@ from archdsl.semantics.values import (
     type_name,
     written,
 )
-from archdsl.semantics.words import is_layer_word, layer_words
+from archdsl.semantics.words import (
+    CONSTRUCTS,
+    IMPLIED,
+    PART_WORDS,
+    RESIDUAL_WORDS,
+    is_layer_word,
+    layer_words,
+)
 from archdsl.source import Span
 from archdsl.syntax import tree
-
-IMPLIED = ("in_channels", "stride", *SIZES)  # every block has these
-RESIDUAL_WORDS = ("preactivation", "residual", "shortcut")
-COMBINE_WORDS = tuple(str(operator) for operator in Operator)
-PART_WORDS = ("stem", "head")
-CONSTRUCTS = (*RESIDUAL_WORDS, *COMBINE_WORDS, *PART_WORDS, "branch", "identity", "input")
+from archdsl.syntax.files import SpecFile
 
 
 class Bodies(Elaboration):
@@ -120,10 +123,14 @@ class Bodies(Elaboration):
     def _element(self, item: tree.Element, here: Here) -> None:
         word = item.call.name.text
         if isinstance(here.scope.names().get(word), MapValue) and item.call.arguments is None:
+            _check_bare(item)
             add_map(self, tree.Variable(item.call.name, item.call.span), here)
             return
         if item.source is not None and word != "branch":
-            help_ = f"write `branch from {item.source.span.text} {{ {item.call.span.text} }}`"
+            inside = f"{item.call.span.text}{' { .. }' if item.body is not None else ''}"
+            help_ = f"write `branch from {item.source.span.text} {{ {inside} }}`"
+            if word == "identity":
+                help_ = f"write `{item.source.span.text}` alone"
             fail("E406", f"`{word}` has no `from`", item.source.span, help_)
         callee = self.callee(item.call.name, here.scope)
         if item.label is not None and word not in RESIDUAL_WORDS:
@@ -138,7 +145,7 @@ class Bodies(Elaboration):
             if (value := held_value(here.scope.names(), word)) is not None:
                 message = f"`{word}` is {value}, not a layer or a block"
                 fail("E302", message, item.call.name.span)
-            unknown_layer(item.call, (*callable_, *here.scope.file.blocks))
+            unknown_layer(item.call, (*callable_, *here.scope.file.blocks), here.scope.file)
         if here.draft.role is Role.COMBINE:
             named = f"{item.label.text}: " if item.label is not None else ""
             help_ = f"write `{named}branch {{ {item.call.span.text} }}`"
@@ -211,6 +218,17 @@ class Bodies(Elaboration):
             here.add(part, item.span)
             assert self.last_body is not None
             remember(here, named[1], item.span, self.last_body)
+
+
+def _check_bare(item: tree.Element) -> None:
+    """Raise SpecError for a map with what only a branch has: a name, annotations, a body."""
+    name = item.call.name.text
+    label = "" if item.label is None else f"{item.label.text}: "
+    others = [item.label, item.source, *item.annotations, item.body]
+    for other in others:
+        if other is not None:
+            help_ = f"write `{name}` alone, or `{label}branch from {name} {{ .. }}`"
+            fail("E406", f"`{name}` is a map and stands alone", other.span, help_)
 
 
 def _is_residual(item: tree.BodyItem) -> bool:
@@ -292,7 +310,10 @@ def _values(condition: tree.Expression, scope: Scope) -> tuple[Note, ...]:
 
 
 def unknown_layer(
-    call: tree.Call, known: Iterable[str], members: Mapping[str, Span] | None = None
+    call: tree.Call,
+    known: Iterable[str],
+    file: SpecFile,
+    members: Mapping[str, Span] | None = None,
 ) -> NoReturn:
     """Raise SpecError for a word that is neither a layer nor a block; `known` are variables.
 
@@ -301,11 +322,16 @@ def unknown_layer(
     from archdsl.semantics.hints import layer_help
 
     name = call.name
-    message, notes = f"there is no layer or block `{name.text}`", ()
+    notes: tuple[Note, ...] = ()
+    message = f"there is no layer or block `{name.text}`"
     help_ = layer_help(name.text, call, [*known, *layer_words(), *CONSTRUCTS])
     if members is not None and name.text in members:
         notes = (Note(f"`{name.text}` stands here and runs here", members[name.text]),)
-        help_ = "what is to stand in two places is declared as a `block`"
+        help_ = "what is to stand in two places is declared as a `block`; "
+        help_ += f"`mark` behind `{name.text}` names what it gives"
+    elif call.arguments is None:
+        notes, said = out_of_sight(name, file)
+        help_ = said or (None if notes else help_)
     fail("E301", message, name.span, help_, notes)
 
 

@@ -140,15 +140,16 @@ def _with_drop(rate: Rate, branch: Branch, when: tuple[Test, ...]) -> Branch:
 def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: Here) -> None:
     """Add a branch, or the identity, to those of a `sum`, `concat` or `product`."""
     draft = here.draft
+    if word == "branch":
+        _check_branch(item)
     start, source = _start(item, here)
     elaboration.count_step(here.scope, item.span)
     if word == "identity":
         if item.body is not None or item.call.arguments:
             fail("E406", "`identity` has no arguments and no body", item.call.span)
         body = tree.Body((), item.call.span)
-    elif item.body is None:
-        fail("E408", "`branch` needs a body `{ .. }`", item.call.span)
     else:
+        assert item.body is not None
         body = item.body
     context = elaboration.apply(item.annotations, here.scope, draft.context)
     part, after = elaboration.part(("branch", item.label), body, start, context, here)
@@ -157,6 +158,16 @@ def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: He
         return
     draft.branches.append(Branch(part, source, here.site(item.span), here.when))
     draft.flows.append((after, item.call.span))
+
+
+def _check_branch(item: tree.Element) -> None:
+    if item.body is None:
+        help_ = None
+        if item.source is not None:
+            help_ = f"write `branch from {item.source.span.text} {{ .. }}`"
+        fail("E408", "`branch` needs a body `{ .. }`", item.call.span, help_)
+    if item.call.arguments is not None:
+        fail("E311", "`branch` takes no arguments", item.call.span)
 
 
 def _start(item: tree.Element, here: Here) -> tuple[Flow, Map | None]:
@@ -171,12 +182,12 @@ def _start(item: tree.Element, here: Here) -> tuple[Flow, Map | None]:
 def add_map(elaboration: Elaboration, node: tree.Expression, here: Here) -> None:
     """Add a marked map to those that come together."""
     marked = map_of(node, here.scope)
+    source = reach(here.draft, marked, node.span)
     if here.draft.role is not Role.COMBINE:
         text = node.span.text
         help_ = f"write `branch from {text} {{ .. }}`, or `{text}` beside other branches"
         fail("E405", f"`{text}` is a map, and no layer", node.span, help_)
     elaboration.count_step(here.scope, node.span)
-    source = reach(here.draft, marked, node.span)
     flow = marked.flow.restarted()
     part = Part(kind="branch", label=None, body=(), input=flow.map, output=flow.map, span=node.span)
     here.draft.branches.append(Branch(part, source, here.site(node.span), here.when))
@@ -185,9 +196,8 @@ def add_map(elaboration: Elaboration, node: tree.Expression, here: Here) -> None
 
 def add_row_from(elaboration: Elaboration, item: tree.Element, here: Here) -> None:
     """Add a body that starts from a marked map; what it gives flows on from here."""
-    assert item.source is not None
-    if item.body is None:
-        fail("E408", "`branch` needs a body `{ .. }`", item.call.span)
+    _check_branch(item)
+    assert item.body is not None
     elaboration.arriving(here, item.span)
     start, source = _start(item, here)
     here.draft.flow = None

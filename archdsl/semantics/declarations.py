@@ -11,11 +11,12 @@ from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecErr
 from archdsl.ir.names import class_name, is_usable_kind
 from archdsl.record import Record
 from archdsl.semantics.annotations import check_words
-from archdsl.semantics.bodies import CONSTRUCTS, IMPLIED, unknown_layer
+from archdsl.semantics.bodies import unknown_layer
 from archdsl.semantics.calls import without_stride
 from archdsl.semantics.functions import FUNCTIONS
+from archdsl.semantics.map_names import kind_mistake, marks_in, name_mistake
 from archdsl.semantics.signature import place
-from archdsl.semantics.words import is_layer_word, layer_parameters
+from archdsl.semantics.words import CONSTRUCTS, IMPLIED, is_layer_word, layer_parameters
 from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
@@ -43,19 +44,23 @@ def _check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
             _check_class(declaration.name, classes, diagnostics)
             _check_parameters(declaration, diagnostics)
             _check_calls(declaration, file, diagnostics)
+        if not isinstance(declaration, tree.Import):
+            diagnostics.extend(_about_maps(declaration, file))
 
 
 def warn_unused(file: SpecFile, diagnostics: Diagnostics) -> None:
-    """Warn of parameters that nothing uses, unless a mistake elsewhere may be the reason."""
+    """Warn of parameters and marks that nothing uses, unless a mistake may be the reason."""
     if diagnostics.has_errors:
         return
     if file.doubts is None:
-        declared = (
+        declared = tuple(
             d
             for d in file.spec.declarations
             if isinstance(d, tree.NetworkDeclaration | tree.BlockDeclaration)
         )
-        file.doubts = tuple(_is_unused(p) for d in declared for p in _unused(d))
+        parameters = (_is_unused(p) for d in declared for p in _unused(d))
+        marks = (_is_unused_mark(m) for d in declared for m in _unused_marks(d))
+        file.doubts = (*parameters, *marks)
     diagnostics.extend(file.doubts)
 
 
@@ -269,7 +274,7 @@ def _check_call(
     elif is_layer_word(word):
         place(call, [p.name for p in layer_parameters(word)], f"`{word}`")
     else:
-        unknown_layer(call, (*names, *file.blocks), members)
+        unknown_layer(call, (*names, *file.blocks), file, members)
 
 
 # ---------------------------------------------------------------- parameters
@@ -286,32 +291,24 @@ def _check_parameters(
             message = f"`{name.text}` is declared twice"
             diagnostics.add(Diagnostic(code="E202", message=message, span=name.span, notes=(note,)))
         first.setdefault(name.text, name)
-    for parameter in declaration.parameters:
-        found = _kind_of(parameter, declaration)
-        if found is not None:
-            diagnostics.add(found)
 
 
-def _kind_of(
-    parameter: tree.ParameterDeclaration,
-    declaration: tree.NetworkDeclaration | tree.BlockDeclaration,
-) -> Diagnostic | None:
-    """Return what is wrong with `name: kind`: only blocks are handed maps."""
-    name, kind = parameter.name, parameter.kind
-    if kind is None:
-        return None
-    if kind.text not in ("map", "maps"):
-        colon = name.span.source.text.index(":", name.span.end)
-        return Diagnostic(
-            code="E101",
-            message="parameters have no types",
-            span=Span(name.span.source, colon, colon + 1),
-            help=f"write `{name.text}`, or `{name.text} = 16` with a default; maps are `: map`",
-        )
-    if isinstance(declaration, tree.NetworkDeclaration):
-        message, help_ = "a network is handed no maps", "its maps come from `input`"
-        return Diagnostic(code="E420", message=message, span=name.span.to(kind.span), help=help_)
-    return None
+def _about_maps(
+    declaration: tree.NetworkDeclaration | tree.BlockDeclaration | tree.RecipeDeclaration,
+    file: SpecFile,
+) -> Iterator[Diagnostic]:
+    """Yield what is wrong with kinds of parameters, and with the names of maps."""
+    kinded = [p for p in declaration.parameters if p.kind is not None]
+    for parameter in kinded:
+        wrong = kind_mistake(parameter, _WORDS[type(declaration)])
+        wrong = wrong or name_mistake(parameter.name, file)
+        if wrong is not None:
+            yield wrong
+    if not isinstance(declaration, tree.RecipeDeclaration):
+        for mark in marks_in(declaration):
+            wrong = name_mistake(mark.name, file)
+            if wrong is not None:
+                yield wrong
 
 
 def _unused(
@@ -337,6 +334,9 @@ def _said(declaration: tree.NetworkDeclaration | tree.BlockDeclaration) -> Itera
         match left.pop():
             case tree.Variable(name=name):
                 yield name.text
+            case tree.Attribute(owner=owner, name=name):
+                yield name.text  # of a map that a body marks
+                left.append(owner)
             case tree.Call(name=name, arguments=arguments):
                 yield name.text
                 left.append(arguments)
@@ -350,6 +350,38 @@ def _said(declaration: tree.NetworkDeclaration | tree.BlockDeclaration) -> Itera
                 left += cast("tuple[object, ...]", several)
             case _:
                 pass
+
+
+_WORDS: dict[type, str] = {
+    tree.NetworkDeclaration: "network",
+    tree.BlockDeclaration: "block",
+    tree.RecipeDeclaration: "recipe",
+}
+
+
+def _unused_marks(
+    declaration: tree.NetworkDeclaration | tree.BlockDeclaration,
+) -> Iterator[tree.Mark]:
+    """Yield the first mark of each name that the declaration says nowhere else.
+
+    Not those of a block: who calls it may use them, in this file or in another one.
+    """
+    if isinstance(declaration, tree.BlockDeclaration):
+        return
+    said = {*_said(declaration)}
+    for mark in marks_in(declaration):
+        if mark.name.text not in said:
+            said.add(mark.name.text)
+            yield mark
+
+
+def _is_unused_mark(mark: tree.Mark) -> Diagnostic:
+    return Diagnostic(
+        code="W306",
+        message=f"nothing uses the map `{mark.name.text}`",
+        span=mark.name.span,
+        severity=Severity.WARNING,
+    )
 
 
 def _is_unused(parameter: tree.ParameterDeclaration) -> Diagnostic:

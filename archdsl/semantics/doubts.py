@@ -47,7 +47,8 @@ def doubt_layer(elaboration: Elaboration, value: LayerValue, item: tree.Element)
             span=span,
             notes=(Note(f"the first `{name}` is here", first),),
             help=f"for two layers declare `block {name}_block {{ {value.call.span.text} }}`; "
-            "a map that goes two ways goes into the branches of `sum`, `concat` or `product`",
+            "a map that goes two ways goes into the branches of `sum`, `concat` or `product`, "
+            f"or has a name: `mark {name}`",
             severity=Severity.WARNING,
         )
         elaboration.diagnostics.add(found)

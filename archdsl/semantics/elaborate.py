@@ -10,7 +10,7 @@ from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.recipe import Recipe
 from archdsl.limits import STEP_WORK
 from archdsl.record import Record
-from archdsl.semantics.bodies import IMPLIED, Bodies
+from archdsl.semantics.bodies import Bodies
 from archdsl.semantics.checks import fail, spend
 from archdsl.semantics.context import Context
 from archdsl.semantics.declarations import check_declarations, warn_unused
@@ -35,6 +35,7 @@ from archdsl.semantics.values import (
     Scope,
     Value,
 )
+from archdsl.semantics.words import IMPLIED
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree

@@ -37,6 +37,7 @@ from archdsl.semantics.values import (
     MapValue,
     Scope,
     Value,
+    holds_maps,
     items_in,
     same,
     type_name,
@@ -177,19 +178,20 @@ def _member(node: tree.Attribute, scope: Scope) -> Value:
     if bodies and name.text in bodies[-1].marks:
         return _given(bodies, bodies[-1].marks[name.text])
     if bodies and name.text not in ("channels", *_SIZES_OF_MAP, *_OF_EXPECT):
-        known = listed([f"`{mark}`" for mark in bodies[-1].marks])
-        help_ = f"it marks {known}" if known else f"write `mark {name.text}` in it"
+        known = [f"`{mark}`" for mark in bodies[-1].marks]
+        help_ = f"it marks {listed(known)}" if known else f"write `mark {name.text}` in it"
         owner = node.owner.span.text
         fail("E301", f"`{owner}` marks no `{name.text}`", name.span, help_)
     if name.text not in ("channels", *_SIZES_OF_MAP):
-        fail("E304", f"`.{name.text}` stands only in an `expect`", name.span)
+        help_ = "a map has `.channels`, `.height` and `.width`"
+        fail("E304", f"`.{name.text}` stands only in an `expect`", name.span, help_)
     value = evaluate(node.owner, scope)
     if not isinstance(value, MapValue):
         fail("E302", f"{type_name(value)} has no `.{name.text}`; a map has", node.owner.span)
     if name.text == "channels":
         return value.flow.channels
     if value.flow.size is None:
-        fail("E302", f"`{value.label}` is a vector and has no `{name.text}`", name.span)
+        fail("E302", f"`{value.name}` is a vector and has no `{name.text}`", name.span)
     return leaf(value.flow.size[_SIZES_OF_MAP.index(name.text)], node.span.text, value.pixels)
 
 
@@ -280,6 +282,9 @@ def _equal(node: tree.Infix, scope: Scope) -> Truth:
         what = f"{type_name(left)} and {type_name(right)}"
         fail("E302", f"{what} are never equal", node.span)
     spend(items_in(left), scope, node.span)
+    if holds_maps(left) or holds_maps(right):
+        help_ = "compare their `.channels`, `.height` and `.width`"
+        fail("E302", "maps are not compared", node.span, help_)
     if isinstance(left, Number) and isinstance(right, Number):
         return _compared(node, left, right, scope)
     return _known(same(left, right) is (node.operator == "=="), node, hangs_on(node, scope))

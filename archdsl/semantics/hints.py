@@ -66,6 +66,7 @@ _LAYERS = {  # in lower case, without `_`
 }
 _ADVICE = {
     "grow": "what grows stands without brackets: `grow width = [4, 8, 16]`",
+    "mark": "a name stands without brackets: `conv3x3(64) mark c2`",
     **dict.fromkeys(
         ("softmax", "logsoftmax"), "drop it: the loss of the training takes what `linear` gives"
     ),

@@ -1,33 +1,36 @@
 """Maps that have a name: where they are marked, where they are used, who is handed them."""
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator
+from typing import NoReturn
 
-from archdsl.diagnostics import Note
+from archdsl.diagnostics import Note, SpecError
 from archdsl.ir.making import literal
-from archdsl.ir.network import MARKED, Block, Given, Join, Map, Operator, Part, Site, Step
+from archdsl.ir.network import MARKED, Given, Join, Map, Operator
 from archdsl.ir.numbers import Number, Symbol
-from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_MARKS
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of
-from archdsl.semantics.flow import Flow
+from archdsl.semantics.flow import Flow, listed
+from archdsl.semantics.map_names import kind_mistake, name_mistake, out_of_sight
 from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import (
-    BodyValue,
     DictValue,
     ListValue,
     MapValue,
     Scope,
     Value,
+    holds_maps,
     type_name,
+    written,
 )
 from archdsl.semantics.words import is_layer_word
 from archdsl.source import Span
 from archdsl.syntax import tree
+from archdsl.syntax.files import SpecFile
 
 _WITHOUT_FORWARD = "a stage runs its members one after another and hands them no maps"
+_ARGUMENT = -2  # first in the name of a map that a block is handed as an argument
 
 
 def add_mark(elaboration: Elaboration, item: tree.Mark, here: Here) -> None:
@@ -39,9 +42,14 @@ def add_mark(elaboration: Elaboration, item: tree.Mark, here: Here) -> None:
     if draft.role is Role.COMBINE:
         help_ = f"write `branch {{ .. mark {name.text} }}`, or the mark before it"
         fail("E405", "what comes together stands in branches", item.span, help_)
+    mistake = name_mistake(name, draft.scope.file)
+    if mistake is not None:
+        draft.scope.unknown.add(name.text)
+        raise SpecError([mistake])
     keys = [integer_of(key, here.scope, "a place in a list of maps") for key in item.keys]
     if len(keys) > 1:
         fail("E419", "a list of maps has one place in brackets", item.keys[1].span)
+    _check_new(elaboration, item, here)
     if flow is None:
         draft.scope.unknown.add(name.text)
         return
@@ -54,37 +62,59 @@ def add_mark(elaboration: Elaboration, item: tree.Mark, here: Here) -> None:
         map=map_,
         flow=flow,
         label=label,
+        place=int(keys[0].value) if keys else None,
         pixels=elaboration.pixels,
         span=item.span,
     )
     if not keys:
-        _check_new(name, draft.scope)
         draft.scope.define(name, found)
         return
     _enter(draft.scope, name, int(keys[0].value), found, item.keys[0].span)
 
 
-def _check_new(name: tree.Name, scope: Scope) -> None:
-    if name.text in scope.values:
-        note = Note("declared first here", scope.spans.get(name.text, name.span))
-        help_ = f"in a loop, give each its place: `mark {name.text}[i]`"
-        fail("E202", f"`{name.text}` is declared twice", name.span, help_, (note,))
+def _check_new(elaboration: Elaboration, item: tree.Mark, here: Here) -> None:
+    """Raise SpecError where the name is another one's, here or in the loop or `if` around."""
+    name, scope = item.name, here.scope
+    while name.text not in scope.values and scope is not here.draft.scope and scope.parent:
+        scope = scope.parent
+    held = scope.values.get(name.text)
+    if held is None or (item.keys and _is_marked(held, name.text)):
+        return
+    first = scope.spans.get(name.text, name.span)
+    note, help_ = Note("declared first here", first), None
+    if first == name.span and elaboration.loops:  # a second turn
+        note = Note("each turn of this loop marks one", elaboration.loops[-1])
+        help_ = f"give each its place: `mark {name.text}[i]`"
+    fail("E202", f"`{name.text}` is declared twice", name.span, help_, (note,))
+
+
+def _is_marked(held: Value, name: str) -> bool:
+    """Say whether a list or table is one that marks of this name made."""
+    match held:
+        case (
+            ListValue(items=[MapValue() as first, *_])
+            | DictValue(items=[(_, MapValue() as first), *_])
+        ):
+            is_own = first.map[0] != _ARGUMENT  # of a block
+            return is_own and first.name.startswith(f"{name}[")
+        case _:
+            return False
 
 
 def _enter(scope: Scope, name: tree.Name, place: int, found: MapValue, span: Span) -> None:
     """Enter a map in the list of a name: maps by place, as a table where places are left out."""
     pairs: list[tuple[int, Value]] = []
     match scope.values.get(name.text):
-        case None:
-            scope.spans[name.text] = name.span
-        case ListValue(items=items) if items and isinstance(items[0], MapValue):
+        case ListValue(items=items):
             pairs = list(enumerate(items))
-        case DictValue(items=items) if items and isinstance(items[0][1], MapValue):
+        case DictValue(items=items):
             pairs = [(int(k.value), v) for k, v in items if isinstance(k, Number)]
         case _:
-            _check_new(name, scope)
-    if place in dict(pairs):
-        fail_here("E202", f"`{name.text}[{place}]` is marked twice", span)
+            scope.spans[name.text] = name.span
+    first = dict(pairs).get(place)
+    if isinstance(first, MapValue):
+        notes = (Note("marked first here", first.span),) if first.span != found.span else ()
+        fail_here("E202", f"`{name.text}[{place}]` is marked twice", span, notes=notes)
     if len(pairs) >= MAX_MARKS:
         fail_here("E309", f"a list holds at most {MAX_MARKS:,} maps", span)
     pairs.append((place, found))
@@ -102,18 +132,50 @@ def map_of(node: tree.Expression, scope: Scope) -> MapValue:
             help_ = f"write `{name.text}({key.span.text})`"
             fail("E101", "arguments stand in round brackets", brackets, help_)
         case tree.Attribute(owner=tree.Variable(name=name)) if not _is_known(name.text, scope):
+            if name.text in scope.file.blocks:
+                help_ = f"write `one: {name.text}(..)`, and here `one.{node.name.text}`"
+                fail("E301", f"no block here is named `{name.text}`", name.span, help_)
             message = f"`{node.span.text}` is no layer"
             help_ = "layers are single words, such as `conv3x3(64)`, `bn`, `relu`"
             fail("E101", message, node.span, help_)
         case _:
             pass
+    _check_known(node, scope)
     value = evaluate(node, scope)
     if isinstance(value, MapValue):
         return value
     help_ = None
-    if isinstance(value, ListValue) and value.items and isinstance(value.items[0], MapValue):
-        help_ = f"it is one of a list: write `{node.span.text}[0]`"
+    match value:
+        case ListValue() if holds_maps(value):
+            help_ = f"it is one of a list: write `{node.span.text}[0]`"
+        case DictValue(items=[(key, _), *_]) if holds_maps(value):
+            help_ = f"it is one of a table: write `{node.span.text}[{written(key)}]`"
+        case _:
+            pass
     fail("E302", f"`{node.span.text}` is {type_name(value)}, not a map", node.span, help_)
+
+
+def _check_known(node: tree.Expression, scope: Scope) -> None:
+    """Raise SpecError for a name that nothing has."""
+    match node:
+        case tree.Index(container=inner) | tree.Attribute(owner=inner):
+            _check_known(inner, scope)
+        case tree.Variable(name=name) if not _is_known(name.text, scope):
+            if is_layer_word(name.text) or name.text in scope.file.blocks:
+                return
+            notes, help_ = out_of_sight(name, scope.file)
+            inside = scope.body_that_marks(name.text)
+            if inside is not None:
+                help_ = f"write `{inside}.{name.text}`"
+            known = [f"`{text}`" for text, value in scope.names().items() if holds_maps(value)]
+            if known and help_ is None:
+                help_ = f"there is {listed(known[:_SHOWN])}"
+            fail("E301", f"there is no map `{name.text}`", name.span, help_, notes)
+        case _:
+            pass
+
+
+_SHOWN = 6  # names of maps, in a message
 
 
 # ---------------------------------------------------------------- maps from outside
@@ -125,9 +187,7 @@ def reach(draft: Draft, value: MapValue, span: Span) -> Map:
         return value.map
     outer = draft.outer
     if draft.role is Role.STAGE or outer is None:
-        note = Note("marked here", value.span)
-        message = f"`{value.label}` is out of reach: {_WITHOUT_FORWARD}"
-        fail("E418", message, span, _NAMED_BODY, (note,))
+        _out_of_reach(value, span)
     if outer.token is draft.token:  # branches run where they stand
         return reach(outer, value, span)
     known = draft.handed.get((id(value.body), value.map))
@@ -137,60 +197,9 @@ def reach(draft: Draft, value: MapValue, span: Span) -> Map:
     return known.map
 
 
-# ---------------------------------------------------------------- maps to outside
-
-
-def remember(here: Here, label: tree.Name | None, span: Span, inside: Draft) -> None:
-    """Let what a body marked be known by the body's name to those after it, here."""
-    if label is None:
-        return
-    values = inside.scope.values.items()
-    here.draft.scope.bodies[label.text] = BodyValue(
-        marks={name: value for name, value in values if marked_in(value, inside.token)},
-        members=dict(inside.scope.bodies),
-        site=here.site(span),
-        outward=inside.outward,
-        expose=partial(_expose, here.draft),
-    )
-
-
-def _expose(draft: Draft, sites: Sequence[Site], value: MapValue) -> tuple[Map, object]:
-    """Let the steps at these sites, one in the other, give a map; return what it is outside."""
-    steps, map_ = _giving(draft.steps, sites, value)
-    draft.steps[:] = steps
-    return map_, draft.token
-
-
-def _giving(
-    steps: Sequence[Step], sites: Sequence[Site], value: MapValue
-) -> tuple[list[Step], Map]:
-    found = list(steps)
-    place = next(n for n, step in enumerate(found) if step.site == sites[0])
-    step, node, inner = found[place], found[place].node, value.map
-    assert isinstance(node, Block | Part)
-    if len(sites) > 1:
-        body, inner = _giving(node.body, sites[1:], value)
-        node = replace(node, body=tuple(body))
-    map_ = (*step.site, *inner)
-    gives = step.gives
-    if map_ not in gives:
-        node = replace(node, made=(*node.made, Given(map=inner, outer=map_, label=value.label)))
-        gives = (*gives, map_)
-    found[place] = replace(step, node=node, gives=gives)
-    return found, map_
-
-
-def marked_in(value: Value, token: object) -> bool:
-    """Say whether a value is a map of this body, or a list of such."""
-    match value:
-        case MapValue(body=body):
-            return body is token
-        case ListValue(items=items):
-            return bool(items) and all(marked_in(item, token) for item in items)
-        case DictValue(items=pairs):
-            return bool(pairs) and all(marked_in(held, token) for _, held in pairs)
-        case _:
-            return False
+def _out_of_reach(value: MapValue, span: Span) -> NoReturn:
+    message = f"`{value.name}` is out of reach: {_WITHOUT_FORWARD}"
+    fail("E418", message, span, _NAMED_BODY, (Note("marked here", value.span),))
 
 
 _NAMED_BODY = "write a named body `name: { .. }` in place of the stage"
@@ -206,34 +215,46 @@ class Handed:
         self.given: list[Given] = []
         self.channels: dict[str, Number] = {}
 
-    def bind(self, parameter: tree.ParameterDeclaration, index: int, value: Value) -> Value:
+    def bind(
+        self, parameter: tree.ParameterDeclaration, index: int, value: Value, file: SpecFile
+    ) -> Value:
         """Return what a map, or a list of maps, is in the block; note what it is handed."""
-        name = parameter.name.text
+        kind, name = parameter.kind, parameter.name.text
+        if kind is None:
+            _undeclared(parameter.name, value, self.span)
+        mistake = kind_mistake(parameter, "block") or name_mistake(parameter.name, file)
+        if mistake is not None:
+            raise SpecError([mistake])
         match value:
-            case MapValue() if _is(parameter, "map"):
-                return self._one(name, (-2, index, MARKED), value)
-            case ListValue(items=items) if _is(parameter, "maps"):
-                found = [each for each in items if isinstance(each, MapValue)]
-                if len(found) == len(items):
-                    pairs = enumerate(found)
-                    return ListValue(
-                        tuple(
-                            self._one(f"{name}{i}", (-2, index, i, MARKED), each)
-                            for i, each in pairs
-                        )
+            case MapValue() if kind.text == "map":
+                return self._one(name, (_ARGUMENT, index, MARKED), value)
+            case ListValue(items=items) if kind.text == "maps":
+                found = tuple(self._maps(name, items))
+                pairs = enumerate(found)
+                return ListValue(
+                    tuple(
+                        self._one(f"{name}{i}", (_ARGUMENT, index, i, MARKED), each, i)
+                        for i, each in pairs
                     )
+                )
             case _:
-                pass
-        if parameter.kind is None:
-            help_ = f"declare it as `{name}: {'maps' if isinstance(value, ListValue) else 'map'}`"
-            note = Note("declared here", parameter.name.span)
-            fail("E302", f"`{name}` is given {type_name(value)}", self.span, help_, (note,))
-        wanted = "a map" if _is(parameter, "map") else "a list of maps"
-        fail("E302", f"`{name}` is {wanted}, not {type_name(value)}", self.span)
+                wanted, help_ = "a map" if kind.text == "map" else "a list of maps", None
+                if isinstance(value, DictValue) and kind.text == "maps":
+                    help_ = "a list has the places 0, 1, 2, .. and is marked in this order"
+                fail("E302", f"`{name}` is {wanted}, not {type_name(value)}", self.span, help_)
 
-    def _one(self, name: str, map_: Map, value: MapValue) -> MapValue:
+    def _maps(self, name: str, items: tuple[Value, ...]) -> Iterator[MapValue]:
+        for each in items:
+            if not isinstance(each, MapValue):
+                message = f"`{name}` is a list of maps, and {type_name(each)} stands in it"
+                fail("E302", message, self.span)
+            yield each
+
+    def _one(self, name: str, map_: Map, value: MapValue, place: int | None = None) -> MapValue:
+        if value.body is self.token:  # a default: another map that the block is handed
+            return value
         if self.draft is None:
-            fail("E418", f"`{name}` is out of reach: {_WITHOUT_FORWARD}", self.span, _NAMED_BODY)
+            _out_of_reach(value, self.span)
         outer = reach(self.draft, value, self.span)
         self.given.append(Given(map=map_, outer=outer, label=name))
         channels = value.flow.channels
@@ -241,7 +262,13 @@ class Handed:
         inside = Number(channels.value, Symbol(f"{name}_channels"))
         flow = Flow(inside, value.flow.size)
         return MapValue(
-            body=self.token, map=map_, flow=flow, label=name, pixels=frozenset(), span=value.span
+            body=self.token,
+            map=map_,
+            flow=flow,
+            label=name,
+            pixels=frozenset(),
+            span=value.span,
+            place=place,
         )
 
 
@@ -256,16 +283,8 @@ def _is_called(name: tree.Name, scope: Scope) -> bool:
     return is_layer_word(name.text) or name.text in scope.file.blocks
 
 
-def holds_maps(value: Value) -> bool:
-    """Say whether a value is a map or a list with one."""
-    match value:
-        case MapValue():
-            return True
-        case ListValue(items=items):
-            return any(isinstance(item, MapValue) for item in items)
-        case _:
-            return False
-
-
-def _is(parameter: tree.ParameterDeclaration, kind: str) -> bool:
-    return parameter.kind is not None and parameter.kind.text == kind
+def _undeclared(name: tree.Name, value: Value, span: Span) -> NoReturn:
+    note = Note("declared here", name.span)
+    help_ = f"declare it as `{name.text}: {'map' if isinstance(value, MapValue) else 'maps'}`"
+    given = "a map" if isinstance(value, MapValue) else f"{type_name(value)} with maps"
+    fail("E302", f"`{name.text}` is given {given}", span, help_, (note,))

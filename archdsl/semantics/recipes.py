@@ -11,6 +11,7 @@ from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.growths import check_growth, read_growth
 from archdsl.semantics.image_folders import read_data
 from archdsl.semantics.initializations import read_initialization
+from archdsl.semantics.map_names import kind_mistake
 from archdsl.semantics.optimization import read_moments, read_optimizer, read_schedule
 from archdsl.semantics.recipe_checks import check_recipe
 from archdsl.semantics.recipe_values import (
@@ -23,7 +24,7 @@ from archdsl.semantics.recipe_values import (
     read_word,
 )
 from archdsl.semantics.signature import place
-from archdsl.semantics.values import Scope
+from archdsl.semantics.values import Scope, holds_maps
 from archdsl.syntax import tree
 
 Result = TypeVar("Result")
@@ -110,8 +111,14 @@ def _bind(declaration: tree.RecipeDeclaration, call: tree.Call, scope: Scope, ow
         name = parameter.name
         if name.text in own.values:
             fail("E315", f"`{name.text}` is declared twice", name.span)
+        mistake = kind_mistake(parameter, "recipe")
+        if mistake is not None:
+            raise SpecError([mistake])
         if name.text in placed:
-            own.define(name, evaluate(placed[name.text], scope))
+            given = evaluate(placed[name.text], scope)
+            if holds_maps(given):
+                fail("E420", "a recipe is handed no maps", placed[name.text].span)
+            own.define(name, given)
         elif parameter.default is not None:
             own.define(name, evaluate(parameter.default, own))
         else:

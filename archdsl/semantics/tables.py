@@ -13,6 +13,7 @@ from archdsl.semantics.values import (
     ListValue,
     Scope,
     Value,
+    holds_maps,
     items_in,
     same,
     type_name,
@@ -36,6 +37,8 @@ def table(items: Iterable[tuple[tree.Expression, Value, Value]], scope: Scope, s
     pairs: list[tuple[Value, Value]] = []
     seen: set[tuple[str, str]] = set()
     for node, key, value in items:
+        if holds_maps(key):
+            fail("E302", "a map is no key of a table", node.span)
         shown = (type_name(key), written(key))
         if shown in seen:
             fail("E320", f"a second entry for `{written(key)}`", node.span)

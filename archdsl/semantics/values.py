@@ -47,9 +47,17 @@ class MapValue(Record):
     body: object  # which only one body has
     map: Map
     flow: Flow
-    label: str  # of the variable in generated code
+    label: str  # of the variable in generated code: `levels2`
     pixels: frozenset[str]  # what its size hangs on
     span: Span
+    place: int | None = None  # in a list of maps
+
+    @property
+    def name(self) -> str:
+        """How it is written: `levels[2]`."""
+        if self.place is None:
+            return self.label
+        return f"{self.label.removesuffix(str(self.place))}[{self.place}]"
 
 
 class BodyValue(Record, kw_only=True):
@@ -104,6 +112,19 @@ def type_name(value: Value) -> str:
             return "a map"
 
 
+def holds_maps(value: Value) -> bool:
+    """Say whether a value is a map or has one in it."""
+    match value:
+        case MapValue():
+            return True
+        case ListValue(items=items):
+            return any(map(holds_maps, items))
+        case DictValue(items=pairs):
+            return any(holds_maps(held) for _, held in pairs)
+        case _:
+            return False
+
+
 def written(value: Value) -> str:
     """Return a value as the language writes it."""
     match value:
@@ -121,8 +142,8 @@ def written(value: Value) -> str:
             return declaration.name.text
         case LayerValue(call=call):
             return call.span.text
-        case MapValue(label=label):
-            return label
+        case MapValue():
+            return value.name
         case _:
             assert_never(value)
 
@@ -232,6 +253,16 @@ class Scope:
         while scope is not None:
             if name in scope.bodies:
                 return scope.bodies[name]
+            scope = scope.parent
+        return None
+
+    def body_that_marks(self, name: str) -> str | None:
+        """Return the name of a body or a block, here or around, that has marked this map."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = next((n for n, body in scope.bodies.items() if name in body.marks), None)
+            if found is not None:
+                return found
             scope = scope.parent
         return None
 

@@ -1,10 +1,18 @@
-"""The words that name layers: a kind, and for kernels a suffix such as `3x3`."""
+"""The words of bodies: those that name layers, with a suffix for kernels, and all others."""
 
 import re
 from functools import lru_cache
 
+from archdsl.ir.network import Operator
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.parameters import Parameter
+from archdsl.semantics.values import SIZES
+
+IMPLIED = ("in_channels", "stride", *SIZES)  # every block has these
+RESIDUAL_WORDS = ("preactivation", "residual", "shortcut")
+COMBINE_WORDS = tuple(str(operator) for operator in Operator)
+PART_WORDS = ("stem", "head")
+CONSTRUCTS = (*RESIDUAL_WORDS, *COMBINE_WORDS, *PART_WORDS, "branch", "identity", "input")
 
 _WINDOWED = tuple(word for word, kind in ROWS.items() if kind.windowed)
 _PLAIN = tuple(word for word, kind in ROWS.items() if not kind.windowed)

@@ -251,6 +251,15 @@ def test_it_is_deployed_with_the_same_outputs(name, tmp_path):
     check_deployed(compile_text(SPECS[name]), tmp_path)
 
 
+def test_a_forward_returns_what_others_read_and_nothing_else():
+    text = source_of(compile_text(GIVING))
+    assert "    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:\n" in text
+    assert "        x, skips0, skips1, bottom = self.encoder(x)  # (N, 4, 4, 4)\n" in text
+    assert "        return self.relu(bottom), bottom\n" in text
+    read = GIVING.replace("encoder.inner.bottom", "split.half")
+    assert "        x, skips0, skips1 = self.encoder(x)" in source_of(compile_text(read))
+
+
 def test_a_map_that_nobody_reads_has_no_variable():
     text = FPN.replace("mark c3", "mark c3\n    mark again")
     assert source_of(compile_text(text)) == source_of(compile_text(FPN))

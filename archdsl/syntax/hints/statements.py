@@ -24,8 +24,8 @@ def assignment(place: Spot) -> Advice | None:
         word = name if name in ("stem", "head") else f"{name}:"
         return Advice(message="a body follows without `=`", help=f"write `{word} {body}`")
     if re.match(r"[A-Za-z_]\w*\s*\(|relu|bn\b", value) and not value.startswith(_FUNCTIONS):
-        message = "layers follow each other; what they give has no name"
-        return Advice(message=message, help=f"write `{name}: {value}` to name the layer itself")
+        message = "a layer is named with `:`, and what it gives with `mark`"
+        return Advice(message=message, help=f"write `{name}: {value}`, or `{value} mark {name}`")
     return Advice(message="a value is named with `let`", help=f"write `let {name} = {value}`")
 
 
@@ -83,6 +83,8 @@ def brackets(place: Spot) -> Advice | None:
     """`conv3x3[64]`, `conv3x3<64>`, `with (freeze)`."""
     if place.in_body and place.word.text in ("[", "<") and place.kind(-1) == "NAME":
         help_ = f"write `{place.text(-1)}({place.text(1)})`"
+        if place.text(-2) == ":":
+            help_ += "; a map has no name before it"
         return Advice(message="arguments stand in round brackets", help=help_)
     return None
 
