@@ -49,7 +49,8 @@ def add_combine(
     if operator is Operator.SUM and identities and len(identities) < len(branches):
         rate = rate_here(elaboration, context)
         branches = branches if rate is None else _with_drops(rate, branches, identities)
-    if any(branch.part.body for branch in branches) or len(branches) > 1:
+    alone = len(branches) == 1 and not branches[0].part.body and branches[0].source is None
+    if not alone:  # as an identity
         when = tuple(branch.when for branch in branches)
         join = Join(
             operator=operator,

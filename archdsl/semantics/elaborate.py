@@ -26,6 +26,7 @@ from archdsl.semantics.naming import name_nodes
 from archdsl.semantics.recipe_checks import check_fit
 from archdsl.semantics.recipes import build_recipe
 from archdsl.semantics.sharing import resolve_sharing
+from archdsl.semantics.unused import unused
 from archdsl.semantics.values import (
     BlockValue,
     DictValue,
@@ -160,6 +161,7 @@ def _elaborate(
     )
     if recipe is not None and draft.recipe is not None:
         check_fit(recipe, network.input, network.output, draft.recipe.span, bodies.diagnostics)
+    bodies.diagnostics.extend(unused(network))
     network = name_nodes(resolve_sharing(resolve_drops(network), bodies))
     bodies.diagnostics.raise_if_errors()
     warnings = tuple(bodies.diagnostics.found)

@@ -162,6 +162,13 @@ LONG = (
     '    require (depth - 4) % 6 == 0 and depth > 0, "depth must be 6n + 4, and more than '
     'nothing whatever else it is"\n}\n'
 )
+LONG_MAPS = (
+    f"network n {{ {'conv3x3(64) bn relu ' * 4}  mark levels[0] conv3x3(16) bn\n"
+    f"    branch from {'l' * 30}[4] with freeze, share(conv3x3) {{ "
+    f"{'conv3x3(8) bn ' * 3}}}\n}}\n"
+    f"block up(width, {'s' * 30}: map, {'m' * 30}: maps = [], "
+    f"other: map = {'s' * 30}) {{ relu }}\n"
+)
 PAIRS = {
     "spaces": (
         "network n( depth=28,k = [ 1,2 , ] ){\nlet a=-depth*{1:2}[ 1 ]-+1\nrelu}",
@@ -350,6 +357,64 @@ network n {{
         {"k" * 40} = [1, 2]  # why
     relu
 }}
+""",
+    ),
+    "maps": (
+        """\
+network n {
+    for i in range(2) { conv3x3( 8 ) bn  mark  levels [ 2*i ] }
+    mark c2  conv3x3(8) mark c3 # behind
+    sum {
+        branch  from  c2{conv1x1(8)}
+        inner :branch from levels [ 2 ]  {conv1x1(8)}
+        branch from  c3 with freeze{conv1x1(8)}
+        c3 levels[ 0 ]
+        . channels
+    }
+    up( 64,skip=levels[ 2 - i ] ,more=[ c2,c3 ])
+    mark
+    c4
+    conv3x3(c4 . height)
+}
+block up(width,skip :map,more  :  maps=[ ],other:map=skip){upsample(2)
+concat{identity skip}}
+""",
+        """\
+network n {
+    for i in range(2) { conv3x3(8) bn  mark levels[2 * i] }
+    mark c2  conv3x3(8) mark c3  # behind
+    sum {
+        branch from c2               { conv1x1(8) }
+        inner: branch from levels[2] { conv1x1(8) }
+        branch from c3 with freeze   { conv1x1(8) }
+        c3 levels[0].channels
+    }
+    up(64, skip = levels[2 - i], more = [c2, c3])
+    mark c4
+    conv3x3(c4.height)
+}
+
+block up(width, skip: map, more: maps = [], other: map = skip) {
+    upsample(2)
+    concat { identity skip }
+}
+""",
+    ),
+    "long lines of maps": (
+        LONG_MAPS,
+        f"""\
+network n {{
+    conv3x3(64) bn relu conv3x3(64) bn relu conv3x3(64) bn relu conv3x3(64) bn relu
+    mark levels[0] conv3x3(16) bn
+    branch from {"l" * 30}[4] with freeze, share(conv3x3) {{
+        conv3x3(8) bn conv3x3(8) bn conv3x3(8) bn
+    }}
+}}
+
+block up(
+    width, {"s" * 30}: map, {"m" * 30}: maps = [],
+    other: map = {"s" * 30},
+) {{ relu }}
 """,
     ),
     "nothing": ("\n\n", ""),
