@@ -99,13 +99,17 @@ def check_macs(module, compilation):
     assert tuple(output.shape[1:]) == compilation.network.output.shape
 
 
+def shape_of(output):
+    """Return the shape of what a module gives, first of several maps, without the batch."""
+    first = output[0] if isinstance(output, tuple) else output
+    return tuple(first.shape[1:])
+
+
 def part_calls(module, run):
     """Return what `run` gives, and (name, output shape) of each call of a direct child."""
     calls = []
     hooks = [
-        child.register_forward_hook(
-            lambda *a, name=name: calls.append((name, tuple(a[2].shape[1:])))
-        )
+        child.register_forward_hook(lambda *a, name=name: calls.append((name, shape_of(a[2]))))
         for name, child in module.named_children()
     ]
     try:

@@ -37,7 +37,7 @@ class Interpreter:
 
     def __call__(self, x):
         held = self._owned(self.network, "", {})
-        return self._body(self.network.body, "", x, held, self._note)
+        return self._body(self.network.body, "", x, held, self._note)[MAIN]
 
     def _note(self, node, output):
         if not isinstance(node, Join) and not (isinstance(node, LayerNode) and node.implied):
@@ -57,10 +57,10 @@ class Interpreter:
             else:
                 beside = _beside(node, taken)
                 output = self._apply(node, _join(name, node.name), taken[0], held, 0, beside)
-            note(node, output)
-            (gives,) = step.gives
-            maps[gives] = output
-        return maps[MAIN]
+            outputs = output if isinstance(output, list) else [output]
+            note(node, outputs[0])
+            maps |= dict(zip(step.gives, outputs, strict=True))
+        return maps
 
     def _enter(self, drop, copy):
         """Begin copy `copy` of a block: the places inside it follow those before it."""
@@ -85,12 +85,12 @@ class Interpreter:
                 return self._layer(node.layer, name, x)
             case Block(body=body, drop=drop):
                 self._enter(drop, copy)
-                x = self._body(body, name, x, self._owned(node, name, held), beside=beside)
+                maps = self._body(body, name, x, self._owned(node, name, held), beside=beside)
                 self._around.pop()
-                return x
+                return _given(node, maps)
             case Part(body=body):
                 held = self._owned(node, name, held)
-                return self._body(body, name, x, held, beside=beside)
+                return _given(node, self._body(body, name, x, held, beside=beside))
             case Stage():
                 return self._stage(node, name, x, held)
             case _:
@@ -213,6 +213,12 @@ def _delta(layer, weight):
 
 def _join(prefix, name):
     return f"{prefix}.{name}" if prefix else name
+
+
+def _given(node, maps):
+    """Return what a block or part gives: what flows through it, and what it marked for others."""
+    found = [maps[MAIN], *(maps[each.map] for each in node.made)]
+    return found if len(found) > 1 else found[0]
 
 
 def _beside(node, taken):

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -199,6 +199,49 @@ def test_on_cifar_the_static_network_is_ahead_at_equal_epochs_and_equal_time():
     tested = {arm.label: last(CIFAR, arm.label, "test_accuracy") for arm in CIFAR.arms}
     assert tested["static"] > tested["static, in the time of grown"] > tested["grown early"]
     assert tested["grown early"] > tested["grown"] > tested["fixed"]
+
+
+def test_every_arm_has_three_seeds():
+    for experiment in plan.EXPERIMENTS.values():
+        for arm in experiment.arms:
+            runs = results.load().of(experiment, arm)
+            assert [run.seed for run in runs] == [0, 1, 2], experiment.key(arm)
+
+
+def means(label, epoch):
+    """Return the accuracies in percent of CIFAR-100's arm after an epoch: training, and test."""
+    runs = results.load().of(CIFAR, named(CIFAR, label))
+    places = [run.epochs.index(epoch) for run in runs]
+    pairs = [(r.train_accuracy[i], r.test_accuracy[i]) for r, i in zip(runs, places, strict=True)]
+    return tuple(round(100 * mean(column), 1) for column in zip(*pairs, strict=True))
+
+
+def test_growth_does_not_generalize_on_cifar():
+    assert means("static", 5) == (28.9, 21.9)
+    assert means("grown", 7) == (28.6, 20.3)
+    assert means("grown, drawn", 8) == (27.2, 20.1)
+    assert means("fixed for half of each phase", 8) == (29.3, 20.0)
+
+
+def test_growth_in_depth_is_no_worse():
+    deep = plan.EXPERIMENTS["growth-depth"]
+    grown, static, short, small = (
+        100 * last(deep, label, "test_accuracy")
+        for label in (
+            "grown", "static, 4 blocks", "static, 4 blocks, in the time of grown", "static, 1 block"
+        )
+    )  # fmt: skip
+    assert 0.5 < grown - static < 1.5
+    assert 2 < grown - short < 3.5
+    assert abs(grown - small) < 0.7
+
+
+def test_from_xavier_s_weights_all_are_slower():
+    xavier = plan.EXPERIMENTS["growth-sine-xavier"]
+    static = last(xavier, "static 500")
+    assert 30 < static / last(SINE, "static 500") < 45
+    assert 1.5 < last(xavier, "grown") / static < 2.5
+    assert 3 < last(xavier, "hidden units fixed") / last(xavier, "grown") < 5
 
 
 def test_the_page_shows_the_plots_that_lie_beside_it():

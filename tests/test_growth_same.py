@@ -104,6 +104,19 @@ block up(w, skip: map, more: maps) {
     sum { skip identity }
 }""",
     ),
+    "maps of named bodies, in width and depth": (
+        """encoder: {
+    conv3x3(4 * k) bn relu
+    mark early
+    stage body = k * unit(4 * k)
+    inner: { conv3x3(2 * k) mark deep relu conv3x3(4 * k) }
+}
+parts: split(2 * k)
+concat { identity encoder.early parts.before branch from encoder.inner.deep { relu } }
+conv3x3(4 * k)""",
+        """block unit(w) { residual { conv3x3(w) bn relu conv3x3(w) bn } relu }
+block split(w) { conv3x3(w) mark before relu }""",
+    ),
     "flattened halves": ("conv3x3(2 * k) ncrelu avgpool16x16 flatten linear(8 * k) relu", ""),
 }
 

@@ -48,9 +48,12 @@ def fingerprint(network: Network, recipe: Recipe) -> str:
     return hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:DIGITS]
 
 
-def _steps(body: Sequence[Step], given: Sequence[Given] = ()) -> list[_Value]:
-    """Return what is done in a body, its maps numbered as they come, those it is handed first."""
-    maps = {each.map: number for number, each in enumerate(given)}
+def _steps(body: Sequence[Step], beside: Sequence[Given] = ()) -> list[_Value]:
+    """Return what is done in a body, its maps numbered as they come.
+
+    First are those that it is handed, or gives, beside the one that flows.
+    """
+    maps = {each.map: number for number, each in enumerate(beside)}
     return [
         [
             [maps.setdefault(map_, len(maps)) for map_ in step.takes],
@@ -65,10 +68,10 @@ def _node(node: Node) -> list[_Value]:
     match node:
         case LayerNode(name=name, layer=layer, shared=shared, frozen=frozen):
             return [name, _record(layer), _value(shared), frozen]
-        case Block(name=name, drop=drop, body=body, owned=owned, given=given):
-            return [name, _value(drop), _owned(owned), _steps(body, given)]
-        case Part(name=name, body=body, owned=owned, given=given):
-            return [name, _owned(owned), _steps(body, given)]
+        case Block(name=name, drop=drop, body=body, owned=owned, given=given, made=made):
+            return [name, _value(drop), _owned(owned), _steps(body, (*given, *made))]
+        case Part(name=name, body=body, owned=owned, given=given, made=made):
+            return [name, _owned(owned), _steps(body, (*given, *made))]
         case Stage(name=name, form=form, items=items, owned=owned):
             members: list[_Value] = [[item.count, _node(item.node)] for item in items]
             return [name, form, _owned(owned), members]

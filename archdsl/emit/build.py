@@ -12,7 +12,7 @@ from archdsl.emit.body.merging import (
     merged_steps,
 )
 from archdsl.emit.body.modules import InitWriter
-from archdsl.emit.body.shared import SharedWeights
+from archdsl.emit.body.shared import SharedWeights, made_in
 from archdsl.emit.body.stages import stage_forward
 from archdsl.emit.calls.drops import BRANCHES_BEFORE, counts_branches, takes_rate
 from archdsl.emit.calls.layers import DROP_RATE
@@ -87,6 +87,7 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
         parameters=tuple(parameter.printed() for parameter in settled.parameters),
         init=(*grown, *formulas, *refusals, *scope.locals, *written.init, *nests, *ending),
         inputs=written.inputs,
+        outputs=1 + len(made_in(kind.first.node)),
         forward=written.forward,
     )
     return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added), constants)

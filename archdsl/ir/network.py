@@ -7,14 +7,15 @@
 What flows in a body are *maps*, by name: MAIN is what the body is given and, at its end, what it
 gives. Layers in a row take MAIN and give MAIN; a branch takes MAIN and gives a map of its own; a
 Join takes what branches gave and gives MAIN. A Block or Part that uses maps from outside takes them
-behind the one that flows through it, and names them anew: `given`. The name of a map is the same in
+behind the one that flows through it, and names them anew: `given`; so with those that it gives to
+the body around, `made`. The name of a map is the same in
 every instance of a declaration, whether all of its steps are there or not.
 
 An *owner* (Network, Stage, Block, Part) may hold shared weights in `owned`; a LayerNode that uses
 one has its id in `shared` and no weight of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias, TypeVar
@@ -49,6 +50,12 @@ def handed(node: "Node", taken: Sequence[Kind]) -> dict[Map, Kind]:
     given = node.given if isinstance(node, Block | Part) else ()
     beside = zip((each.map for each in given), taken[1:], strict=True)
     return {MAIN: taken[0], **dict(beside)}
+
+
+def given_by(node: "Node", maps: Mapping[Map, Kind]) -> list[Kind]:
+    """Return what a node gives its step, of what flows in its body at the end."""
+    made = node.made if isinstance(node, Block | Part) else ()
+    return [maps[MAIN], *(maps[each.map] for each in made)]
 
 
 def is_marked(map_: Map) -> bool:
@@ -188,10 +195,10 @@ class Require(Record):
 
 
 class Given(Record):
-    """A map that a block or a part is handed beside MAIN."""
+    """A map that a block or a part is handed, or gives, beside MAIN."""
 
     map: Map  # its name inside
-    outer: Map  # its name in the body where the node stands, whose step takes it
+    outer: Map  # its name in the body where the node stands, whose step takes or gives it
     label: str  # of the variable in generated code
 
 
@@ -220,7 +227,8 @@ class Block(Placed, kw_only=True):
     out_channels: Number  # over the names of whoever uses the block
     makes: Number  # the same over the block's own names
     owned: tuple[Shared, ...] = ()
-    given: tuple[Given, ...] = ()
+    given: tuple[Given, ...] = ()  # what it is handed
+    made: tuple[Given, ...] = ()  # what it gives
     drop: Drop | None = None
     span: Span
 
@@ -236,7 +244,8 @@ class Part(Placed, kw_only=True):
     input: FeatureMap
     output: FeatureMap
     owned: tuple[Shared, ...] = ()
-    given: tuple[Given, ...] = ()
+    given: tuple[Given, ...] = ()  # what it is handed
+    made: tuple[Given, ...] = ()  # what it gives
     span: Span
 
 

@@ -30,6 +30,7 @@ from archdsl.semantics.context import Context
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.drops import enter, leave
 from archdsl.semantics.evaluate import evaluate, integer_of
+from archdsl.semantics.exposed import remember
 from archdsl.semantics.flow import Flow, times
 from archdsl.semantics.marks import Handed
 from archdsl.semantics.signature import place
@@ -133,6 +134,8 @@ def add_block(elaboration: Elaboration, value: BlockValue, item: tree.Element, h
     block, here.draft.flow = build_block(elaboration, called)
     if block is not None:
         here.add(block, item.span)
+        assert elaboration.last_body is not None
+        remember(here, item.label, item.span, elaboration.last_body)
 
 
 def build_block(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, Flow | None]:
@@ -179,6 +182,8 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
     if draft.flow is None:
         return None, None
     _check_stride(elaboration, called, bound.stride, inner)
+    draft.outward = lambda number: bound.outward(number, draft.lets)
+    elaboration.last_body = draft
     out = bound.outward(draft.flow.channels, draft.lets)
     block = Block(
         declaration=declaration.name.text,

@@ -15,6 +15,7 @@ from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.doubts import doubt_channels, doubt_layer
 from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, integer_of, truth
+from archdsl.semantics.exposed import remember
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.initializations import read_initialization
 from archdsl.semantics.layers import add_layer, add_layer_value
@@ -215,6 +216,8 @@ class Bodies(Elaboration):
         part, here.draft.flow = self.part(named, body, flow, context, here)
         if part is not None:
             here.add(part, item.span)
+            assert self.last_body is not None
+            remember(here, named[1], item.span, self.last_body)
 
 
 def _check_bare(item: tree.Element) -> None:

@@ -334,6 +334,9 @@ def _said(declaration: tree.NetworkDeclaration | tree.BlockDeclaration) -> Itera
         match left.pop():
             case tree.Variable(name=name):
                 yield name.text
+            case tree.Attribute(owner=owner, name=name):
+                yield name.text  # of a map that a body marks
+                left.append(owner)
             case tree.Call(name=name, arguments=arguments):
                 yield name.text
                 left.append(arguments)
@@ -359,7 +362,12 @@ _WORDS: dict[type, str] = {
 def _unused_marks(
     declaration: tree.NetworkDeclaration | tree.BlockDeclaration,
 ) -> Iterator[tree.Mark]:
-    """Yield the first mark of each name that the declaration says nowhere else."""
+    """Yield the first mark of each name that the declaration says nowhere else.
+
+    Not those of a block: who calls it may use them, in this file or in another one.
+    """
+    if isinstance(declaration, tree.BlockDeclaration):
+        return
     said = {*_said(declaration)}
     for mark in marks_in(declaration):
         if mark.name.text not in said:

@@ -1,5 +1,6 @@
 """Bodies while they are elaborated: what each has become so far, and places in it."""
 
+from collections.abc import Callable
 from enum import Enum, auto
 
 from archdsl.ir.initialization import Initialization
@@ -97,6 +98,7 @@ class Draft:
         self.outer = outer  # the draft around it, in the same declaration
         self.token = object() if token is None else token  # the body whose steps these are
         self.handed: dict[tuple[int, Map], Given] = {}  # maps from outside
+        self.outward: Callable[[Number], Number] = lambda number: number  # in the names around it
         self.steps: list[Step] = []
         self.lets: list[Let] = []
         self.requires: list[Require] = []

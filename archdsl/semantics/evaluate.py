@@ -1,5 +1,6 @@
 """Evaluates expressions: exact, bounded, with no loop but `range` and lists."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from archdsl.diagnostics import SpecError
@@ -19,14 +20,18 @@ from archdsl.ir.numbers import (
     symbols,
     test_symbols,
 )
+from archdsl.ir.rebuild import replace
 from archdsl.ir.showing import show as show_expr
 from archdsl.semantics.checks import check_integer, check_size, fail, fail_here, spend
 from archdsl.semantics.dependence import NOTHING, hangs_on
+from archdsl.semantics.flow import Flow, listed
 from archdsl.semantics.functions import FUNCTIONS, call_function
 from archdsl.semantics.tables import bounded, item_of, table
 from archdsl.semantics.values import (
     SIZES,
     BlockValue,
+    BodyValue,
+    DictValue,
     LayerValue,
     ListValue,
     MapValue,
@@ -132,11 +137,51 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
 
 
 _SIZES_OF_MAP = ("height", "width")
+_OF_EXPECT = ("output", "parameters", "macs")  # of a part
+
+
+def _bodies_of(node: tree.Expression, scope: Scope) -> tuple[BodyValue, ...]:
+    """Return the bodies and blocks that an expression names, outer ones first; () if none."""
+    match node:
+        case tree.Variable(name=name):
+            body = scope.body_named(name.text)
+            return () if body is None else (body,)
+        case tree.Attribute(owner=owner, name=name):
+            around = _bodies_of(owner, scope)
+            member = around[-1].members.get(name.text) if around else None
+            return () if member is None else (*around, member)
+        case _:
+            return ()
+
+
+def _given(bodies: Sequence[BodyValue], value: Value) -> Value:
+    """Return marked maps of the last of these bodies as those of the body around the first."""
+    match value:
+        case MapValue(flow=flow):
+            channels = flow.channels
+            for body in reversed(bodies):
+                channels = body.outward(channels)
+            map_, token = bodies[0].expose([body.site for body in bodies], value)
+            return replace(value, body=token, map=map_, flow=Flow(channels, flow.size))
+        case ListValue(items=items):
+            return ListValue(tuple(_given(bodies, item) for item in items))
+        case DictValue(items=pairs):
+            return DictValue(tuple((key, _given(bodies, held)) for key, held in pairs))
+        case _:
+            return value
 
 
 def _member(node: tree.Attribute, scope: Scope) -> Value:
     """Return the channels, the height or the width of a marked map."""
     name = node.name
+    bodies = _bodies_of(node.owner, scope)
+    if bodies and name.text in bodies[-1].marks:
+        return _given(bodies, bodies[-1].marks[name.text])
+    if bodies and name.text not in ("channels", *_SIZES_OF_MAP, *_OF_EXPECT):
+        known = [f"`{mark}`" for mark in bodies[-1].marks]
+        help_ = f"it marks {listed(known)}" if known else f"write `mark {name.text}` in it"
+        owner = node.owner.span.text
+        fail("E301", f"`{owner}` marks no `{name.text}`", name.span, help_)
     if name.text not in ("channels", *_SIZES_OF_MAP):
         help_ = "a map has `.channels`, `.height` and `.width`"
         fail("E304", f"`.{name.text}` stands only in an `expect`", name.span, help_)

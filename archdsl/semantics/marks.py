@@ -131,7 +131,10 @@ def map_of(node: tree.Expression, scope: Scope) -> MapValue:
             brackets = Span(node.span.source, name.span.end, node.span.end)
             help_ = f"write `{name.text}({key.span.text})`"
             fail("E101", "arguments stand in round brackets", brackets, help_)
-        case tree.Attribute(owner=tree.Variable(name=name)) if scope.find(name.text) is None:
+        case tree.Attribute(owner=tree.Variable(name=name)) if not _is_known(name.text, scope):
+            if name.text in scope.file.blocks:
+                help_ = f"write `one: {name.text}(..)`, and here `one.{node.name.text}`"
+                fail("E301", f"no block here is named `{name.text}`", name.span, help_)
             message = f"`{node.span.text}` is no layer"
             help_ = "layers are single words, such as `conv3x3(64)`, `bn`, `relu`"
             fail("E101", message, node.span, help_)
@@ -157,10 +160,13 @@ def _check_known(node: tree.Expression, scope: Scope) -> None:
     match node:
         case tree.Index(container=inner) | tree.Attribute(owner=inner):
             _check_known(inner, scope)
-        case tree.Variable(name=name) if scope.find(name.text) is None:
+        case tree.Variable(name=name) if not _is_known(name.text, scope):
             if is_layer_word(name.text) or name.text in scope.file.blocks:
                 return
             notes, help_ = out_of_sight(name, scope.file)
+            inside = scope.body_that_marks(name.text)
+            if inside is not None:
+                help_ = f"write `{inside}.{name.text}`"
             known = [f"`{text}`" for text, value in scope.names().items() if holds_maps(value)]
             if known and help_ is None:
                 help_ = f"there is {listed(known[:_SHOWN])}"
@@ -264,6 +270,10 @@ class Handed:
             span=value.span,
             place=place,
         )
+
+
+def _is_known(name: str, scope: Scope) -> bool:
+    return name in scope.names() or scope.body_named(name) is not None
 
 
 def _is_called(name: tree.Name, scope: Scope) -> bool:

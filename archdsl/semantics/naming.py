@@ -37,7 +37,7 @@ def _inside(node: Node) -> Node:
             return _with_weights(node, body=_written(map_steps(node.body, _inside)))
         case Part():
             body = map_steps(node.body, _inside)
-            joins = any(isinstance(step.node, Join) for step in body)
+            joins = any(isinstance(s.node, Join) or len(s.gives) > 1 for s in body)
             written = joins or bool(node.owned or node.given or borrowed(node))
             form = Form.WRITTEN if written else Form.SEQUENTIAL
             return _with_weights(

@@ -52,6 +52,7 @@ class Elaboration(ABC):
         self.lets: dict[Span, Span | None] = {}  # layers that `let` holds, and their first use
         self.residual: dict[int, tuple[tree.Body, bool]] = {}  # bodies with a branch, by `id`
         self.pixels = frozenset[str]()  # what the size of the input hangs on
+        self.last_body: Draft | None = None  # of the part or block that was elaborated last
         self._opaque: dict[int, tuple[Value, Value]] = {}
 
     def apply(
@@ -153,6 +154,7 @@ class Elaboration(ABC):
         inside = self.inside_draft(Role.PART, flow, context, here)
         self.items(body.items, Here(inside, inside.scope))
         self.count_step(here.scope, body.span, len(inside.handed))
+        self.last_body = inside
         if flow is None or inside.flow is None:
             return None, None
         part = Part(

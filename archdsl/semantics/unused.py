@@ -9,15 +9,15 @@ from archdsl.ir.network import MAIN, Block, Join, LayerNode, Map, Network, Node,
 
 def unused(network: Network) -> Iterator[Diagnostic]:
     """Yield what is wrong with layers, blocks and bodies that nothing uses the output of."""
-    bodies: list[tuple[Step, ...]] = [network.body]
+    bodies: list[tuple[tuple[Step, ...], tuple[Map, ...]]] = [(network.body, (MAIN,))]
     while bodies:
-        body = bodies.pop()
-        yield from _unused(body)
+        body, wanted = bodies.pop()
+        yield from _unused(body, wanted)
         for step in body:
             bodies += _bodies(step.node)
 
 
-def _unused(body: tuple[Step, ...]) -> Iterator[Diagnostic]:
+def _unused(body: tuple[Step, ...], wanted: tuple[Map, ...]) -> Iterator[Diagnostic]:
     given_by: dict[Map, Step] = {}
     left: dict[int, int] = {}  # places of steps of whom nothing is used yet
     for place, step in enumerate(body):
@@ -26,8 +26,9 @@ def _unused(body: tuple[Step, ...]) -> Iterator[Diagnostic]:
                 left.pop(id(given_by[map_]), None)
         given_by |= dict.fromkeys(step.gives, step)
         left[id(step)] = place
-    if body:
-        left.pop(id(given_by[MAIN]), None)
+    for map_ in wanted:
+        if map_ in given_by:
+            left.pop(id(given_by[map_]), None)
     for place in left.values():
         node = body[place].node
         if not isinstance(node, Join) or not node.mark:  # which computes nothing
@@ -46,13 +47,13 @@ def _goes_nowhere(node: Node, after: tuple[Step, ...]) -> Diagnostic:
     )
 
 
-def _bodies(node: Node) -> Iterator[tuple[Step, ...]]:
-    """Yield the bodies of a node, and of those in a run."""
+def _bodies(node: Node) -> Iterator[tuple[tuple[Step, ...], tuple[Map, ...]]]:
+    """Yield the bodies of a node, and of those in a run, with the maps that they give."""
     match node:
         case LayerNode() | Join():
             pass
-        case Block(body=body) | Part(body=body):
-            yield body
+        case Block(body=body, made=made) | Part(body=body, made=made):
+            yield body, (MAIN, *(each.map for each in made))
         case Stage(items=items):
             for item in items:
                 yield from _bodies(item.node)

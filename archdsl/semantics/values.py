@@ -1,11 +1,11 @@
 """Values of the language, and the scopes that name them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import SpecError
 from archdsl.ir.making import leaf
-from archdsl.ir.network import Map
+from archdsl.ir.network import Map, Site
 from archdsl.ir.numbers import Asked, Known, Leaf, Literal, Number, Test, Truth, symbols
 from archdsl.ir.showing import show, show_test, show_value
 from archdsl.record import Record
@@ -58,6 +58,23 @@ class MapValue(Record):
         if self.place is None:
             return self.label
         return f"{self.label.removesuffix(str(self.place))}[{self.place}]"
+
+
+class BodyValue(Record, kw_only=True):
+    """What a body with a name, or a block with one, has marked: `features.c2`."""
+
+    marks: "dict[str, Value]"
+    members: "dict[str, BodyValue]"
+    site: Site  # of its step in the body around
+    outward: "Callable[[Number], Number]"  # says its numbers in the names around it
+    expose: "Expose"
+
+
+Expose: TypeAlias = "Callable[[Sequence[Site], MapValue], tuple[Map, object]]"
+"""Makes a map of a body one of the body around; returns it and whose it is.
+
+The sites are those of the steps on the way: a body may stand in others.
+"""
 
 
 def items_in(value: "Value") -> int:
@@ -189,6 +206,7 @@ class Scope:
         self.decided: dict[Asked, None] = {}  # of a declaration: tests of its `if`s
         self.hangs: set[str] = set()  # of a declaration: what it chooses by
         self.unknown: set[str] = set()  # named by a `let` that has a mistake
+        self.bodies: dict[str, BodyValue] = {}  # bodies and blocks with a name
 
     def child(self) -> "Scope":
         """Return a scope inside this one."""
@@ -226,6 +244,25 @@ class Scope:
                 if not aside:
                     scope.used.add(name)
                 return scope.values[name]
+            scope = scope.parent
+        return None
+
+    def body_named(self, name: str) -> "BodyValue | None":
+        """Return a body or a block that has this name here or around."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.bodies:
+                return scope.bodies[name]
+            scope = scope.parent
+        return None
+
+    def body_that_marks(self, name: str) -> str | None:
+        """Return the name of a body or a block, here or around, that has marked this map."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = next((n for n, body in scope.bodies.items() if name in body.marks), None)
+            if found is not None:
+                return found
             scope = scope.parent
         return None
 

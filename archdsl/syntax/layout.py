@@ -1,8 +1,9 @@
 """What a line may hold: the language's only rule about line ends, checked after parsing.
 
-`let`, `require`, `expect`, `grow`, `stage`, `train =` and `init =` stand on lines of their own, and
-a layer with annotations ends its line: `with plain, bn relu` would otherwise swallow a layer. A
-`mark` stands as a layer does, for it is about its place: `conv3x3(8) bn relu mark c2`.
+`let`, `require`, `expect`, `grow`, `stage`, `train =` and `init =` stand on lines of their own,
+and a layer with annotations ends its line: `with plain, bn relu` would otherwise swallow a layer.
+A `mark` stands as a layer does: it is about the place that it stands in, `conv3x3(8) bn relu mark
+c2`.
 """
 
 from collections.abc import Iterator

@@ -17,6 +17,7 @@ class Expressions:
     argument: Callable[..., Value]
     call: Callable[..., tuple[Piece, object]]
     combination: Callable[..., tuple[Piece, object]]
+    marked: Callable[..., tuple[Piece, object]]
     stage: Callable[..., tuple[Piece, object]]
     traced: Callable[..., Trace]
     plain_block: Callable[..., list[Piece]]

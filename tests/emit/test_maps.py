@@ -154,7 +154,44 @@ network net(width = 4) with share(conv3x3), dirac {
     avgpool linear(3)
 }
 """
+GIVING = (
+    """
+network giving(width = 2) {
+    input(1, 16, 16)
+    encoder: {
+        for i in range(2) {
+            unit(width * [1, 2][i])
+            mark skips[i]
+            maxpool(2)
+        }
+        inner: { conv3x3(4) mark bottom relu }
+    }
+    split: halves(3)
+    decoder: {
+        up(width * 2, skip = encoder.skips[1])
+        concat { identity branch from split.half { upsample(2) } }
+        up(width, skip = encoder.skips[0])
+    }
+    avgpool
+    concat { identity branch from encoder.inner.bottom { avgpool } }
+    conv1x1(split.half.channels)
+    head { flatten linear(encoder.skips[1].channels) }
+}
+block halves(width) {
+    conv3x3(width * 2)
+    mark half
+    relu
+}
+block up(width, skip: map) {
+    conv_transpose2x2(width, stride = 2)
+    concat { skip identity }
+    unit(width)
+}
+"""
+    + UNIT
+)
 SPECS = {
+    "giving": GIVING,
     "fpn": FPN,
     "unet": UNET,
     "dla": DLA,
@@ -212,6 +249,15 @@ def test_it_is_exported_as_one_graph_with_the_same_outputs(name):
 @pytest.mark.parametrize("name", SPECS)
 def test_it_is_deployed_with_the_same_outputs(name, tmp_path):
     check_deployed(compile_text(SPECS[name]), tmp_path)
+
+
+def test_a_forward_returns_what_others_read_and_nothing_else():
+    text = source_of(compile_text(GIVING))
+    assert "    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:\n" in text
+    assert "        x, skips0, skips1, bottom = self.encoder(x)  # (N, 4, 4, 4)\n" in text
+    assert "        return self.relu(bottom), bottom\n" in text
+    read = GIVING.replace("encoder.inner.bottom", "split.half")
+    assert "        x, skips0, skips1 = self.encoder(x)" in source_of(compile_text(read))
 
 
 def test_a_map_that_nobody_reads_has_no_variable():

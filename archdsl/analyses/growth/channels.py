@@ -63,6 +63,7 @@ from archdsl.ir.network import (
     Part,
     SharedWeight,
     Stage,
+    given_by,
     handed,
 )
 from archdsl.ir.schemes import Delta, Identity
@@ -97,32 +98,33 @@ class Channels:
 
     # ------------------------------------------------------------ bodies
 
-    def _body(self, body: Sequence[Matched], maps: dict[Map, Layout]) -> Layout:
-        """Follow the steps of a body; return where the channels lie that it gives."""
+    def _body(self, body: Sequence[Matched], maps: dict[Map, Layout]) -> dict[Map, Layout]:
+        """Follow the steps of a body; return where the channels lie of what flows at its end."""
         givers: dict[Map, Span] = {}  # where what gives a map is written
         for matched in body:
             step = matched.steps[-1]
             assert step is not None
             taken = [maps[name] for name in step.takes]
             if isinstance(matched.last, Join):
-                made = self._join(matched, taken, [givers.get(name) for name in step.takes])
+                made = [self._join(matched, taken, [givers.get(name) for name in step.takes])]
             else:
                 made = self._node(matched, taken)
-            for name in step.gives:
-                maps[name], givers[name] = made, matched.last.span
-        return maps[MAIN]
+            for name, each in zip(step.gives, made, strict=True):
+                maps[name], givers[name] = each, matched.last.span
+        return maps
 
-    def _node(self, matched: Matched, taken: Sequence[Layout]) -> Layout:
+    def _node(self, matched: Matched, taken: Sequence[Layout]) -> list[Layout]:
         given = taken[0]
         match matched.last:
             case LayerNode():
-                return self._layer(matched, given)
+                return [self._layer(matched, given)]
             case Block() | Part():
-                return self._body(matched.inner, handed(matched.last, taken))
+                maps = self._body(matched.inner, handed(matched.last, taken))
+                return given_by(matched.last, maps)
             case Stage():
                 for member in matched.inner:
                     given = self._members(member, given)
-                return given
+                return [given]
             case Join():
                 raise AssertionError("a join stands in a body")
             case _:
@@ -130,13 +132,13 @@ class Channels:
 
     def _members(self, member: Matched, given: Layout) -> Layout:
         """Follow equal blocks in a row: what one gives the next one takes."""
-        made = self._node(member, [given])
+        made = self._node(member, [given])[0]
         if member.copies[1] == 1:
             return made
         try:
             return self.layouts.equal(given, made, member.since)
         except LayoutError:
-            again = self._node(member, [made])  # from the second on they may be equal
+            again = self._node(member, [made])[0]  # from the second on they may be equal
         try:
             self.layouts.equal(made, again, member.since)
         except LayoutError:

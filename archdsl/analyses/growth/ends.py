@@ -148,9 +148,10 @@ def _inner_value(matched: Matched) -> Other:
         step = inner.steps[-1]
         assert step is not None
         taken = tuple(maps[name] for name in step.takes)
-        value = Other(inner, taken, positive=False)
-        for name in step.gives:
-            maps[name] = value
+        name, *others = step.gives
+        if others:
+            raise NotZeroError("what gives several maps", inner.last.span)
+        maps[name] = Other(inner, taken, positive=False)
     main = maps[MAIN]
     if isinstance(main, Same):
         raise NotZeroError("what it is given", matched.last.span)

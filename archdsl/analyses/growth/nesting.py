@@ -14,7 +14,7 @@ from archdsl.analyses.growth.sameness import changes, zeros
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.fixing import channels_of
 from archdsl.ir.layers import Columns, Conv, ConvTranspose, Layer, Linear, tensors
-from archdsl.ir.network import MAIN, Join, LayerNode, Map, Stage, handed
+from archdsl.ir.network import MAIN, Join, LayerNode, Map, Stage, given_by, handed
 from archdsl.source import Span
 
 
@@ -55,28 +55,27 @@ class _Nesting:
         self.rows = rows
         self.channels = rows.channels
 
-    def body(self, body: Sequence[Matched], maps: dict[Map, _Hanging]) -> _Hanging:
-        """Follow a body; return what the old channels hang on that it gives."""
+    def body(self, body: Sequence[Matched], maps: dict[Map, _Hanging]) -> dict[Map, _Hanging]:
+        """Follow a body; return what the old channels hang on of what flows at its end."""
         for matched in body:
             step = matched.steps[-1]
             assert step is not None
             made = self._node(matched, [maps[name] for name in step.takes])
-            for name in step.gives:
-                maps[name] = made
-        return maps[MAIN]
+            maps |= zip(step.gives, made, strict=True)
+        return maps
 
-    def _node(self, matched: Matched, taken: Sequence[_Hanging]) -> _Hanging:
+    def _node(self, matched: Matched, taken: Sequence[_Hanging]) -> list[_Hanging]:
         node = matched.last
         if isinstance(node, LayerNode):
-            return self._layer(node, matched, taken[0])
+            return [self._layer(node, matched, taken[0])]
         if isinstance(node, Join):
-            return next(filter(None, taken), None)
+            return [next(filter(None, taken), None)]
         if isinstance(node, Stage):
             given = taken[0]
             for member in matched.inner:
-                given = self._node(member, [given])
-            return given
-        return self.body(matched.inner, handed(node, taken))
+                given = self._node(member, [given])[0]
+            return [given]
+        return given_by(node, self.body(matched.inner, handed(node, taken)))
 
     def _layer(self, node: LayerNode, matched: Matched, given: _Hanging) -> _Hanging:
         reason = next(self._reasons(node, matched), None)

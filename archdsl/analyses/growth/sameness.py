@@ -38,6 +38,7 @@ from archdsl.ir.network import (
     Part,
     Stage,
     Step,
+    given_by,
     handed,
 )
 from archdsl.ir.schemes import Binary, Standardized
@@ -105,7 +106,7 @@ def zeros(network: MatchedNetwork, channels: Channels) -> tuple[Zero, ...]:
     found: dict[str, Zero] = {}
     for phase in range(1, len(network.networks)):
         growth = _Growth(channels, phase)
-        growth.old_body(network.inner, {MAIN: Same(positive=False)})
+        growth.old_body(None, network.inner, {MAIN: Same(positive=False)})
         found |= growth.found
     return tuple(found.values())
 
@@ -118,17 +119,19 @@ class _Growth:
         self.phase = phase
         self.found: dict[str, Zero] = {}
 
-    def old_body(self, body: Sequence[Matched], maps: dict[Map, Value]) -> bool:
-        """Follow a body that was there before; say whether what it gives is positive."""
+    def old_body(
+        self, node: Node | None, body: Sequence[Matched], maps: dict[Map, Value]
+    ) -> list[Value]:
+        """Follow the body of a node, or of the network, that was there; return what it gives."""
         for matched, step in self._steps(body):
             taken = tuple(maps[name] for name in step.takes)
             if isinstance(matched.last, Join):
-                value = self._old_join(matched, matched.last, taken)
+                values = [self._old_join(matched, matched.last, taken)]
             else:
-                value = self._old(matched, taken)
-            for name in step.gives:
-                maps[name] = value
-        return self._same(maps[MAIN]).positive
+                values = self._old(matched, taken)
+            maps |= zip(step.gives, values, strict=True)
+        given = [maps[MAIN]] if node is None else given_by(node, maps)
+        return [self._same(value) for value in given]
 
     def _steps(self, body: Sequence[Matched]) -> Iterator[tuple[Matched, Step]]:
         for matched in body:
@@ -147,24 +150,24 @@ class _Growth:
         help_ = "let what is new be residual"
         _fail(message, matched.last.span, self.channels, help_, notes)
 
-    def _old(self, matched: Matched, taken: Sequence[Value]) -> Value:
-        """Follow a node of a body that was there before."""
+    def _old(self, matched: Matched, taken: Sequence[Value]) -> list[Value]:
+        """Follow a node of a body that was there before; return what it gives."""
         if matched.since == self.phase:
-            return self._new(matched, taken)
+            return [self._new(matched, taken)]
         positive = self._same(taken[0]).positive
         for beside in taken[1:]:
             self._same(beside)
         node = matched.last
         match node:
             case LayerNode():
-                return Same(_is_positive(node, positive))
+                return [Same(_is_positive(node, positive))]
             case Block() | Part():
-                return Same(self.old_body(matched.inner, handed(node, taken)))
+                return self.old_body(node, matched.inner, handed(node, taken))
             case Stage():
                 value: Value = Same(positive)
                 for member in self._members(matched):
-                    value = self._same(self._old(member, [value]))
-                return value
+                    value = self._same(self._old(member, [value])[0])
+                return [value]
             case Join():
                 raise AssertionError("a join stands in a body")
             case _:
@@ -209,6 +212,9 @@ class _Growth:
             if isinstance(given, Same) and _passes(node, given.positive):
                 return given
             return Other(matched, (given,), _is_positive(node, given.positive))
+        if isinstance(node, Block | Part) and node.made:
+            message = f"`{matched.name}` is new in phase {self.phase} and gives named maps"
+            _fail(message, node.span, self.channels, "mark them around what is new")
         made = self._through(matched, taken) if isinstance(given, Same) else given
         if isinstance(made, Same):
             return made

@@ -17,7 +17,7 @@ from archdsl.emit.body.merged import (
     is_shortcut,
 )
 from archdsl.emit.body.order import first_maps_of, in_order, is_read, map_of, maps_of
-from archdsl.emit.body.shared import SharedWeights
+from archdsl.emit.body.shared import SharedWeights, made_by
 from archdsl.emit.body.traits import flag_hint
 from archdsl.emit.body.variables import Held, Variables
 from archdsl.emit.classes.instances import StepPath
@@ -65,11 +65,12 @@ class ForwardWriter:
         self.names = uses.names
         self.weights = BorrowedWeights(uses)
         self.env = Variables(uses.names, shapes, uses.maps)
+        self.made = (MAIN, *uses.made)
 
     def body(self, steps: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
         self._steps(in_order(steps), ())
-        last = Return(self.env[MAIN].value)
+        last = Return(self._given())
         return (*self.uses.start, *self.weights.chosen, *self.env.statements, last)
 
     def _steps(self, steps: Sequence[Merged], after: Sequence[Merged]) -> None:
@@ -83,6 +84,18 @@ class ForwardWriter:
                 del rest[0]
                 self._step(found, (*rest, *after))
 
+    def _given(self) -> Python:
+        """Return what the forward returns: what flows, or a tuple of it and named maps."""
+        if len(self.made) == 1:
+            return self.env[MAIN].value
+        given = [flat(self.env[map_].value) for map_ in self.made]
+        if len(", ".join(given)) > _ROOM:
+            given[0] = flat(self.env.assign(MAIN).value)
+        return Text(", ".join(given))
+
+    def _is_read(self, map_: Map, after: Sequence[Merged]) -> bool:
+        return is_read(map_, after, self.made)
+
     # ------------------------------------------------------------ conditions
 
     def _choice(self, choice: UnderTest, after: Sequence[Merged]) -> None:
@@ -91,7 +104,7 @@ class ForwardWriter:
         given = [
             map_
             for map_ in dict.fromkeys(step.stand.gives for step in steps)
-            if map_ in outer or is_read(map_, after)
+            if map_ in outer or self._is_read(map_, after)
         ]
         for step in steps:
             for map_ in maps_of(step):
@@ -167,7 +180,7 @@ class ForwardWriter:
             return step.stand.gives
         (map_,) = maps
         self._enter(map_, (step,))
-        if map_ != step.stand.gives and is_read(map_, after):
+        if map_ != step.stand.gives and self._is_read(map_, after):
             self.env.assign(map_)
         return map_
 
@@ -186,13 +199,13 @@ class ForwardWriter:
         name = env[taken].name
         if map_ in env:
             name = env[map_].name
-        elif is_read(taken, after):
+        elif self._is_read(taken, after):
             name = None
         self._forget(maps_of(step), after)
         env.give(map_, Held(value, name, step.stand.place, is_closed, was_pad))
 
     def _forget(self, maps: Sequence[Map], after: Sequence[Merged]) -> None:
-        self.env.forget([map_ for map_ in maps if not is_read(map_, after)])
+        self.env.forget([map_ for map_ in maps if not self._is_read(map_, after)])
 
     def _layer(self, step: MergedLayer, after: Sequence[Merged]) -> None:
         layer = next(node.layer for node in step.column if node is not None)
@@ -238,6 +251,10 @@ class ForwardWriter:
             self.env.give(step.stand.gives, Held(Text(shortcut), shortcut))
             return
         self._give(step, taken, call, after, is_closed=True)
+        if step.stand.beside:
+            labels = {each.outer: each.label for each in made_by(step)}
+            names = {map_: self.names.unique(labels[map_]) for map_ in step.stand.beside}
+            self.env.assign_several(step.stand.gives, names)
 
     # ------------------------------------------------------------ joins
 
@@ -264,7 +281,7 @@ class ForwardWriter:
     def _mark(self, label: str, step: MergedJoin, after: Sequence[Merged]) -> None:
         """Give what flows a variable of this name, which it keeps while others are assigned."""
         (taken,), given = first_maps_of(step), step.stand.gives
-        if not is_read(given, after):
+        if not self._is_read(given, after):
             return
         held = self.env[taken]
         name = self.env[given].name if given in self.env else None

@@ -21,6 +21,7 @@ class Standing(Record, kw_only=True):
     when: tuple[Test, ...] = ()  # what tells the instances that have it from the others
     takes: Column[tuple[Map, ...]] = ()
     gives: Map = MAIN
+    beside: tuple[Map, ...] = ()  # what it gives besides
 
 
 class MergedLayer(Record):

@@ -80,6 +80,7 @@ def _one(
         when=_telling(there[0].when, texts),
         takes=tuple(None if step is None else step.takes for step in steps),
         gives=there[0].gives[0],
+        beside=there[0].gives[1:],
     )
     nodes = tuple(None if step is None else step.node for step in steps)
     match there[0].node:

@@ -1,6 +1,6 @@
 """Which maps merged steps take, and in which order they run."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from archdsl.emit.body.merged import Merged, Operand, is_shortcut
 from archdsl.ir.network import MAIN, Map
@@ -41,11 +41,11 @@ def first_maps_of(step: Merged) -> list[Map]:
     return list(dict.fromkeys(takes[0] for takes in step.stand.takes if takes))
 
 
-def is_read(map_: Map, steps: Sequence[Merged]) -> bool:
-    """Whether steps read a map before another one gives it anew; the body gives MAIN."""
+def is_read(map_: Map, steps: Sequence[Merged], made: Container[Map]) -> bool:
+    """Whether steps read a map before another one gives it anew; the body gives what is `made`."""
     for step in steps:
         if map_ in maps_of(step):
             return True
         if step.stand.gives == map_ and not step.stand.when:
             return False
-    return map_ == MAIN
+    return map_ in made

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from archdsl.emit.body.merged import Column, Instances, Merged, MergedCall, MergedLayer, MergedPart
 from archdsl.emit.calls.fields import number_of
 from archdsl.emit.calls.layers import functional, hands_weight
-from archdsl.emit.classes.instances import Instance
+from archdsl.emit.classes.instances import Instance, Owner
 from archdsl.emit.classes.weights import RUN, HandedIn, Owned, Source, Weights
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
@@ -89,6 +89,7 @@ class SharedWeights:
         self.chosen: dict[str, str] = {}  # variables that hold a shared weight or one's own
         self.functions: set[int] = set()  # what is handed and not called
         self.maps = {each.map: names.unique(each.label) for each in given_to(self.instances[0])}
+        self.made = tuple(each.map for each in made_in(self.instances[0].node))
         self.handed = [names.unique(shared.name) for shared in weights.handed]
         self.start: list[Statement] = []
         self.owned = [self._owned(shared) for shared in self.instances[0].node.owned]
@@ -233,6 +234,20 @@ def given_to(instance: Instance) -> tuple[Given, ...]:
         case Block(given=given) | Part(given=given):
             return given
         case Network() | Stage():
+            return ()
+
+
+def made_in(node: Owner) -> tuple[Given, ...]:
+    """Return the maps that a node gives beside the one that flows through it."""
+    return node.made if isinstance(node, Block | Part) else ()
+
+
+def made_by(step: Merged) -> tuple[Given, ...]:
+    """Return the maps that a call gives besides."""
+    match step:
+        case MergedCall(column=column):
+            return next(made_in(instance.node) for instance in column if instance is not None)
+        case _:
             return ()
 
 

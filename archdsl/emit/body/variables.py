@@ -77,6 +77,15 @@ class Variables:
         self._held[map_] = replace(held, value=Text(name), name=name, is_closed=False)
         return self._held[map_]
 
+    def assign_several(self, map_: Map, names: Mapping[Map, str]) -> None:
+        """Assign what flows, a call that gives several maps; the others go to these variables."""
+        self.assign(map_)
+        statement = self.statements.pop()
+        assert isinstance(statement, Assign)
+        target = ", ".join((statement.target, *names.values()))
+        self.statements.append(Assign(target, statement.value, statement.comment))
+        self._held |= {other: Held(Text(name), name) for other, name in names.items()}
+
     def assign_to(self, map_: Map, name: str) -> None:
         """Assign what flows to this variable, if it is not in it."""
         if self._held[map_].value != Text(name):

@@ -142,6 +142,10 @@ def _facts(instance: Instance, number: Mapping[int, int]) -> Iterator[tuple[Hash
     yield "owned", _Fact(tuple((s.name, _structure(s.layer)) for s in node.owned), ())
     if isinstance(node, Block | Part):
         yield "given", _Fact(tuple((each.map, each.label) for each in node.given), ())
+        yield "made", _Fact(tuple(each.map for each in node.made), ())
+    if not isinstance(node, Stage):  # who gives several maps is there in all or in none
+        several = tuple(step.site for step in node.body if len(step.gives) > 1)
+        yield "several", _Fact(several, ())
     if isinstance(node, Stage):
         yield from _of_items(node, instance, (), number)
     else:

@@ -141,6 +141,7 @@ class ClassPlan(Record, kw_only=True):
     init: tuple[Statement, ...]  # after super().__init__()
     inputs: tuple[FormalParameter, ...]  # of forward, after self
     forward: tuple[Statement, ...]
+    outputs: int = 1  # of forward: more than one are a tuple
     keeps_frozen: bool = False  # FROZEN names what stays in evaluation mode
 
 
