@@ -8,7 +8,7 @@ import msgspec
 
 from archdsl.ir.network import (
     Block,
-    Given,
+    Crossing,
     Join,
     LayerNode,
     Network,
@@ -48,7 +48,7 @@ def fingerprint(network: Network, recipe: Recipe) -> str:
     return hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:DIGITS]
 
 
-def _steps(body: Sequence[Step], beside: Sequence[Given] = ()) -> list[_Value]:
+def _steps(body: Sequence[Step], beside: Sequence[Crossing] = ()) -> list[_Value]:
     """Return what is done in a body, its maps numbered as they come.
 
     First are those that it is handed, or gives, beside the one that flows.

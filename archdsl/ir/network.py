@@ -194,7 +194,7 @@ class Require(Record):
     message: str
 
 
-class Given(Record):
+class Crossing(Record):
     """A map that a block or a part is handed, or gives, beside MAIN."""
 
     map: Map  # its name inside
@@ -227,8 +227,8 @@ class Block(Placed, kw_only=True):
     out_channels: Number  # over the names of whoever uses the block
     makes: Number  # the same over the block's own names
     owned: tuple[Shared, ...] = ()
-    given: tuple[Given, ...] = ()  # what it is handed
-    made: tuple[Given, ...] = ()  # what it gives
+    given: tuple[Crossing, ...] = ()  # what it is handed
+    made: tuple[Crossing, ...] = ()  # what it gives
     drop: Drop | None = None
     span: Span
 
@@ -244,8 +244,8 @@ class Part(Placed, kw_only=True):
     input: FeatureMap
     output: FeatureMap
     owned: tuple[Shared, ...] = ()
-    given: tuple[Given, ...] = ()  # what it is handed
-    made: tuple[Given, ...] = ()  # what it gives
+    given: tuple[Crossing, ...] = ()  # what it is handed
+    made: tuple[Crossing, ...] = ()  # what it gives
     span: Span
 
 

@@ -7,8 +7,8 @@ from archdsl.ir.initialization import Initialization
 from archdsl.ir.making import literal
 from archdsl.ir.network import (
     MAIN,
+    Crossing,
     FeatureMap,
-    Given,
     Join,
     Let,
     Map,
@@ -97,7 +97,7 @@ class Draft:
         self.current, self.given = maps
         self.outer = outer  # the draft around it, in the same declaration
         self.token = object() if token is None else token  # the body whose steps these are
-        self.handed: dict[tuple[int, Map], Given] = {}  # maps from outside
+        self.handed: dict[tuple[int, Map], Crossing] = {}  # maps from outside
         self.outward: Callable[[Number], Number] = lambda number: number  # in the names around it
         self.steps: list[Step] = []
         self.lets: list[Let] = []

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from archdsl.ir.network import Block, Given, Map, Part, Site, Step
+from archdsl.ir.network import Block, Crossing, Map, Part, Site, Step
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.draft import Draft, Here
 from archdsl.semantics.values import BodyValue, DictValue, ListValue, MapValue, Value
@@ -45,7 +45,7 @@ def _giving(
     map_ = (*step.site, *inner)
     gives = step.gives
     if map_ not in gives:
-        node = replace(node, made=(*node.made, Given(map=inner, outer=map_, label=value.label)))
+        node = replace(node, made=(*node.made, Crossing(map=inner, outer=map_, label=value.label)))
         gives = (*gives, map_)
     found[place] = replace(step, node=node, gives=gives)
     return found, map_

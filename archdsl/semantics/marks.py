@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from archdsl.diagnostics import Note, SpecError
 from archdsl.ir.making import literal
-from archdsl.ir.network import MARKED, Given, Join, Map, Operator
+from archdsl.ir.network import MARKED, Crossing, Join, Map, Operator
 from archdsl.ir.numbers import Number, Symbol
 from archdsl.limits import MAX_MARKS
 from archdsl.semantics.checks import fail, fail_here
@@ -192,7 +192,7 @@ def reach(draft: Draft, value: MapValue, span: Span) -> Map:
         return reach(outer, value, span)
     known = draft.handed.get((id(value.body), value.map))
     if known is None:
-        known = Given(map=(-1, *value.map), outer=reach(outer, value, span), label=value.label)
+        known = Crossing(map=(-1, *value.map), outer=reach(outer, value, span), label=value.label)
         draft.handed[id(value.body), value.map] = known
     return known.map
 
@@ -212,7 +212,7 @@ class Handed:
         self.token = token
         self.draft = draft
         self.span = span
-        self.given: list[Given] = []
+        self.given: list[Crossing] = []
         self.channels: dict[str, Number] = {}
 
     def bind(
@@ -256,7 +256,7 @@ class Handed:
         if self.draft is None:
             _out_of_reach(value, self.span)
         outer = reach(self.draft, value, self.span)
-        self.given.append(Given(map=map_, outer=outer, label=name))
+        self.given.append(Crossing(map=map_, outer=outer, label=name))
         channels = value.flow.channels
         self.channels[f"{name}_channels"] = channels
         inside = Number(channels.value, Symbol(f"{name}_channels"))

@@ -23,7 +23,7 @@ from archdsl.emit.python.nodes import (
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
 from archdsl.ir.network import (
     Block,
-    Given,
+    Crossing,
     LayerNode,
     Network,
     Part,
@@ -228,7 +228,7 @@ class SharedWeights:
         return isinstance(step, MergedPart | MergedCall) and None in step.column
 
 
-def given_to(instance: Instance) -> tuple[Given, ...]:
+def given_to(instance: Instance) -> tuple[Crossing, ...]:
     """Return the maps that the forward of a class is handed beside the one that flows."""
     match instance.node:
         case Block(given=given) | Part(given=given):
@@ -237,12 +237,12 @@ def given_to(instance: Instance) -> tuple[Given, ...]:
             return ()
 
 
-def made_in(node: Owner) -> tuple[Given, ...]:
+def made_in(node: Owner) -> tuple[Crossing, ...]:
     """Return the maps that a node gives beside the one that flows through it."""
     return node.made if isinstance(node, Block | Part) else ()
 
 
-def made_by(step: Merged) -> tuple[Given, ...]:
+def made_by(step: Merged) -> tuple[Crossing, ...]:
     """Return the maps that a call gives besides."""
     match step:
         case MergedCall(column=column):
