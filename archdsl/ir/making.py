@@ -76,6 +76,8 @@ def applied(function: str, arguments: Sequence[Number], text: str) -> Number:
 
 def choice(test: "Test", chosen: Expr, otherwise: Expr) -> Expr | None:
     """Return `if test then chosen else otherwise`, None where that grows too large."""
+    if chosen == otherwise:
+        return chosen  # nobody reads `16 if wide else 16`
     size = 1 + size_of_test(test) + size_of(chosen) + size_of(otherwise)
     return Choice(test, chosen, otherwise, size) if size <= MAX_EXPRESSION else None
 

@@ -486,6 +486,17 @@ def test_a_number_that_is_chosen_is_chosen_in_the_constructor():
     assert widths == [5, 5, 3, 3]
 
 
+def test_a_number_that_is_the_same_either_way_is_no_choice():
+    written = source_of(
+        compile_text(
+            "network n(wide = false) {\n    input(3, 8, 8)\n"
+            "    conv3x3(if wide then 16 else 16)\n    conv3x3(8)\n}\n"
+        )
+    )
+    assert "nn.Conv2d(3, 16, 3, padding=1, bias=False)" in written
+    assert " else " not in written
+
+
 def test_a_layer_without_weights_under_an_if_is_no_other_class():
     body = "unit(8)\n unit(16)"
     blocks = "block unit(width) { if width > 8 { relu } conv1x1(width) }"

@@ -118,6 +118,8 @@ class Simplifier:
                 if isinstance(when, bool):
                     return self.simple(chosen if when else otherwise)
                 one, two = self.simple(chosen), self.simple(otherwise)
+                if one is not None and one == two:
+                    return one
                 found = None if one is None or two is None else Choice(when, one, two)
         return found if found is None or symbols(found) else _folded(found)
 
