@@ -176,7 +176,7 @@ def _elaborate(
         span=declaration.name.span,
     )
     if recipe is not None and draft.recipe is not None:
-        check_fit(recipe, network.input, network.output, draft.recipe.span, bodies.diagnostics)
+        check_fit(recipe, network, draft.recipe.span, bodies.diagnostics)
     bodies.diagnostics.extend(check_inputs(network, tuple(span for _, span in draft.inputs)))
     bodies.diagnostics.extend(check_outputs(outputs, tuple(span for _, span in draft.outputs)))
     bodies.diagnostics.extend(unused(network))
