@@ -219,6 +219,24 @@ def test_compile_check_says_whether_files_are_current(spec, capsys):
     assert numbers["files"] == {"model": "generated/tiny/model.py", "train": None}
 
 
+def test_files_are_the_same_from_whatever_folder_they_are_compiled(spec, monkeypatch, capsys):
+    """A spec is called by its path from the folder of the project, or by its name alone."""
+    Path("project/specs").mkdir(parents=True)
+    Path("project/pyproject.toml").touch()
+    Path(spec).rename("project/specs/tiny.arch")
+    assert main(["compile", "project/specs/tiny.arch", "--out", "project/generated"]) == 0
+    head = Path("project/generated/tiny/model.py").read_text()
+    assert head.startswith('"""tiny, compiled by archdsl from specs/tiny.arch.\n')
+    assert "\n    archdsl compile specs/tiny.arch\n" in head
+    monkeypatch.chdir("project/specs")
+    assert main(["compile", "tiny.arch", "--out", "../generated", "--check"]) == 0
+    Path("../pyproject.toml").unlink()
+    assert main(["compile", "../specs/tiny.arch", "--out", "../generated"]) == 0
+    assert main(["compile", "tiny.arch", "--out", "../generated", "--check"]) == 0
+    assert "from tiny.arch.\n" in Path("../generated/tiny/model.py").read_text()
+    capsys.readouterr()
+
+
 def test_what_cannot_be_written_is_reported(spec, capsys):
     Path("generated").write_text("a file where a folder should be")
     assert main(["compile", spec]) == 1

@@ -116,6 +116,7 @@ class Compilation:
         from archdsl.emit.prose.docstrings import Header
 
         header = Header(
+            spec=self._location,
             command=self.command(name),
             arguments=tuple((n, written(value)) for n, value in self.network.arguments),
             parameters=self.counts.sums.total,
@@ -166,6 +167,7 @@ class Compilation:
         weights = weights_file(network, self.deployed, checkpoint, progress, self.among)
         counts = count(self.deployed.network).sums
         header = Header(
+            spec=self._location,
             command=self.command(name, "deploy", "CHECKPOINT", "--out DIR"),
             arguments=tuple((n, written(value)) for n, value in self.network.arguments),
             parameters=counts.total,
@@ -202,7 +204,7 @@ class Compilation:
         """Return what to type to compile, or to deploy, this network again."""
         import shlex
 
-        target = self.network.file
+        target = self._location
         if target.startswith("-"):
             target = f"./{target}"  # no option
         if self.elaborated.networks > 1:
@@ -213,6 +215,13 @@ class Compilation:
         if name != self.name:
             words += ["--name", name]
         return shlex.join(words)
+
+    @cached_property
+    def _location(self) -> str:
+        """The path of the spec in its project."""
+        from archdsl.pipeline.location import location
+
+        return location(self.network.file)
 
     def _changed(self) -> Iterator[tuple[str, ArgumentValue]]:
         """Yield the arguments that are not defaults."""

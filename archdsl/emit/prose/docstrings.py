@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePath
 
 from archdsl.emit.classes.grouping import GeneratedClass
 from archdsl.emit.classes.instances import Instance, Owner
@@ -20,6 +19,7 @@ FACTORS = range(2, 9)
 class Header(Record, kw_only=True):
     """What the head of a generated model says of the network beside its name."""
 
+    spec: str  # where the network is declared
     command: str  # that regenerates the file
     arguments: tuple[tuple[str, str], ...]  # as the language writes them
     parameters: int
@@ -37,7 +37,7 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
     if header.unshared == header.parameters:
         sharing = ""
     return (
-        docstring_text(f"{network.name}, compiled by archdsl from {_file(network)}."),
+        docstring_text(f"{network.name}, compiled by archdsl from {header.spec}."),
         "",
         *((*_paragraph(_compiled_for(header), 0), "") if arguments else ()),
         "Change the spec, not this file, and run",
@@ -89,12 +89,6 @@ def _command(command: str) -> Iterator[str]:
         else:
             line += option
     yield f"{indent}{line}"
-
-
-def _file(network: Network) -> str:
-    """Return the spec's path as given; of one that holds on one machine only, the file's name."""
-    path = PurePath(network.file)
-    return path.name if path.is_absolute() else path.as_posix()
 
 
 def batch(shape: Iterable[object]) -> str:
