@@ -35,10 +35,13 @@ class CompiledNetwork:
         self.arguments = self.report.arguments
         self.input = self.report.input
         self.output = self.report.output
+        self.inputs = self.report.inputs
+        self.outputs = self.report.outputs
         self.parameters = self.report.parameters
         self.buffers = self.report.buffers
         self.convolutions = self.report.convolutions
         self.macs = self.report.macs
+        self.training_macs = self.report.training_macs
         self.deployed_bits = self.report.deployed_bits
         self.parts = self.report.parts
 

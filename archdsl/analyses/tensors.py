@@ -68,6 +68,6 @@ def _entry(place: Place, tensor: Tensor) -> Entry:
         kind="parameter" if tensor.is_parameter else "buffer",
         learned=tensor.is_parameter and fixed < tensor.numel,
         fixed=fixed,
-        uses=node.uses if isinstance(node, Shared) else 1,
+        uses=place.uses * (node.uses if isinstance(node, Shared) else 1),
         bits=tensor.bits,
     )

@@ -4,6 +4,7 @@ A node's depth in the network is bounded only by the language's nesting, so the 
 stack instead of recursing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TypeAlias, assert_never
@@ -34,6 +35,7 @@ class Place(Record):
     copies: int  # in the whole network; the folded walk names them all: "conv2.1-3.conv1"
     in_training: bool = False  # it is in a part that is there during training only
     again: bool = False  # it is a further use of a module, or in one
+    uses: int = 1  # of the module that it is, or is in
 
 
 def root(network: Network) -> Place:
@@ -65,10 +67,15 @@ def members(place: Place, *, unfold: bool = False, again: bool = False) -> Itera
         case LayerNode() | Join() | Shared():
             return ()
         case Network() | Block() | Part():
-            nodes = (step.node for step in node.body)
-            return _named((*node.owned, *(n for n in nodes if again or not is_again(n))), place)
+            nodes = [step.node for step in node.body]
+            uses = Counter(n.name for n in nodes if is_again(n))
+            there = (n for n in nodes if again or not is_again(n))
+            return [
+                *_owned(node.owned, place),
+                *(_below(place, n, n.name, uses=1 + uses[n.name]) for n in there),
+            ]
         case Stage():
-            return chain(_named(node.owned, place), _indexed(node, place, unfold=unfold))
+            return chain(_owned(node.owned, place), _indexed(node, place, unfold=unfold))
         case _:
             assert_never(node)
 
@@ -104,30 +111,34 @@ def is_again(node: Node) -> bool:
     return isinstance(node, Block) and node.again
 
 
-def _named(nodes: Iterable[Node | Shared], parent: Place) -> list[Place]:
-    return [
-        Place(
-            node,
-            _join(parent.name, node.name),
-            parent.copies,
-            parent.in_training or (isinstance(node, Part) and node.in_training),
-            parent.again or (not isinstance(node, Shared) and is_again(node)),
-        )
-        for node in nodes
-    ]
+def _owned(owned: Iterable[Shared], parent: Place) -> Iterator[Place]:
+    return (_below(parent, shared, shared.name) for shared in owned)
+
+
+def _below(
+    parent: Place, node: Node | Shared, name: str, *, copies: int = 1, uses: int = 1
+) -> Place:
+    """Return the place of what is directly below another one."""
+    return Place(
+        node,
+        _join(parent.name, name),
+        parent.copies * copies,
+        parent.in_training or (isinstance(node, Part) and node.in_training),
+        parent.again or (not isinstance(node, Shared) and is_again(node)),
+        parent.uses * uses,
+    )
 
 
 def _indexed(stage: Stage, place: Place, *, unfold: bool) -> Iterator[Place]:
-    prefix = _join(place.name, "blocks") if stage.form is Form.WRITTEN else place.name
+    prefix = "blocks" if stage.form is Form.WRITTEN else ""
     start = 0
     for item in stage.items:
         if unfold:
             for index in range(start, start + item.count):
-                yield Place(item.node, _join(prefix, str(index)), place.copies, place.in_training)
+                yield _below(place, item.node, _join(prefix, str(index)))
         else:
-            copies = place.copies * item.count
             name = _join(prefix, _indices(start, item))
-            yield Place(item.node, name, copies, place.in_training, place.again)
+            yield _below(place, item.node, name, copies=item.count)
         start += item.count
 
 

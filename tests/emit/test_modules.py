@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from archdsl.analyses.tensors import entries
 from archdsl.pipeline import compile_text
 from tests.arguments import check_arguments
 from tests.deploy.test_deploy import check_folding as check_deployed
@@ -155,6 +156,9 @@ def test_the_tensors_of_a_module_count_once():
     assert sums.total == units + heads == 1_546
     assert sums.conv_layers == 3 + 6 * 3
     assert sums.conv_tensors == 3 + 2 * 3
+    uses = {entry.name: entry.uses for entry in entries(compile_text(RETINA).network)}
+    assert uses["classify.tower.1.conv1.weight"] == 3
+    assert uses["unit1.conv1.weight"] == 1
     per_pixel = 2 * 2 * 9 * 16 + 9 * 4 * 6 + 9 * 4 * 8
     pixels = 16 * 16 + 8 * 8 + 4 * 4
     assert sums.macs == 108 * 256 + 144 * (64 + 16) + per_pixel * pixels
