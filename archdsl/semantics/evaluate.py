@@ -310,7 +310,12 @@ def _arithmetic(node: tree.Infix, scope: Scope) -> Number:
     try:
         number = combine(node.operator, left, right)
     except ZeroDivisionError:
-        fail_here("E305", f"{left} is divided by zero", node.right.span)
+        what = "has no negative power" if node.operator == "**" else "is divided by zero"
+        fail_here("E305", f"{left} {what}", node.right.span)
+    except OverflowError:
+        fail("E306", "numbers go up to 10^30", node.span)
+    except ArithmeticError:
+        fail_here("E305", f"{left} is negative and has integer powers only", node.right.span)
     check_size(number.value, node.span)
     if isinstance(number.expr, Leaf):
         spend(size_of(left.expr) + size_of(right.expr), scope, node.span)

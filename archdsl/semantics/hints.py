@@ -145,8 +145,10 @@ _VALUES = {
 }
 _FUNCTIONS = {
     "int": "write `floor(..)`, or `//` for a division that rounds down",
-    "pow": "write a product, `2 * 2`",
-    **dict.fromkeys(("sqrt", "log", "log2", "exp"), "write the number itself"),
+    "pow": "write `2 ** 3`",
+    "sqrt": "write `x ** 0.5`",
+    "exp": "write `2.718281828459045 ** x`",
+    **dict.fromkeys(("ln", "log2", "log10"), "write `log(x)`, or `log(x, 2)` for another base"),
     "mean": "write `sum(list) / len(list)`",
     "make_divisible": "write `round_to(x, 8)`",
     "divmod": "write `//` and `%`",
