@@ -36,6 +36,7 @@ from archdsl.emit.python.nodes import Sequence as Items
 from archdsl.emit.python.printer import WIDTH, flat
 from archdsl.ir.layers import (
     AdaptivePool,
+    Blur,
     ChannelSplit,
     Conv,
     ConvTranspose,
@@ -44,6 +45,7 @@ from archdsl.ir.layers import (
     Linear,
     Pad,
     PixelShuffle,
+    PixelUnshuffle,
     Pool,
     Upsample,
 )
@@ -54,7 +56,18 @@ from archdsl.ir.rebuild import replace
 _ROOM = WIDTH - BODY - len("return ")
 DEEPEST = 4  # so many calls inside each other are read at a glance
 _OPERATORS = {Operator.SUM: "+", Operator.PRODUCT: "*"}
-_BEGINNERS = (Conv, ConvTranspose, Linear, Pool, AdaptivePool, Pad, Upsample, PixelShuffle)
+_BEGINNERS = (
+    Conv,
+    ConvTranspose,
+    Linear,
+    Pool,
+    AdaptivePool,
+    Pad,
+    Upsample,
+    Blur,
+    PixelShuffle,
+    PixelUnshuffle,
+)
 
 
 class ForwardWriter:
