@@ -59,13 +59,13 @@ def conv_size(size: int, kernel: int, stride: int, padding: int, dilation: int) 
 def pool_size(size: int, kernel: int, stride: int, padding: int, *, ceil_mode: bool) -> int:
     """Return the output size of a pooling; in ceil mode the last window starts inside the map.
 
-    `kernel` includes the dilation. Source: torch.nn.MaxPool2d, notes on `ceil_mode`.
+    It may then reach out of the padding. `kernel` includes the dilation.
+    Source: torch.nn.MaxPool2d, notes on `ceil_mode`; pooling_output_shape of ATen/native/Pool.h.
     """
-    floor = conv_size(size, kernel, stride, padding, 1)
-    rest = (size + 2 * padding - kernel) % stride
-    if ceil_mode and rest and floor * stride < size + padding:
-        return floor + 1
-    return floor
+    found = -((size + 2 * padding - kernel) // -stride) + 1
+    if not ceil_mode or found < 1:
+        return conv_size(size, kernel, stride, padding, 1)
+    return found if (found - 1) * stride < size + padding else found - 1
 
 
 def transposed_size(
@@ -225,9 +225,10 @@ def _blur_axis(layer: Blur, size: int, i: int) -> int:
 
 def _padded(layer: Pad, size: Size) -> Size:
     height, width = size
-    limit = min(height, width)
-    if layer.mode == "reflect" and max(layer.top, layer.bottom, layer.left, layer.right) >= limit:
-        message = f"reflection by more than {limit - 1} pixels needs a larger map than {list(size)}"
+    too_far = max(layer.top, layer.bottom) >= height or max(layer.left, layer.right) >= width
+    if layer.mode == "reflect" and too_far:
+        most = min(height, width) - 1
+        message = f"reflection by more than {most} pixels needs a larger map than {list(size)}"
         raise ShapeError(message)
     return height + layer.top + layer.bottom, width + layer.left + layer.right
 

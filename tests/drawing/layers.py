@@ -147,9 +147,13 @@ def pool(word, geometry, *, ceil, extra):
     def axis(size, kernel, stride, padding, dilation):
         if 2 * padding > kernel or (kernel > 1 and dilation > size):
             raise Unfit
-        floor = window(size, kernel, stride, padding, dilation)
-        rest = (size + 2 * padding - dilation * (kernel - 1) - 1) % stride
-        return floor + bool(ceil and rest and floor * stride < size + padding)
+        if not ceil:
+            return window(size, kernel, stride, padding, dilation)
+        starts = range(-padding, size + padding - dilation * (kernel - 1) - 1 + stride, stride)
+        found = sum(start < size for start in starts)  # the last one begins inside the map
+        if not found:
+            raise Unfit
+        return found
 
     def rule(env, given):
         kernel, stride, padding, dilation = geometry.numbers(env, own_stride=True)
@@ -351,7 +355,7 @@ def pad(border, mode):
 
     def rule(_, given):
         height, width = given.pixels()
-        if mode == "reflect" and max(sides) >= min(height, width):
+        if mode == "reflect" and (max(sides[:2]) >= height or max(sides[2:]) >= width):
             raise Unfit
         return replace(given, size=(height + sides[0] + sides[1], width + sides[2] + sides[3]))
 

@@ -137,7 +137,7 @@ def padded(window, size):
     """Return how many pixels of padding are left and right, above and below."""
     text = f"network n {{\ninput(1, {size[0]}, {size[1]})\n{window}\n}}"
     module = build(load(compile_text(text)))
-    found = module.same_pad(torch.ones(1, 1, *size))[0, 0]
+    found = (module.same_pad(torch.ones(1, 1, *size))[0, 0] > 0).int()
     rows, columns = found.amax(1), found.amax(0)
     ends = [(n.cumsum(0), n.flip(0).cumsum(0)) for n in (columns, rows)]
     return [tuple(int((end == 0).sum()) for end in each) for each in ends]
