@@ -125,6 +125,8 @@ class ForwardWriter:
                     outer.assign(map_)
         for map_ in given:
             self._enter(map_, steps)
+            if outer[map_].name is None:  # it is another map so far, whose variable stays
+                outer.assign_to(map_, self.names.unique("out"))
         names = {map_: outer[map_].name for map_ in given}
         bodies: list[tuple[Statement, ...]] = []
         for side in (choice.then, choice.otherwise):
