@@ -171,6 +171,8 @@ _ARGUMENTS = {
     "dilation_rate": "write `dilation = 2`",
     "rate": "write `p`, or the number alone: `dropout(0.5)`",
     "prob": "write `p`, or the number alone: `dropout(0.5)`",
+    "dim": "write `over = channels`",
+    "filt_size": "write `kernel`",
     "scale_factor": "write `factor`, or the number alone: `upsample(2)`",
     "negative_slope": "write `slope`",
     "learning_rate": "write `lr`",

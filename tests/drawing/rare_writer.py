@@ -85,7 +85,7 @@ class RareWriter(BlockWriter):
         for _ in range(self.integer(2, 4)):
             ways = [self.rare_layer] * 2 + [self.rare_norm]
             if place.given.size is not None:
-                ways += [self.rare_convolution] * 4 + [self.rare_sharing] * 2
+                ways += [self.rare_convolution] * 6 + [self.rare_sharing] * 2
                 ways += [self.rare_shape] * 3
                 ways += [self.rare_stage] * 2 * (len(self.blocks) > 1)
             piece = self.advance(place, *self.choose(ways)(place))
