@@ -206,6 +206,8 @@ def _what(node: Node, instance: Instance, here: StepPath, number: Mapping[int, i
             return _structure(layer), _name(node.name), implied
         case Join(operator=operator):
             return operator
+        case Block(again=True):
+            return number[instance.inner[here].number], _name(node.name), "again"
         case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
             return number[instance.inner[here].number], _name(node.name)
         case Part() | Stage():
