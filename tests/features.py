@@ -115,8 +115,13 @@ def _layer(node: LayerNode) -> set[str]:
             found.add("growing drop rate")
         case ir.Pad(mode=mode):
             found.add(f"pad {mode}")
-        case ir.Upsample(mode=mode):
-            found.add(f"upsample {mode}")
+        case ir.Upsample(mode=mode, size=size, align_corners=corners):
+            found |= {f"upsample {mode}"} | ({"upsample to a size"} if size else set())
+            found |= {"upsample with corners"} if corners else set()
+        case ir.Softmax(over=over):
+            found.add(f"softmax over {over}")
+        case ir.Linear(per_pixel=True):
+            found.add("linear at each pixel")
         case _:
             pass
     return found

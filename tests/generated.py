@@ -111,7 +111,7 @@ def check_macs(module, compilation):
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         output = module.eval()(*given)
     counted = counter.get_flop_counts().get("Global", {})
-    known = {"aten.convolution", "aten.addmm", "aten.mm"}
+    known = {"aten.convolution", "aten.addmm", "aten.mm", "aten.bmm"}
     assert {str(operation).removesuffix(".default") for operation in counted} <= known
     assert counter.get_total_flops() == 2 * compilation.counts.sums.macs
     shapes = [tuple(each.shape[1:]) for each in outputs_in(output) if each is not None]

@@ -64,6 +64,7 @@ SPECS = {
             ("calls", "max(1, ", ")", "0"),
             ("sums of numbers", "1 + ", "", "1"),
             ("powers", "10 * ", "", "1"),
+            ("towers", "2 ** ", "", "1"),
             ("comparisons", "1 == (", ")", "1"),
             ("dots", "", ".a", "a"),
         )
@@ -107,6 +108,10 @@ SPECS = {
             "ranges": "let a = range(0, @, 1)",
             "rounding": "let a = round_to(@, @)",
             "index": "let a = [1][@]",
+            "power": "let a = 2 ** @",
+            "powers": "let a = @ ** @ ** @",
+            "root": "let a = 1.0000001 ** (@ / 7)",
+            "logarithm": "let a = log(@, @)",
             "dropout": "dropout(@)",
         }.items()
     },

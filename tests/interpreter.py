@@ -124,17 +124,26 @@ class Interpreter:
                 weight, bias = self._weight(layer, name)
                 kept = layer.stride, layer.padding, layer.output_padding
                 return F.conv_transpose2d(x, weight, bias, *kept, layer.groups, layer.dilation)
+            case ir.Linear(per_pixel=True):
+                weight, bias = self._weight(layer, name)
+                return F.conv2d(x, weight[:, :, None, None], bias)
             case ir.Linear():
                 return F.linear(x, *self._weight(layer, name))
+            case ir.ChannelConv(kernel_size=size):
+                wide = F.pad(x.flatten(1), (size // 2, size // 2)).unfold(1, size, 1)
+                return (wide @ self._get(name, "weight").flatten()).view_as(x)
             case ir.BatchNorm():
                 names = ("weight", "bias")[: layer.affine * (1 + layer.offset)]
                 scale = (self._get(name, each) for each in names)
                 moments = self._get(name, "running_mean"), self._get(name, "running_var")
                 return F.batch_norm(x, *moments, *scale, eps=layer.eps)
             case ir.LayerNorm():
-                scale = self._get(name, "weight"), self._get(name, "bias")
+                scale = [self._get(name, each) for each in ("weight", "bias")[: 1 + layer.bias]]
                 found = F.layer_norm(x.movedim(1, -1), (x.shape[1],), *scale, eps=layer.eps)
                 return found.movedim(-1, 1)
+            case ir.RMSNorm(eps=eps):
+                means = x.square().mean(1, keepdim=True)
+                return x / (means + eps).sqrt() * _along(self._get(name, "weight"), x)
             case ir.GroupNorm():
                 scale = self._get(name, "weight"), self._get(name, "bias")
                 return F.group_norm(x, layer.num_groups, *scale, eps=layer.eps)
@@ -149,7 +158,9 @@ class Interpreter:
             case ir.PReLU():
                 return F.prelu(x, self._get(name, "weight"))
             case ir.Scale():
-                return x * self._get(name, "weight").view(-1, *(1 for _ in x.shape[2:]))
+                return x * _along(self._get(name, "weight"), x)
+            case ir.Offset():
+                return x + _along(self._get(name, "bias"), x)
             case _:
                 return _plain(layer, x)
 
@@ -201,6 +212,11 @@ class Interpreter:
 
     def _get(self, name, tensor):
         return self.tensors[_join(name, tensor)]
+
+
+def _along(numbers, x):
+    """Return a number for each channel, or one for all, so that it stands at each pixel of x."""
+    return numbers.reshape(1, -1, *(1 for _ in x.shape[2:]))
 
 
 def _delta(layer, weight):
@@ -258,6 +274,15 @@ def _plain(layer, x):
         case ir.AdaptivePool(kind=kind, output_size=size):
             pool = F.adaptive_max_pool2d if kind is ir.PoolKind.MAX else F.adaptive_avg_pool2d
             return pool(x, size)
+        case ir.Activation(approximate=True):
+            return x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+        case ir.Softmax(over=over, parts=parts):
+            shape = {"channels": (1, -1), "pixels": (x.shape[1], -1), "branches": (parts, -1)}[over]
+            apart, dim = x.reshape(len(x), *shape), 2 if over == "pixels" else 1
+            if over == "channels":
+                apart, dim = x, 1
+            powers = (apart - apart.amax(dim, keepdim=True)).exp()
+            return (powers / powers.sum(dim, keepdim=True)).view_as(x)
         case ir.Activation(kind=kind, slope=slope):
             function: Any = torch.tanh if kind == "tanh" else getattr(F, kind)
             return function(x) if slope is None else function(x, slope)
@@ -280,8 +305,21 @@ def _plain(layer, x):
             return x.chunk(parts, 1)[part]
         case ir.ChannelSlice(start=start, stop=stop):
             return x.narrow(1, start, stop - start)
-        case ir.Upsample(factor=factor, mode=mode):
-            return F.interpolate(x, scale_factor=factor, mode=str(mode))
+        case ir.Upsample(factor=factor, size=size, mode=mode, align_corners=corners):
+            corners = corners if mode == "bilinear" else None
+            size = size or [factor * n for n in x.shape[2:]]
+            return F.interpolate(x, size, mode=str(mode), align_corners=corners)
+        case ir.SamePad():
+            return _same_padded(layer, x)
+        case ir.Blur(kernel_size=size, stride=stride):
+            row = torch.tensor([math.comb(size - 1, i) for i in range(size)], dtype=x.dtype)
+            row = row / row.sum()
+            wide = F.pad(x, ((size - 1) // 2, size // 2) * 2, mode="reflect")
+            weight = torch.outer(row, row).expand(x.shape[1], 1, -1, -1)
+            return F.conv2d(wide, weight, stride=stride, groups=x.shape[1])
+        case ir.PixelUnshuffle(factor=factor):
+            apart = x.unflatten(2, (-1, factor)).unflatten(4, (-1, factor))
+            return apart.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
         case ir.PixelShuffle(factor=factor):
             return F.pixel_shuffle(x, factor)
         case ir.Factor(value=value):
@@ -289,3 +327,14 @@ def _plain(layer, x):
         case _:
             message = f"{layer} has no rule here"
             raise AssertionError(message)
+
+
+def _same_padded(layer, x):
+    """Pad as TensorFlow's SAME: outputs are ceil(size / stride), what is odd is at the end."""
+    sides = []
+    for axis in (1, 0):
+        size, stride = x.shape[2 + axis], layer.stride[axis]
+        reach = layer.dilation[axis] * (layer.kernel_size[axis] - 1) + 1
+        total = max((math.ceil(size / stride) - 1) * stride + reach - size, 0)
+        sides += [total // 2, total - total // 2]
+    return F.pad(x, sides, value=-math.inf if layer.of_maxima else 0.0)

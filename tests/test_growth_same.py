@@ -18,6 +18,37 @@ NETWORKS = {  # a body and blocks; k is 1, 2 and 3
         "conv3x3(4 * k) ncrelu conv3x3(16 * k, groups = 4 * k) relu conv1x1(5)",
         "",
     ),
+    "scales, offsets and what moves pixels": (
+        (
+            "conv3x3(4 * k) offset scale(dims = 3) offset(dims = 4) scale(per = layer) blur(3)"
+            " pixel_unshuffle(2) upsample(size = 7) conv1x1(5)"
+        ),
+        "",
+    ),
+    "a softmax over branches": (
+        "conv3x3(4 * k) softmax(over = branches, parts = 2) conv1x1(5)",
+        "",
+    ),
+    "a softmax over pixels": ("conv3x3(4 * k) softmax(over = pixels) conv1x1(5)", ""),
+    "a gate of one channel": (
+        "conv3x3(4 * k) relu product { identity branch { conv3x3(1) sigmoid } } conv1x1(5)",
+        "",
+    ),
+    "linear layers at each pixel": (
+        "linear(4 * k, per_pixel = true) gelu(tanh) linear(5, per_pixel = true)",
+        "",
+    ),
+    "padding as in TensorFlow": (
+        (
+            "conv3x3(4 * k, stride = 2, padding = same)\n"
+            "maxpool3x3(stride = 2, padding = same) conv1x1(5)"
+        ),
+        "",
+    ),
+    "new blocks that end in an offset": (
+        STAGE,
+        "block u(w) { residual { conv3x3(w) bn offset } relu }",
+    ),
     "a shuffle": ("conv3x3(4 * k) conv3x3(4 * k, groups = 2) channel_shuffle(2) conv1x1(5)", ""),
     "dense, in width and depth": (
         "conv3x3(8 * k) relu\nfor j in range(k) { dense(4 * k) }\nconv1x1(7)",

@@ -30,6 +30,8 @@ COMMON = {
         dirac by layer, channel|dirac by channel, channel|shared dirac|shared bare
         shared binary|binary strided|binary grouped|binary bias|bn(scale)
         shared standardized|standardized strided|standardized grouped|standardized bias
+        softmax over channels|softmax over pixels|softmax over branches|linear at each pixel
+        upsample to a size|upsample with corners|layer SamePad|layer Blur
         standardized with gain|standardized without gain|unnormalized
         unnormalized by layer|unnormalized by channel""",
     10: """layer Conv|layer Linear|layer BatchNorm|layer Pool|layer AdaptivePool|layer Dropout

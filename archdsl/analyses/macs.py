@@ -1,13 +1,14 @@
 """Multiply-accumulates of one forward pass on one input.
 
-Convolutions, transposed convolutions and linear layers only: no biases, no normalization, no
-arithmetic on weights. `torch.utils.flop_counter.FlopCounterMode` counts the same twice, once for
+Convolutions, also transposed ones and those along the channels, and linear layers only: no biases,
+no normalization, no arithmetic on weights.
+`torch.utils.flop_counter.FlopCounterMode` counts the same twice, once for
 each multiplication and once for each addition.
 """
 
 from math import prod
 
-from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Elementary, Idle, Linear
+from archdsl.ir.layers import BatchNorm, ChannelConv, Conv, ConvTranspose, Elementary, Idle, Linear
 from archdsl.ir.network import FeatureMap, LayerNode
 
 
@@ -27,8 +28,10 @@ def macs(node: LayerNode) -> int:
             return _positions(node.output) * prod(kernel) * (c_in // groups) * c_out
         case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
             return _positions(node.input) * prod(kernel) * c_in * (c_out // groups)
-        case Linear(in_features=n_in, out_features=n_out):
-            return n_in * n_out
+        case Linear(in_features=n_in, out_features=n_out):  # at each pixel of a map
+            return _positions(node.output) * n_in * n_out
+        case ChannelConv(kernel_size=size):
+            return node.input.channels * size
         case layer:
             _: BatchNorm | Idle | Elementary = layer  # checked by type: another kind may multiply
             return 0

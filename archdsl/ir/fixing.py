@@ -5,6 +5,7 @@ from math import prod
 
 from archdsl.ir.layers import (
     BatchNorm,
+    ChannelConv,
     Columns,
     Conv,
     ConvTranspose,
@@ -14,7 +15,9 @@ from archdsl.ir.layers import (
     Layer,
     LayerNorm,
     Linear,
+    Offset,
     PReLU,
+    RMSNorm,
     Scale,
     Tensor,
     tensors,
@@ -53,16 +56,23 @@ def channels_of(layer: Layer) -> LayerChannels | None:
         case (
             BatchNorm(num_features=n)
             | LayerNorm(num_features=n)
+            | RMSNorm(num_features=n)
             | GroupNorm(num_features=n)
             | GlobalResponseNorm(num_features=n)
             | InstanceNorm(num_features=n)
             | Scale(num_features=n)
+            | Offset(num_features=n)
             | PReLU(num_parameters=n)
         ):
             return LayerChannels(n, None) if tensors(layer) else None
+        case ChannelConv():
+            return LayerChannels(1, None)  # one filter for all channels
         case _:
             assert not tensors(layer), layer
             return None
+
+
+MAP_DIMS = 4  # of maps, and of what is learned as one: [1, C, 1, 1]
 
 
 def axes(layer: Layer, tensor: Tensor) -> tuple[Axis | None, ...]:
@@ -81,6 +91,10 @@ def axes(layer: Layer, tensor: Tensor) -> tuple[Axis | None, ...]:
             return (None,)  # one scalar of the weight scheme for all filters
         case PReLU(num_parameters=1):
             return (None,)  # one slope for all channels
+        case ChannelConv() | Scale(num_features=1) | Offset(num_features=1):
+            return (None,) * dims
+        case Scale() | Offset() if dims == MAP_DIMS:
+            return (None, Axis.OUTPUTS, None, None)
         case _:
             return (Axis.OUTPUTS, *(None,) * (dims - 1))[:dims]
 

@@ -51,11 +51,12 @@ class ConvTranspose(Record, kw_only=True):
 
 
 class Linear(Record, kw_only=True):
-    """Fully connected layer on [in_features]."""
+    """Fully connected layer on [in_features], or on the channels at each pixel of a map."""
 
     in_features: int
     out_features: int
     bias: bool = True
+    per_pixel: bool = False
     columns: "Columns" = ()
 
 
@@ -78,7 +79,19 @@ class LayerNorm(Record, kw_only=True):
 
     num_features: int
     spatial: bool
+    bias: bool = True
     eps: float = 1e-5
+
+
+class RMSNorm(Record, kw_only=True):
+    """Division by the root of the mean square of the channels, at each position separately.
+
+    Source: Zhang & Sennrich 2019 (arXiv:1910.07467), equation 4.
+    """
+
+    num_features: int
+    spatial: bool
+    eps: float = 1e-6
 
 
 class GroupNorm(Record, kw_only=True):
@@ -166,6 +179,22 @@ class Activation(Record, kw_only=True):
 
     kind: ActivationKind
     slope: float | None = None
+    approximate: bool = False  # gelu by tanh (Hendrycks & Gimpel 2016, section 2)
+
+
+class SoftmaxOver(StrEnum):
+    """What a softmax adds up to 1 over."""
+
+    CHANNELS = "channels"
+    PIXELS = "pixels"
+    BRANCHES = "branches"
+
+
+class Softmax(Record, kw_only=True):
+    """exp(x) over its sum; over branches: of the `parts` equal slices that the channels are."""
+
+    over: SoftmaxOver
+    parts: int = 1
 
 
 class NCReLU(Record, kw_only=True):
@@ -244,17 +273,44 @@ class ChannelSlice(Record, kw_only=True):
 
 
 class UpsampleMode(StrEnum):
-    """How upsampling interpolates; bilinear is without aligned corners, as PyTorch's default."""
+    """How upsampling interpolates."""
 
     NEAREST = "nearest"
     BILINEAR = "bilinear"
 
 
 class Upsample(Record, kw_only=True):
-    """Enlarges the map by an integer factor."""
+    """Enlarges the map by an integer factor, or brings it to a size: one of the two is there."""
+
+    factor: int | None = None
+    size: Size | None = None
+    mode: UpsampleMode = UpsampleMode.NEAREST
+    align_corners: bool = False  # bilinear only
+
+
+class Blur(Record, kw_only=True):
+    """A binomial filter on the map, reflected at its borders (Zhang 2019, arXiv:1904.11486)."""
+
+    kernel_size: int
+    stride: Size = (1, 1)
+
+
+class SamePad(Record, kw_only=True):
+    """Pads so that a window of a stride gives ceil(size / stride), as TensorFlow's SAME does.
+
+    What is odd goes to the right and to the bottom. Maxima are padded with minus infinity.
+    """
+
+    kernel_size: Size
+    stride: Size = (1, 1)
+    dilation: Size = (1, 1)
+    of_maxima: bool = False
+
+
+class PixelUnshuffle(Record, kw_only=True):
+    """[C, H * factor, W * factor] -> [C * factor^2, H, W]."""
 
     factor: int
-    mode: UpsampleMode = UpsampleMode.NEAREST
 
 
 class PixelShuffle(Record, kw_only=True):
@@ -263,12 +319,26 @@ class PixelShuffle(Record, kw_only=True):
     factor: int
 
 
-class Scale(Record, kw_only=True):
-    """A learned factor for each channel (layer scale, Touvron et al. 2021)."""
+class ChannelConv(Record, kw_only=True):
+    """1-d convolution along the channels of a vector or of [C, 1, 1] (Wang et al. 2020)."""
 
-    num_features: int
-    spatial: bool
+    kernel_size: int
+
+
+class Scale(Record, kw_only=True):
+    """A learned factor for each channel (layer scale, Touvron et al. 2021), or for all."""
+
+    num_features: int  # 1 where there is one for all
     init: float = 1.0
+    dims: int = 1  # of its weight: 0, 1, 3 or 4
+
+
+class Offset(Record, kw_only=True):
+    """A learned number that is added to each channel, or to all."""
+
+    num_features: int  # 1 where there is one for all
+    init: float = 0.0
+    dims: int = 1  # of its bias: 0, 1, 3 or 4
 
 
 class Factor(Record, kw_only=True):
@@ -280,7 +350,9 @@ class Factor(Record, kw_only=True):
 # A new kind of layer goes into one of these.
 Weighted: TypeAlias = Conv | ConvTranspose | Linear  # whose weight can be shared
 Idle: TypeAlias = Dropout | StochasticDepth  # the identity at inference
-AsLarge: TypeAlias = LayerNorm | Activation | PReLU | Scale | Factor  # gives what it takes
+AsLarge: TypeAlias = (  # gives what it takes
+    LayerNorm | RMSNorm | Activation | PReLU | Scale | Offset | Factor
+)
 AsLargeMap: TypeAlias = (  # gives the [C, H, W] that it takes
     LocalResponseNorm | GlobalResponseNorm | ChannelShuffle
 )
@@ -297,8 +369,13 @@ Elementary: TypeAlias = (  # no weight that is multiplied with, and the same at 
     | PadChannels
     | ChannelSplit
     | ChannelSlice
+    | ChannelConv
+    | Softmax
     | Upsample
+    | Blur
+    | SamePad
     | PixelShuffle
+    | PixelUnshuffle
 )
 Layer: TypeAlias = Weighted | BatchNorm | Idle | Elementary
 
@@ -343,16 +420,22 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
         case BatchNorm(num_features=n, affine=affine, offset=offset):
             learned = _scale_and_offset(n)[: 1 + offset] if affine else ()
             return (*learned, *_moments(n))
-        case (
-            LayerNorm(num_features=n)
-            | GroupNorm(num_features=n)
-            | GlobalResponseNorm(num_features=n)
-        ):
+        case LayerNorm(num_features=n, bias=bias):
+            return _scale_and_offset(n)[: 1 + bias]
+        case RMSNorm(num_features=n):
+            return _scale_and_offset(n)[:1]
+        case GroupNorm(num_features=n) | GlobalResponseNorm(num_features=n):
             return _scale_and_offset(n)
         case InstanceNorm(num_features=n, affine=affine):
             return _scale_and_offset(n) if affine else ()
-        case PReLU(num_parameters=n) | Scale(num_features=n):
+        case PReLU(num_parameters=n):
             return (Tensor("weight", (n,)),)
+        case Scale():
+            return (Tensor("weight", spread_shape(layer)),)
+        case Offset():
+            return (Tensor("bias", spread_shape(layer)),)
+        case ChannelConv(kernel_size=size):
+            return (Tensor("weight", (1, 1, size)),)
         case (
             LocalResponseNorm()
             | Pool()
@@ -367,13 +450,23 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             | ChannelShuffle()
             | ChannelSplit()
             | ChannelSlice()
+            | Softmax()
             | Upsample()
+            | Blur()
+            | SamePad()
             | PixelShuffle()
+            | PixelUnshuffle()
             | Factor()
         ):
             return ()
         case _:
             assert_never(layer)
+
+
+def spread_shape(layer: Scale | Offset) -> tuple[int, ...]:
+    """Return the shape of what is learned: [], [n], [n, 1, 1] or [1, n, 1, 1]."""
+    shape = (1, layer.num_features, 1, 1)
+    return shape[1 : 1 + layer.dims] if layer.dims < len(shape) else shape
 
 
 def _columns(columns: Columns, kernel: tuple[int, ...], bias: bool) -> tuple[Tensor, ...]:

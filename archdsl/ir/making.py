@@ -46,7 +46,7 @@ MAX_EXPRESSION = 200  # of an expression that anybody reads
 def combine(operator: str, left: Number, right: Number) -> Number:
     """Return `left operator right` with its expression, or a leaf where that grows too large.
 
-    Raises ZeroDivisionError.
+    Raises ArithmeticError.
     """
     value = arithmetic(operator, left.value, right.value)
     if isinstance(left.expr, Literal) and isinstance(right.expr, Literal):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias, assert_never
 
+from archdsl.ir.powers import logarithm, power
 from archdsl.record import Record
 
 Value: TypeAlias = int | Fraction
@@ -27,7 +28,7 @@ class Symbol(Record):
 
 
 class Operation(Record):
-    """`left operator right` with one of `+ - * / // %`."""
+    """`left operator right` with one of `+ - * / // % **`."""
 
     operator: str
     left: "Expr"
@@ -38,7 +39,7 @@ class Operation(Record):
 class Apply(Record):
     """A function of numbers: `round_to(32 * width, 8)`, `ceil(2 * depth)`, `max(1, k)`."""
 
-    function: str  # floor, ceil, round, round_to, abs, min, max or sum
+    function: str  # floor, ceil, round, round_to, abs, min, max, sum or log
     arguments: "tuple[Expr, ...]"
     size: int = 2
 
@@ -250,7 +251,7 @@ def normal(value: Value) -> Value:
 
 
 def arithmetic(operator: str, left: Value, right: Value) -> Value:
-    """Return `left operator right`, exact; raise ZeroDivisionError where there is none."""
+    """Return `left operator right`, a power as `power` has it; raise ArithmeticError."""
     match operator:
         case "+":
             return normal(left + right)
@@ -264,6 +265,8 @@ def arithmetic(operator: str, left: Value, right: Value) -> Value:
             return normal(left // right)
         case "%":
             return normal(left % right)
+        case "**":
+            return normal(power(left, right))
         case _:
             raise AssertionError(f"no arithmetic for {operator}")
 
@@ -287,6 +290,8 @@ def apply(function: str, values: Sequence[Value]) -> Value:
             return normal(max(values))
         case "sum":
             return normal(sum(values))
+        case "log":
+            return normal(logarithm(*values))
         case _:
             raise AssertionError(f"no function {function}")
 

@@ -9,6 +9,8 @@ from archdsl.ir.layers import (
     AsLarge,
     AsLargeMap,
     BatchNorm,
+    Blur,
+    ChannelConv,
     ChannelSlice,
     ChannelSplit,
     Conv,
@@ -23,8 +25,12 @@ from archdsl.ir.layers import (
     Pad,
     PadChannels,
     PixelShuffle,
+    PixelUnshuffle,
     Pool,
+    SamePad,
     Size,
+    Softmax,
+    SoftmaxOver,
     StochasticDepth,
     Upsample,
 )
@@ -53,13 +59,13 @@ def conv_size(size: int, kernel: int, stride: int, padding: int, dilation: int) 
 def pool_size(size: int, kernel: int, stride: int, padding: int, *, ceil_mode: bool) -> int:
     """Return the output size of a pooling; in ceil mode the last window starts inside the map.
 
-    `kernel` includes the dilation. Source: torch.nn.MaxPool2d, notes on `ceil_mode`.
+    It may then reach out of the padding. `kernel` includes the dilation.
+    Source: torch.nn.MaxPool2d, notes on `ceil_mode`; pooling_output_shape of ATen/native/Pool.h.
     """
-    floor = conv_size(size, kernel, stride, padding, 1)
-    rest = (size + 2 * padding - kernel) % stride
-    if ceil_mode and rest and floor * stride < size + padding:
-        return floor + 1
-    return floor
+    found = -((size + 2 * padding - kernel) // -stride) + 1
+    if not ceil_mode or found < 1:
+        return conv_size(size, kernel, stride, padding, 1)
+    return found if (found - 1) * stride < size + padding else found - 1
 
 
 def transposed_size(
@@ -76,8 +82,8 @@ def transposed_size(
 def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
     """Return the map that the layer puts out; raise ShapeError where it does not fit."""
     match layer:
-        case Linear(out_features=features):
-            return FeatureMap(features)
+        case Linear(out_features=features, per_pixel=per_pixel):
+            return FeatureMap(features, _size(given) if per_pixel else None)
         case Flatten():
             height, width = given.size or (1, 1)
             return FeatureMap(given.channels * height * width)
@@ -102,11 +108,35 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
                 message = "each group is normalized over its values, and there is only one"
                 raise ShapeError(message)
             return given
-        case Conv() | ConvTranspose() | Pool() | AdaptivePool() | Pad() | Upsample():
+        case Softmax(over=SoftmaxOver.PIXELS):
+            return FeatureMap(given.channels, _size(given))
+        case Softmax():
+            return given
+        case ChannelConv():
+            if given.size not in (None, (1, 1)):
+                message = f"is about a vector or [C, 1, 1], not {given}: put `avgpool` before it"
+                raise ShapeError(message)
+            return given
+        case (
+            Conv()
+            | ConvTranspose()
+            | Pool()
+            | AdaptivePool()
+            | Pad()
+            | SamePad()
+            | Blur()
+            | Upsample()
+        ):
             return _spatial(layer, given.channels, _size(given))
         case PixelShuffle(factor=factor):
             height, width = _size(given)
             return FeatureMap(given.channels // factor**2, (height * factor, width * factor))
+        case PixelUnshuffle(factor=factor):
+            height, width = _size(given)
+            if height % factor or width % factor:
+                message = f"factor {factor} does not divide both sizes of {list(_size(given))}"
+                raise ShapeError(message)
+            return FeatureMap(given.channels * factor**2, (height // factor, width // factor))
         case _:
             return _as_large(layer, given)
 
@@ -123,7 +153,9 @@ def _size(given: FeatureMap) -> Size:
 
 
 def _spatial(
-    layer: Conv | ConvTranspose | Pool | AdaptivePool | Pad | Upsample, channels: int, size: Size
+    layer: Conv | ConvTranspose | Pool | AdaptivePool | Pad | SamePad | Blur | Upsample,
+    channels: int,
+    size: Size,
 ) -> FeatureMap:
     match layer:
         case Conv(out_channels=out):
@@ -136,8 +168,15 @@ def _spatial(
             return FeatureMap(channels, output)
         case Pad():
             return FeatureMap(channels, _padded(layer, size))
-        case Upsample(factor=factor):
-            return FeatureMap(channels, (size[0] * factor, size[1] * factor))
+        case SamePad():
+            return FeatureMap(channels, _both(_same_axis, layer, size))
+        case Blur():
+            return FeatureMap(channels, _both(_blur_axis, layer, size))
+        case Upsample(factor=factor, size=wanted):
+            if wanted is None:
+                assert factor is not None, "one of the two is there"
+                wanted = size[0] * factor, size[1] * factor
+            return FeatureMap(channels, wanted)
 
 
 def _both(axis: Callable[[Kind, int, int], int], layer: Kind, size: Size) -> Size:
@@ -171,11 +210,25 @@ def _pool_axis(layer: Pool, size: int, i: int) -> int:
     return pool_size(size, reach, layer.stride[i], layer.padding[i], ceil_mode=layer.ceil_mode)
 
 
+def _same_axis(layer: SamePad, size: int, i: int) -> int:
+    reach = layer.dilation[i] * (layer.kernel_size[i] - 1) + 1
+    return max(size, -(-size // layer.stride[i]) * layer.stride[i] - layer.stride[i] + reach)
+
+
+def _blur_axis(layer: Blur, size: int, i: int) -> int:
+    border = layer.kernel_size // 2
+    if border >= size:
+        message = f"reflection by {border} pixels needs a larger map than {size} pixels"
+        raise ShapeError(message)
+    return (size - 1) // layer.stride[i] + 1
+
+
 def _padded(layer: Pad, size: Size) -> Size:
     height, width = size
-    limit = min(height, width)
-    if layer.mode == "reflect" and max(layer.top, layer.bottom, layer.left, layer.right) >= limit:
-        message = f"reflection by more than {limit - 1} pixels needs a larger map than {list(size)}"
+    too_far = max(layer.top, layer.bottom) >= height or max(layer.left, layer.right) >= width
+    if layer.mode == "reflect" and too_far:
+        most = min(height, width) - 1
+        message = f"reflection by more than {most} pixels needs a larger map than {list(size)}"
         raise ShapeError(message)
     return height + layer.top + layer.bottom, width + layer.left + layer.right
 
@@ -188,13 +241,19 @@ def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
     match layer:
         case Conv(stride=(1, 1)):
             return SAME
-        case Conv(stride=(vertical, horizontal)) | Pool(stride=(vertical, horizontal)):
+        case (
+            Conv(stride=(vertical, horizontal))
+            | Pool(stride=(vertical, horizontal))
+            | Blur(stride=(vertical, horizontal))
+        ):
             return Fraction(vertical), Fraction(horizontal)
         case ConvTranspose(stride=(vertical, horizontal)):
             return Fraction(1, vertical), Fraction(1, horizontal)
-        case Upsample(factor=factor) | PixelShuffle(factor=factor):
+        case Upsample(factor=int(factor)) | PixelShuffle(factor=factor):
             return Fraction(1, factor), Fraction(1, factor)
-        case AdaptivePool() | Flatten():
+        case PixelUnshuffle(factor=factor):
+            return Fraction(factor), Fraction(factor)
+        case AdaptivePool() | Flatten() | Upsample():
             return Fraction(0), Fraction(0)
         case _:
             return SAME

@@ -21,7 +21,7 @@ from archdsl.ir.numbers import (
     Value,
 )
 
-_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2}
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "**": 3}
 
 
 def show(expr: Expr) -> str:
@@ -32,14 +32,16 @@ def show(expr: Expr) -> str:
 def _show(expr: Expr, binding: int) -> str:
     match expr:
         case Literal(value):
-            return show_value(value)
+            text = show_value(value)
+            return f"({text})" if binding >= _PRECEDENCE["**"] and text[:1] == "-" else text
         case Symbol(name):
             return name
         case Leaf(_, text):
             return text
         case Operation(operator, left, right):
             own = _PRECEDENCE[operator]
-            text = f"{_show(left, own)} {operator} {_show(right, own + 1)}"
+            base, exponent = (own + 1, own) if operator == "**" else (own, own + 1)
+            text = f"{_show(left, base)} {operator} {_show(right, exponent)}"
             return f"({text})" if own < binding else text
         case Apply(function, arguments):
             return f"{function}({', '.join(map(show, arguments))})"

@@ -10,7 +10,6 @@ from archdsl.ir.making import combine
 from archdsl.ir.network import Block, Join, LayerNode, Map, Operator, Part, Step
 from archdsl.ir.numbers import Test
 from archdsl.ir.rebuild import replace
-from archdsl.ir.showing import show
 from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.draft import LAST, Branch, Draft, Here, Role
 from archdsl.semantics.drops import Rate, rate_here, stochastic_depth
@@ -239,7 +238,9 @@ def _together(operator: Operator, draft: Draft, item: tree.Element) -> Flow:
                 channels = combine("+", total.channels, other.channels)
                 total = Flow(channels, total.size, total.reduction)
             case Operator.PRODUCT if _broadcasts(total, other):
-                total = other if total.size == (1, 1) else total
+                larger = other if total.size == (1, 1) else total
+                wider = other if total.channels.value == 1 else total
+                total = Flow(wider.channels, larger.size, larger.reduction)
             case _:
                 _mismatch(operator, draft, item)
     check_map(total.map, item.call.span, f"a size of what `{operator}` gives")
@@ -252,22 +253,14 @@ def _mismatch(operator: Operator, draft: Draft, item: tree.Element) -> NoReturn:
     maps = listed([str(flow.map) for flow in flows])
     notes = tuple(Note(f"this branch gives {told(flow)}", span) for flow, span in draft.flows)
     help_ = way_out(flows, equal_channels=operator is not Operator.CONCAT)
-    if operator is Operator.PRODUCT:
-        help_ = _gate(flows) or help_
     fail_here("E402", f"{maps} do not {verb}", item.call.span, help_, notes)
 
 
-def _gate(flows: list[Flow]) -> str | None:
-    """Return how a gate of one channel becomes one of as many as it is multiplied with."""
-    channels = max(flows, key=lambda flow: flow.channels.value).channels
-    one = [flow for flow in flows if flow.channels.value == 1 and flow.size not in (None, (1, 1))]
-    if not one or len({flow.size for flow in flows}) > 1:
-        return None
-    copies = f"`concat {{ for i in range({show(channels.expr)}) {{ identity }} }}`"
-    return f"end the branch of one channel in {copies}, which repeats it"
-
-
 def _broadcasts(left: Flow, right: Flow) -> bool:
-    if left.channels.value != right.channels.value:
+    """Say whether a product repeats one for the other: [C, 1, 1], [1, H, W]."""
+    if left.size != right.size and (1, 1) not in (left.size, right.size):
         return False
-    return left.size == right.size or (1, 1) in (left.size, right.size)
+    if (left.size is None) != (right.size is None):
+        return False
+    channels = {left.channels.value, right.channels.value}
+    return len(channels) == 1 or (1 in channels and left.size is not None)

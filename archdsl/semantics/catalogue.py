@@ -3,7 +3,7 @@
 `docs/extending.md` says how to add one.
 """
 
-from archdsl.semantics.kinds import convolutions, normalization, others, pooling
+from archdsl.semantics.kinds import convolutions, moving, normalization, others, pooling
 from archdsl.semantics.kinds.rows import LayerKind
 
 ROWS: dict[str, LayerKind] = {
@@ -11,4 +11,5 @@ ROWS: dict[str, LayerKind] = {
     **normalization.ROWS,
     **pooling.ROWS,
     **others.ROWS,
+    **moving.ROWS,
 }

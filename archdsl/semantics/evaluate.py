@@ -195,6 +195,19 @@ def _member(node: tree.Attribute, scope: Scope) -> Value:
     return leaf(value.flow.size[_SIZES_OF_MAP.index(name.text)], node.span.text, value.pixels)
 
 
+def size_of_map(node: tree.Expression, scope: Scope) -> tuple[Number, Number]:
+    """Return the height and the width of a marked map; raise SpecError for anything else."""
+    value = evaluate(node, scope)
+    text = node.span.text
+    if not isinstance(value, MapValue):
+        help_ = "write the name of a map, as `mark` gives it"
+        fail("E302", f"`like` is a map, not {type_name(value)}", node.span, help_)
+    if value.flow.size is None:
+        fail("E302", f"`{value.name}` is a vector and has no height and width", node.span)
+    height, width = value.flow.size
+    return leaf(height, f"{text}.height", value.pixels), leaf(width, f"{text}.width", value.pixels)
+
+
 # ---------------------------------------------------------------- operators
 
 
@@ -310,7 +323,12 @@ def _arithmetic(node: tree.Infix, scope: Scope) -> Number:
     try:
         number = combine(node.operator, left, right)
     except ZeroDivisionError:
-        fail_here("E305", f"{left} is divided by zero", node.right.span)
+        what = "has no negative power" if node.operator == "**" else "is divided by zero"
+        fail_here("E305", f"{left} {what}", node.right.span)
+    except OverflowError:
+        fail("E306", "numbers go up to 10^30", node.span)
+    except ArithmeticError:
+        fail_here("E305", f"{left} is negative and has integer powers only", node.right.span)
     check_size(number.value, node.span)
     if isinstance(number.expr, Leaf):
         spend(size_of(left.expr) + size_of(right.expr), scope, node.span)

@@ -37,8 +37,9 @@ class _FunctionCall(Record):
         if len(values) == 1 and isinstance(values[0], ListValue) and most > 1:
             values = values[0].items
         if not least <= len(values) <= most:
-            count = str(least) if least == most else f"at least {least}"
-            counted = f"{count} argument{'s' if least > 1 else ''}"
+            count = f"at least {least}" if most == MAX_VALUES else f"{least} to {most}"
+            count = str(least) if least == most else count
+            counted = f"{count} argument{'s' if max(least, most % MAX_VALUES) > 1 else ''}"
             fail("E308", f"`{name}` takes {counted}, not {len(values)}", span)
         numbers = [v for v in values if isinstance(v, Number)]
         if len(numbers) != len(values):
@@ -92,6 +93,15 @@ def _of_several(use: _FunctionCall) -> Value:
     return _sized(use, use.made(use.numbers(1, MAX_VALUES)))
 
 
+def _log(use: _FunctionCall) -> Value:
+    numbers = use.numbers(1, 2)
+    try:
+        return use.made(numbers)
+    except ArithmeticError:
+        message = "`log` takes numbers above 0, and a base that is not 1"
+        fail_here("E303", message, use.node.span)
+
+
 def _sized(use: _FunctionCall, number: Number) -> Number:
     check_size(number.value, use.node.span)
     return number
@@ -101,6 +111,7 @@ FUNCTIONS: dict[str, Callable[[_FunctionCall], Value]] = {
     "range": _range,
     "len": _len,
     "round_to": _round_to,
+    "log": _log,
     **dict.fromkeys(("min", "max", "sum"), _of_several),
     **dict.fromkeys(("abs", "round", "floor", "ceil"), _of_one),
 }

@@ -55,6 +55,14 @@ _LAYERS = {  # in lower case, without `_`
     **dict.fromkeys(("reflectionpad2d",), "pad(1, mode = reflect)"),
     **dict.fromkeys(("channelslice", "narrow", "indexselect"), "slice(0, 16)"),
     **dict.fromkeys(("upsampling2d", "interpolate", "resize", "upsample2d"), "upsample(2)"),
+    **dict.fromkeys(("spacetodepth", "focus"), "pixel_unshuffle(2)"),
+    "depthtospace": "pixel_shuffle(2)",
+    **dict.fromkeys(("blurpool", "blurpool2d"), "blur(3, stride = 2)"),
+    **dict.fromkeys(("rmsnormalization", "rmsnorm2d"), "rmsnorm"),
+    **dict.fromkeys(("layerscale", "gamma"), "scale"),
+    **dict.fromkeys(("learnablebias", "addbias", "bias"), "offset"),
+    **dict.fromkeys(("eca", "ecalayer", "conv1dchannels"), "avgpool channel_conv(3)"),
+    **dict.fromkeys(("softmax2d", "softmaxlayer"), "softmax(over = channels)"),
     **dict.fromkeys(("reshape", "view", "flattenlayer"), "flatten"),
     **dict.fromkeys(("inputlayer", "inputs"), "input(3, 32, 32)"),
     **dict.fromkeys(("add", "plus", "eltwise"), "sum { branch { .. } identity }"),
@@ -67,9 +75,7 @@ _LAYERS = {  # in lower case, without `_`
 _ADVICE = {
     "grow": "what grows stands without brackets: `grow width = [4, 8, 16]`",
     "mark": "a name stands without brackets: `conv3x3(64) mark c2`",
-    **dict.fromkeys(
-        ("softmax", "logsoftmax"), "drop it: the loss of the training takes what `linear` gives"
-    ),
+    **dict.fromkeys(("logsoftmax",), "drop it: the loss of the training takes what `linear` gives"),
     **dict.fromkeys(
         ("loss", "crossentropy", "crossentropyloss", "output", "outputs"),
         "drop it: the output is what the last layer gives",
@@ -103,20 +109,12 @@ _ADVICE = {
         "maps have a height: write `conv(64, kernel = [1, 3])`, for an `input` of height 1",
     ),
     **dict.fromkeys(
-        ("pixelunshuffle", "spacetodepth", "focus"),
-        "there is none: it and the `conv1x1` behind it are `conv2x2(64, stride = 2)`",
-    ),
-    **dict.fromkeys(
-        ("blurpool", "blurpool2d", "blur"),
-        "write `pad(1, mode = reflect) avgpool2x2(stride = 1) avgpool2x2`: together [1, 2, 1] / 4",
-    ),
-    **dict.fromkeys(
         ("permute", "transpose", "movedim"),
         "drop it: a map is [channels, height, width] everywhere, for `layernorm` too",
     ),
     **dict.fromkeys(
         ("parameter", "nnparameter"),
-        "weights stand in layers: `scale` is a learned factor for each channel",
+        "weights stand in layers: `scale` multiplies each channel, `offset` adds to it",
     ),
     "mean": "write `avgpool` for the mean over all pixels",
     **dict.fromkeys(
@@ -137,16 +135,18 @@ _VALUES = {
     "False": "write `false`",
     "None": "leave the argument out",
     "null": "leave the argument out",
-    "same": "leave `padding` out: odd kernels then keep the size; or write a number",
-    "SAME": "leave `padding` out: odd kernels then keep the size; or write a number",
+    "SAME": "write `same`, as TensorFlow pads; without `padding`, odd kernels keep the size",
+    "same": "it is a padding of `conv` and `maxpool`; here write a number",
     "valid": "write `0`",
     "bias": "write `bias = true`",
     "pi": "write `3.14159265`",
 }
 _FUNCTIONS = {
     "int": "write `floor(..)`, or `//` for a division that rounds down",
-    "pow": "write a product, `2 * 2`",
-    **dict.fromkeys(("sqrt", "log", "log2", "exp"), "write the number itself"),
+    "pow": "write `2 ** 3`",
+    "sqrt": "write `x ** 0.5`",
+    "exp": "write `2.718281828459045 ** x`",
+    **dict.fromkeys(("ln", "log2", "log10"), "write `log(x)`, or `log(x, 2)` for another base"),
     "mean": "write `sum(list) / len(list)`",
     "make_divisible": "write `round_to(x, 8)`",
     "divmod": "write `//` and `%`",
@@ -171,6 +171,8 @@ _ARGUMENTS = {
     "dilation_rate": "write `dilation = 2`",
     "rate": "write `p`, or the number alone: `dropout(0.5)`",
     "prob": "write `p`, or the number alone: `dropout(0.5)`",
+    "dim": "write `over = channels`",
+    "filt_size": "write `kernel`",
     "scale_factor": "write `factor`, or the number alone: `upsample(2)`",
     "negative_slope": "write `slope`",
     "learning_rate": "write `lr`",

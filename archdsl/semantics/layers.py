@@ -11,7 +11,7 @@ from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.draft import Here
 from archdsl.semantics.fixing import fixed_of, with_fixed
 from archdsl.semantics.flow import Flow, times
-from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall
+from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall, Padding
 from archdsl.semantics.shares import share_key
 from archdsl.semantics.signature import bind
 from archdsl.semantics.state import Elaboration
@@ -66,7 +66,7 @@ def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Her
         place = item.annotations[0].span.to(item.span)
         check_layer(said, use.kind, use.word, place)
     context = elaboration.inside(said, here.draft.context)
-    if use.kind == "linear" and flow.size is not None:
+    if use.kind == "linear" and flow.size is not None and not use.arguments.flag("per_pixel"):
         flow = _flattened(flow, here, item.span)
     pixels = frozenset[str]() if here.draft.in_block else elaboration.pixels
     scheme = context.scheme
@@ -74,6 +74,8 @@ def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Her
     built = ROWS[use.kind].build(use, flow, facts)
     if scheme is not None and scheme_of(built.layer) is not None:
         scheme.reached = True
+    if built.before is not None:
+        flow = _padded(built.before, flow, here, use)
     fixed = fixed_of(built.layer, context, item.call.span)
     built = replace(built, layer=with_fixed(built.layer, fixed))
     output = _output(built, use, flow)
@@ -124,10 +126,27 @@ def _output(built: BuiltLayer, use: LayerCall, flow: Flow) -> FeatureMap:
     return check_map(output, use.span, f"a size of what `{use.word}` gives")
 
 
+def _padded(padding: Padding, flow: Flow, here: Here, use: LayerCall) -> Flow:
+    """Add what `padding = same` puts before a layer."""
+    layer, output = padding.layer, _output(BuiltLayer(padding.layer), use, flow)
+    node = LayerNode(
+        kind="same_pad",
+        label=None,
+        layer=layer,
+        input=flow.map,
+        output=output,
+        written=padding.written,
+        implied=True,
+        span=use.span,
+    )
+    here.draft.add(node, (*here.way, use.span.start - 1), here.when)
+    return Flow(flow.channels, output.size, flow.reduction)
+
+
 def _flattened(flow: Flow, here: Here, span: Span) -> Flow:
     """Add the flatten that `linear` leaves unsaid after a map of one pixel."""
     if flow.size != (1, 1):
-        help_ = "put `avgpool` or `flatten` before it"
+        help_ = "put `avgpool` or `flatten` before it; at each pixel: `per_pixel = true`"
         fail_here("E331", f"`linear` takes a vector, not the map {flow.map}", span, help_)
     after = Flow(flow.channels, None, flow.reduction)
     before = (*here.way, span.start - 1)  # nothing written stands there

@@ -21,8 +21,11 @@ class Domain(Enum):
     TINY = auto()  # a number above 0 and below 1
     SHARE = auto()  # a number in [0, 1]
     FLAG = auto()  # true or false
+    WINDOW = auto()  # a positive integer of 32 bits
     PAIR = auto()  # a positive integer, or [height, width]
     NATURAL_PAIR = auto()  # an integer of at least 0, or [height, width]
+    PADDING = auto()  # the same, or the word `same`
+    MAP = auto()  # a map with a name, of which it takes the height and the width
     BORDER = auto()  # an integer of at least 0, or [top, bottom, left, right]
     OPTION = auto()  # one of a few words
 
@@ -35,6 +38,7 @@ class Parameter(Record):
     default: "Number | bool | str | None" = None
     required: bool = False
     options: tuple[str, ...] = ()
+    help: str | None = None  # what to write where it is missing
 
 
 class Arguments:
@@ -85,6 +89,10 @@ class Arguments:
     def real(self, name: str) -> float:
         """Return the value of a numeric argument as PyTorch takes it."""
         return float(self.number(name).value)
+
+    def is_word(self, name: str) -> bool:
+        """Say whether an argument that may be a number is a word."""
+        return isinstance(self._values.get(name), str)
 
     def flag(self, name: str) -> bool:
         """Return a true-or-false argument."""

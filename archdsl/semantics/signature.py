@@ -6,7 +6,7 @@ from archdsl.diagnostics import Note
 from archdsl.ir.numbers import Number, Truth, test_symbols
 from archdsl.limits import MAX_SIZE, MAX_WINDOW
 from archdsl.semantics.checks import check_integer, fail, fail_here
-from archdsl.semantics.evaluate import evaluate
+from archdsl.semantics.evaluate import evaluate, size_of_map
 from archdsl.semantics.parameters import Arguments, Domain, Parameter
 from archdsl.semantics.values import ListValue, Scope, Value, type_name
 from archdsl.source import Span
@@ -16,10 +16,15 @@ from archdsl.syntax import tree
 _BOUNDS = {  # least and most of an integer; the most is what PyTorch takes
     Domain.COUNT: (1, MAX_SIZE),
     Domain.NATURAL: (0, MAX_SIZE),
+    Domain.WINDOW: (1, MAX_WINDOW),
     Domain.PAIR: (1, MAX_WINDOW),
     Domain.NATURAL_PAIR: (0, MAX_WINDOW),
+    Domain.PADDING: (0, MAX_WINDOW),
     Domain.BORDER: (0, MAX_WINDOW),
 }
+
+
+SAME = "same"  # a padding that keeps the size, but for the stride
 
 
 def bind(call: tree.Call, signature: Sequence[Parameter], scope: Scope, what: str) -> Arguments:
@@ -32,7 +37,7 @@ def bind(call: tree.Call, signature: Sequence[Parameter], scope: Scope, what: st
             values[parameter.name] = _convert(node, parameter, scope)
         elif parameter.required:
             is_first = parameter is signature[0]
-            help_ = _example(call, parameter, named=not is_first)
+            help_ = parameter.help or _example(call, parameter, named=not is_first)
             fail("E312", f"{what} needs `{parameter.name}`", call.span, help_)
         else:
             default = parameter.default
@@ -72,7 +77,9 @@ def _too_many(what: str, names: Sequence[str]) -> str:
 
 
 def _example(call: tree.Call, parameter: Parameter, *, named: bool) -> str:
-    value = {Domain.COUNT: "64", Domain.RATE: "0.5", Domain.PAIR: "3"}.get(parameter.kind, "2")
+    value = {Domain.COUNT: "64", Domain.RATE: "0.5", Domain.PAIR: "3", Domain.WINDOW: "3"}.get(
+        parameter.kind, "2"
+    )
     given = [a.value.span.text for a in call.arguments or () if a.name is None]
     given.append(f"{parameter.name} = {value}" if named else value)
     return f"write `{call.name.text}({', '.join(given)})`"
@@ -83,7 +90,13 @@ def _convert(
 ) -> "tuple[Number, ...] | bool | str":
     if parameter.kind is Domain.OPTION:
         return _option(node, parameter, scope)
+    if parameter.kind is Domain.MAP:
+        return size_of_map(node, scope)
+    if parameter.kind is Domain.PADDING and node.span.text == SAME:
+        return SAME
     value = evaluate(node, scope)
+    if parameter.kind is Domain.PADDING and value == SAME:
+        return SAME
     what = f"`{parameter.name}`"
     match parameter.kind:
         case Domain.FLAG:
@@ -94,7 +107,7 @@ def _convert(
             if isinstance(value, Number):
                 help_ = "what a layer is given is known: write only what it gives"
             fail("E302", f"{what} is true or false, not {type_name(value)}", node.span, help_)
-        case Domain.PAIR | Domain.NATURAL_PAIR:
+        case Domain.PAIR | Domain.NATURAL_PAIR | Domain.PADDING:
             return _several(value, parameter.kind, node.span, what, 2)
         case Domain.BORDER:
             return _several(value, parameter.kind, node.span, what, 4)
@@ -107,7 +120,7 @@ def _single(value: Value, parameter: Parameter, span: Span, what: str) -> Number
         help_ = f"write `{value}`" if isinstance(value, str) and value.isdecimal() else None
         fail("E302", f"{what} is a number, not {type_name(value)}", span, help_)
     match parameter.kind:
-        case Domain.COUNT | Domain.NATURAL as kind:
+        case Domain.COUNT | Domain.NATURAL | Domain.WINDOW as kind:
             return _integer(value, kind, span, what)
         case Domain.RATE if not 0 <= value.value < 1:
             percent = f"write `{float(value.value) / 100:g}`" if 1 < value.value < 100 else None

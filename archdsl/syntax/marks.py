@@ -221,7 +221,7 @@ class Marks:
         return tuple(places())
 
 
-_STRENGTHS = {"or": 0, "and": 1, "COMPARISON": 2, "SIGN": 3, "STAR": 4, "DIVISION": 4}
+_STRENGTHS = {"or": 0, "and": 1, "COMPARISON": 2, "SIGN": 3, "STAR": 4, "DIVISION": 4, "POWER": 5}
 
 
 class _Parts:

@@ -9,6 +9,7 @@ _WORDS = {
     "COMPARISON": "a comparison",
     "SIGN": "`+` or `-`",
     "STAR": "`*`",
+    "POWER": "`**`",
     "DIVISION": "`/`",
     "LPAR": "`(`",
     "RPAR": "`)`",
@@ -25,7 +26,7 @@ _WORDS = {
 _EXPRESSION = frozenset(("NUMBER", "STRING", "LPAR", "LSQB", "NAME"))
 _ITEM = frozenset(("LET", "REQUIRE", "EXPECT", "STAGE", "FOR", "NAME"))
 _DECLARATION = frozenset(("NETWORK", "BLOCK", "IMPORT", "TRAIN"))
-_OPERATORS = frozenset(("SIGN", "STAR", "DIVISION", "COMPARISON", "AND", "OR", "DOT"))
+_OPERATORS = frozenset(("SIGN", "STAR", "POWER", "DIVISION", "COMPARISON", "AND", "OR", "DOT"))
 _GOES_ON = frozenset(("LPAR", "LSQB", "DOT", "COLON", "WITH", "STAR"))  # with what came before
 
 

@@ -23,12 +23,12 @@ class LayerNorm2d(nn.LayerNorm):
 
 
 class Scale(nn.Module):
-    """A learned factor for each channel (layer scale, Touvron et al. 2021)."""
+    """A learned factor for each channel (layer scale, Touvron et al. 2021), or for all."""
 
-    def __init__(self, num_features: int, init: float = 1.0) -> None:
+    def __init__(self, shape: int | tuple[int, ...], init: float = 1.0) -> None:
         super().__init__()
         self.init = init
-        self.weight = nn.Parameter(torch.empty(num_features))
+        self.weight = nn.Parameter(torch.empty(shape))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -98,7 +98,9 @@ def embed(old: nn.Module, new: nn.Module, phase: int) -> None:
     state = new.state_dict()  # which is the memory of the network
     for name, value in old.state_dict().items():
         where = index([channels(name, dim, phase - 1, phase) for dim in range(value.ndim)])
-        if value.ndim > 1:  # old outputs take nothing from new inputs
+        layer = new.get_submodule(name.rpartition(".")[0])
+        if value.ndim > 1 and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            # old outputs take nothing from new inputs
             state[name][where[:1]] = 0
         state[name][where] = value
     for name in state.keys() - shapes(phase - 1).keys():

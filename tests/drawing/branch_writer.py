@@ -8,6 +8,8 @@ from tests.drawing.layers import Geometry, adaptive_pool, conv, linear, same, to
 from tests.drawing.pieces import Body, Piece, constant, hiding, variable
 from tests.drawing.places import scoped
 
+GATE = Geometry(constant([3, 3]))
+
 
 class BranchWriter(BodyWriter):
     """Draws branches side by side."""
@@ -129,6 +131,8 @@ class BranchWriter(BodyWriter):
                     same("sigmoid"),
                 )
             )
+        elif self.chance(40):  # for each pixel, alike for all channels
+            body = Body((conv("conv3x3", constant(1), GATE, None, []), same("sigmoid")))
         else:
             inside = place.inside(keep=True, given=place.given.restarted())
             body = Body((*self.pieces(inside, 2, least=0), *self.to(channels), same("tanh")))

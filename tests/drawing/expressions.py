@@ -82,9 +82,17 @@ class Expressions:
     def arithmetic(self, base, place):
         """Return an expression over a name."""
         by = self.choose((2, 4, 3))
-        match self.integer(0, 11):
+        match self.integer(0, 13):
             case 0 | 1 | 2 | 3:
                 return base
+            case 12:
+                exponent = self.choose((2, 1, 3))
+                return Value(
+                    f"{base.tight} ** {exponent}", lambda e: base.of(e) ** exponent, atom=False
+                )
+            case 13:
+                text = f"2 ** floor(log({base.text}, 2))"
+                return Value(text, lambda e: _power_of_two(base.of(e)), atom=False)
             case 4:
                 return Value(f"{by} * {base.tight}", lambda e: by * base.of(e), atom=False)
             case 5:
@@ -209,6 +217,13 @@ class Expressions:
             inside.named.clear()
         said = self.annotations(inside, word, percent)
         return Piece((text + said,), hiding(piece.apply, said), inline=not said)
+
+
+def _power_of_two(value):
+    """Return the largest power of two that is not above a number."""
+    if value < 1:
+        raise Unfit
+    return 1 << (int(value).bit_length() - 1)
 
 
 def _round_to(value, step):

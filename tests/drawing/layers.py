@@ -147,9 +147,13 @@ def pool(word, geometry, *, ceil, extra):
     def axis(size, kernel, stride, padding, dilation):
         if 2 * padding > kernel or (kernel > 1 and dilation > size):
             raise Unfit
-        floor = window(size, kernel, stride, padding, dilation)
-        rest = (size + 2 * padding - dilation * (kernel - 1) - 1) % stride
-        return floor + bool(ceil and rest and floor * stride < size + padding)
+        if not ceil:
+            return window(size, kernel, stride, padding, dilation)
+        starts = range(-padding, size + padding - dilation * (kernel - 1) - 1 + stride, stride)
+        found = sum(start < size for start in starts)  # the last one begins inside the map
+        if not found:
+            raise Unfit
+        return found
 
     def rule(env, given):
         kernel, stride, padding, dilation = geometry.numbers(env, own_stride=True)
@@ -171,9 +175,12 @@ def adaptive_pool(word, size):
 
 
 def linear(out, extra, *, label=None):
-    """Return a linear layer."""
+    """Return a linear layer, perhaps one at each pixel."""
 
     def rule(env, given):
+        if "per_pixel = true" in extra:
+            given.pixels()
+            return replace(given, channels=number(out, env))
         if given.size not in (None, (1, 1)):
             raise Unfit
         return replace(given.passed(0, 0), channels=number(out, env), size=None)
@@ -258,13 +265,97 @@ def enlarged(text, factor, *, shuffled=False):
     return layer(text, rule)
 
 
+def unshuffled(factor):
+    """Return a shuffle of pixels into channels."""
+
+    def rule(_, given):
+        height, width = given.pixels()
+        if height % factor or width % factor:
+            raise Unfit
+        passed = given.passed(factor, factor)
+        size = (height // factor, width // factor)
+        return replace(passed, channels=given.channels * factor * factor, size=size)
+
+    return layer(f"pixel_unshuffle({factor})", rule)
+
+
+def resized(size, more):
+    """Return an upsampling to a size."""
+
+    def rule(_, given):
+        given.pixels()
+        found = tuple(size) if isinstance(size, list) else (size, size)
+        return replace(given.passed(0, 0), size=found)
+
+    return layer(f"upsample(size = {size}{more})", rule)
+
+
+def blurred(kernel, stride):
+    """Return a binomial filter."""
+    steps = stride if isinstance(stride, list) else [stride, stride]
+
+    def rule(_, given):
+        if kernel // 2 >= min(given.pixels()):
+            raise Unfit
+        size = tuple(-(-n // s) for n, s in zip(given.pixels(), steps, strict=True))
+        return replace(given.passed(*steps), size=size)
+
+    return layer(f"blur({kernel}, stride = {stride})", rule)
+
+
+def same_conv(word, out, stride, dilation):
+    """Return a convolution that is padded as TensorFlow does it."""
+    steps = stride if isinstance(stride, list) else [stride, stride]
+
+    def rule(env, given):
+        size = tuple(-(-n // s) for n, s in zip(given.pixels(), steps, strict=True))
+        return replace(given.passed(*steps), channels=number(out, env), size=size)
+
+    text = f"{word}({out.text}, stride = {stride}, padding = same, dilation = {dilation})"
+    kernel = int(word[-3]), int(word[-1])
+    is_odd = all(k % 2 for k in kernel)
+
+    def schemes(env, given):
+        small, large = sorted((given.channels, number(out, env)))
+        fits = {
+            "binary": True,
+            "dirac": is_odd and stride == 1 and large % small == 0,
+            "standardized": True,
+        }
+        return frozenset(word for word, holds in fits.items() if holds)
+
+    return layer(text, rule, [word, "conv"], schemes)
+
+
+def same_pool(word, stride):
+    """Return a pooling of maxima that is padded as TensorFlow does it."""
+    steps = stride if isinstance(stride, list) else [stride, stride]
+
+    def rule(_, given):
+        size = tuple(-(-n // s) for n, s in zip(given.pixels(), steps, strict=True))
+        return replace(given.passed(*steps), size=size)
+
+    return layer(f"{word}(stride = {stride}, padding = same)", rule)
+
+
+def softmax_over_branches(parts):
+    """Return a softmax over equal slices of the channels."""
+
+    def rule(env, given):
+        if given.channels % number(parts, env):
+            raise Unfit
+        return given
+
+    return layer(f"softmax(over = branches, parts = {parts.text})", rule)
+
+
 def pad(border, mode):
     """Return a padding: one number or [top, bottom, left, right]."""
     sides = [border] * 4 if isinstance(border, int) else border
 
     def rule(_, given):
         height, width = given.pixels()
-        if mode == "reflect" and max(sides) >= min(height, width):
+        if mode == "reflect" and (max(sides[:2]) >= height or max(sides[2:]) >= width):
             raise Unfit
         return replace(given, size=(height + sides[0] + sides[1], width + sides[2] + sides[3]))
 
@@ -282,16 +373,20 @@ def together(operator: str, maps: Sequence[Map]) -> Map:
             total = replace(total, channels=total.channels + other.channels)
         elif operator == "sum" and other.shape == total.shape:
             continue
-        elif (
-            operator == "product" and other.channels == total.channels and _broadcast(total, other)
-        ):
-            total = other if total.size == (1, 1) else total
+        elif operator == "product" and _broadcast(total, other):
+            larger = other if total.size == (1, 1) else total
+            total = replace(larger, channels=max(total.channels, other.channels))
         else:
             raise Unfit
     return total
 
 
 def _broadcast(left, right):
+    channels = {left.channels, right.channels}
+    if len(channels) > 1 and (1 not in channels or left.size is None):
+        return False
+    if (left.size is None) != (right.size is None):
+        return False
     return left.size == right.size or (1, 1) in (left.size, right.size)
 
 

@@ -3,20 +3,29 @@
 A kind of layer or a weight scheme that is new to the language is drawn here.
 """
 
+import zlib
+
 from tests.drawing.block_writer import BlockWriter
 from tests.drawing.fixed import written
 from tests.drawing.layers import (
     Geometry,
     adaptive_pool,
+    blurred,
     channel_slice,
     conv,
     conv_transpose,
     divided,
     divisors,
     enlarged,
+    linear,
     ncrelu,
     pad_channels,
+    resized,
     same,
+    same_conv,
+    same_pool,
+    softmax_over_branches,
+    unshuffled,
 )
 from tests.drawing.pieces import Body, Piece, constant, hiding
 from tests.drawing.places import SAME, scoped
@@ -38,7 +47,25 @@ SCHEMES = (
     "standardized",
     "standardized(gain = true)",
 )
-LAYERS = ("dropout(0.2)", "layernorm", "scale", "factor(0.5)", "prelu", "silu")
+LAYERS = (
+    "dropout(0.2)",
+    "layernorm",
+    "scale",
+    "factor(0.5)",
+    "prelu",
+    "silu",
+    "rmsnorm",
+    "offset",
+    "layernorm(bias = false)",
+    "gelu(tanh)",
+    "softmax(over = channels)",
+    "softmax(over = channels)",
+    "rmsnorm(eps = 1e-5)",
+    "offset(0.1, per = layer)",
+    "scale(1e-6, dims = 3)",
+    "scale(per = layer, dims = 0)",
+    "offset(dims = 4)",
+)
 OF_IMAGES = (
     "local_response_norm",
     "stochastic_depth(0.1)",
@@ -47,6 +74,8 @@ OF_IMAGES = (
     "local_response_norm(5)",
     "grn",
     "stochastic_depth(0.2)",
+    "softmax(over = pixels)",
+    "softmax(over = pixels)",
 )
 
 
@@ -54,13 +83,13 @@ class RareWriter(BlockWriter):
     """Draws what is rare."""
 
     def rare(self, place):
-        """Return up to four rare pieces; the place moves on with them."""
+        """Return up to five rare pieces; the place moves on with them."""
         found = []
-        for _ in range(self.integer(2, 4)):
-            ways = [self.rare_layer, self.rare_norm]
+        for _ in range(self.integer(2, 5)):
+            ways = [self.rare_layer] * 2 + [self.rare_norm]
             if place.given.size is not None:
-                ways += [self.rare_convolution] * 4 + [self.rare_sharing] * 2
-                ways += [self.rare_shape] * 2
+                ways += [self.rare_convolution] * 6 + [self.rare_sharing] * 2
+                ways += [self.rare_shape] * 4
                 ways += [self.rare_stage] * 2 * (len(self.blocks) > 1)
             piece = self.advance(place, *self.choose(ways)(place))
             found += [piece] if piece else []
@@ -97,16 +126,23 @@ class RareWriter(BlockWriter):
     def rare_layer(self, place):
         """Return a layer that keeps the shape."""
         if place.given.size is not None and self.chance(50):
-            return same(self.choose(OF_IMAGES), spatial=True), SAME
+            return same(OF_IMAGES[self.spread(len(OF_IMAGES), place)], spatial=True), SAME
         if place.given.size is not None and self.chance(30):
             by = constant(divisors(place.given.channels)[-1])
             return divided(f"{self.choose(('groupnorm', 'channel_shuffle'))}({by.text})", by), SAME
-        return same(self.choose(LAYERS)), SAME
+        if self.chance(15):
+            return softmax_over_branches(constant(divisors(place.given.channels)[-1])), SAME
+        return same(LAYERS[self.spread(len(LAYERS), place)]), SAME
+
+    def spread(self, number, place):
+        """Return a number below another one, by chance and by the map: hypothesis likes few."""
+        map_ = f"{place.given.shape} {sorted(place.env.names())}"
+        return (self.integer(0, number - 1) + zlib.crc32(map_.encode())) % number
 
     def rare_shape(self, place):
         """Return a layer that changes the shape."""
         channels = place.given.channels
-        match self.integer(0, 5):
+        match self.spread(14, place):
             case 0:
                 return ncrelu(), None
             case 3:
@@ -122,8 +158,35 @@ class RareWriter(BlockWriter):
                 return adaptive_pool(self.choose(("avgpool", "maxpool")), size), SAME
             case 4:
                 return self.rare_slice(place), None
+            case 6:
+                return unshuffled(2), None
+            case 7:
+                size = self.choose((3, [4, 2], 5))
+                more = ", mode = bilinear, align_corners = true" if self.chance(70) else ""
+                return resized(size, more), SAME
+            case 8 | 13:
+                return blurred(self.choose((3, 2, 4)), self.choose((2, 1, [1, 2]))), SAME
+            case 9 | 12:
+                return self.rare_same(place)
+            case 10:
+                out = self.width(place)
+                extra = self.choose(([], ["bias = false"]))
+                return linear(out, [*extra, "per_pixel = true"]), out
+            case 11:
+                body = Body((adaptive_pool("avgpool", None), same("channel_conv(3)")))
+                lines = body.braced(f"{self.fresh(LABELS, place.labels)}:")
+                return Piece(lines, body.apply), SAME
             case _:
                 return enlarged("pixel_shuffle(2)", constant(2), shuffled=True), None
+
+    def rare_same(self, place):
+        """Return a convolution or a pooling that pads as TensorFlow does."""
+        stride = self.choose((2, 1, [2, 1]))
+        if self.chance(30):
+            return same_pool(self.choose(("maxpool3x3", "maxpool2x2", "maxpool2x3")), stride), SAME
+        out = self.width(place)
+        word = self.choose(("conv3x3", "conv2x2", "conv3x1", "conv5x4"))
+        return same_conv(word, out, stride, self.choose((1, 2))), out
 
     def rare_slice(self, place):
         """Return a slice of channels around the middle; its end may be an expression."""

@@ -61,6 +61,28 @@ CASES = {
             "bn1.running_var": MIDDLE,
         },
     ),
+    "linear, at each pixel": (
+        "linear(8, per_pixel = true) with freeze(outputs = [2, 6], inputs = 4)\navgpool",
+        {"linear1.weight": (MIDDLE, FOUR), "linear1.bias": MIDDLE},
+    ),
+    "offset": ("offset with freeze(outputs = [2, 6])", {"offset1.bias": MIDDLE}),
+    "scale of three dimensions": (
+        "scale(dims = 3) with freeze(outputs = [2, 6], inputs = [2, 6])",
+        {"scale1.weight": MIDDLE},
+    ),
+    "scale of four dimensions": (
+        "scale(dims = 4) with freeze(outputs = [2, 6])",
+        {"scale1.weight": (ALL, MIDDLE)},
+    ),
+    "one scale for all": (
+        "scale(per = layer, dims = 0) with freeze(outputs = 1)",
+        {"scale1.weight": ()},
+    ),
+    "root mean square": ("rmsnorm with freeze(outputs = 4)", {"rmsnorm1.weight": FOUR}),
+    "along the channels": (
+        "avgpool channel_conv(3) with freeze(outputs = 1)",
+        {"channel_conv1.weight": ALL},
+    ),
     "groups": (
         "conv3x3(8, groups = 2) with freeze(outputs = [2, 6], inputs = 1)",
         {"conv1.weight": (MIDDLE, slice(1))},

@@ -27,6 +27,8 @@ from archdsl.ir.layers import (
     Activation,
     AdaptivePool,
     BatchNorm,
+    Blur,
+    ChannelConv,
     ChannelShuffle,
     ChannelSlice,
     ChannelSplit,
@@ -43,12 +45,18 @@ from archdsl.ir.layers import (
     Linear,
     LocalResponseNorm,
     NCReLU,
+    Offset,
     Pad,
     PadChannels,
     PixelShuffle,
+    PixelUnshuffle,
     Pool,
     PReLU,
+    RMSNorm,
+    SamePad,
     Scale,
+    Softmax,
+    SoftmaxOver,
     StochasticDepth,
     Upsample,
 )
@@ -156,6 +164,10 @@ class Channels:
         assert isinstance(join, Join)
         if join.operator is Operator.CONCAT:
             return _simple(expanded(tuple(chain.from_iterable(taken))))
+        if join.operator is Operator.PRODUCT:  # without gates of one channel for all
+            most = max(lengths_of(layout)[-1] for layout in taken)
+            whole = [i for i, layout in enumerate(taken) if lengths_of(layout)[-1] == most]
+            taken, givers = [taken[i] for i in whole], [givers[i] for i in whole]
         made = taken[0]
         for i, other in enumerate(taken[1:], 1):
             try:
@@ -281,9 +293,15 @@ class _PassedLayer:
                 whole = free(self.outputs, self.since)
                 self._equal(self.given, spread(whole, factor * factor))
                 return whole
+            case PixelUnshuffle(factor=factor):
+                return spread(self.given, factor * factor)
+            case Softmax(over=SoftmaxOver.BRANCHES, parts=parts):
+                self._each(parts, self.given)
+                return self.given
             case (
                 BatchNorm()
                 | LayerNorm()
+                | RMSNorm()
                 | GroupNorm()
                 | InstanceNorm()
                 | LocalResponseNorm()
@@ -295,8 +313,13 @@ class _PassedLayer:
                 | Dropout()
                 | StochasticDepth()
                 | Pad()
+                | SamePad()
+                | Blur()
                 | Upsample()
+                | ChannelConv()
+                | Softmax()
                 | Scale()
+                | Offset()
                 | Factor()
             ):
                 return self.given

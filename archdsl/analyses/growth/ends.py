@@ -9,11 +9,13 @@ from archdsl.ir.layers import (
     ActivationKind,
     AdaptivePool,
     BatchNorm,
+    Blur,
     Conv,
     ConvTranspose,
     Dropout,
     Factor,
     Linear,
+    Offset,
     Pad,
     Pool,
     Scale,
@@ -129,8 +131,10 @@ class Ends:
             case BatchNorm():
                 message = f"`{name}` has no scale, and makes large what is small"
                 raise NotZeroError(message, node.span)
-            case _ if _keeps_zero(node):
+            case _ if _keeps_zero(node) or isinstance(layer, Offset):
                 (before,) = value.taken
+                if isinstance(layer, Offset):
+                    self.found[name] = Zero(name, ("bias",))
                 if isinstance(before, Same):
                     raise NotZeroError("what it is given", node.span)
                 self.of(before)
@@ -185,7 +189,14 @@ def _keeps_zero(node: LayerNode) -> bool:
         case Activation(kind=kind):
             return kind in _STEEP_AT_ZERO
         case (
-            Pool() | AdaptivePool() | Dropout() | StochasticDepth() | Upsample() | Pad() | Factor()
+            Pool()
+            | AdaptivePool()
+            | Dropout()
+            | StochasticDepth()
+            | Upsample()
+            | Pad()
+            | Blur()
+            | Factor()
         ):
             return True
         case _:

@@ -23,6 +23,8 @@ def columns_of(layers: Sequence[Layer | None], phase: int) -> Columns:
     last = layers[-1]
     if not isinstance(last, Conv | Linear) or (isinstance(last, Conv) and last.groups > 1):
         return ()
+    if isinstance(last, Linear) and last.per_pixel:
+        return ()
     found: list[tuple[int, int]] = []
     outputs, number = 0, 0
     for index, layer in enumerate(layers):
@@ -107,6 +109,8 @@ class _Nesting:
         match node.layer:
             case ConvTranspose():
                 yield "a transposed convolution is not nested yet"
+            case Linear(per_pixel=True):
+                yield "a linear layer at each pixel is not nested yet"
             case Conv(scheme=scheme) if scheme is not None:
                 yield "a weight that is computed is not nested yet"
             case Conv(groups=groups) if groups > 1 and len({*rows.inputs[0][matched.since :]}) > 1:

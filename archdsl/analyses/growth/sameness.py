@@ -16,6 +16,8 @@ from archdsl.ir.layers import (
     Activation,
     ActivationKind,
     AdaptivePool,
+    Blur,
+    ChannelConv,
     Conv,
     Dropout,
     GlobalResponseNorm,
@@ -24,6 +26,10 @@ from archdsl.ir.layers import (
     LocalResponseNorm,
     Pad,
     Pool,
+    RMSNorm,
+    SamePad,
+    Softmax,
+    SoftmaxOver,
     StochasticDepth,
     Upsample,
 )
@@ -67,16 +73,23 @@ def changes(node: LayerNode, matched: Matched, through: Through) -> str | None:
         case (
             Conv(scheme=Binary() | Standardized())
             | LayerNorm()
+            | RMSNorm()
             | LocalResponseNorm()
             | GlobalResponseNorm()
             | GroupNorm()
+            | ChannelConv()
+            | Softmax()
         ) if not _grows(settled(through.inputs), matched.since):
             return None
         case Conv(scheme=Binary()):
             return "one-bit weights are never zero, so old outputs take something from new inputs"
         case Conv(scheme=Standardized()):
             return "the mean and the variance of each filter are over new inputs too"
-        case LayerNorm() | LocalResponseNorm() | GlobalResponseNorm():
+        case ChannelConv():
+            return "it goes along the channels, and so over new ones too"
+        case Softmax(over=SoftmaxOver.CHANNELS):
+            return "its sum is over the channels, and so over new ones too"
+        case LayerNorm() | RMSNorm() | LocalResponseNorm() | GlobalResponseNorm():
             return "it normalizes over the channels, and so over new ones too"
         case GroupNorm() if not _keeps_groups(matched, through):
             return "its groups get new channels"
@@ -289,7 +302,11 @@ def _is_positive(node: LayerNode, given: bool) -> bool:
     match node.layer:
         case Activation(kind=kind):
             return kind in _ABOVE_ZERO
+        case Softmax():
+            return True
         case Pool() | AdaptivePool() | Dropout() | StochasticDepth() | Upsample() | Pad():
+            return given
+        case Blur() | SamePad():
             return given
         case _:
             return given and node.kind in _ORDERING
@@ -300,8 +317,9 @@ _ORDERING = (
     "pad_channels",
     "channel_shuffle",
     "channel_split",
-    "channels",
+    "slice",
     "pixel_shuffle",
+    "pixel_unshuffle",
 )
 
 

@@ -38,6 +38,7 @@ from archdsl.emit.python.nodes import Sequence as Items
 from archdsl.emit.python.printer import WIDTH, flat
 from archdsl.ir.layers import (
     AdaptivePool,
+    Blur,
     ChannelSplit,
     Conv,
     ConvTranspose,
@@ -46,6 +47,7 @@ from archdsl.ir.layers import (
     Linear,
     Pad,
     PixelShuffle,
+    PixelUnshuffle,
     Pool,
     Upsample,
 )
@@ -56,7 +58,18 @@ from archdsl.ir.rebuild import replace
 _ROOM = WIDTH - BODY - len("return ")
 DEEPEST = 4  # so many calls inside each other are read at a glance
 _OPERATORS = {Operator.SUM: "+", Operator.PRODUCT: "*"}
-_BEGINNERS = (Conv, ConvTranspose, Linear, Pool, AdaptivePool, Pad, Upsample, PixelShuffle)
+_BEGINNERS = (
+    Conv,
+    ConvTranspose,
+    Linear,
+    Pool,
+    AdaptivePool,
+    Pad,
+    Upsample,
+    Blur,
+    PixelShuffle,
+    PixelUnshuffle,
+)
 
 
 class ForwardWriter:
@@ -145,6 +158,8 @@ class ForwardWriter:
                     outer.assign(map_)
         for map_ in given:
             self._enter(map_, steps)
+            if outer[map_].name is None:  # it is another map so far, whose variable stays
+                outer.assign_to(map_, self.names.unique("out"))
         names = {map_: outer[map_].name for map_ in given}
         bodies: list[tuple[Statement, ...]] = []
         for side in (choice.then, choice.otherwise):

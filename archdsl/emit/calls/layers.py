@@ -12,6 +12,8 @@ from archdsl.ir.layers import (
     ActivationKind,
     AdaptivePool,
     BatchNorm,
+    Blur,
+    ChannelConv,
     ChannelShuffle,
     ChannelSlice,
     ChannelSplit,
@@ -28,14 +30,20 @@ from archdsl.ir.layers import (
     Linear,
     LocalResponseNorm,
     NCReLU,
+    Offset,
     Pad,
     PadChannels,
     PadMode,
     PixelShuffle,
+    PixelUnshuffle,
     Pool,
     PoolKind,
     PReLU,
+    RMSNorm,
+    SamePad,
     Scale,
+    Softmax,
+    SoftmaxOver,
     StochasticDepth,
     Upsample,
     UpsampleMode,
@@ -84,11 +92,10 @@ def constructor(
     match layer:
         case Conv() | ConvTranspose() | Linear():
             return _weighted(write, layer, schemes)
-        case BatchNorm() | LayerNorm() | GroupNorm() | InstanceNorm() | LocalResponseNorm():
+        case BatchNorm() | GroupNorm() | InstanceNorm() | LocalResponseNorm():
             return _norm(write, layer)
-        case GlobalResponseNorm():
-            eps = write.keyword("eps", 1e-6)
-            return _call("GlobalResponseNorm", write.number("num_features"), *eps)
+        case LayerNorm() | RMSNorm() | GlobalResponseNorm():
+            return _norm_of_channels(write, layer)
         case Pool() | AdaptivePool():
             return _pool(write, layer)
         case Activation() | NCReLU() | PReLU():
@@ -98,9 +105,17 @@ def constructor(
         case StochasticDepth(p=p):
             return _call("StochasticDepth", Text(DROP_RATE) if p is None else write.number("p"))
         case Scale():
-            return _call("Scale", write.number("num_features"), *write.keyword("init", 1.0))
+            return _call("Scale", _spread(write, layer), *write.keyword("init", 1.0))
+        case Offset():
+            return _call("Offset", _spread(write, layer), *write.keyword("init", 0.0))
         case Factor():
             return _call("Factor", write.number("value"))
+        case ChannelConv():
+            return _call("ChannelConv", write.number("kernel_size"))
+        case Softmax():
+            return _softmax(write, layer)
+        case Pad() | SamePad() | Upsample() | Blur():
+            return _resized(write, layer)
         case _:
             return _moved(write, layer)
 
@@ -126,8 +141,8 @@ def functional(column: LayerColumn, scope: ClassScope) -> tuple[str, tuple[Keywo
         case ConvTranspose():
             padding = write.keyword("output_padding", 0)
             return "F.conv_transpose2d", _keywords((*_geometry(write)[1:], *padding))
-        case Linear():
-            return "F.linear", ()
+        case Linear(per_pixel=per_pixel):
+            return "linear_per_pixel" if per_pixel else "F.linear", ()
         case _:
             raise AssertionError("only weights are shared")
 
@@ -149,16 +164,17 @@ def _weighted(
         case ConvTranspose(bias=bias):
             geometry = (*_geometry(write), *write.keyword("output_padding", 0))
             return _call("nn.ConvTranspose2d", *_channels(write), *geometry, *_bias(bias))
-        case Linear(bias=bias):
+        case Linear(bias=bias, per_pixel=per_pixel):
             features = write.number("in_features"), write.number("out_features")
-            return _call("nn.Linear", *features, *_bias(bias))
+            name = "PixelLinear" if per_pixel else "nn.Linear"
+            return _call(name, *features, *_bias(bias))
         case _:
             assert_never(layer)
 
 
 def _norm(
     write: FieldWriter,
-    layer: BatchNorm | LayerNorm | GroupNorm | InstanceNorm | LocalResponseNorm,
+    layer: BatchNorm | GroupNorm | InstanceNorm | LocalResponseNorm,
 ) -> Invocation:
     match layer:
         case BatchNorm(spatial=spatial, affine=affine):
@@ -169,9 +185,6 @@ def _norm(
                 flags.append(_flag("offset", "False"))
             flags += [_flag("fixed", str(layer.fixed))] if layer.fixed else []
             return _call(name, write.number("num_features"), *_eps(write), *momentum, *flags)
-        case LayerNorm(spatial=spatial):
-            name = "LayerNorm2d" if spatial else "nn.LayerNorm"
-            return _call(name, write.number("num_features"), *_eps(write))
         case GroupNorm():
             groups, features = write.number("num_groups"), write.number("num_features")
             return _call("nn.GroupNorm", groups, features, *_eps(write))
@@ -184,6 +197,50 @@ def _norm(
             return _call("nn.LocalResponseNorm", write.number("size"), *others)
         case _:
             assert_never(layer)
+
+
+def _norm_of_channels(
+    write: FieldWriter, layer: LayerNorm | RMSNorm | GlobalResponseNorm
+) -> Invocation:
+    features = write.number("num_features")
+    match layer:
+        case LayerNorm(spatial=spatial, bias=bias):
+            name = "LayerNorm2d" if spatial else "nn.LayerNorm"
+            return _call(name, features, *_eps(write), *_bias(bias))
+        case RMSNorm(spatial=True):
+            return _call("RMSNorm2d", features, *write.keyword("eps", 1e-6))
+        case RMSNorm():
+            return _call("nn.RMSNorm", features, *write.keyword("eps"))
+        case GlobalResponseNorm():
+            return _call("GlobalResponseNorm", features, *write.keyword("eps", 1e-6))
+        case _:
+            assert_never(layer)
+
+
+def _spread(write: FieldWriter, layer: Scale | Offset) -> Python:
+    """Return the shape of what is learned, a number where it has one dimension."""
+    number, one = write.number("num_features"), Text("1")
+    match layer.dims:
+        case 0:
+            return Text("()")
+        case 1:
+            return number
+        case 3:
+            return Items((number, one, one), is_tuple=True)
+        case _:
+            return Items((one, number, one, one), is_tuple=True)
+
+
+def _softmax(write: FieldWriter, layer: Softmax) -> Invocation:
+    match layer.over:
+        case SoftmaxOver.CHANNELS:
+            return _call("nn.Softmax", _flag("dim", "1"))
+        case SoftmaxOver.PIXELS:
+            return _call("SoftmaxOverPixels")
+        case SoftmaxOver.BRANCHES:
+            return _call("SoftmaxOverBranches", write.number("parts"))
+        case _:
+            assert_never(layer.over)
 
 
 def _batch_norm(layer: BatchNorm) -> str:
@@ -220,6 +277,8 @@ def _activation(
     write: FieldWriter, layer: Activation | NCReLU | PReLU, *, inplace: bool
 ) -> Invocation:
     match layer:
+        case Activation(approximate=True, kind=kind):
+            return _call(_ACTIVATIONS[kind], _flag("approximate", '"tanh"'))
         case Activation(kind=kind, slope=None):
             in_place = [_flag("inplace", "True")] if inplace and kind in _IN_PLACE else []
             return _call(_ACTIVATIONS[kind], *in_place)
@@ -237,13 +296,12 @@ def _activation(
 
 _Moves: TypeAlias = (
     Flatten
-    | Pad
     | PadChannels
     | ChannelShuffle
     | ChannelSplit
     | ChannelSlice
-    | Upsample
     | PixelShuffle
+    | PixelUnshuffle
 )
 
 
@@ -253,10 +311,6 @@ def _moved(write: FieldWriter, layer: _Moves) -> Invocation:
     match layer:
         case Flatten():
             return _call("nn.Flatten")
-        case Pad(mode=mode):
-            sides = tuple(number(side) for side in ("left", "right", "top", "bottom"))
-            same = len(set(sides)) == 1
-            return _call(_PADS[mode], sides[0] if same else Items(sides, is_tuple=True))
         case PadChannels():
             return _call("PadChannels", number("out_channels"))
         case ChannelShuffle():
@@ -265,11 +319,33 @@ def _moved(write: FieldWriter, layer: _Moves) -> Invocation:
             return _call("ChannelSplit", number("parts"), number("part"))
         case ChannelSlice():
             return _call("ChannelSlice", number("start"), number("stop"))
-        case Upsample(mode=mode):
-            flags = [] if mode is UpsampleMode.NEAREST else [_flag("mode", f'"{mode}"')]
-            return _call("nn.Upsample", *write.keyword("factor", rename="scale_factor"), *flags)
         case PixelShuffle():
             return _call("nn.PixelShuffle", number("factor"))
+        case PixelUnshuffle():
+            return _call("nn.PixelUnshuffle", number("factor"))
+        case _:
+            assert_never(layer)
+
+
+def _resized(write: FieldWriter, layer: Pad | SamePad | Upsample | Blur) -> Invocation:
+    """Return the call of what changes the size of a map and keeps its channels."""
+    number, keyword = write.number, write.keyword
+    match layer:
+        case Pad(mode=mode):
+            sides = tuple(number(side) for side in ("left", "right", "top", "bottom"))
+            same = len(set(sides)) == 1
+            return _call(_PADS[mode], sides[0] if same else Items(sides, is_tuple=True))
+        case SamePad(of_maxima=of_maxima):
+            flags = [_flag("value", '-float("inf")')] if of_maxima else []
+            window = number("kernel_size"), *keyword("stride", 1), *keyword("dilation", 1)
+            return _call("SamePad2d", *window, *flags)
+        case Upsample(factor=factor, mode=mode, align_corners=corners):
+            flags = [] if mode is UpsampleMode.NEAREST else [_flag("mode", f'"{mode}"')]
+            flags += [_flag("align_corners", "True")] if corners else []
+            wanted = keyword("factor", rename="scale_factor") if factor else keyword("size")
+            return _call("nn.Upsample", *wanted, *flags)
+        case Blur():
+            return _call("Blur", number("kernel_size"), *keyword("stride", 1))
         case _:
             assert_never(layer)
 

@@ -254,7 +254,10 @@ def repeats_of(owner: Instance, place: StepPath) -> Number | None:
     node: Owner | Node = owner.node
     for site in place:
         members = node.items if isinstance(node, Stage) else getattr(node, "body", ())
-        node = next(member.node for member in members if member.site == site)
+        found = next((member.node for member in members if member.site == site), None)
+        if found is None:
+            return None  # under an `if` that does not hold in this instance
+        node = found
     return node.repeats if isinstance(node, Stage) else None
 
 

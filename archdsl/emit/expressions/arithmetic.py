@@ -5,6 +5,7 @@ The language computes exactly; Python has whole numbers and floats. A whole numb
 """
 
 import math
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import TypeAlias, assert_never
@@ -50,6 +51,8 @@ def run(expr: Expr, values: Environment) -> Plain:
             return values[name]
         case Operation(operator, left, right):
             return _operate(operator, run(left, values), run(right, values), exact=True)
+        case Apply("log", (value, Literal(2 | 10 as base))):
+            return _logarithm(run(value, values), base)
         case Apply(function, arguments):
             return _apply(function, [run(argument, values) for argument in arguments])
         case Choice(test, chosen, otherwise):
@@ -76,8 +79,34 @@ def _operate(operator: str, left: Plain, right: Plain, *, exact: bool) -> Plain:
             return left // right
         case "%":
             return left % right
+        case "**":
+            return _power(left, right)
         case _:
             raise AssertionError(f"no arithmetic for {operator}")
+
+
+def _power(left: Plain, right: Plain) -> Plain:
+    if left and abs(math.log2(abs(left)) * right) > _MOST_BITS:
+        raise OverflowError
+    if left < 0 and right % 1:
+        raise ArithmeticError  # of which Python makes a complex number
+    return left**right
+
+
+_MOST_BITS = 1000  # of a power that Python is asked for: floats have no more
+
+
+def _logarithm(number: Plain, base: Plain) -> float:
+    """Return a logarithm as `Words` writes it: those that Python has functions of are better."""
+    if number <= 0 or base <= 0 or base == 1:
+        raise ArithmeticError
+    match base:
+        case 2:
+            return math.log2(number)
+        case 10:
+            return math.log10(number)
+        case _:
+            return math.log(number, base)
 
 
 def _apply(function: str, values: list[Plain]) -> Plain:
@@ -99,6 +128,12 @@ def _apply(function: str, values: list[Plain]) -> Plain:
             return max(values)
         case "sum", _:
             return sum(values)
+        case "log", [number] if number > 0:
+            return math.log(number)
+        case "log", [number, base] if number > 0 and base > 0 and base != 1:
+            return math.log(number, base)
+        case "log", _:
+            raise ArithmeticError
         case _:
             raise AssertionError(f"no function {function}")
 
@@ -124,7 +159,7 @@ def run_test(test: Test, values: Environment) -> bool:
 
 # ---------------------------------------------------------------- its text
 
-_SUM, _PRODUCT, _TIGHT = 1, 2, 3
+_SUM, _PRODUCT, _TIGHT = 1, 2, 3  # the last one: of a power, which has no sign inside it
 _BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "//": _PRODUCT, "%": _PRODUCT}
 
 
@@ -185,6 +220,8 @@ class Words:
             case Operation("+", left, right) if left == right:  # as a concatenation gives
                 return self.say(Operation("*", Literal(2), left), binding)
             case Operation(operator, left, right):
+                if operator == "**":
+                    return self._power(left, right, binding)
                 own = _BINDING[operator]
                 if operator == "/" and not self.is_float(expr):
                     operator = "//"
@@ -201,8 +238,18 @@ class Words:
             case _:
                 assert_never(expr)
 
+    def _power(self, left: Expr, right: Expr, binding: int) -> str:
+        base, exponent = self.say(left, _TIGHT + 1), self.say(right, _TIGHT + 1)
+        simple = _SIMPLE.fullmatch(base) and _SIMPLE.fullmatch(exponent)  # as ruff format has it
+        text = f"{base}**{exponent}" if simple else f"{base} ** {exponent}"
+        return f"({text})" if binding > _TIGHT else text
+
     def _apply(self, expr: Apply, binding: int) -> str:
         match expr.function, expr.arguments:
+            case "log", (value, Literal(2 | 10 as base)):
+                return f"math.log{base}({self.say(value)})"
+            case "log", arguments:
+                return f"math.log({', '.join(map(self.say, arguments))})"
             case "floor", (Operation("/", left, right) as quotient,) if not self.is_float(quotient):
                 return self.say(Operation("//", left, right), binding)
             case ("floor" | "ceil") as function, (value,):
@@ -224,8 +271,12 @@ class Words:
                 return name in self.floats
             case Operation("/") if not self.whole:
                 return True
+            case Operation("**", _, right) if not _is_natural(right):
+                return True
             case Operation(_, left, right):
                 return self.is_float(left) or self.is_float(right)
+            case Apply("log"):
+                return True
             case Apply(function, arguments):
                 return function in _KEEPING and any(map(self.is_float, arguments))
             case Choice(_, chosen, otherwise):
@@ -254,5 +305,19 @@ class Words:
                 assert_never(test)
 
 
+def _is_natural(exponent: Expr) -> bool:
+    """Whether nothing in an exponent makes it negative: what Python then raises stays whole."""
+    match exponent:
+        case Literal(value) | Leaf(value):
+            return value >= 0
+        case Symbol():
+            return True
+        case Operation("+" | "*" | "//" | "%" | "**", left, right):
+            return _is_natural(left) and _is_natural(right)
+        case _:
+            return False
+
+
+_SIMPLE = re.compile(r"[A-Za-z_][\w.]*|[\d.]+(e[-+]?\d+)?")
 _AND, _NOT = 1, 2
 _KEEPING = ("abs", "min", "max", "sum")  # functions that do not make a float whole

@@ -1,6 +1,7 @@
 """Convolutions and `linear`: the layers whose weight may be shared."""
 
 from archdsl.ir.layers import (
+    ChannelConv,
     Conv,
     ConvTranspose,
     Linear,
@@ -15,11 +16,20 @@ from archdsl.semantics.kinds.parts import (
     LayerCall,
     check_groups,
     padding_of,
+    padding_or_same,
     pair,
     window_of,
     write,
 )
-from archdsl.semantics.kinds.rows import DILATION, PADDING, Keeps, LayerKind, flag
+from archdsl.semantics.kinds.rows import (
+    DILATION,
+    PADDING,
+    SAME_OR_PADDING,
+    STRIDE,
+    Keeps,
+    LayerKind,
+    flag,
+)
 from archdsl.semantics.parameters import Domain, Parameter, count, default_count
 
 
@@ -28,7 +38,7 @@ def conv(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     a = use.arguments
     kernel, stride, dilation = window_of(use), a.numbers("stride"), a.numbers("dilation")
     out, groups = a.number("out_channels"), a.number("groups")
-    padding = padding_of(use, kernel, dilation)
+    before, padding = padding_or_same(use, kernel, stride, dilation)
     check_groups(a.integer("groups"), (flow.channels, out), a.place("groups"))
     layer = Conv(
         in_channels=int(flow.channels.value),
@@ -52,7 +62,7 @@ def conv(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
         write("dilation", dilation),
         write("groups", groups),
     )
-    return BuiltLayer(layer, written, out)
+    return BuiltLayer(layer, written, out, before)
 
 
 def conv_transpose(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
@@ -100,23 +110,35 @@ def linear(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
         in_features=int(flow.channels.value),
         out_features=use.arguments.integer("out_features"),
         bias=use.arguments.flag("bias"),
+        per_pixel=use.arguments.flag("per_pixel"),
     )
     written = (write("in_features", flow.channels), write("out_features", out))
     return BuiltLayer(layer, written, out)
 
 
-_STRIDE = Parameter("stride", Domain.PAIR, literal(1))
+def channel_conv(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
+    """Return a 1-d convolution along the channels."""
+    kernel = use.arguments.number("kernel")
+    if int(kernel.value) % 2 == 0:
+        message = f"`kernel` is odd, so that there are as many channels as before, not {kernel}"
+        fail_here("E303", message, use.arguments.place("kernel"))
+    return BuiltLayer(ChannelConv(kernel_size=int(kernel.value)), (write("kernel_size", kernel),))
+
+
 _KERNEL = Parameter("kernel", Domain.PAIR, required=True)
 _GROUPS = default_count("groups", 1)
 _NO_BIAS = flag("bias", default=False)
-_CONV = (count("out_channels"), _KERNEL, _STRIDE, PADDING, DILATION, _GROUPS, _NO_BIAS)
+_CONV = (count("out_channels"), _KERNEL, STRIDE, SAME_OR_PADDING, DILATION, _GROUPS, _NO_BIAS)
+_TRANSPOSED = (count("out_channels"), _KERNEL, STRIDE, PADDING, DILATION, _GROUPS, _NO_BIAS)
 _OUTPUT_PADDING = Parameter("output_padding", Domain.NATURAL_PAIR, literal(0))
-_LINEAR = (count("out_features"), flag("bias", default=True))
+_LINEAR = (count("out_features"), flag("bias", default=True), flag("per_pixel", default=False))
+_WINDOW = Parameter("kernel", Domain.WINDOW, required=True)
 
 ROWS = {
     "conv": LayerKind(_CONV, conv, keeps=Keeps.WEIGHT, windowed=True),
     "conv_transpose": LayerKind(
-        (*_CONV, _OUTPUT_PADDING), conv_transpose, keeps=Keeps.WEIGHT, windowed=True
+        (*_TRANSPOSED, _OUTPUT_PADDING), conv_transpose, keeps=Keeps.WEIGHT, windowed=True
     ),
     "linear": LayerKind(_LINEAR, linear, keeps=Keeps.WEIGHT),
+    "channel_conv": LayerKind((_WINDOW,), channel_conv, Keeps.SCALARS),
 }

@@ -7,6 +7,7 @@ from archdsl.ir.layers import (
     InstanceNorm,
     LayerNorm,
     LocalResponseNorm,
+    RMSNorm,
 )
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import Bn, BuiltLayer, Facts, LayerCall, check_divides, write
@@ -31,6 +32,17 @@ def bn(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
 def layernorm(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a normalization over the channels."""
     layer = LayerNorm(
+        num_features=int(flow.channels.value),
+        spatial=flow.size is not None,
+        bias=use.arguments.flag("bias"),
+        eps=use.arguments.real("eps"),
+    )
+    return BuiltLayer(layer, (write("num_features", flow.channels),))
+
+
+def rmsnorm(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
+    """Return a division by the root of the mean square of the channels."""
+    layer = RMSNorm(
         num_features=int(flow.channels.value),
         spatial=flow.size is not None,
         eps=use.arguments.real("eps"),
@@ -75,6 +87,7 @@ def grn(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     return BuiltLayer(layer, (write("num_features", flow.channels),))
 
 
+_SMALL_EPS = number("eps", "1e-6", Domain.TINY)
 _LOCAL_RESPONSE_NORM = (
     default_count("size", 5),
     number("alpha", "1e-4", Domain.POSITIVE),
@@ -84,11 +97,12 @@ _LOCAL_RESPONSE_NORM = (
 
 ROWS = {
     "bn": LayerKind((EPS, number("momentum", "0.1", Domain.SHARE)), bn, Keeps.NORMALIZATION),
-    "layernorm": LayerKind((EPS,), layernorm, Keeps.NORMALIZATION),
+    "layernorm": LayerKind((EPS, flag("bias", default=True)), layernorm, Keeps.NORMALIZATION),
+    "rmsnorm": LayerKind((_SMALL_EPS,), rmsnorm, Keeps.NORMALIZATION),
     "instancenorm": LayerKind(
         (flag("affine", default=False), EPS), instancenorm, Keeps.NORMALIZATION
     ),
     "groupnorm": LayerKind((count("groups"), EPS), groupnorm, Keeps.NORMALIZATION),
     "local_response_norm": LayerKind(_LOCAL_RESPONSE_NORM, local_response_norm),
-    "grn": LayerKind((number("eps", "1e-6", Domain.TINY),), grn, Keeps.NORMALIZATION),
+    "grn": LayerKind((_SMALL_EPS,), grn, Keeps.NORMALIZATION),
 }

@@ -4,10 +4,10 @@ from enum import StrEnum
 from functools import lru_cache
 from math import gcd
 
-from archdsl.ir.layers import Layer
+from archdsl.ir.layers import Layer, SamePad
 from archdsl.ir.making import combine, literal
 from archdsl.ir.network import Written
-from archdsl.ir.numbers import Number
+from archdsl.ir.numbers import Literal, Number
 from archdsl.record import Record
 from archdsl.semantics.checks import fail_here
 from archdsl.semantics.flow import Flow
@@ -39,6 +39,14 @@ class BuiltLayer(Record):
     layer: Layer
     written: tuple[Written, ...] = ()
     channels: Number | None = None  # None: as many as it was given
+    before: "Padding | None" = None  # what stands before it without a word
+
+
+class Padding(Record):
+    """A padding, and how its numbers were written."""
+
+    layer: SamePad
+    written: tuple[Written, ...]
 
 
 class LayerCall(Record):
@@ -86,6 +94,31 @@ def padding_of(
     if use.arguments.given("padding"):
         return (use.arguments.numbers("padding") * 2)[:2]
     return tuple(_half(k, d) for k, d in zip(kernel, (dilation * 2)[:2], strict=True))
+
+
+def padding_or_same(
+    use: LayerCall,
+    kernel: tuple[Number, ...],
+    stride: tuple[Number, ...],
+    dilation: tuple[Number, ...],
+    *,
+    of_maxima: bool = False,
+) -> tuple[Padding | None, tuple[Number, ...]]:
+    """Return the padding, and for `same` what pads before it where that hangs on the map's size.
+
+    A window that is written as odd, with stride 1, has the same padding on both sides of any map.
+    """
+    if not use.arguments.is_word("padding"):
+        return None, padding_of(use, kernel, dilation)
+    is_odd = all(isinstance(k.expr, Literal) and int(k.value) % 2 for k in kernel)
+    if is_odd and all(isinstance(s.expr, Literal) and s.value == 1 for s in stride):
+        both = zip(kernel, (dilation * 2)[:2], strict=True)
+        return None, tuple(_half(k, d) for k, d in both)
+    layer = SamePad(
+        kernel_size=pair(kernel), stride=pair(stride), dilation=pair(dilation), of_maxima=of_maxima
+    )
+    fields = {"kernel_size": kernel, "stride": stride, "dilation": dilation}
+    return Padding(layer, tuple(write(*each) for each in fields.items())), (literal(0),)
 
 
 @lru_cache(maxsize=256)

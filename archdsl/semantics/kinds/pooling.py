@@ -13,12 +13,13 @@ from archdsl.semantics.kinds.parts import (
     BuiltLayer,
     Facts,
     LayerCall,
-    padding_of,
+    Padding,
+    padding_or_same,
     pair,
     window_of,
     write,
 )
-from archdsl.semantics.kinds.rows import DILATION, PADDING, LayerKind, flag
+from archdsl.semantics.kinds.rows import DILATION, SAME_OR_PADDING, LayerKind, flag
 from archdsl.semantics.parameters import Domain, Parameter
 
 _ONE = literal(1)
@@ -43,7 +44,7 @@ def _pool(use: LayerCall, kind: PoolKind) -> BuiltLayer:
     kernel = window_of(use)
     stride = a.numbers("stride") if a.given("stride") else kernel
     dilation = a.numbers("dilation") if kind is PoolKind.MAX else (_ONE,)
-    padding = _padding(use, kernel, dilation)
+    before, padding = _padding(use, kind, kernel, stride, dilation)
     for size, border in zip(pair(kernel), pair(padding), strict=True):
         if 2 * border > size:
             fail_here("E322", f"padding {border} is more than half the window of {size}", use.span)
@@ -57,20 +58,32 @@ def _pool(use: LayerCall, kind: PoolKind) -> BuiltLayer:
         count_include_pad=kind is PoolKind.AVG and a.flag("count_include_pad"),
     )
     fields = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
-    return BuiltLayer(layer, tuple(write(name, numbers) for name, numbers in fields.items()))
+    written = tuple(write(name, numbers) for name, numbers in fields.items())
+    return BuiltLayer(layer, written, before=before)
 
 
 def _padding(
-    use: LayerCall, kernel: tuple[Number, ...], dilation: tuple[Number, ...]
-) -> tuple[Number, ...]:
+    use: LayerCall,
+    kind: PoolKind,
+    kernel: tuple[Number, ...],
+    stride: tuple[Number, ...],
+    dilation: tuple[Number, ...],
+) -> tuple[Padding | None, tuple[Number, ...]]:
     """Return the padding: unless told, that of a ResNet's pooling if the window is square, else 0.
 
     What pools along one side alone, over time or over frequencies, is published without padding.
     """
     height, width = pair(kernel)
     if height != width and not use.arguments.given("padding"):
-        return (literal(0),)
-    return padding_of(use, kernel, dilation if use.arguments.given("padding") else (_ONE,))
+        return None, (literal(0),)
+    is_maximum = kind is PoolKind.MAX
+    spread = dilation if use.arguments.given("padding") else (_ONE,)
+    before, padding = padding_or_same(use, kernel, stride, spread, of_maxima=is_maximum)
+    if before is not None and not is_maximum:
+        message = "a mean with `padding = same` would count what is padded"
+        help_ = "write the padding as a number, or `pad(..)` before it, which is counted"
+        fail("E323", message, use.arguments.place("padding"), help_)
+    return before, padding
 
 
 def _adaptive(use: LayerCall, kind: PoolKind) -> BuiltLayer:
@@ -91,9 +104,9 @@ _INCLUDE_PAD = flag("count_include_pad", default=False)
 
 ROWS = {
     "maxpool": LayerKind(
-        (_WINDOW, _OWN_STRIDE, PADDING, DILATION, _CEIL, _SIZE), maxpool, windowed=True
+        (_WINDOW, _OWN_STRIDE, SAME_OR_PADDING, DILATION, _CEIL, _SIZE), maxpool, windowed=True
     ),
     "avgpool": LayerKind(
-        (_WINDOW, _OWN_STRIDE, PADDING, _CEIL, _SIZE, _INCLUDE_PAD), avgpool, windowed=True
+        (_WINDOW, _OWN_STRIDE, SAME_OR_PADDING, _CEIL, _SIZE, _INCLUDE_PAD), avgpool, windowed=True
     ),
 }

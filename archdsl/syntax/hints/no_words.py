@@ -19,7 +19,7 @@ _SIGNS = {
     "≥": "write `>=`",
     "≠": "write `!=`",
     "→": "drop it: layers follow each other without a sign between them",
-    "^": "there is no power: write a product, `2 * 2`",
+    "^": "write `**`, as in `2 ** 3`",
     "\\": "drop it: a line end means nothing",
     "\N{NO-BREAK SPACE}": "put an ordinary blank",
 }

@@ -10,7 +10,8 @@ from archdsl.syntax.lexer import END, Token
 
 DECLARATIONS = ("network", "block", "train", "import")
 ITEM_WORDS = ("let", "require", "expect", "stage", "for", "if")
-TAKES_VALUE = ("==", "!=", "<", "<=", ">", ">=", "=", "+", "-", "*", "/", "//", "%", "and", "or")
+_SIGNS = ("+", "-", "*", "**", "/", "//", "%")
+TAKES_VALUE = ("==", "!=", "<", "<=", ">", ">=", "=", *_SIGNS, "and", "or")
 _VALUE = frozenset(("NUMBER", "STRING"))
 
 

@@ -1,4 +1,4 @@
-"""What is said of signs that another language would have: commas, arrows, `=`, `:`, `**`."""
+"""What is said of signs that another language would have: commas, arrows, `=`, `:`."""
 
 import re
 
@@ -51,10 +51,7 @@ _SYNONYMS = {"True": "true", "False": "false", "x": "*"}
 
 def operators(place: Spot) -> Advice | None:
     """A value that is missing behind a sign, or another sign in its place."""
-    before, word = place.text(-1), place.word.text
-    if before == word == "*":
-        help_ = "there is no power: write a product, `2 * 2`"
-        return Advice(message="`**` has no meaning here", help=help_, span=place.span(-1, 0))
+    before = place.text(-1)
     if before == "%" and place.wants_value and place.kind(-2) == "NUMBER":
         part = float(place.text(-2).replace("_", "")) / 100
         help_ = f"write a fraction: `{part:g}`"
