@@ -16,6 +16,7 @@ MAX_LAYOUT = 300_000  # words that `fmt` looks at to break lines, each time that
 MAX_INTEGER = 10**30
 MAX_SIZE = 2**63 - 1  # channels, features and groups that PyTorch takes
 MAX_WINDOW = 2**31 - 1  # kernels, strides, paddings and dilations that it takes of all layers
+MAX_NAME = 100  # characters of the name of a member, in quotes
 MAX_DIGITS = 40  # of a number as written
 MAX_EXPONENT = 30  # of a number as written, either sign
 MAX_TENSOR_ROWS = 100_000  # rows that `--tensors` lists

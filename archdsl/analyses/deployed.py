@@ -38,6 +38,7 @@ from archdsl.ir.layers import (
     Weighted,
     tensors,
 )
+from archdsl.ir.names import are_places
 from archdsl.ir.network import (
     Block,
     Form,
@@ -186,7 +187,7 @@ class _Deployment:
     def _body(self, body: Sequence[Step], at: _At, form: Form = Form.WRITTEN) -> tuple[Step, ...]:
         """Return the steps that stay; in an nn.Sequential without names they close ranks."""
         names = [step.node.name for step in body]
-        by_index = form is Form.SEQUENTIAL and all(name.isdigit() for name in names)
+        by_index = form is Form.SEQUENTIAL and are_places(names)
         steps: list[Step] = []
         for i, (step, norm) in enumerate(_pairs(body)):
             name = step.node.name
@@ -198,8 +199,8 @@ class _Deployment:
         match node:
             case LayerNode():
                 return self._layer(node, norm, parent, at)
-            case Block(body=body, owned=owned):
-                owned, body = self._owned(owned, at), self._body(body, at)
+            case Block(body=body, owned=owned, form=form):
+                owned, body = self._owned(owned, at), self._body(body, at, form)
                 return replace(node, name=at.name, owned=owned, body=body, drop=None)
             case Part(body=body, owned=owned, form=form):
                 owned, body = self._owned(owned, at), self._body(body, at, form)

@@ -86,6 +86,17 @@ class BlockWriter:
         found = [block for head in heads for block in self._head(head, there)]
         return [*found, *self._tail(tail, repeats, len(heads), there)]
 
+    def counted(self, rows: Sequence[Cells]) -> Comprehension | None:
+        """Return calls that follow each other as a loop over `i`, if they differ evenly."""
+        if any(cell is None for cells in rows for cell in cells):
+            return None
+        lists = [[cell for cell in cells if cell is not None] for cells in zip(*rows, strict=True)]
+        match self._even(lists, [None] * len(lists)):
+            case Star(Comprehension() as loop):
+                return loop
+            case _:
+                return None
+
     def _head(self, head: Cells, there: Sequence[bool]) -> Iterator[Python]:
         """Yield a block that stands first; in a loop where some instances have fewer blocks."""
         block = self.block(head)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from archdsl.emit.body.shared import SharedUse, SharedWeights
+from archdsl.emit.python.members import member
 from archdsl.emit.python.nodes import Assign, IfElse, Invocation, Python, Statement, Text
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
+from archdsl.ir.names import as_word
 
 
 class BorrowedWeights:
@@ -28,13 +30,13 @@ class BorrowedWeights:
             return borrowed.source
         name = self.uses.chosen.get(borrowed.own)
         if name is None:
-            name = self.uses.names.unique(borrowed.own)
+            name = self.uses.names.unique(as_word(borrowed.own))
             self.uses.chosen[borrowed.own] = name
-            own = borrowed.effective(f"self.{borrowed.own}")
+            own = borrowed.effective(member(borrowed.own))
             source, absent = borrowed.source, f"{borrowed.source} is None"
             choice = IfElse(own, absent, Text(source))
             if borrowed.always:
-                choice = IfElse(Text(source), f"self.{borrowed.own} is None", own)
+                choice = IfElse(Text(source), f"{member(borrowed.own)} is None", own)
             self.chosen.append(Assign(name, choice))
         return name
 

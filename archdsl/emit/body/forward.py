@@ -21,6 +21,7 @@ from archdsl.emit.body.shared import SharedWeights, made_by
 from archdsl.emit.body.traits import flag_hint
 from archdsl.emit.body.variables import Held, Variables
 from archdsl.emit.classes.instances import StepPath
+from archdsl.emit.python.members import member
 from archdsl.emit.python.nodes import (
     Assign,
     IfElse,
@@ -232,7 +233,7 @@ class ForwardWriter:
                 value = self.env[taken].value
                 borrowed = self.uses.use(step)
                 if borrowed is None:
-                    return Invocation(f"self.{step.name}", (value,))
+                    return Invocation(member(step.name), (value,))
                 return self.weights.apply(borrowed, layer, value)
 
     def _module(
@@ -241,11 +242,11 @@ class ForwardWriter:
         taken = self._taken(step, after)
         beside = next(takes[1:] for takes in step.stand.takes if takes)
         maps = [self.env.assign(map_).value for map_ in beside]
-        call = Invocation(f"self.{name}", (self.env.assign(taken).value, *maps, *handed))
+        call = Invocation(member(name), (self.env.assign(taken).value, *maps, *handed))
         is_else = taken != MAIN or beside or handed  # no nn.Identity could stand in for it
         if is_shortcut(step) and self.uses.is_sometimes(step) and is_else:
             kept = self.env[MAIN].value
-            choice = IfElse(kept, f"self.{name} is None", call)
+            choice = IfElse(kept, f"{member(name)} is None", call)
             shortcut = self.names.unique("shortcut")
             self.env.statements.append(Assign(shortcut, choice))
             self.env.give(step.stand.gives, Held(Text(shortcut), shortcut))
