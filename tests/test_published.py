@@ -21,10 +21,7 @@ REGNETS = {
 SPECS = {
     "alexnet": ("alexnet", {}),
     **{f"vgg{n}": ("vgg", {"depth": str(n)}) for n in (11, 13, 16, 19)},
-    **{
-        f"vgg{n}_bn": ("vgg", {"depth": str(n), "normalized": "true"})
-        for n in (11, 13, 16, 19)
-    },
+    **{f"vgg{n}_bn": ("vgg", {"depth": str(n), "normalized": "true"}) for n in (11, 13, 16, 19)},
     **{f"resnet{n}": ("resnet", {"depth": str(n)}) for n in (18, 34, 50, 101, 152)},
     "resnext50_32x4d": ("resnext", {}),
     "resnext101_32x8d": ("resnext", {"depth": "101", "group_width": "8"}),
@@ -100,7 +97,9 @@ def test_the_first_member_of_a_family_entry_by_entry(path):
     if name not in SPECS:
         pytest.skip("no spec yet")
     heads = ("aux", "AuxLogits") if plus else ()
-    assert listed(name) == [line for line in lines if not line.startswith(heads)] if heads else lines
+    assert (
+        listed(name) == [line for line in lines if not line.startswith(heads)] if heads else lines
+    )
 
 
 @pytest.mark.parametrize("name", COMPARED)

@@ -234,10 +234,12 @@ def _turns(cells: Sequence[Cell], repeats: Number | None) -> WrittenNumber | Non
 
 def _gap(one: Number | Truth, other: Number | Truth) -> int | None:
     """Return by how much a number grows; None where it is no whole number, or a flag changes."""
+    if one.value == other.value:
+        return 0
     if isinstance(one, Number) and isinstance(other, Number):
         gap = other.value - one.value
         return gap if isinstance(gap, int) else None
-    return 0 if one.value == other.value else None
+    return None
 
 
 def _grown(call: Invocation, place: int, name: str, step: str) -> Invocation | None:
