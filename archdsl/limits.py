@@ -20,6 +20,7 @@ MAX_NAME = 100  # characters of the name of a member, in quotes
 MAX_DIGITS = 40  # of a number as written
 MAX_EXPONENT = 30  # of a number as written, either sign
 MAX_TENSOR_ROWS = 100_000  # rows that `--tensors` lists
+MAX_LIST_BYTES = 16 * 2**20  # of a list of entries, and of a header that lists them
 MAX_PHASES = 100  # of a network that grows
 MAX_PIECES = 1_000  # that old channels of one map lie in, new ones between them
 MAX_IMPORTS = 100  # files

@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +61,14 @@ def torchvision() -> Any:
     Its operators for detection are compiled for one PyTorch, and no network here calls them.
     """
     try:
-        import torchvision as found
+        return import_module("torchvision")
     except RuntimeError:
         library = torch.library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         sys.modules.pop("torchvision", None)
-        import torchvision as found
-
         _LIBRARIES.append(library)
-    return found
+        return import_module("torchvision")
 
 
 _LIBRARIES: list[torch.library.Library] = []  # alive as long as what they define
