@@ -139,7 +139,8 @@ class Bodies(Elaboration):
             fail("E406", f"`{word}` has no `from`", item.source.span, help_)
         callee = self.callee(item.call.name, here.scope)
         if item.label is not None and has_no_level(item.label):
-            if not isinstance(callee, BlockValue) and word != "branch":
+            is_layer = isinstance(callee, LayerValue) or (callee is None and is_layer_word(word))
+            if is_layer or (callee is None and word in CONSTRUCTS and word != "branch"):
                 refuse(item.label, f"`{word}`")
         elif item.label is not None and word not in RESIDUAL_WORDS:
             _check_named(item.label, here)
