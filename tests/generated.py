@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.analyses.tensors import entries, kept
 from archdsl.analyses.walk import root, walk
-from archdsl.ir.network import Join, LayerNode, Shared
+from archdsl.ir.network import Join, LayerNode, Part, Shared
 from archdsl.pipeline import compile_text
 from tests.interpreter import Interpreter
 
@@ -58,9 +58,27 @@ def scattered(module):
 
 
 def example(network, batch=2):
-    """Return an input."""
+    """Return an input, of several the first."""
+    return examples(network, batch)[0]
+
+
+def examples(network, batch=2):
+    """Return what a network is given: an input, or several."""
     generator = torch.Generator().manual_seed(2)
-    return torch.randn(batch, *network.input.shape, generator=generator, dtype=torch.float64)
+    shapes = [each.shape.shape for each in network.inputs] or [network.input.shape]
+    draw = {"generator": generator, "dtype": torch.float64}
+    return tuple(torch.randn(batch, *shape, **draw) for shape in shapes)
+
+
+def outputs_in(output):
+    """Return what a network gives as a tuple."""
+    return tuple(output) if isinstance(output, tuple) else (output,)
+
+
+def shapes_of(network, *, training=False):
+    """Return the shapes of what a network gives, without the batch."""
+    outputs = [each for each in network.outputs if training or not each.in_training]
+    return [each.shape.shape for each in outputs] or [network.output.shape]
 
 
 # ---------------------------------------------------------------- properties
@@ -89,14 +107,15 @@ def check_state(module, compilation):
 
 def check_macs(module, compilation):
     """FlopCounterMode counts twice the MACs; on the meta device, so that any size is cheap."""
-    image = torch.zeros(1, *compilation.network.input.shape, device="meta")
+    given = [torch.zeros(1, *x.shape[1:], device="meta") for x in examples(compilation.network)]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        output = module.eval()(image)
+        output = module.eval()(*given)
     counted = counter.get_flop_counts().get("Global", {})
     known = {"aten.convolution", "aten.addmm", "aten.mm"}
     assert {str(operation).removesuffix(".default") for operation in counted} <= known
     assert counter.get_total_flops() == 2 * compilation.counts.sums.macs
-    assert tuple(output.shape[1:]) == compilation.network.output.shape
+    shapes = [tuple(each.shape[1:]) for each in outputs_in(output) if each is not None]
+    assert shapes == shapes_of(compilation.network)
 
 
 def shape_of(output):
@@ -141,7 +160,7 @@ def check_parts(calls, compilation):
     no module: such calls are not seen.
     """
     nodes = [step.node for step in compilation.network.body]
-    parts = [node for node in nodes if not isinstance(node, Join)]
+    parts = [node for node in nodes if not isinstance(node, Join) and not _is_for_training(node)]
     seen = {name for name, _ in calls}
     announced = [(node.name, node.output.shape) for node in parts if node.name in seen]
     names = {node.name for node in parts}
@@ -150,28 +169,33 @@ def check_parts(calls, compilation):
         assert node.name in seen or isinstance(node, LayerNode) or not node.body, node.name
 
 
+def _is_for_training(node):
+    return isinstance(node, Part) and node.in_training
+
+
 def check_forward(module, compilation):
     """A forward gives the announced shapes and the network's meaning; its input stays as it is."""
     network = compilation.network
     module = scattered(module).eval()
-    image = example(network)
-    given = image.clone()
+    images = examples(network)
+    given = [image.clone() for image in images]
     with torch.no_grad():
         (output, calls), rates = drop_rates(
-            module, lambda: part_calls(module, lambda: module(image))
+            module, lambda: part_calls(module, lambda: module(*images))
         )
         meaning = Interpreter(network, module.state_dict())
-        expected = meaning(given)
+        expected = meaning(*given)
     check_parts(calls, compilation)
     there = [[rate for rate in each if rate] for each in (rates, meaning.rates)]
     # branches side by side have no order
     assert sorted(there[0]) == pytest.approx(sorted(there[1]))
-    assert output.shape[1:] == network.output.shape
-    assert torch.isfinite(expected).all()
-    assert torch.allclose(
-        output, expected, rtol=1e-8, atol=1e-8 * float(expected.abs().max()) + 1e-12
-    )
-    assert torch.equal(image, given)
+    outputs = [each for each in outputs_in(output) if each is not None]
+    assert [tuple(each.shape[1:]) for each in outputs] == shapes_of(network)
+    for one, other in zip(outputs, expected, strict=True):
+        assert torch.isfinite(other).all()
+        close = 1e-8 * float(other.abs().max()) + 1e-12
+        assert torch.allclose(one, other, rtol=1e-8, atol=close)
+    assert all(map(torch.equal, images, given))
 
 
 def check_folding(compilation, text, arguments):
@@ -208,13 +232,13 @@ def train_step(module, compilation):
     module = module.double().train()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     # torch 2.13 crashes in the backward of a GroupNorm whose channels-last input needs no gradient
-    image = example(compilation.network, batch=3).requires_grad_()
-    output = module(image)
-    assert output.shape == (3, *compilation.network.output.shape)
+    images = [x.requires_grad_() for x in examples(compilation.network, batch=3)]
+    outputs = outputs_in(module(*images))
+    shapes = shapes_of(compilation.network, training=True)
+    assert [tuple(each.shape) for each in outputs] == [(3, *shape) for shape in shapes]
     learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
     if learned:
-        direction = torch.randn(output.shape, dtype=output.dtype)
-        (output * direction).sum().backward()
+        sum((x * torch.randn(x.shape, dtype=x.dtype)).sum() for x in outputs).backward()
         torch.optim.SGD(learned.values(), lr=0.1).step()
     after = module.state_dict()
     for name, parameter in learned.items():

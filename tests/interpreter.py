@@ -35,9 +35,14 @@ class Interpreter:
         self.rates = []  # of stochastic depth, in the order of the data
         self._around = [(None, 0, None)]  # of the blocks: run, places before, rate
 
-    def __call__(self, x):
-        held = self._owned(self.network, "", {})
-        return self._body(self.network.body, "", x, held, self._note)[MAIN]
+    def __call__(self, *given):
+        """Return what the network gives for its inputs in evaluation mode, output by output."""
+        network = self.network
+        held = self._owned(network, "", {})
+        beside = {each.map: x for each, x in zip(network.inputs, given, strict=False)}
+        maps = self._body(network.body, "", given[0], held, self._note, beside)
+        outputs = [each.map for each in network.outputs if not each.in_training]
+        return [maps[each] for each in outputs or [MAIN]]
 
     def _note(self, node, output):
         if not isinstance(node, Join) and not (isinstance(node, LayerNode) and node.implied):
@@ -52,6 +57,8 @@ class Interpreter:
         maps = {MAIN: x} | (beside or {})
         for step in body:
             node, taken = step.node, [maps[each] for each in step.takes]
+            if isinstance(node, Part) and node.in_training:
+                continue
             if isinstance(node, Join):
                 output = _together(node.operator, taken)
             else:

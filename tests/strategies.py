@@ -25,6 +25,33 @@ def initialization(text):
     return [f"    init = {word}" for word in INITIALIZATIONS[number : number + 1]]
 
 
+_NO_START = ("residual", "shortcut", "preactivation", "else", "expect", "}")  # of an item
+
+
+def with_ends(lines):
+    """Return the lines of a network, of some with a named input and outputs: by a hash, too."""
+    number = zlib.crc32("\n".join(lines).encode())
+    kinds = number % 8, number // 8 % 4, number // 32
+    if kinds[0] < 2:
+        lines = [line.replace("    input(", "    input given_map(", 1) for line in lines]
+    if kinds[1] != 0:
+        return lines
+    start = next(n for n, line in enumerate(lines) if line.startswith("    input"))
+    starts = [
+        n
+        for n, line in enumerate(lines)
+        if n > start and line[:4] == "    " != line[4:8] and not line[4:].startswith(_NO_START)
+    ]
+    place = starts[kinds[2] % len(starts)] if starts else len(lines) - 1
+    output = (
+        "output side_map { relu }",
+        "output side_map during training { bn }",
+        "output side_map",
+        "output side_map during training { dropout(0.1) bn relu }",
+    )[kinds[2] // 16 % 4]
+    return [*lines[:place], f"    {output}", *lines[place:]]
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A random spec."""
@@ -63,6 +90,7 @@ class Writer(RareWriter):
         if not arguments and self.chance(25):
             lines.insert(-1, f"    expect output == {list(output)}")
         lines[-1:-1] = initialization("\n".join(lines))
+        lines = with_ends(lines)
         blocks = [line for block in self.blocks for line in ("", *block.lines())]
         text = "\n".join([*lines, *blocks] if self.chance(70) else [*blocks[1:], "", *lines])
         return Drawn(text + "\n", arguments, output)

@@ -76,10 +76,13 @@ def test_params_prints_the_object_that_others_build_on(spec, capsys):
         "arguments": {"depth": 3, "width": 4, "classes": 10},
         "input": [3, 8, 8],
         "output": [10],
+        "inputs": [],
+        "outputs": [],
         "parameters": {"total": 334, "learned": 334, "frozen": 0, "unshared": 622},
         "buffers": 36,
         "convolutions": {"layers": 4, "tensors": 2},
         "macs": 34600,
+        "training_macs": 0,
         "deployed_bits": 10688,
         "parts": [
             {

@@ -26,7 +26,8 @@ class Sums(Record, kw_only=True):
     buffers: int = 0  # elements of all else in `state_dict`
     conv_layers: int = 0  # convolutions as used, projections and transposed ones included
     conv_tensors: int = 0  # distinct weights among them
-    macs: int = 0  # multiply-accumulates for one input
+    macs: int = 0  # multiply-accumulates for one input, outside of training
+    training_macs: int = 0  # those that there are in training only
     deployed_bits: int = 0  # of all parameters in the deployed form
 
     @property
@@ -179,13 +180,14 @@ def _own(place: Place) -> Sums:
         if tensor.is_parameter:
             held += tensor.numel
             fixed += num_fixed(node, tensor)
-            deployed += tensor.numel * tensor.bits
+            deployed += 0 if place.in_training else tensor.numel * tensor.bits
         else:
             buffers += tensor.numel
     is_conv = isinstance(node.layer, Conv | ConvTranspose)
     is_use = isinstance(node, LayerNode)
     has_weight = not is_use or node.shared is None
     copies = place.copies
+    multiplied = copies * macs(node) if is_use else 0
     return Sums(
         learned=copies * (held - fixed),
         frozen=copies * fixed,
@@ -193,7 +195,8 @@ def _own(place: Place) -> Sums:
         buffers=copies * buffers,
         conv_layers=copies * (is_conv and is_use),
         conv_tensors=copies * (is_conv and has_weight),
-        macs=copies * macs(node) if is_use else 0,
+        macs=0 if place.in_training else multiplied,
+        training_macs=multiplied if place.in_training else 0,
         deployed_bits=copies * deployed,
     )
 

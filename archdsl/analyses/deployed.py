@@ -2,6 +2,7 @@
 
     conv, bn                 ->  conv with bias       linear, bn  ->  linear with bias
     conv by computed weight  ->  conv, with bn too    dropout     ->  nothing
+    output during training   ->  nothing
 
 A batch normalization is folded where it directly follows a convolution, transposed convolution or
 linear layer with a weight of its own. One behind a shared weight stays, since its scale is another
@@ -72,7 +73,7 @@ def _is_idle(node: Node) -> bool:
     match node:
         case LayerNode(layer=layer):
             return isinstance(layer, Idle)
-        case Part(kind="branch" | "shortcut"):
+        case Part(kind="branch" | "shortcut" | "output"):
             return False  # one of several ways
         case Block(body=body) | Part(body=body):
             return bool(body) and all(_is_idle(step.node) for step in body)
@@ -84,11 +85,16 @@ def _is_idle(node: Node) -> bool:
             assert_never(node)
 
 
+def _is_for_training(node: Node) -> bool:
+    return isinstance(node, Part) and node.in_training
+
+
 def _needed(body: Sequence[Step]) -> Sequence[Step]:
     """Return the steps that stay; a body does not become empty.
 
     Where a step that goes made one map of another, those that took the one take the other.
     """
+    body = [step for step in body if not _is_for_training(step.node)]
     if all(_is_idle(step.node) for step in body):
         return body
     found: list[Step] = []
@@ -164,6 +170,7 @@ class _Deployment:
         parts: list[DeployedPart] = []
         body: list[Step] = []
         top = _At()
+        trained = [step.node for step in network.body if _is_for_training(step.node)]
         for step, norm in _pairs(network.body):
             node, name = step.node, step.node.name
             made = self._node(node, norm, top, top.inside(name, name))
@@ -171,10 +178,19 @@ class _Deployment:
             held = (node,) if norm is None else (node, norm)
             if not (isinstance(node, Join) and node.mark):
                 parts.append(self._part(name, _kind(node), held))
+        parts += [self._part(node.name, _kind(node), (node,)) for node in trained]
         owned = self._owned(network.owned, top)
         if owned:
             parts.append(self._part("shared", "shared", network.owned))
-        made = replace(network, body=tuple(body), owned=owned, drop_runs=(), recipe=None)
+        outputs = tuple(each for each in network.outputs if not each.in_training)
+        made = replace(
+            network,
+            body=tuple(body),
+            owned=owned,
+            outputs=outputs,
+            drop_runs=(),
+            recipe=None,
+        )
         return Deployed(network=made, parts=tuple(parts))
 
     def _part(self, name: str, kind: str, held: Iterable[Node | Shared]) -> DeployedPart:

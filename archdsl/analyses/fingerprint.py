@@ -45,6 +45,9 @@ def fingerprint(network: Network, recipe: Recipe) -> str:
         _value(init),
         _record(lasting),
     ]
+    if network.inputs or network.outputs:
+        found.append([[each.label, *each.shape.shape] for each in network.inputs])
+        found.append([[o.label, o.in_training, *o.shape.shape] for o in network.outputs])
     return hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:DIGITS]
 
 

@@ -32,6 +32,7 @@ class Place(Record):
     node: Visited
     name: str  # "conv2.0.conv1"
     copies: int  # in the whole network; the folded walk names them all: "conv2.1-3.conv1"
+    in_training: bool = False  # it is in a part that is there during training only
 
 
 def root(network: Network) -> Place:
@@ -95,7 +96,15 @@ def _leaves(stack: list[Node | Shared]) -> Iterator[LayerNode | Shared]:
 
 
 def _named(nodes: Iterable[Node | Shared], parent: Place) -> list[Place]:
-    return [Place(node, _join(parent.name, node.name), parent.copies) for node in nodes]
+    return [
+        Place(
+            node,
+            _join(parent.name, node.name),
+            parent.copies,
+            parent.in_training or (isinstance(node, Part) and node.in_training),
+        )
+        for node in nodes
+    ]
 
 
 def _indexed(stage: Stage, place: Place, *, unfold: bool) -> Iterator[Place]:
@@ -104,9 +113,11 @@ def _indexed(stage: Stage, place: Place, *, unfold: bool) -> Iterator[Place]:
     for item in stage.items:
         if unfold:
             for index in range(start, start + item.count):
-                yield Place(item.node, _join(prefix, str(index)), place.copies)
+                yield Place(item.node, _join(prefix, str(index)), place.copies, place.in_training)
         else:
-            yield Place(item.node, _join(prefix, _indices(start, item)), place.copies * item.count)
+            copies = place.copies * item.count
+            name = _join(prefix, _indices(start, item))
+            yield Place(item.node, name, copies, place.in_training)
         start += item.count
 
 

@@ -12,6 +12,7 @@ from archdsl.emit.body.merging import (
     merged_steps,
 )
 from archdsl.emit.body.modules import InitWriter
+from archdsl.emit.body.returned import Returned
 from archdsl.emit.body.shared import SharedWeights, made_in
 from archdsl.emit.body.stages import stage_forward
 from archdsl.emit.calls.drops import BRANCHES_BEFORE, counts_branches, takes_rate
@@ -24,7 +25,7 @@ from archdsl.emit.classes.weights import Weights
 from archdsl.emit.expressions.arithmetic import plain
 from archdsl.emit.expressions.opened import keeps_shape, kept_channels, one_sided, opened
 from archdsl.emit.expressions.scope import PHASE, ClassScope
-from archdsl.emit.prose.docstrings import class_docstring, shape_of
+from archdsl.emit.prose.docstrings import class_docstring, shape_in, shape_of
 from archdsl.emit.python.names import Names
 from archdsl.emit.python.nodes import (
     Assign,
@@ -32,6 +33,7 @@ from archdsl.emit.python.nodes import (
     Evaluate,
     FormalParameter,
     If,
+    OutputsPlan,
     Statement,
     Text,
 )
@@ -49,6 +51,7 @@ class Built(Record):
     unsaid: frozenset[int]
     adds: bool  # parameters that the spec does not have
     constants: tuple[Assign, ...] = ()  # of the file: what grows, phase by phase
+    outputs: OutputsPlan | None = None  # of the network
 
 
 class Around(Record, kw_only=True):
@@ -86,14 +89,55 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
             settled, nests = nested(settled, around.names[kind.number], constants[0].target)
     plan = ClassPlan(
         name=around.names[kind.number],
-        docstring=class_docstring(kind, scope),
+        docstring=class_docstring(kind, scope, _returns(kind, around)),
         parameters=tuple(parameter.printed() for parameter in settled.parameters),
         init=(*grown, *formulas, *refusals, *scope.locals, *written.init, *nests, *ending),
         inputs=written.inputs,
-        outputs=1 + len(made_in(kind.first.node)),
+        returns=_returns(kind, around),
         forward=written.forward,
     )
-    return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added), constants)
+    outputs = _outputs(kind, scope, around)
+    return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added), constants, outputs)
+
+
+def _returned(kind: GeneratedClass, around: Around) -> Returned | None:
+    """Return what a network with outputs of its own returns."""
+    node = kind.first.node
+    if not isinstance(node, Network) or not node.outputs:
+        return None
+    name = f"{around.names[kind.number]}Outputs"
+    while name in around.taken:
+        name += "_"
+    return Returned(name, node.outputs)
+
+
+def _returns(kind: GeneratedClass, around: Around) -> str:
+    """Return the type of what forward returns."""
+    returned = _returned(kind, around)
+    if returned is not None:
+        return returned.annotation
+    tensors = ["Tensor"] * (1 + len(made_in(kind.first.node)))
+    return f"tuple[{', '.join(tensors)}]" if len(tensors) > 1 else "Tensor"
+
+
+def _outputs(kind: GeneratedClass, scope: ClassScope, around: Around) -> OutputsPlan | None:
+    """Return the named tuple of a network with several outputs."""
+    returned = _returned(kind, around)
+    if returned is None or len(returned.outputs) == 1:
+        return None
+    nodes = [i.node for i in kind.instances if isinstance(i.node, Network)]
+    fields: list[tuple[str, str, str]] = []
+    for index, each in enumerate(returned.outputs):
+        shape = shape_in(scope, [node.outputs[index].shape for node in nodes])
+        if each.in_training:
+            fields.append((each.label, "Tensor | None", f"{shape}, in training"))
+        else:
+            fields.append((each.label, "Tensor", shape))
+    return OutputsPlan(
+        name=returned.class_name,
+        docstring=f"What {around.names[kind.number]} gives.",
+        fields=tuple(fields),
+    )
 
 
 class _ClassText(Record):
@@ -133,14 +177,15 @@ def _body(kind: GeneratedClass, texts: Instances, around: Around) -> _ClassText:
     scope = texts.scope
     steps = merged_steps(texts)
     uses = _uses(kind, texts, around, Names(_attributes(steps)))
-    forward = ForwardWriter(uses, {}).body(steps)
+    returned = _returned(kind, around)
+    forward = ForwardWriter(uses, {}, returned).body(steps)
     construction = InitWriter(texts, uses, around.callees)
     construction.owned()
     construction.steps(steps)
     flags = [Assign(f"self.{name}", Text(scope.test(test))) for test, name in uses.flags.items()]
     if isinstance(kind.first.node, Network):  # once more, with what is known now: shapes
         again = _uses(kind, texts, around, Names(_attributes(steps)))
-        forward = ForwardWriter(again, _shapes(steps, scope)).body(steps)
+        forward = ForwardWriter(again, _shapes(steps, scope), returned).body(steps)
     init = (*flags, *construction.statements, *_constants(uses))
     return _ClassText(init, uses.inputs(), forward)
 

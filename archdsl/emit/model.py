@@ -162,6 +162,7 @@ def _model(family: Family, built: tuple[Built, ...], header: Header) -> Model:
         docstring=module_docstring(network, header),
         frozen=None if frozen is None else statement(Assign("FROZEN", frozen), 0),
         schemes=plan_schemes(convolutions_of(network), plans),
+        outputs=built[-1].outputs,
         classes=(*plans[:-1], root),
     )
     return Model(plan, opened)

@@ -15,7 +15,7 @@ def render_model(plan: ModulePlan, *last: str) -> str:
     """Return the text of model.py: what it defines, after the imports that this needs."""
     templates = environment()
     classes = templates.get_template("classes.py.jinja").render(
-        classes=plan.classes, statement=statement, signature=signature
+        classes=plan.classes, outputs=plan.outputs, statement=statement, signature=signature
     )
     schemes = [
         templates.get_template(f"model/{scheme.template}.py.jinja").render(
@@ -56,8 +56,10 @@ def imports(plan: ModulePlan, definitions: Sequence[str]) -> Iterator[str]:
         standard.append("from typing import Any")
     if "OrderedDict(" in text or "OrderedDict[" in text:
         standard.append("from collections import OrderedDict")
-    if plan.frozen is not None:
-        standard.append("from typing import Self")
+    if plan.outputs is not None or plan.frozen is not None:
+        typing = ("NamedTuple", plan.outputs), ("Self", plan.frozen)
+        words = ", ".join(word for word, needs_it in typing if needs_it is not None)
+        standard.append(f"from typing import {words}")
     yield from standard
     if standard:
         yield ""

@@ -15,7 +15,7 @@ An *owner* (Network, Stage, Block, Part) may hold shared weights in `owned`; a L
 one has its id in `shared` and no weight of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias, TypeVar
@@ -61,6 +61,17 @@ def given_by(node: "Node", maps: Mapping[Map, Kind]) -> list[Kind]:
 def is_marked(map_: Map) -> bool:
     """Say whether a map has a name in the spec, here or in a body around."""
     return map_[-1:] == (MARKED,)
+
+
+def taken_by(network: "Network", of: Callable[["FeatureMap"], Kind]) -> dict[Map, Kind]:
+    """Return what flows in a network at first, by map; one that has no name is MAIN."""
+    named = {each.map: of(each.shape) for each in network.inputs}
+    return {MAIN: of(network.input), **named}
+
+
+def returned_by(network: "Network") -> tuple[Map, ...]:
+    """Return the maps that a network gives."""
+    return tuple(each.map for each in network.outputs) or (MAIN,)
 
 
 class FeatureMap(Record):
@@ -247,6 +258,7 @@ class Part(Placed, kw_only=True):
     owned: tuple[Shared, ...] = ()
     given: tuple[Crossing, ...] = ()  # what it is handed
     made: tuple[Crossing, ...] = ()  # what it gives
+    in_training: bool = False  # it runs in training only
     span: Span
 
 
@@ -325,8 +337,29 @@ class Phases(Placed, kw_only=True):
     span: Span
 
 
+class NamedInput(Record):
+    """One of the inputs of a network that have names."""
+
+    label: str
+    map: Map
+    shape: FeatureMap
+
+
+class Output(Record):
+    """One of several outputs of a network, or one that has a name."""
+
+    label: str
+    map: Map
+    shape: FeatureMap
+    in_training: bool = False  # and only then
+
+
 class Network(Placed, kw_only=True):
-    """A network with all its arguments given."""
+    """A network with all its arguments given.
+
+    What flows at first is `input`: the only input, or the first of several, which a body of
+    several takes by their names. `output` is what the network gives, or the first of several.
+    """
 
     name: str  # as declared
     file: str  # the spec's path, as given
@@ -340,6 +373,8 @@ class Network(Placed, kw_only=True):
     hangs: frozenset[str] = frozenset()
     input: FeatureMap
     output: FeatureMap
+    inputs: tuple[NamedInput, ...] = ()  # those that have names: all or none
+    outputs: tuple[Output, ...] = ()  # all; none where it is only what flows at the end
     body: tuple[Step, ...]
     owned: tuple[Shared, ...] = ()
     geometries: tuple[tuple[int, Weighted], ...] = ()  # under each `share`: equal ones are a weight

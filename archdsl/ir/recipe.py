@@ -280,6 +280,7 @@ class Recipe(Record, kw_only=True):
     schedule: Schedule
     loss: Loss = Loss.CROSS_ENTROPY
     label_smoothing: float = 0.0
+    auxiliary: float = 0.0  # what the loss of each auxiliary head counts; 0: nothing is said of it
     clip: float = 0.0  # the largest norm of all gradients together; 0: any
     decay: str = "all"  # "all" parameters, or "weights": those of two or more dimensions
     moments: AveragedMoments | None = None  # of batch normalization, for tests; None: running ones

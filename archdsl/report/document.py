@@ -64,6 +64,14 @@ class GrowthReport(Record, kw_only=True):
     static_macs: int  # the same of the last phase, trained for all of the epochs
 
 
+class EndReport(Record, kw_only=True):
+    """An input or an output that has a name."""
+
+    name: str
+    shape: tuple[int, ...]
+    in_training: bool = False  # of an output: it is there in training only
+
+
 class Report(Record, kw_only=True):
     """A network's numbers."""
 
@@ -72,10 +80,13 @@ class Report(Record, kw_only=True):
     arguments: dict[str, ArgumentValue]
     input: tuple[int, ...]
     output: tuple[int, ...]
+    inputs: tuple[EndReport, ...] = ()  # none where there is one without a name
+    outputs: tuple[EndReport, ...] = ()  # none where there is one without a name
     parameters: Parameters
     buffers: int  # elements of `state_dict` that are no parameters
     convolutions: Convolutions
-    macs: int  # multiply-accumulates for one input
+    macs: int  # multiply-accumulates for one input, outside of training
+    training_macs: int = 0  # those that there are in training only
     deployed_bits: int
     parts: tuple[PartReport, ...]
     phases: tuple[PhaseReport, ...] = ()  # none of a network that does not grow
@@ -97,12 +108,18 @@ def report(
         arguments=dict(network.arguments),
         input=network.input.shape,
         output=network.output.shape,
+        inputs=tuple(EndReport(name=i.label, shape=i.shape.shape) for i in network.inputs),
+        outputs=tuple(
+            EndReport(name=o.label, shape=o.shape.shape, in_training=o.in_training)
+            for o in network.outputs
+        ),
         parameters=Parameters(
             total=sums.total, learned=sums.learned, frozen=sums.frozen, unshared=sums.unshared
         ),
         buffers=sums.buffers,
         convolutions=Convolutions(layers=sums.conv_layers, tensors=sums.conv_tensors),
         macs=sums.macs,
+        training_macs=sums.training_macs,
         deployed_bits=sums.deployed_bits,
         parts=parts(counts.parts),
         phases=phases,

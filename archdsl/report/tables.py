@@ -81,7 +81,14 @@ def heading(network: Network) -> str:
     """Return the network with its arguments, and what goes in and comes out."""
     arguments = ", ".join(f"{name} = {written(value)}" for name, value in network.arguments)
     call = f"{network.name}({arguments})" if arguments else network.name
-    return f"{call}: {network.input} -> {network.output}\n"
+    inputs = [f"{each.label} {each.shape}" for each in network.inputs]
+    outputs = [
+        f"{each.label} {each.shape}{' during training' if each.in_training else ''}"
+        for each in network.outputs
+    ]
+    given = ", ".join(inputs) if len(inputs) > 1 else network.input
+    made = ", ".join(outputs) if len(outputs) > 1 else network.output
+    return f"{call}: {given} -> {made}\n"
 
 
 def summary(sums: Sums) -> str:
@@ -90,7 +97,8 @@ def summary(sums: Sums) -> str:
     if sums.frozen:
         lines.append(f"{sums.learned:,} of them are learned, {sums.frozen:,} are frozen")
     lines.append(f"{sums.conv_layers:,} convolutions with {sums.conv_tensors:,} weights")
-    lines.append(f"{sums.macs:,} multiply-accumulates for one input")
+    more = f", {sums.training_macs:,} more during training" if sums.training_macs else ""
+    lines.append(f"{sums.macs:,} multiply-accumulates for one input{more}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -6,24 +6,25 @@ from typing import NoReturn, assert_never
 
 from archdsl.diagnostics import Note, SpecError
 from archdsl.ir.network import Let, Operator, Require
-from archdsl.ir.numbers import Asked, Number, Symbol, Truth, negated, symbols, test_symbols
+from archdsl.ir.numbers import Asked, Number, Symbol, Truth, negated, test_symbols
 from archdsl.limits import MAX_DEPTH, MAX_WORK
 from archdsl.semantics.blocks import add_block
 from archdsl.semantics.branches import add_branch, add_combine, add_map, add_row_from
-from archdsl.semantics.checks import check_map, fail, fail_here, spend
+from archdsl.semantics.checks import fail, fail_here, spend
 from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.doubts import doubt_channels, doubt_layer
 from archdsl.semantics.draft import Here, Role
-from archdsl.semantics.evaluate import evaluate, integer_of, truth
+from archdsl.semantics.evaluate import evaluate, truth
 from archdsl.semantics.exposed import remember
-from archdsl.semantics.flow import Flow
 from archdsl.semantics.initializations import read_initialization
+from archdsl.semantics.inputs import add_input, add_named_input
 from archdsl.semantics.labels import has_no_level, refuse, with_labels
 from archdsl.semantics.layers import add_layer, add_layer_value
 from archdsl.semantics.level import add_inline, add_members
 from archdsl.semantics.loops import add_loop
 from archdsl.semantics.map_names import out_of_sight
 from archdsl.semantics.marks import add_mark
+from archdsl.semantics.outputs import add_output
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_stage
 from archdsl.semantics.state import Elaboration
@@ -101,6 +102,10 @@ class Bodies(Elaboration):
                 add_mark(self, item, here)
             case tree.MapItem(map=node):
                 add_map(self, node, here)
+            case tree.InputItem():
+                add_named_input(self, item, here)
+            case tree.OutputItem():
+                add_output(self, item, here)
             case tree.Element():
                 self._element(item, here)
             case tree.NamedBody(label=tree.Name(text="")):
@@ -174,8 +179,7 @@ class Bodies(Elaboration):
 
     def _construct(self, word: str, item: tree.Element, here: Here) -> None:
         if word == "input":
-            self.pixels = _input(item, here, self.input_size)
-            self._doubt_input(item, here)
+            add_input(self, item, here)
             return
         if here.draft.role is Role.COMBINE:
             if word not in ("branch", "identity"):
@@ -200,16 +204,6 @@ class Bodies(Elaboration):
             self._part((word, item.label), item, item.body, here)
         else:
             add_combine(self, Operator(word), item, here)
-
-    def _doubt_input(self, item: tree.Element, here: Here) -> None:
-        """Warn of `input(224, 224, 3)`: other libraries have the channels last."""
-        channels, *size = here.draft.input.shape if here.draft.input else (0,)
-        if len(size) == 2 and channels == size[0] > 16 and size[1] <= 4:
-            message = f"this is an image of {size[0]} x {size[1]} pixels with {channels} channels"
-            order = ", ".join(a.value.span.text for a in item.call.arguments or ())
-            first, second, last = order.split(", ") if order.count(", ") == 2 else ("", "", "")
-            help_ = f"channels come first: `input({last}, {first}, {second})`" if last else None
-            self.warn("W303", message, item.call.span, help_)
 
     def _part(
         self,
@@ -350,26 +344,3 @@ def held_value(names: Mapping[str, Value], word: str) -> str | None:
     """Return what a person calls the value of a variable that cannot be called."""
     value = names.get(word)
     return None if value is None else type_name(value)
-
-
-def _input(item: tree.Element, here: Here, other: tuple[int, int] | None) -> frozenset[str]:
-    """Begin the network; return what the size of its input hangs on.
-
-    `other` is a size to try in place of the one that is written.
-    """
-    draft = here.draft
-    if draft.role is not Role.NETWORK or draft.input is not None:
-        fail("E409", "`input` stands once, at the start of a network", item.span)
-    arguments = item.call.arguments or ()
-    is_list = len(arguments) == 1 and isinstance(arguments[0].value, tree.ListLiteral)
-    if is_list or len(arguments) not in (1, 3) or any(a.name for a in arguments):
-        listed = [a.value for a in arguments if isinstance(a.value, tree.ListLiteral)]
-        help_ = "write `input(3, 32, 32)`, or `input(10)` for a vector"
-        if len(arguments) == 1 and listed and len(listed[0].items) == 3:
-            help_ = f"write `input({listed[0].span.text.strip('[]')})`"
-        fail("E311", "`input` takes channels, height and width", item.call.span, help_)
-    sizes = [integer_of(a.value, here.scope, "a size of the input", 1) for a in arguments]
-    size = (int(sizes[1].value), int(sizes[2].value)) if len(sizes) > 1 else None
-    draft.flow = Flow(sizes[0], other if size is not None and other is not None else size)
-    draft.input = check_map(draft.flow.map, item.call.span, "a size of the input")
-    return frozenset[str]().union(*(symbols(n.expr) for n in sizes[1:]))

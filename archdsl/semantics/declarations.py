@@ -131,7 +131,7 @@ def _check_calls(
     members = {n.text: n.span for n in map(_member, items) if n is not None}
     for item in items:
         match item:
-            case tree.LetItem(name=name) | tree.Mark(name=name):
+            case tree.LetItem(name=name) | tree.Mark(name=name) | tree.InputItem(name=name):
                 names.add(name.text)
             case tree.LoopItem(names=loop_names):
                 names |= {name.text for name in loop_names}
@@ -142,6 +142,7 @@ def _check_calls(
                 | tree.SetInit()
                 | tree.Grow()
                 | tree.MapItem()
+                | tree.OutputItem()
                 | tree.Element()
                 | tree.NamedBody()
                 | tree.StageItem()
@@ -164,6 +165,7 @@ def _items(body: tree.Body) -> Iterator[tree.BodyItem]:
         match item:
             case (
                 tree.Element(body=tree.Body() as inner)
+                | tree.OutputItem(body=tree.Body() as inner)
                 | tree.NamedBody(body=inner)
                 | tree.LoopItem(body=inner)
                 | tree.StageItem(content=tree.Body() as inner)
@@ -184,6 +186,8 @@ def _items(body: tree.Body) -> Iterator[tree.BodyItem]:
                 | tree.Grow()
                 | tree.Mark()
                 | tree.MapItem()
+                | tree.InputItem()
+                | tree.OutputItem()
             ):
                 pass
             case _:
@@ -199,7 +203,7 @@ def _keep(diagnostics: Diagnostics, check: Callable[[], None]) -> None:
 
 def _annotations(item: tree.BodyItem) -> tuple[tree.Call, ...]:
     match item:
-        case tree.Element() | tree.StageItem() | tree.NamedBody():
+        case tree.Element() | tree.StageItem() | tree.NamedBody() | tree.OutputItem():
             return item.annotations
         case (
             tree.LetItem()
@@ -210,6 +214,7 @@ def _annotations(item: tree.BodyItem) -> tuple[tree.Call, ...]:
             | tree.Grow()
             | tree.Mark()
             | tree.MapItem()
+            | tree.InputItem()
             | tree.LoopItem()
             | tree.Condition()
         ):
@@ -232,6 +237,8 @@ def _member(item: tree.BodyItem) -> tree.Name | None:
             | tree.Grow()
             | tree.Mark()
             | tree.MapItem()
+            | tree.InputItem()
+            | tree.OutputItem()
             | tree.Element()
             | tree.LoopItem()
             | tree.Condition()
@@ -254,6 +261,8 @@ def _call(item: tree.BodyItem) -> tree.Call | None:
             | tree.Grow()
             | tree.Mark()
             | tree.MapItem()
+            | tree.InputItem()
+            | tree.OutputItem()
             | tree.StageItem()
             | tree.NamedBody()
             | tree.LoopItem()

@@ -12,7 +12,9 @@ from archdsl.ir.network import (
     Join,
     Let,
     Map,
+    NamedInput,
     Node,
+    Output,
     Part,
     Require,
     Site,
@@ -108,6 +110,9 @@ class Draft:
         self.flows: list[tuple[Flow, Span]] = []  # of the branches
         self.labels: dict[str, Span] = {}
         self.input: FeatureMap | None = None
+        self.inputs: list[tuple[NamedInput, Span]] = []
+        self.outputs: list[tuple[Output, Span]] = []
+        self.ended = 0  # steps before the last output
         self.expects: list[tree.Expect] = []
         self.recipe: tree.Call | None = None
         self.grow: tree.Grow | None = None

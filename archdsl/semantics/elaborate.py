@@ -4,9 +4,18 @@ from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.initialization import Initialization
-from archdsl.ir.network import ArgumentValue, Let, Network, Phases
+from archdsl.ir.network import (
+    MAIN,
+    ArgumentValue,
+    FeatureMap,
+    Let,
+    Network,
+    Output,
+    Phases,
+)
 from archdsl.ir.numbers import Flag, Number, Symbol, Truth, symbols
 from archdsl.ir.numbers import Value as Exact
+from archdsl.ir.rebuild import replace
 from archdsl.ir.recipe import Recipe
 from archdsl.limits import STEP_WORK
 from archdsl.record import Record
@@ -21,8 +30,10 @@ from archdsl.semantics.evaluate import evaluate
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.growing import check_grown, is_member, read_phases
 from archdsl.semantics.growths import fit_growth
+from archdsl.semantics.inputs import check_inputs
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.naming import name_nodes
+from archdsl.semantics.outputs import check_outputs, outputs_of
 from archdsl.semantics.recipe_checks import check_fit
 from archdsl.semantics.recipes import build_recipe
 from archdsl.semantics.sharing import resolve_sharing
@@ -122,7 +133,8 @@ def _elaborate(
     context = bodies.apply(declaration.annotations, scope, Context(), grows=True)
     draft = Draft(scope=scope, role=Role.NETWORK, flow=None, context=context)
     bodies.items(declaration.body.items, Here(draft, scope))
-    bodies.given_size = None if draft.input is None else draft.input.size
+    if draft.input is not None and len(draft.inputs) < 2:
+        bodies.given_size = draft.input.size
     bodies.close()
     warn_unused(file, bodies.diagnostics)
     if draft.input is None and not bodies.diagnostics.has_errors:
@@ -137,14 +149,18 @@ def _elaborate(
     bodies.diagnostics.raise_if_errors()
     assert draft.input is not None
     assert draft.flow is not None
-    _end_on_vector(draft, declaration.name.span)
+    outputs = outputs_of(draft)
+    if not outputs or outputs[0].map == MAIN:
+        outputs = _end_on_vector(draft, outputs, declaration.name.span)
     network = Network(
         name=declaration.name.text,
         file=file.name,
         arguments=tuple(given.items()),
         defaults=tuple(defaults.items()),
         input=draft.input,
-        output=draft.flow.map,
+        output=_first(outputs, draft.flow.map),
+        inputs=tuple(each for each, _ in draft.inputs),
+        outputs=outputs,
         values=tuple(_values(declaration, scope)),
         formulas=tuple(_formulas(declaration, arguments, scope)),
         lets=tuple(draft.lets),
@@ -160,7 +176,9 @@ def _elaborate(
         span=declaration.name.span,
     )
     if recipe is not None and draft.recipe is not None:
-        check_fit(recipe, network.input, network.output, draft.recipe.span, bodies.diagnostics)
+        check_fit(recipe, network, draft.recipe.span, bodies.diagnostics)
+    bodies.diagnostics.extend(check_inputs(network, tuple(span for _, span in draft.inputs)))
+    bodies.diagnostics.extend(check_outputs(outputs, tuple(span for _, span in draft.outputs)))
     bodies.diagnostics.extend(unused(network))
     network = name_nodes(resolve_sharing(resolve_drops(network), bodies))
     bodies.diagnostics.raise_if_errors()
@@ -338,10 +356,16 @@ def _init(draft: Draft, recipe: Recipe | None) -> Initialization | None:
     return None if recipe is None else recipe.init
 
 
-def _end_on_vector(draft: Draft, span: Span) -> None:
-    """Make an output [C, 1, 1] be returned as [C]."""
+def _end_on_vector(draft: Draft, outputs: tuple[Output, ...], span: Span) -> tuple[Output, ...]:
+    """Make what flows at the end be returned as [C] where it is [C, 1, 1]; return the outputs."""
     assert draft.flow is not None
     if draft.flow.size != (1, 1):
-        return
+        return outputs
     draft.add(implied_flatten(draft.flow.map, span), (LAST,), ())
     draft.flow = Flow(draft.flow.channels, None, draft.flow.reduction)
+    return tuple(replace(o, shape=draft.flow.map) if o.map == MAIN else o for o in outputs)
+
+
+def _first(outputs: tuple[Output, ...], ending: FeatureMap) -> FeatureMap:
+    """Return the shape of the first output that is there outside of training."""
+    return next((each.shape for each in outputs if not each.in_training), ending)

@@ -31,6 +31,8 @@ def with_labels(item: tree.BodyItem, scope: Scope) -> tree.BodyItem:
             | tree.Grow()
             | tree.Mark()
             | tree.MapItem()
+            | tree.InputItem()
+            | tree.OutputItem()
             | tree.Element()
             | tree.LoopItem()
             | tree.Condition()

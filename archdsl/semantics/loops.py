@@ -125,6 +125,8 @@ def _does(item: tree.BodyItem) -> bool:
             | tree.Grow()
             | tree.Mark()
             | tree.MapItem()
+            | tree.InputItem()
+            | tree.OutputItem()
             | tree.Element()
             | tree.NamedBody()
             | tree.StageItem()

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Severity
 from archdsl.ir.datasets import DATA_SETS, DataSet
-from archdsl.ir.network import FeatureMap
+from archdsl.ir.network import FeatureMap, Network
 from archdsl.ir.recipe import (
     Data,
     ImageFolder,
@@ -20,6 +20,7 @@ from archdsl.ir.recipe import (
     task_of,
 )
 from archdsl.ir.task import Task
+from archdsl.semantics.recipe_ends import ends_mistakes
 from archdsl.source import Span
 from archdsl.syntax import tree
 
@@ -129,7 +130,9 @@ def _check_task(
     task = task_of(recipe.data)
     if recipe.loss.task is not task:
         diagnostics.add(_loss_of_another_task(nodes, task))
-    for name in ("label_smoothing", "mixup", "cutmix") if task is Task.REGRESSION else ():
+    for name in (
+        ("label_smoothing", "auxiliary", "mixup", "cutmix") if task is Task.REGRESSION else ()
+    ):
         if getattr(recipe, name):
             message = f"`{name}` needs classes, and the data has numbers"
             diagnostics.add(Diagnostic(code="E611", message=message, span=nodes[name].span))
@@ -150,10 +153,12 @@ def _loss_of_another_task(nodes: Mapping[str, tree.Expression], task: Task) -> D
     return Diagnostic(code="E611", message=message, span=span, help=help_)
 
 
-def check_fit(
-    recipe: Recipe, image: FeatureMap, output: FeatureMap, span: Span, diagnostics: Diagnostics
-) -> None:
-    """Say where a recipe's data set does not fit the network that is to be trained on it."""
+def check_fit(recipe: Recipe, network: Network, span: Span, diagnostics: Diagnostics) -> None:
+    """Say where a recipe and its data do not fit the network that is to be trained."""
+    for found in ends_mistakes(recipe, network, span):
+        diagnostics.add(found)
+        return
+    image, output = network.input, network.output
     match recipe.data:
         case Sine():
             _check_numbers(image, output, span, diagnostics)

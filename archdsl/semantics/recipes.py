@@ -42,6 +42,7 @@ _Reader: TypeAlias = Callable[[tree.Expression, Scope], object]
 _OPTIONAL: dict[str, _Reader] = {
     "loss": lambda node, scope: Loss(read_word(node, scope, "`loss`", LOSSES)),
     "label_smoothing": lambda node, scope: read_rate(node, scope, "`label_smoothing`"),
+    "auxiliary": lambda node, scope: read_positive(node, scope, "`auxiliary`"),
     "clip": lambda node, scope: read_positive(node, scope, "`clip`"),
     "decay": lambda node, scope: read_word(node, scope, "`decay`", DECAYS),
     "moments": read_moments,

@@ -4,12 +4,24 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from archdsl.diagnostics import Diagnostic, Note
-from archdsl.ir.network import MAIN, Block, Join, LayerNode, Map, Network, Node, Part, Stage, Step
+from archdsl.ir.network import (
+    MAIN,
+    Block,
+    Join,
+    LayerNode,
+    Map,
+    Network,
+    Node,
+    Part,
+    Stage,
+    Step,
+    returned_by,
+)
 
 
 def unused(network: Network) -> Iterator[Diagnostic]:
     """Yield what is wrong with layers, blocks and bodies that nothing uses the output of."""
-    bodies: list[tuple[tuple[Step, ...], tuple[Map, ...]]] = [(network.body, (MAIN,))]
+    bodies: list[tuple[tuple[Step, ...], tuple[Map, ...]]] = [(network.body, returned_by(network))]
     while bodies:
         body, wanted = bodies.pop()
         yield from _unused(body, wanted)

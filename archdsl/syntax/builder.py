@@ -7,6 +7,7 @@ Checked by pyright's basic rules: a rule's children are what the grammar says, w
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
@@ -144,6 +145,24 @@ class Builder:
 
     def map_item(self, children: list[Child]) -> tree.MapItem:
         return tree.MapItem(self.reference(children), self._span(children))
+
+    def named_input(self, children: list[Child]) -> tree.InputItem:
+        arguments = _group(children, tree.Argument)
+        return tree.InputItem(self._name(children[1]), arguments, self._span(children))
+
+    def output(self, children: list[Child]) -> tree.OutputItem:
+        pairs = pairwise(children)
+        after = [(word.kind, child) for word, child in pairs if isinstance(word, Token)]
+        body = children[-1] if isinstance(children[-1], tree.Body) else None
+        return tree.OutputItem(
+            name=self._name(children[1]),
+            keys=tuple(child for kind, child in after if kind == "LSQB"),
+            during=next((self._name(child) for kind, child in after if kind == "DURING"), None),
+            source=next((child for kind, child in after if kind in ("EQUAL", "FROM")), None),
+            annotations=_group(children, tree.Call),
+            body=body,
+            span=self._span(children),
+        )
 
     def reference(self, children: list[Child]) -> tree.Expression:
         name = self._name(children[0])

@@ -89,6 +89,8 @@ def _statement(item: tree.BodyItem) -> str | None:
             | tree.NamedBody()
             | tree.Mark()
             | tree.MapItem()
+            | tree.InputItem()
+            | tree.OutputItem()
             | tree.LoopItem()
             | tree.Condition()
         ):

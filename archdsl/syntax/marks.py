@@ -148,7 +148,7 @@ class Marks:
             case "accessor" if self.tokens[part.first].kind == "LSQB":
                 self._plain(part.first, part.last)
                 self.no_space.add(part.first)
-            case "mark":
+            case "mark" | "output":
                 for i in part.words[2:]:
                     if self.tokens[i].kind == "LSQB":
                         close = next(j for j in part.words if j > i)

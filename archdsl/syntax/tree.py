@@ -209,6 +209,29 @@ class MapItem(Placed):
     span: Span
 
 
+class InputItem(Placed):
+    """`input left(3, 64, 64)`: an input that has a name."""
+
+    name: Name
+    arguments: tuple[Argument, ...]
+    span: Span
+
+
+class OutputItem(Placed):
+    """`output aux { .. }`, `output boxes = c3` or `output features`: one more thing that is given.
+
+    `source` is the map that it is, or that its body starts from; without one that is what flows.
+    """
+
+    name: Name
+    keys: tuple[Expression, ...]
+    during: Name | None
+    source: Expression | None
+    annotations: tuple[Call, ...]
+    body: "Body | None"
+    span: Span
+
+
 class Element(Placed):
     """`name: call from map with annotations { body }`: a layer, a block, or a construct."""
 
@@ -281,6 +304,8 @@ BodyItem: TypeAlias = (
     | Grow
     | Mark
     | MapItem
+    | InputItem
+    | OutputItem
     | Element
     | NamedBody
     | StageItem

@@ -44,6 +44,11 @@ class {name}(nn.Sequential):
             nn.Linear(32, {classes}),
         )
 '''
+HEADS = """
+    def forward(self, input):
+        logits = super().forward(input)
+        return (logits, logits / 2) if self.training else logits
+"""
 
 
 def network(data="digits", frozen=False):
@@ -102,6 +107,7 @@ def write(folder, recipe, class_name="Tiny", **facts):
     channels = SHAPES[recipe.data.name][0]
     classes = network(recipe.data.name).output.channels
     model = MODEL.format(name=class_name, channels=channels, classes=classes)
+    model += HEADS if recipe.auxiliary else ""
     (folder / "model.py").write_text(model)
     for name, text in scripts(recipe, class_name, **facts).items():
         (folder / name).write_text(text)

@@ -108,6 +108,10 @@ VARIANTS = {
         clip=1.0,
     ),
     "pasted": recipe("mnist", accumulate=4, cutmix=1.0),
+    "auxiliary": recipe("cifar10", auxiliary=0.4),
+    "auxiliary_smooth": recipe(auxiliary=0.3, label_smoothing=0.1, accumulate=2),
+    "auxiliary_mixed": recipe(auxiliary=0.3, mixup=0.2),
+    "auxiliary_all": recipe(auxiliary=0.3, label_smoothing=0.1, mixup=0.2, cutmix=1.0, ema=0.9),
 }
 
 

@@ -102,6 +102,39 @@ def test_parts_that_are_not_equal_are_refused(load, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+# ---------------------------------------------------------------- auxiliary heads
+
+
+class Heads(nn.Module):
+    """Gives the same logits, and those of an auxiliary head, whatever it sees."""
+
+    def __init__(self):
+        super().__init__()
+        draw = torch.Generator().manual_seed(0)
+        self.logits = nn.Parameter(torch.randn(4, 10, generator=draw))
+        self.other = nn.Parameter(torch.randn(4, 10, generator=draw))
+
+    def forward(self, _x):
+        return self.logits + 0, self.other + 0
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_of_auxiliary_heads_counts_what_the_recipe_says(load, smoothing):
+    """Of logits: (softmax - labels) / n, and 0.4 of it of those of an auxiliary head."""
+    module = load(recipe(auxiliary=0.4, label_smoothing=smoothing))
+    model, sums = Heads(), torch.zeros(2)
+    before = [p.detach().double().numpy().copy() for p in (model.logits, model.other)]
+    y = torch.tensor([3, 1, 4, 1])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    module.make_step(model, optimizer, sums, module.Config(device="cpu"))(torch.zeros(4, 1), y)
+    labels = np.eye(10)[y.numpy()] * (1 - smoothing) + smoothing / 10
+    after = [p.detach().numpy() for p in (model.logits, model.other)]
+    for one, other, weight in zip(before, after, (1.0, 0.4), strict=True):
+        gradient = weight * (softmax(one) - labels) / 4
+        np.testing.assert_allclose(one - other, gradient, atol=1e-6)
+    assert sums[1] == (before[0].argmax(axis=1) == y.numpy()).sum()
+
+
 # ---------------------------------------------------------------- mixed images
 
 

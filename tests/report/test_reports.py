@@ -16,10 +16,13 @@ def test_the_json_object_holds_the_numbers(shared_in_network):
         "arguments": {"depth": 3},
         "input": [3, 8, 8],
         "output": [10],
+        "inputs": [],
+        "outputs": [],
         "parameters": {"total": 2902, "learned": 2758, "frozen": 144, "unshared": 3190},
         "buffers": 36,
         "convolutions": {"layers": 7, "tensors": 5},
         "macs": 40192,
+        "training_macs": 0,
         "deployed_bits": 92864,
         "parts": [
             {
@@ -56,7 +59,7 @@ def test_the_json_object_has_a_line_for_each_key_and_each_part(shared_in_stage):
     lines = to_json(report(shared_in_stage, count(shared_in_stage))).splitlines()
     assert lines[0] == "{"
     assert lines[1] == '  "schema": 1,'
-    assert len(lines) == 2 + 14 + 3 + 1  # braces, keys, parts, the bracket that ends them
+    assert len(lines) == 2 + 17 + 3 + 1  # braces, keys, parts, the bracket that ends them
 
 
 def test_the_table_adds_up_to_its_last_line(shared_in_stage):

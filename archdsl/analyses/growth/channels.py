@@ -53,7 +53,6 @@ from archdsl.ir.layers import (
     Upsample,
 )
 from archdsl.ir.network import (
-    MAIN,
     Block,
     FeatureMap,
     Join,
@@ -65,6 +64,7 @@ from archdsl.ir.network import (
     Stage,
     given_by,
     handed,
+    taken_by,
 )
 from archdsl.ir.schemes import Delta, Identity
 from archdsl.limits import MAX_PIECES
@@ -90,9 +90,10 @@ class Channels:
         self.through: dict[int, Through] = {}  # of a layer, by id of what matches it
         self.shared: dict[int, Through] = {}  # by id of a weight in the last phase
         self.phases = len(network.networks)
-        start = fixed(tuple(n.input.channels for n in network.networks))
+        last = network.networks[-1]  # whose inputs are those of all phases
+        start = taken_by(last, lambda shape: fixed((shape.channels,) * self.phases))
         try:
-            self._body(network.inner, {MAIN: start})
+            self._body(network.inner, start)
         except PiecesError:
             self._too_many()
 

@@ -80,15 +80,14 @@ def match_phases(networks: Sequence[Network], phases: Phases) -> MatchedNetwork:
     """Return the networks of all phases as one; raise SpecError where one is not in the next."""
     said = PhaseWords(phases)
     for phase, (before, after) in enumerate(pairwise(networks)):
-        for what, old, new in (
-            ("input", before.input, after.input),
-            ("output", before.output, after.output),
-        ):
-            if old.shape != new.shape:
-                message = f"the {what} of a growing network stays the same: it is {old}"
+        old, new = dict(_ends(before)), dict(_ends(after))
+        for what in old | new:
+            one, other = old.get(what, "not there"), new.get(what, "not there")
+            if one != other:
+                message = f"the {what} of a growing network stays the same: it is {one}"
                 notes = (Note("it grows here", phases.span),)
                 help_ = f"let {said.names} change what is between input and output alone"
-                text = f"{message} {said.at(phase)} and {new} {said.at(phase + 1)}"
+                text = f"{message} {said.at(phase)} and {other} {said.at(phase + 1)}"
                 raise SpecError(
                     [
                         Diagnostic(
@@ -104,6 +103,16 @@ def match_phases(networks: Sequence[Network], phases: Phases) -> MatchedNetwork:
         inner=matcher.bodies(bodies, ""),
         owned=matcher.weights([network.owned for network in networks], "", 0),
     )
+
+
+def _ends(network: Network) -> Iterator[tuple[str, str]]:
+    """Yield what a network takes and gives, and the shape of each."""
+    yield "input", str(network.input)
+    yield from ((f"input `{each.label}`", str(each.shape)) for each in network.inputs)
+    yield "output", str(network.output)
+    for each in network.outputs:
+        when = " during training" if each.in_training else ""
+        yield f"output `{each.label}`{when}", str(each.shape)
 
 
 class PhaseWords:

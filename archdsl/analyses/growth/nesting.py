@@ -14,7 +14,7 @@ from archdsl.analyses.growth.sameness import changes, zeros
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.fixing import channels_of
 from archdsl.ir.layers import Columns, Conv, ConvTranspose, Layer, Linear, tensors
-from archdsl.ir.network import MAIN, Join, LayerNode, Map, Stage, given_by, handed
+from archdsl.ir.network import Join, LayerNode, Map, Stage, given_by, handed, taken_by
 from archdsl.source import Span
 
 
@@ -37,7 +37,8 @@ def columns_of(layers: Sequence[Layer | None], phase: int) -> Columns:
 
 def check_nested(network: MatchedNetwork, rows: FoundRows) -> None:
     """Raise SpecError where old channels would take something from new ones."""
-    _Nesting(rows).body(network.inner, {MAIN: None})
+    start: dict[Map, _Hanging] = taken_by(network.networks[-1], lambda _: None)
+    _Nesting(rows).body(network.inner, start)
     ends = zeros(network, rows.channels)
     if ends:
         message = f"a new block adds to old channels, and ends in `{ends[0].layer}`"

@@ -40,6 +40,8 @@ from archdsl.ir.network import (
     Step,
     given_by,
     handed,
+    returned_by,
+    taken_by,
 )
 from archdsl.ir.schemes import Binary, Standardized
 from archdsl.source import Span
@@ -106,7 +108,9 @@ def zeros(network: MatchedNetwork, channels: Channels) -> tuple[Zero, ...]:
     found: dict[str, Zero] = {}
     for phase in range(1, len(network.networks)):
         growth = _Growth(channels, phase)
-        growth.old_body(None, network.inner, {MAIN: Same(positive=False)})
+        last = network.networks[-1]
+        maps = growth.old_body(network.inner, taken_by(last, lambda _: Same(positive=False)))
+        growth.same_of([maps[name] for name in returned_by(last)])
         found |= growth.found
     return tuple(found.values())
 
@@ -119,10 +123,8 @@ class _Growth:
         self.phase = phase
         self.found: dict[str, Zero] = {}
 
-    def old_body(
-        self, node: Node | None, body: Sequence[Matched], maps: dict[Map, Value]
-    ) -> list[Value]:
-        """Follow the body of a node, or of the network, that was there; return what it gives."""
+    def old_body(self, body: Sequence[Matched], maps: dict[Map, Value]) -> dict[Map, Value]:
+        """Follow a body that was there; return what flows at its end."""
         for matched, step in self._steps(body):
             taken = tuple(maps[name] for name in step.takes)
             if isinstance(matched.last, Join):
@@ -130,7 +132,10 @@ class _Growth:
             else:
                 values = self._old(matched, taken)
             maps |= zip(step.gives, values, strict=True)
-        given = [maps[MAIN]] if node is None else given_by(node, maps)
+        return maps
+
+    def same_of(self, given: Sequence[Value]) -> list[Value]:
+        """Return what a body gives; raise SpecError if it is not what it was."""
         return [self._same(value) for value in given]
 
     def _steps(self, body: Sequence[Matched]) -> Iterator[tuple[Matched, Step]]:
@@ -162,7 +167,8 @@ class _Growth:
             case LayerNode():
                 return [Same(_is_positive(node, positive))]
             case Block() | Part():
-                return self.old_body(node, matched.inner, handed(node, taken))
+                maps = self.old_body(matched.inner, handed(node, taken))
+                return self.same_of(given_by(node, maps))
             case Stage():
                 value: Value = Same(positive)
                 for member in self._members(matched):

@@ -15,8 +15,10 @@ from archdsl.emit.body.merged import (
     UnderTest,
     by_tests,
     is_shortcut,
+    output_of,
 )
 from archdsl.emit.body.order import first_maps_of, in_order, is_read, map_of, maps_of
+from archdsl.emit.body.returned import Returned
 from archdsl.emit.body.shared import SharedWeights, made_by
 from archdsl.emit.body.traits import flag_hint
 from archdsl.emit.body.variables import Held, Variables
@@ -48,7 +50,7 @@ from archdsl.ir.layers import (
     Pool,
     Upsample,
 )
-from archdsl.ir.network import MAIN, Map, Operator
+from archdsl.ir.network import MAIN, Map, Operator, Part
 from archdsl.ir.numbers import Test, negated
 from archdsl.ir.rebuild import replace
 
@@ -59,20 +61,29 @@ _BEGINNERS = (Conv, ConvTranspose, Linear, Pool, AdaptivePool, Pad, Upsample, Pi
 
 
 class ForwardWriter:
-    """Writes the statements of a forward; `shapes` are comments by the places of steps."""
+    """Writes the statements of a forward; `shapes` are comments by the places of steps.
 
-    def __init__(self, uses: SharedWeights, shapes: Mapping[StepPath, str]) -> None:
+    What a network with several outputs gives is `returned`.
+    """
+
+    def __init__(
+        self,
+        uses: SharedWeights,
+        shapes: Mapping[StepPath, str],
+        returned: Returned | None = None,
+    ) -> None:
         self.uses = uses
         self.names = uses.names
         self.weights = BorrowedWeights(uses)
-        self.env = Variables(uses.names, shapes, uses.maps)
-        self.made = (MAIN, *uses.made)
+        self.env = Variables(uses.names, shapes, uses.maps, uses.begins, uses.flows)
+        self.returned = returned
+        self.made = (MAIN, *uses.made) if returned is None else returned.maps
 
     def body(self, steps: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
         self._steps(in_order(steps), ())
-        last = Return(self._given())
-        return (*self.uses.start, *self.weights.chosen, *self.env.statements, last)
+        last = self._return()
+        return (*self.uses.start, *self.weights.chosen, *self.env.statements, *last)
 
     def _steps(self, steps: Sequence[Merged], after: Sequence[Merged]) -> None:
         """Write steps; `after` are those that follow them in the body."""
@@ -84,6 +95,28 @@ class ForwardWriter:
             else:
                 del rest[0]
                 self._step(found, (*rest, *after))
+
+    def _return(self) -> tuple[Statement, ...]:
+        """Return the statements that give what is made."""
+        if self.returned is None:
+            return (Return(self._given()),)
+        if len(self.made) == 1:
+            return (Return(self._last_value(self.made[0])),)
+        for each in self.returned.outputs:
+            if self.returned.alone is not None:
+                self.env.assign(each.map)
+        values = {each.map: self.env[each.map].value for each in self.returned.outputs}
+        return self.returned.statements(values)
+
+    def _last_value(self, map_: Map) -> Python:
+        """Return what flows, not the variable that it was given in the last statement."""
+        value, statements = self.env[map_].value, self.env.statements
+        match statements[-1:]:
+            case [Assign(target=target, value=assigned)] if value == Text(target):
+                statements.pop()
+                return assigned
+            case _:
+                return value
 
     def _given(self) -> Python:
         """Return what the forward returns: what flows, or a tuple of it and named maps."""
@@ -252,10 +285,21 @@ class ForwardWriter:
             self.env.give(step.stand.gives, Held(Text(shortcut), shortcut))
             return
         self._give(step, taken, call, after, is_closed=True)
+        if isinstance(step, MergedPart | MergedCall) and (part := output_of(step)) is not None:
+            self._output(part, step.stand.gives)
         if step.stand.beside:
             labels = {each.outer: each.label for each in made_by(step)}
             names = {map_: self.names.unique(labels[map_]) for map_ in step.stand.beside}
             self.env.assign_several(step.stand.gives, names)
+
+    def _output(self, part: Part, map_: Map) -> None:
+        """Assign an output to the variable of its name; what is for training is there only then."""
+        held = self.env[map_]
+        value = held.value
+        if part.in_training:
+            value = IfElse(value, "self.training", Text("None"))
+        self.env.give(map_, replace(held, value=value, name=self.names.unique(part.name)))
+        self.env.assign(map_)
 
     # ------------------------------------------------------------ joins
 

@@ -146,3 +146,12 @@ def is_shortcut(step: Merged) -> bool:
             return any(isinstance(node, Part) and node.kind == "shortcut" for node in nodes)
         case MergedLayer() | MergedStage() | MergedJoin():
             return False
+
+
+def output_of(step: MergedPart | MergedCall) -> Part | None:
+    """Return the part that is an output of its own, None if a step is none."""
+    for cell in step.column:
+        node = cell.node if isinstance(cell, Instance) else cell
+        if isinstance(node, Part) and node.kind == "output":
+            return node
+    return None

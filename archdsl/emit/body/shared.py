@@ -23,6 +23,7 @@ from archdsl.emit.python.nodes import (
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
 from archdsl.ir.names import as_word
 from archdsl.ir.network import (
+    MAIN,
     Block,
     Crossing,
     LayerNode,
@@ -83,13 +84,16 @@ class SharedWeights:
         self.scope = texts.scope
         self.weights = weights
         self.inner = inner
-        self.names = names = Names(("x", "block"))  # of variables in forward
+        begins = begun_by(self.instances[0].node)
+        self.names = names = Names(("block",) if begins else ("x", "block"))  # of variables
         self.members = members  # attributes
         self.constants: dict[str, Python] = {}  # attributes that hold numbers of functions
         self.flags: dict[Test, str] = {}  # attributes that hold tests
         self.chosen: dict[str, str] = {}  # variables that hold a shared weight or one's own
         self.functions: set[int] = set()  # what is handed and not called
         self.maps = {each.map: names.unique(each.label) for each in given_to(self.instances[0])}
+        self.flows = names.unique("x") if begins else "x"  # what flows
+        self.begins = self.maps[begins[0].map] if begins else "x"  # the first of it
         self.made = tuple(each.map for each in made_in(self.instances[0].node))
         self.handed = [names.unique(shared.name) for shared in weights.handed]
         self.start: list[Statement] = []
@@ -106,7 +110,8 @@ class SharedWeights:
 
     def inputs(self) -> tuple[FormalParameter, ...]:
         """Return the parameters of forward: what some instances are not handed comes last."""
-        found = [FormalParameter(name, "Tensor") for name in ("x", *self.maps.values())]
+        names = dict.fromkeys((self.begins, *self.maps.values()))
+        found = [FormalParameter(name, "Tensor") for name in names]
         for index in self.order():
             annotation = self._annotation(index)
             if self.weights.always(index):
@@ -234,8 +239,17 @@ def given_to(instance: Instance) -> tuple[Crossing, ...]:
     match instance.node:
         case Block(given=given) | Part(given=given):
             return given
-        case Network() | Stage():
+        case Network():
+            return begun_by(instance.node)
+        case Stage():
             return ()
+
+
+def begun_by(node: Owner) -> tuple[Crossing, ...]:
+    """Return the inputs of a network that have names; the first is also what flows."""
+    if not isinstance(node, Network):
+        return ()
+    return tuple(Crossing(map=i.map, outer=MAIN, label=i.label) for i in node.inputs)
 
 
 def made_in(node: Owner) -> tuple[Crossing, ...]:

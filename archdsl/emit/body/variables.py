@@ -30,15 +30,21 @@ class Held(Record):
 class Variables:
     """The maps of a body, and the statements so far; `shapes` are comments by places of steps.
 
-    `given` are the variables of maps that the forward is handed.
+    `given` are the variables of maps that the forward is handed; what flows at first is in a
+    variable that `begins`, and flows on in one called `flows`.
     """
 
     def __init__(
-        self, names: Names, shapes: Mapping[StepPath, str], given: Mapping[Map, str]
+        self,
+        names: Names,
+        shapes: Mapping[StepPath, str],
+        given: Mapping[Map, str],
+        begins: str,
+        flows: str,
     ) -> None:
         self.names = names
         self.statements: list[Statement] = []
-        self._held: dict[Map, Held] = {MAIN: Held(Text("x"), "x")}
+        self._held: dict[Map, Held] = {MAIN: Held(Text(begins), flows)}
         self._held |= {map_: Held(Text(name), name) for map_, name in given.items()}
         self._shapes = shapes
         self._shape = ""  # the last that was said
@@ -94,7 +100,7 @@ class Variables:
 
     def branch(self) -> "Variables":
         """Return the same variables before the statements of one side of a condition."""
-        side = Variables(self.names, self._shapes, {})
+        side = Variables(self.names, self._shapes, {}, "x", "x")
         side._held, side._shape = dict(self._held), self._shape
         return side
 

@@ -19,6 +19,7 @@ from archdsl.ir.network import (
     Form,
     Join,
     LayerNode,
+    Network,
     Node,
     Part,
     SharedWeight,
@@ -144,6 +145,10 @@ def _facts(instance: Instance, number: Mapping[int, int]) -> Iterator[tuple[Hash
     if isinstance(node, Block | Part):
         yield "given", _Fact(tuple((each.map, each.label) for each in node.given), ())
         yield "made", _Fact(tuple(each.map for each in node.made), ())
+    if isinstance(node, Network):
+        yield "inputs", _Fact(tuple((each.map, each.label) for each in node.inputs), ())
+        made = tuple((each.map, each.label, each.in_training) for each in node.outputs)
+        yield "outputs", _Fact(made, ())
     if not isinstance(node, Stage):  # who gives several maps is there in all or in none
         several = tuple(step.site for step in node.body if len(step.gives) > 1)
         yield "several", _Fact(several, ())

@@ -43,9 +43,16 @@ def module_docstring(network: Network, header: Header) -> tuple[str, ...]:
         "Change the spec, not this file, and run",
         *_command(header.command),
         "",
-        f"{count}{sharing} for inputs {network.input.shape}.",
+        f"{count}{sharing} for inputs {_inputs(network)}.",
         *(("", *header.phases) if header.phases else ()),
     )
+
+
+def _inputs(network: Network) -> str:
+    """Return the shapes of what a network takes."""
+    if len(network.inputs) < 2:
+        return str(network.input.shape)
+    return ", ".join(f"{each.label} {each.shape.shape}" for each in network.inputs)
 
 
 def _compiled_for(header: Header) -> str:
@@ -104,19 +111,35 @@ def _paragraph(text: str, indent: int) -> tuple[str, ...]:
 # ---------------------------------------------------------------- classes
 
 
-def class_docstring(kind: GeneratedClass, scope: ClassScope) -> tuple[str, ...]:
-    """Return the lines of the docstring of a class: what it is and its shapes."""
+def class_docstring(kind: GeneratedClass, scope: ClassScope, returns: str) -> tuple[str, ...]:
+    """Return the lines of the docstring of a class: what it is, its shapes, or what it returns."""
     nodes = [instance.node for instance in kind.instances]
     inputs, outputs = [n.input for n in nodes], [n.output for n in nodes]
     if isinstance(kind.first.node, Network):
-        given, made = _shape(inputs, scope), _shape(outputs, scope)
-        return (f"The network: {given} -> {made}.",)
+        networks = [node for node in nodes if isinstance(node, Network)]
+        return _network_docstring(networks, scope, returns)
     given = _channels(kind.instances, inputs, [Symbol("in_channels")] * len(nodes), scope) or "C"
     made = _channels(kind.instances, outputs, list(map(_inner, nodes)), scope) or "C'"
     sizes = _sizes(kind.instances, scope)
     one = batch((given, *(("H", "W") if inputs[0].size else ())))
     other = batch((made, *(sizes if outputs[0].size else ())))
     return (f"{description(kind)}.", "", f"{one} -> {other}")
+
+
+def _network_docstring(
+    networks: Sequence[Network], scope: ClassScope, returns: str
+) -> tuple[str, ...]:
+    """Return the lines of the docstring of a network: what it takes and gives."""
+    inputs = [
+        f"{each.label} {shape_in(scope, [n.inputs[i].shape for n in networks])}"
+        for i, each in enumerate(networks[0].inputs)
+    ]
+    if len(inputs) < 2:
+        inputs = [shape_in(scope, [each.input for each in networks])]
+    made = returns
+    if len(networks[0].outputs) < 2:
+        made = shape_in(scope, [each.output for each in networks])
+    return _paragraph(f"The network: {', '.join(inputs)} -> {made}.", INDENT)
 
 
 def shape_of(nodes: Sequence[Node | Network], scope: ClassScope) -> str:
@@ -129,7 +152,7 @@ def shape_of(nodes: Sequence[Node | Network], scope: ClassScope) -> str:
     return "" if channels is None else batch((channels, *shapes[0][1:]))
 
 
-def _shape(maps: Sequence[FeatureMap], scope: ClassScope) -> str:
+def shape_in(scope: ClassScope, maps: Sequence[FeatureMap]) -> str:
     """Return the shape of what a network takes or gives, sizes that are its arguments by name."""
     columns = zip(*(each.shape for each in maps), strict=True)
     sizes = (scope.mention([WrittenNumber(size) for size in column]) for column in columns)

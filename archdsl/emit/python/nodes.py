@@ -141,8 +141,16 @@ class ClassPlan(Record, kw_only=True):
     init: tuple[Statement, ...]  # after super().__init__()
     inputs: tuple[FormalParameter, ...]  # of forward, after self
     forward: tuple[Statement, ...]  # none: the class is an nn.Sequential, which `init` constructs
-    outputs: int = 1  # of forward: more than one are a tuple
+    returns: str = "Tensor"  # what forward returns
     keeps_frozen: bool = False  # FROZEN names what stays in evaluation mode
+
+
+class OutputsPlan(Record, kw_only=True):
+    """The named tuple that the forward of a network returns."""
+
+    name: str
+    docstring: str
+    fields: tuple[tuple[str, str, str], ...]  # name, annotation, comment
 
 
 class SchemePlan(Record, kw_only=True):
@@ -163,6 +171,7 @@ class ModulePlan(Record, kw_only=True):
     constants: tuple[str, ...]  # assignments of what grows, phase by phase
     frozen: str | None  # the assignment of FROZEN
     schemes: tuple[SchemePlan, ...]
+    outputs: OutputsPlan | None = None
     classes: tuple[ClassPlan, ...]
 
 

@@ -60,6 +60,9 @@ def recipe_flags(recipe: Recipe) -> Iterator[ConfigField]:
     if recipe.label_smoothing:
         about = "probability spread over all classes"
         yield _float("label_smoothing", recipe.label_smoothing, about, _FRACTION)
+    if recipe.auxiliary:
+        about = "of the loss of each auxiliary head, which is added"
+        yield _float("auxiliary", recipe.auxiliary, about, _NATURAL)
     yield from _other_flags(recipe)
     yield from _growth_flags(recipe)
 

@@ -97,6 +97,11 @@ class TrainPlan(Record, kw_only=True):
         return self.growth is not None or bool(self.fixed_parts)
 
     @property
+    def auxiliary(self) -> bool:
+        """Whether the network has auxiliary heads."""
+        return self.recipe.auxiliary > 0
+
+    @property
     def title(self) -> str:
         """Return the data set's."""
         return title_of(self.recipe.data)

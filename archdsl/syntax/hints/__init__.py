@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from archdsl.diagnostics import Diagnostic
 from archdsl.source import SourceFile
-from archdsl.syntax.hints import declarations, maps, signs, statements
+from archdsl.syntax.hints import declarations, ends, maps, signs, statements
 from archdsl.syntax.hints.place import Advice, Spot
 from archdsl.syntax.lexer import Token
 
@@ -26,6 +26,7 @@ _RULES: tuple[_Rule, ...] = (  # the first that has something to say says it
     declarations.top_word,
     declarations.name,
     declarations.keyword_as_name,
+    ends.ends,
     maps.mark,
     maps.item,
     statements.line_word,

@@ -13,9 +13,6 @@ def assignment(place: Spot) -> Advice | None:
     if place.word.text != "=" or not place.in_body or not before or place.text(-2) == ".":
         return None
     name, value = before[-1], place.rest.lstrip("= ")
-    if name == "input":
-        sizes = ", ".join(re.findall(r"\d+", value)) or "3, 32, 32"
-        return Advice(message="`input` is written like a layer", help=f"write `input({sizes})`")
     if name in ("initialization", "initializer", "initialize", "weight_init"):
         message = "what weights begin as is said with `init`"
         return Advice(message=message, span=place.span(-1), help=f"write `init = {value}`")
