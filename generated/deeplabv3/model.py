@@ -1,14 +1,12 @@
 """deeplabv3, compiled by archdsl from specs/deeplabv3.arch.
 
-Compiled for depth = 50, image = 520; classes may be given.
+Compiled for depth = 50, auxiliary = false, image = 520; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/deeplabv3.arch
 
 39,638,869 parameters for inputs (3, 520, 520).
 """
-
-from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +42,45 @@ class Bottleneck(nn.Module):
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
         return self.relu(self.bn3(self.conv3(out)) + self.downsample(x))
+
+
+class Backbone(nn.Module):
+    """Conv7x7, Bottleneck, Bottleneck, Bottleneck, Bottleneck, Bottleneck, Bottleneck, ...
+
+    (N, 3, H, W) -> (N, 2048, H / 8, W / 8)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = nn.Sequential(Bottleneck(64, 64), *(Bottleneck(256, 64) for _ in range(2)))
+        self.layer2 = nn.Sequential(
+            Bottleneck(256, 128, stride=2), *(Bottleneck(512, 128) for _ in range(3))
+        )
+        self.layer3 = nn.Sequential(
+            Bottleneck(512, 256),
+            Bottleneck(1024, 256, dilation=2),
+            Bottleneck(1024, 256, dilation=2),
+            Bottleneck(1024, 256, dilation=2),
+            Bottleneck(1024, 256, dilation=2),
+            Bottleneck(1024, 256, dilation=2),
+        )
+        self.layer4 = nn.Sequential(
+            Bottleneck(1024, 512, dilation=2),
+            Bottleneck(2048, 512, dilation=4),
+            Bottleneck(2048, 512, dilation=4),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.maxpool(x)
+        x = self.layer1(x)
+        x = self.layer2(x)
+        x = self.layer3(x)
+        return self.layer4(x)
 
 
 class PyramidConvs(nn.Module):
@@ -136,31 +173,7 @@ class Deeplabv3(nn.Module):
 
     def __init__(self, classes: int = 21) -> None:
         super().__init__()
-        self.backbone = nn.Sequential(
-            OrderedDict(
-                conv1=nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
-                bn1=nn.BatchNorm2d(64),
-                relu1=nn.ReLU(inplace=True),
-                maxpool1=nn.MaxPool2d(3, stride=2, padding=1),
-                layer1=nn.Sequential(Bottleneck(64, 64), *(Bottleneck(256, 64) for _ in range(2))),
-                layer2=nn.Sequential(
-                    Bottleneck(256, 128, stride=2), *(Bottleneck(512, 128) for _ in range(3))
-                ),
-                layer3=nn.Sequential(
-                    Bottleneck(512, 256),
-                    Bottleneck(1024, 256, dilation=2),
-                    Bottleneck(1024, 256, dilation=2),
-                    Bottleneck(1024, 256, dilation=2),
-                    Bottleneck(1024, 256, dilation=2),
-                    Bottleneck(1024, 256, dilation=2),
-                ),
-                layer4=nn.Sequential(
-                    Bottleneck(1024, 512, dilation=2),
-                    Bottleneck(2048, 512, dilation=4),
-                    Bottleneck(2048, 512, dilation=4),
-                ),
-            )
-        )
+        self.backbone = Backbone()
         self.classifier = nn.Sequential(
             Pyramid(2048, 256),
             nn.Conv2d(256, 256, 3, padding=1, bias=False),

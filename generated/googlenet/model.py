@@ -1,6 +1,6 @@
 """googlenet, compiled by archdsl from specs/googlenet.arch.
 
-Its argument classes may be given.
+Compiled for auxiliary = false; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/googlenet.arch

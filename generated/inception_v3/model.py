@@ -1,6 +1,6 @@
 """inception_v3, compiled by archdsl from specs/inception_v3.arch.
 
-Its argument classes may be given.
+Compiled for auxiliary = false; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/inception_v3.arch
