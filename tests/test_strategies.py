@@ -31,7 +31,7 @@ COMMON = {
         shared binary|binary strided|binary grouped|binary bias|bn(scale)
         shared standardized|standardized strided|standardized grouped|standardized bias
         standardized with gain|standardized without gain|unnormalized
-        unnormalized by layer|unnormalized by channel""",
+        unnormalized by layer|unnormalized by channel|name in quotes|no level|sequence""",
     10: """layer Conv|layer Linear|layer BatchNorm|layer Pool|layer AdaptivePool|layer Dropout
         layer StochasticDepth|layer LocalResponseNorm|activation relu|activation silu|Conv bias
         Conv strided|Conv grouped|Conv depthwise|residual projected|residual identity
