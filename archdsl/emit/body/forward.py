@@ -78,6 +78,7 @@ class ForwardWriter:
         self.env = Variables(uses.names, shapes, uses.maps, uses.begins, uses.flows)
         self.returned = returned
         self.made = (MAIN, *uses.made) if returned is None else returned.maps
+        self.tests = 0  # `if`s around this place
 
     def body(self, steps: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
@@ -150,7 +151,9 @@ class ForwardWriter:
         bodies: list[tuple[Statement, ...]] = []
         for side in (choice.then, choice.otherwise):
             self.env = outer.branch()
+            self.tests += 1
             self._steps(side, after)
+            self.tests -= 1
             for map_, name in names.items():
                 assert name is not None, "maps that are given under a test have a variable"
                 self.env.assign_to(map_, name)
@@ -267,7 +270,8 @@ class ForwardWriter:
                 borrowed = self.uses.use(step)
                 if borrowed is None:
                     return Invocation(member(step.name), (value,))
-                return self.weights.apply(borrowed, layer, value)
+                here = self.env.statements if self.tests else None
+                return self.weights.apply(borrowed, layer, value, here)
 
     def _module(
         self, name: str, handed: tuple[Python, ...], step: Merged, after: Sequence[Merged]
