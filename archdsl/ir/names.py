@@ -56,7 +56,8 @@ def is_attribute(name: str) -> bool:
 
 def as_word(name: str) -> str:
     """Return the name of a member as a part of a variable's name."""
-    return name if name.isidentifier() else "".join(c if c.isalnum() else "_" for c in name)
+    word = "".join(c if c.isalnum() else "_" for c in name)
+    return word if word.isidentifier() else f"layer{word}"
 
 
 def are_places(names: Iterable[str]) -> bool:
