@@ -238,7 +238,8 @@ def train_step(module, compilation):
     assert [tuple(each.shape) for each in outputs] == [(3, *shape) for shape in shapes]
     learned = {name: p for name, p in module.named_parameters() if p.requires_grad}
     if learned:
-        sum((x * torch.randn(x.shape, dtype=x.dtype)).sum() for x in outputs).backward()
+        sums = [(x * torch.randn(x.shape, dtype=x.dtype)).sum() for x in outputs]
+        torch.stack(sums).sum().backward()
         torch.optim.SGD(learned.values(), lr=0.1).step()
     after = module.state_dict()
     for name, parameter in learned.items():

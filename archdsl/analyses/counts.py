@@ -75,7 +75,7 @@ def count(network: Network) -> Counts:
 
 def rows_by_part(network: Network) -> tuple[Row, ...]:
     """Return a row for each direct part, and one for what the network itself owns."""
-    places = [place for place in members(root(network)) if not _is_implied(place)]
+    places = [place for place in members(root(network), again=True) if not _is_implied(place)]
     rows = [_row(place) for place in places if not isinstance(place.node, Shared)]
     owned = [place for place in places if isinstance(place.node, Shared)]
     if owned:
@@ -102,7 +102,7 @@ def add(sums: Iterable[Sums]) -> Sums:
 
 def _down_to(place: Place, is_row: Callable[[Place], bool]) -> Iterator[Row]:
     """Yield rows for the topmost places below this one that are rows, in order."""
-    stack = [*members(place)][::-1]
+    stack = [*members(place, again=True)][::-1]
     while stack:
         below = stack.pop()
         if _is_implied(below):
@@ -110,7 +110,7 @@ def _down_to(place: Place, is_row: Callable[[Place], bool]) -> Iterator[Row]:
         if isinstance(below.node, Shared) or is_row(below):
             yield _row(below)
         else:
-            stack += [*members(below)][::-1]
+            stack += [*members(below, again=True)][::-1]
 
 
 def _is_leaf(place: Place) -> bool:
@@ -119,7 +119,7 @@ def _is_leaf(place: Place) -> bool:
 
 def _is_block_or_blockless(place: Place) -> bool:
     return isinstance(place.node, Block) or not any(
-        isinstance(below.node, Block) for below in walk(place)
+        isinstance(below.node, Block) for below in walk(place, again=True)
     )
 
 
@@ -138,7 +138,7 @@ def _row(place: Place) -> Row:
     node = place.node
     assert not isinstance(node, Network), "the network is not a row of its own table"
     output = None if isinstance(node, Shared) else node.output.shape
-    sums = add(map(_own, (place, *walk(place))))
+    sums = add(map(_own, (place, *walk(place, again=True))))
     return Row(place.name, _kind(node), output, place.copies, _num_blocks(place), sums)
 
 
@@ -162,7 +162,7 @@ def _num_blocks(place: Place) -> int:
         return place.copies
     total, stack = 0, [place]
     while stack:
-        for below in members(stack.pop()):
+        for below in members(stack.pop(), again=True):
             if isinstance(below.node, Block):
                 total += below.copies
             else:
@@ -176,7 +176,7 @@ def _own(place: Place) -> Sums:
     if not isinstance(node, LayerNode | Shared):
         return _NOTHING
     held, fixed, buffers, deployed = 0, 0, 0, 0
-    for tensor in kept(place):
+    for tensor in () if place.again else kept(place):
         if tensor.is_parameter:
             held += tensor.numel
             fixed += num_fixed(node, tensor)
@@ -185,7 +185,7 @@ def _own(place: Place) -> Sums:
             buffers += tensor.numel
     is_conv = isinstance(node.layer, Conv | ConvTranspose)
     is_use = isinstance(node, LayerNode)
-    has_weight = not is_use or node.shared is None
+    has_weight = not place.again and (not is_use or node.shared is None)
     copies = place.copies
     multiplied = copies * macs(node) if is_use else 0
     return Sums(

@@ -25,7 +25,7 @@ from archdsl.analyses.origins import (
     kept_scheme,
 )
 from archdsl.analyses.tensors import kept
-from archdsl.analyses.walk import Place, walk
+from archdsl.analyses.walk import Place, is_again, walk
 from archdsl.ir.layers import (
     BatchNorm,
     Conv,
@@ -176,7 +176,7 @@ class _Deployment:
             made = self._node(node, norm, top, top.inside(name, name))
             body.append(replace(step, node=made))
             held = (node,) if norm is None else (node, norm)
-            if not (isinstance(node, Join) and node.mark):
+            if not (isinstance(node, Join) and node.mark) and not is_again(node):
                 parts.append(self._part(name, _kind(node), held))
         parts += [self._part(node.name, _kind(node), (node,)) for node in trained]
         owned = self._owned(network.owned, top)
@@ -215,6 +215,11 @@ class _Deployment:
         match node:
             case LayerNode():
                 return self._layer(node, norm, parent, at)
+            case Block(again=True):
+                noted = list(self.origins)
+                made = self._node(replace(node, again=False), norm, parent, at)
+                self.origins = noted  # its tensors are those of the first use
+                return replace(made, again=True)
             case Block(body=body, owned=owned, form=form):
                 owned, body = self._owned(owned, at), self._body(body, at, form)
                 return replace(node, name=at.name, owned=owned, body=body, drop=None)

@@ -6,6 +6,7 @@ So a table of a network with a million blocks has a line for all of them.
 from collections.abc import Iterator
 from typing import assert_never
 
+from archdsl.analyses.walk import is_again
 from archdsl.ir.network import (
     Block,
     Form,
@@ -50,7 +51,8 @@ def members(
     match node:
         case Network() | Block() | Part():
             yield from ((_in(place, shared.name), shared) for shared in node.owned)
-            yield from ((_in(place, step.node.name), step.node) for step in node.body)
+            nodes = (step.node for step in node.body if not is_again(step.node))
+            yield from ((_in(place, inner.name), inner) for inner in nodes)
         case Stage():
             yield from ((_in(place, shared.name), shared) for shared in node.owned)
             yield from _indexed(node, place)

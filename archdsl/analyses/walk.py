@@ -33,6 +33,7 @@ class Place(Record):
     name: str  # "conv2.0.conv1"
     copies: int  # in the whole network; the folded walk names them all: "conv2.1-3.conv1"
     in_training: bool = False  # it is in a part that is there during training only
+    again: bool = False  # it is a further use of a module, or in one
 
 
 def root(network: Network) -> Place:
@@ -40,30 +41,32 @@ def root(network: Network) -> Place:
     return Place(network, "", 1)
 
 
-def walk(start: Place, *, unfold: bool = False) -> Iterator[Place]:
+def walk(start: Place, *, unfold: bool = False, again: bool = False) -> Iterator[Place]:
     """Yield everything below `start`, parents first, the weights a node owns before its members.
 
-    Folded, a run of copies is one place; unfolded, each copy is a place of its own.
+    Folded, a run of copies is one place; unfolded, each copy is a place of its own. With `again`
+    each use of a module is a place.
     """
-    stack = [iter(members(start, unfold=unfold))]
+    stack = [iter(members(start, unfold=unfold, again=again))]
     while stack:
         for place in stack[-1]:
             yield place
             if not isinstance(place.node, LayerNode | Join | Shared):
-                stack.append(iter(members(place, unfold=unfold)))
+                stack.append(iter(members(place, unfold=unfold, again=again)))
                 break
         else:
             stack.pop()
 
 
-def members(place: Place, *, unfold: bool = False) -> Iterable[Place]:
+def members(place: Place, *, unfold: bool = False, again: bool = False) -> Iterable[Place]:
     """Return what is directly below a place; unfolded, a stage may have millions."""
     node = place.node
     match node:
         case LayerNode() | Join() | Shared():
             return ()
         case Network() | Block() | Part():
-            return _named((*node.owned, *(step.node for step in node.body)), place)
+            nodes = (step.node for step in node.body)
+            return _named((*node.owned, *(n for n in nodes if again or not is_again(n))), place)
         case Stage():
             return chain(_named(node.owned, place), _indexed(node, place, unfold=unfold))
         case _:
@@ -72,7 +75,7 @@ def members(place: Place, *, unfold: bool = False) -> Iterable[Place]:
 
 def leaves(network: Network) -> Iterator[LayerNode | Shared]:
     """Yield every layer and shared weight of the folded network, in the order of `walk`."""
-    nodes = (step.node for step in reversed(network.body))
+    nodes = (step.node for step in reversed(network.body) if not is_again(step.node))
     yield from _leaves([*nodes, *reversed(network.owned)])
 
 
@@ -88,11 +91,17 @@ def _leaves(stack: list[Node | Shared]) -> Iterator[LayerNode | Shared]:
             case LayerNode() | Shared():
                 yield node
             case Block() | Part() | Stage():
-                stack += reversed((*node.owned, *children(node)))
+                inner = (child for child in children(node) if not is_again(child))
+                stack += reversed((*node.owned, *inner))
             case Join():
                 pass
             case _:
                 assert_never(node)
+
+
+def is_again(node: Node) -> bool:
+    """Whether a node is a further use of a module."""
+    return isinstance(node, Block) and node.again
 
 
 def _named(nodes: Iterable[Node | Shared], parent: Place) -> list[Place]:
@@ -102,6 +111,7 @@ def _named(nodes: Iterable[Node | Shared], parent: Place) -> list[Place]:
             _join(parent.name, node.name),
             parent.copies,
             parent.in_training or (isinstance(node, Part) and node.in_training),
+            parent.again or (not isinstance(node, Shared) and is_again(node)),
         )
         for node in nodes
     ]
@@ -117,7 +127,7 @@ def _indexed(stage: Stage, place: Place, *, unfold: bool) -> Iterator[Place]:
         else:
             copies = place.copies * item.count
             name = _join(prefix, _indices(start, item))
-            yield Place(item.node, name, copies, place.in_training)
+            yield Place(item.node, name, copies, place.in_training, place.again)
         start += item.count
 
 

@@ -128,7 +128,9 @@ def _outputs(kind: GeneratedClass, scope: ClassScope, around: Around) -> Outputs
     nodes = [i.node for i in kind.instances if isinstance(i.node, Network)]
     fields: list[tuple[str, str, str]] = []
     for index, each in enumerate(returned.outputs):
-        shape = shape_in(scope, [node.outputs[index].shape for node in nodes])
+        outputs = [node.outputs[index] for node in nodes]
+        exprs = [output.channels for output in outputs]
+        shape = shape_in(scope, [output.shape for output in outputs], exprs)
         if each.in_training:
             fields.append((each.label, "Tensor | None", f"{shape}, in training"))
         else:

@@ -242,6 +242,7 @@ class Block(Placed, kw_only=True):
     given: tuple[Crossing, ...] = ()  # what it is handed
     made: tuple[Crossing, ...] = ()  # what it gives
     drop: Drop | None = None
+    again: bool = False  # it is a module of the body that a step before it has: of the same name
     span: Span
 
 
@@ -351,7 +352,8 @@ class Output(Record):
     label: str
     map: Map
     shape: FeatureMap
-    in_training: bool = False  # and only then
+    channels: Expr | None = None  # over the names of the network
+    in_training: bool = False  # it is there in training, and only then
 
 
 class Network(Placed, kw_only=True):

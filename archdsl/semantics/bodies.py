@@ -24,6 +24,7 @@ from archdsl.semantics.level import add_inline, add_members
 from archdsl.semantics.loops import add_loop
 from archdsl.semantics.map_names import out_of_sight
 from archdsl.semantics.marks import add_mark
+from archdsl.semantics.modules import add_module, add_module_use, module_of
 from archdsl.semantics.outputs import add_output
 from archdsl.semantics.residuals import add_residual
 from archdsl.semantics.stages import add_stage
@@ -106,6 +107,8 @@ class Bodies(Elaboration):
                 add_named_input(self, item, here)
             case tree.OutputItem():
                 add_output(self, item, here)
+            case tree.ModuleItem():
+                add_module(self, item, here)
             case tree.Element():
                 self._element(item, here)
             case tree.NamedBody(label=tree.Name(text="")):
@@ -135,6 +138,10 @@ class Bodies(Elaboration):
         if isinstance(here.scope.names().get(word), MapValue) and item.call.arguments is None:
             _check_bare(item)
             add_map(self, tree.Variable(item.call.name, item.call.span), here)
+            return
+        module = module_of(word, here)
+        if module is not None:
+            add_module_use(self, module, item, here)
             return
         if item.source is not None and word != "branch":
             inside = f"{item.call.span.text}{' { .. }' if item.body is not None else ''}"

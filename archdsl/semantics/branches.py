@@ -7,7 +7,7 @@ from typing import NoReturn
 from archdsl.diagnostics import Note
 from archdsl.ir.layers import ChannelSplit
 from archdsl.ir.making import combine
-from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Step
+from archdsl.ir.network import Block, Join, LayerNode, Map, Operator, Part, Step
 from archdsl.ir.numbers import Test
 from archdsl.ir.rebuild import replace
 from archdsl.ir.showing import show
@@ -18,6 +18,7 @@ from archdsl.semantics.drops import Rate, rate_here, stochastic_depth
 from archdsl.semantics.flow import Flow, listed, times, told, way_out
 from archdsl.semantics.labels import has_no_level
 from archdsl.semantics.marks import map_of, reach
+from archdsl.semantics.modules import check_lone, lone_module, use_module
 from archdsl.semantics.state import Elaboration
 from archdsl.syntax import tree
 
@@ -103,6 +104,10 @@ def _steps(branch: Branch, taken: Map, here: Here) -> Iterator[Step]:
         yield from (replace(s, when=(*here.when, *s.when)) for s in branch.part.body)
         return
     when = (*here.when, *branch.when)
+    if isinstance(branch.part, Block):
+        takes, gives = (taken,), (branch.site,)
+        yield Step(node=branch.part, takes=takes, gives=gives, site=branch.site, when=when)
+        return
     slices = list(takewhile(_is_slice, branch.part.body))
     for step in slices:
         yield replace(
@@ -138,6 +143,11 @@ def _with_drops(
 
 def _with_drop(rate: Rate, branch: Branch, when: tuple[Test, ...]) -> Branch:
     part = branch.part
+    if isinstance(part, Block):
+        message = (
+            "a module is not dropped: stochastic depth is about branches with layers of their own"
+        )
+        fail("E424", message, part.span, "write `with stochastic_depth(0)` on what is around it")
     drop = stochastic_depth(rate, part.output, part.span)
     last = Step(node=drop, site=(LAST,), when=when)
     if branch.given is not None:
@@ -164,7 +174,13 @@ def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: He
     if has_no_level(item.label):
         _add_members(elaboration, item, body, (start, source, context), here)
         return
-    part, after = elaboration.part(("branch", item.label), body, start, context, here)
+    part: Part | Block | None
+    module = lone_module(body, here)
+    if module is None:
+        part, after = elaboration.part(("branch", item.label), body, start, context, here)
+    else:
+        check_lone(module, item.label, item.annotations)
+        part, after = use_module(elaboration, module, start, here, body.span)
     if part is None or after is None:
         draft.flow = None
         return

@@ -131,7 +131,12 @@ def _check_calls(
     members = {n.text: n.span for n in map(_member, items) if n is not None}
     for item in items:
         match item:
-            case tree.LetItem(name=name) | tree.Mark(name=name) | tree.InputItem(name=name):
+            case (
+                tree.LetItem(name=name)
+                | tree.Mark(name=name)
+                | tree.InputItem(name=name)
+                | tree.ModuleItem(name=name)
+            ):
                 names.add(name.text)
             case tree.LoopItem(names=loop_names):
                 names |= {name.text for name in loop_names}
@@ -187,6 +192,7 @@ def _items(body: tree.Body) -> Iterator[tree.BodyItem]:
                 | tree.Mark()
                 | tree.MapItem()
                 | tree.InputItem()
+                | tree.ModuleItem()
                 | tree.OutputItem()
             ):
                 pass
@@ -203,7 +209,13 @@ def _keep(diagnostics: Diagnostics, check: Callable[[], None]) -> None:
 
 def _annotations(item: tree.BodyItem) -> tuple[tree.Call, ...]:
     match item:
-        case tree.Element() | tree.StageItem() | tree.NamedBody() | tree.OutputItem():
+        case (
+            tree.Element()
+            | tree.StageItem()
+            | tree.NamedBody()
+            | tree.OutputItem()
+            | tree.ModuleItem()
+        ):
             return item.annotations
         case (
             tree.LetItem()
@@ -215,6 +227,7 @@ def _annotations(item: tree.BodyItem) -> tuple[tree.Call, ...]:
             | tree.Mark()
             | tree.MapItem()
             | tree.InputItem()
+            | tree.ModuleItem()
             | tree.LoopItem()
             | tree.Condition()
         ):
@@ -238,6 +251,7 @@ def _member(item: tree.BodyItem) -> tree.Name | None:
             | tree.Mark()
             | tree.MapItem()
             | tree.InputItem()
+            | tree.ModuleItem()
             | tree.OutputItem()
             | tree.Element()
             | tree.LoopItem()
@@ -250,7 +264,11 @@ def _member(item: tree.BodyItem) -> tree.Name | None:
 
 def _call(item: tree.BodyItem) -> tree.Call | None:
     match item:
-        case tree.Element(call=call) | tree.StageItem(content=tree.Repeat(call=call)):
+        case (
+            tree.Element(call=call)
+            | tree.ModuleItem(call=call)
+            | tree.StageItem(content=tree.Repeat(call=call))
+        ):
             return call
         case (
             tree.LetItem()
@@ -262,6 +280,7 @@ def _call(item: tree.BodyItem) -> tree.Call | None:
             | tree.Mark()
             | tree.MapItem()
             | tree.InputItem()
+            | tree.ModuleItem()
             | tree.OutputItem()
             | tree.StageItem()
             | tree.NamedBody()

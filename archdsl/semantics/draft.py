@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from archdsl.ir.initialization import Initialization
 from archdsl.ir.making import literal
 from archdsl.ir.network import (
     MAIN,
+    Block,
     Crossing,
     FeatureMap,
     Join,
@@ -29,6 +31,9 @@ from archdsl.semantics.values import (
 )
 from archdsl.source import Span
 from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.semantics.modules import SharedModule
 
 LAST = 2**62  # in a site: after everything that is written
 
@@ -109,6 +114,7 @@ class Draft:
         self.branches: list[Branch] = []
         self.flows: list[tuple[Flow, Span]] = []  # of the branches
         self.labels: dict[str, Span] = {}
+        self.modules: dict[str, SharedModule] = {}
         self.input: FeatureMap | None = None
         self.inputs: list[tuple[NamedInput, Span]] = []
         self.outputs: list[tuple[Output, Span]] = []
@@ -135,9 +141,10 @@ class Branch(Record):
 
     `source` is the map that it starts from where that is another one. One without a level has no
     module: the steps of its part are those of the body around, and the last gives `given`.
+    A Block is a module alone.
     """
 
-    part: Part
+    part: Part | Block
     source: Map | None
     site: Site
     when: tuple[Test, ...]

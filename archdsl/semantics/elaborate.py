@@ -32,6 +32,7 @@ from archdsl.semantics.growing import check_grown, is_member, read_phases
 from archdsl.semantics.growths import fit_growth
 from archdsl.semantics.inputs import check_inputs
 from archdsl.semantics.layers import implied_flatten
+from archdsl.semantics.modules import unused_modules
 from archdsl.semantics.naming import name_nodes
 from archdsl.semantics.outputs import check_outputs, outputs_of
 from archdsl.semantics.recipe_checks import check_fit
@@ -137,6 +138,8 @@ def _elaborate(
         bodies.given_size = draft.input.size
     bodies.close()
     warn_unused(file, bodies.diagnostics)
+    if not bodies.diagnostics.has_errors:
+        bodies.diagnostics.extend(tuple(unused_modules(bodies.modules)))
     if draft.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
     decided, hangs = tuple(scope.decided), frozenset(scope.hangs)  # the recipe is not the network's

@@ -32,6 +32,7 @@ def with_labels(item: tree.BodyItem, scope: Scope) -> tree.BodyItem:
             | tree.Mark()
             | tree.MapItem()
             | tree.InputItem()
+            | tree.ModuleItem()
             | tree.OutputItem()
             | tree.Element()
             | tree.LoopItem()

@@ -116,7 +116,7 @@ def _is_run(elaboration: Elaboration, item: tree.LoopItem, here: Here) -> bool:
 def _does(item: tree.BodyItem) -> bool:
     """Say whether an item is more than a definition or a check."""
     match item:
-        case tree.LetItem() | tree.RequireItem():
+        case tree.LetItem() | tree.RequireItem() | tree.ModuleItem():
             return False
         case (
             tree.Expect()

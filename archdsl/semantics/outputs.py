@@ -9,6 +9,7 @@ from archdsl.semantics.evaluate import integer_of
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.layers import implied_flatten
 from archdsl.semantics.marks import map_of, reach
+from archdsl.semantics.modules import SharedModule, check_lone, lone_module, use_module
 from archdsl.semantics.state import Elaboration
 from archdsl.source import Span
 from archdsl.syntax import tree
@@ -40,7 +41,13 @@ def add_output(elaboration: Elaboration, item: tree.OutputItem, here: Here) -> N
         flow, source = marked.flow.restarted(), reach(draft, marked, item.source.span)
     site = here.site(item.span)
     map_, after = (*site, MARKED), flow
-    if item.body is not None:
+    module = lone_module(item.body, here)
+    if module is not None:
+        check_lone(module, None, item.annotations)
+        if during is not None:
+            fail("E424", "a module is there outside of training, too", during.span)
+        map_, after = _of_module(elaboration, module, item, name, here, flow, source)
+    elif item.body is not None:
         context = elaboration.apply(item.annotations, here.scope, draft.context)
         start = None if flow is None else flow.restarted()
         part, after = elaboration.part(("output", name), item.body, start, context, here)
@@ -61,8 +68,35 @@ def add_output(elaboration: Elaboration, item: tree.OutputItem, here: Here) -> N
     if after is None:
         return
     map_, shape = _as_vector(draft, map_, after.map, here, item.span)
-    output = Output(name.text, map_, shape, in_training=during is not None)
+    output = Output(name.text, map_, shape, after.channels.expr, in_training=during is not None)
     draft.outputs.append((output, name.span))
+
+
+def _of_module(
+    elaboration: Elaboration,
+    module: SharedModule,
+    item: tree.OutputItem,
+    name: tree.Name,
+    here: Here,
+    flow: Flow | None,
+    source: Map | None,
+) -> tuple[Map, Flow | None]:
+    """Add a use of a module, and a name for what it gives; return the map."""
+    draft, site = here.draft, here.site(item.span)
+    made, map_ = (*site, 0), (*site, MARKED)
+    if flow is None:
+        return map_, None
+    block, after = use_module(elaboration, module, flow.restarted(), here, item.span)
+    if block is None or after is None:
+        return map_, None
+    takes = (draft.current if source is None else source,)
+    step = Step(node=block, takes=takes, gives=(made,), site=site, when=here.when)
+    draft.steps.append(step)
+    output = block.output
+    join = Join(operator=Operator.SUM, mark=name.text, input=output, output=output, span=item.span)
+    mark = Step(node=join, takes=(made,), gives=(map_,), site=(*site, LAST), when=here.when)
+    draft.steps.append(mark)
+    return map_, after
 
 
 def _ending_on_vector(part: Part) -> Part:
@@ -101,7 +135,7 @@ def outputs_of(draft: Draft) -> tuple[Output, ...]:
     if not written:
         return ()
     if any(MAIN in step.gives for step in draft.steps[draft.ended :]):
-        written.insert(0, Output(_REST, MAIN, draft.flow.map))
+        written.insert(0, Output(_REST, MAIN, draft.flow.map, draft.flow.channels.expr))
     return tuple(sorted(written, key=lambda output: output.in_training))
 
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
 from archdsl.ir.network import (
@@ -29,6 +30,9 @@ from archdsl.semantics.values import (
 from archdsl.source import Span
 from archdsl.syntax import tree
 
+if TYPE_CHECKING:
+    from archdsl.semantics.modules import SharedModule
+
 
 class Elaboration(ABC):
     """What elaborating one network keeps in mind, and what all rooms of it use.
@@ -52,6 +56,7 @@ class Elaboration(ABC):
         self.lets: dict[Span, Span | None] = {}  # layers that `let` holds, and their first use
         self.residual: dict[int, tuple[tree.Body, bool]] = {}  # bodies with a branch, by `id`
         self.pixels = frozenset[str]()  # what the size of the input hangs on
+        self.modules: list[SharedModule] = []  # that are declared
         self.last_body: Draft | None = None  # of the part or block that was elaborated last
         self._opaque: dict[int, tuple[Value, Value]] = {}
 

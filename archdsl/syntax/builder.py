@@ -164,6 +164,12 @@ class Builder:
             span=self._span(children),
         )
 
+    def shared(self, children: list[Child]) -> tree.ModuleItem:
+        annotations = _group(children, tree.Call)
+        return tree.ModuleItem(
+            self._name(children[1]), children[3], annotations, self._span(children)
+        )
+
     def reference(self, children: list[Child]) -> tree.Expression:
         name = self._name(children[0])
         found: tree.Expression = tree.Variable(name, name.span)

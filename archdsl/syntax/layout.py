@@ -84,6 +84,8 @@ def _statement(item: tree.BodyItem) -> str | None:
             return "init ="
         case tree.Grow():
             return "grow"
+        case tree.ModuleItem():
+            return "shared"
         case (
             tree.Element()
             | tree.NamedBody()

@@ -232,6 +232,15 @@ class OutputItem(Placed):
     span: Span
 
 
+class ModuleItem(Placed):
+    """`shared tower = unit(64) with annotations`: a block that is one wherever it is used."""
+
+    name: Name
+    call: Call
+    annotations: tuple[Call, ...]
+    span: Span
+
+
 class Element(Placed):
     """`name: call from map with annotations { body }`: a layer, a block, or a construct."""
 
@@ -306,6 +315,7 @@ BodyItem: TypeAlias = (
     | MapItem
     | InputItem
     | OutputItem
+    | ModuleItem
     | Element
     | NamedBody
     | StageItem

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from archdsl.diagnostics import Diagnostics, SpecError
-from archdsl.ir.network import FeatureMap
+from archdsl.ir.network import FeatureMap, Network
 from archdsl.ir.recipe import (
     AdamW,
     AveragedMoments,
@@ -149,10 +149,17 @@ def test_a_folder_of_images_has_the_colours_of_imagenet_unless_told():
     assert (plain.data.normalize, plain.data.crop.size, plain.data.augment) == (False, 9, ())
 
 
+def network(image, output):
+    """Return a network with nothing between what it takes and what it gives."""
+    span = Span(SourceFile("x", ""), 0, 0)
+    ends = {"input": image, "output": output}
+    return Network(name="n", file="x", arguments=(), defaults=(), body=(), span=span, **ends)
+
+
 def test_networks_and_folders_that_do_not_fit_are_warned_of():
     recipe, _ = build(with_(data=FOLDER.format("[random_resized_crop(192)]", "")))
     span, found = Span(SourceFile("test.arch", ""), 0, 0), Diagnostics()
-    check_fit(recipe, FeatureMap(3, (224, 224)), FeatureMap(7), span, found)
+    check_fit(recipe, network(FeatureMap(3, (224, 224)), FeatureMap(7)), span, found)
     (small,) = found.found  # any number of classes is right: the folder has as many
     assert (small.code, small.severity) == ("W602", "warning")
     assert small.message.startswith("`image_folder` is cropped to [3, 192, 192]")
@@ -332,5 +339,6 @@ def test_a_rate_falls_below_the_one_it_begins_with():
 def test_a_network_must_fit_the_data_it_is_trained_on(image, output, code):
     recipe, _ = build(with_())
     diagnostics = Diagnostics()
-    check_fit(recipe, image, output, Span(SourceFile("x", ""), 0, 0), diagnostics)
+    span = Span(SourceFile("x", ""), 0, 0)
+    check_fit(recipe, network(image, output), span, diagnostics)
     assert [d.code for d in diagnostics.found] == ([code] if code else [])

@@ -34,7 +34,7 @@ from archdsl.ir.network import (
     Stage,
     Step,
 )
-from archdsl.ir.rebuild import replace
+from archdsl.ir.rebuild import children, replace
 from archdsl.ir.showing import show_value
 from archdsl.record import Record
 from archdsl.source import Span
@@ -95,6 +95,7 @@ def match_phases(networks: Sequence[Network], phases: Phases) -> MatchedNetwork:
                         )
                     ]
                 )
+    _refuse_modules(networks[-1], phases)
     bodies = tuple(network.body for network in networks)
     matcher = _Matcher(said)
     return MatchedNetwork(
@@ -103,6 +104,21 @@ def match_phases(networks: Sequence[Network], phases: Phases) -> MatchedNetwork:
         inner=matcher.bodies(bodies, ""),
         owned=matcher.weights([network.owned for network in networks], "", 0),
     )
+
+
+def _refuse_modules(network: Network, phases: Phases) -> None:
+    """Raise SpecError for a module: where its channels lie would have to agree at all uses."""
+    left: list[Node] = [step.node for step in network.body]
+    while left:
+        node = left.pop()
+        if isinstance(node, Block) and node.again:
+            message = f"`{node.label}` is used again, and a module does not grow"
+            help_ = "write its layers at each use, or let the network not grow"
+            notes = (Note("it grows here", phases.span),)
+            raise SpecError(
+                [Diagnostic(code="E804", message=message, span=node.span, help=help_, notes=notes)]
+            )
+        left += children(node)
 
 
 def _ends(network: Network) -> Iterator[tuple[str, str]]:

@@ -133,6 +133,8 @@ class InitWriter:
                 pass  # forward does without a module
             case MergedLayer(name=name) if name in self.registered:
                 pass  # one module for all layers that keep nothing
+            case MergedCall(name=name) if name in self.registered:
+                pass  # a module that is used again
             case MergedLayer():
                 self._layer(step)
             case MergedPart() | MergedCall():

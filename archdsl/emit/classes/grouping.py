@@ -212,6 +212,8 @@ def _what(
             return _structure(layer), name, implied
         case Join(operator=operator):
             return operator
+        case Block(again=True):
+            return number[instance.inner[here].number], name, "again"
         case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
             return number[instance.inner[here].number], name
         case Part() | Stage():

@@ -152,11 +152,23 @@ def shape_of(nodes: Sequence[Node | Network], scope: ClassScope) -> str:
     return "" if channels is None else batch((channels, *shapes[0][1:]))
 
 
-def shape_in(scope: ClassScope, maps: Sequence[FeatureMap]) -> str:
-    """Return the shape of what a network takes or gives, sizes that are its arguments by name."""
-    columns = zip(*(each.shape for each in maps), strict=True)
-    sizes = (scope.mention([WrittenNumber(size) for size in column]) for column in columns)
+def shape_in(
+    scope: ClassScope, maps: Sequence[FeatureMap], exprs: Sequence[Expr | None] | None = None
+) -> str:
+    """Return the shape of what a network takes or gives, sizes that are its arguments by name.
+
+    `exprs` are its channels over the names of the network.
+    """
+    columns = [
+        [WrittenNumber(size) for size in column]
+        for column in zip(*(each.shape for each in maps), strict=True)
+    ]
+    if exprs is not None:
+        columns[0] = [
+            WrittenNumber(each.channels, expr) for each, expr in zip(maps, exprs, strict=True)
+        ]
     letters = ("C", "H", "W")
+    sizes = map(scope.mention, columns)
     return batch(size or letter for size, letter in zip(sizes, letters, strict=False))
 
 
