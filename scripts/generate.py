@@ -15,7 +15,8 @@ from archdsl.write import check_files, write_files
 ROOT = Path(__file__).resolve().parents[1]
 GENERATED = Path("generated")
 
-RECIPES = ("specs/imagenet.arch", "specs/recipes.arch")  # shared by the others: no networks
+# shared by the others: no networks
+RECIPES = ("specs/dilated.arch", "specs/imagenet.arch", "specs/recipes.arch")
 
 FURTHER = (
     ("specs/preact_resnet.arch", {"depth": "110"}),

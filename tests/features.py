@@ -20,6 +20,9 @@ from tests.drawing.words import SCHEMES
 
 _SCHEME = "|".join(word for word in SCHEMES if word != "plain")
 _WORDS = {
+    "name in quotes": r'"[\w-]+":',
+    "no level": r'"": ',
+    "sequence": r"^sequence ",
     "let": r"\blet ",
     "if": r"\bif .* \{",
     "else": r"\} else",

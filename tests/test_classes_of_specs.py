@@ -16,10 +16,11 @@ from archdsl.pipeline import compile_spec
 from tests.generated import load_module, source_of
 
 ROOT = Path(__file__).parents[1]
-RECIPES = {"imagenet", "recipes"}  # without a network
+RECIPES = {"dilated", "imagenet", "recipes"}  # without a network
 SPECS = sorted({path.stem for path in (ROOT / "specs").glob("*.arch")} - RECIPES)
 # classes that stand for no block, beside those that own shared weights: weight schemes, columns
-SCHEMES = {"BareDiracConv2d", "BinaryConv2d", "DiracConv2d", "Nested"}
+PARTS = {"PyramidConvs"}  # a body in a block, with branches
+SCHEMES = {*PARTS, "BareDiracConv2d", "BinaryConv2d", "DiracConv2d", "Nested"}
 
 
 @cache

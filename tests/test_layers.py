@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
     [
         (["--version"], {"jinja2", "numpy", "torch"}),
         (["params", "specs/resnet.arch"], {"jinja2", "numpy", "torch"}),
-        (["check", "specs/vgg16.arch"], {"jinja2", "numpy", "torch"}),
+        (["check", "specs/vgg.arch"], {"jinja2", "numpy", "torch"}),
         (["compile", "specs/resnet.arch", "--check"], {"numpy", "torch"}),
     ],
 )

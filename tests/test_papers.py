@@ -353,7 +353,7 @@ def test_folded_diracnets_are_convolutions_with_biases(network, arguments, param
     ("spec", "parameters"),
     [
         ("vgg_cnn_s", 102_908_520),  # 102.9 M
-        ("vgg16", 138_357_544),  # 138.4 M
+        ("vgg", 138_357_544),  # 138.4 M
     ],
 )
 def test_plain_networks_of_table_3(spec, parameters):

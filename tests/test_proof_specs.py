@@ -22,12 +22,28 @@ from tests.generated import (
 )
 
 ROOT = Path(__file__).parents[1]
-RECIPES = {"imagenet", "recipes"}  # without a network
+RECIPES = {"dilated", "imagenet", "recipes"}  # without a network
 SPECS = sorted({path.stem for path in (ROOT / "specs").glob("*.arch")} - RECIPES)
 OF_TESTS = ROOT / "tests/specs"
 
 # spec, arguments: every spec is here at its defaults and, where it has parameters, at others
 ON_META = [
+    ("alexnet", {}),
+    ("alexnet", {"classes": "10"}),
+    ("deeplabv3", {}),
+    ("deeplabv3", {"depth": "101"}),
+    ("efficientnet_v2", {}),
+    ("efficientnet_v2", {"size": '"m"'}),
+    ("fcn", {}),
+    ("fcn", {"depth": "101", "classes": "5"}),
+    ("inception_v3", {}),
+    ("mnasnet", {}),
+    ("mnasnet", {"width": "0.5"}),
+    ("mobilenet_v3", {}),
+    ("mobilenet_v3", {"size": '"small"'}),
+    ("regnet", {}),
+    ("regnet", {"kind": '"x"', "mega": "800"}),
+    ("squeezenet", {"version": "1.0"}),
     ("convnext", {}),
     ("convnext", {"width": "32", "blocks": "[2, 1, 3, 2]"}),
     ("densenet", {}),
@@ -85,7 +101,8 @@ ON_META = [
     ("squeezenet", {}),
     ("unet", {}),
     ("unet", {"depth": "2", "width": "6", "image": "20"}),
-    ("vgg16", {}),
+    ("vgg", {}),
+    ("vgg", {"depth": "19", "normalized": "true"}),
     ("vgg_cnn_s", {}),
     ("wrn", {}),
     ("wrn", {"depth": "40", "k": "2", "kernels": "[1, 3, 1]"}),
@@ -97,24 +114,17 @@ ON_META = [
     ("wrn_svhn", {"depth": "52", "k": "1", "dropout": "0.0"}),
 ]
 OF_TESTS_ON_META = [
-    ("alexnet", {}),
     ("densenet_cifar", {"depth": "40", "growth": "12"}),
     ("diracnet_v2", {}),
     ("folded_diracnet:cifar", {}),
     ("folded_diracnet:imagenet", {"width": "0.5", "blocks": "[3, 4, 6, 5]"}),
-    ("inception_v3", {}),
-    ("mnasnet", {}),
-    ("mobilenet_v3", {}),
     ("onebit_readings", {}),
     ("padded_preact", {"depth": "29"}),
-    ("regnet:regnet_x", {}),
-    ("regnet:regnet_y", {"depths": "[1, 1, 3, 2]"}),
     ("shake_shake", {}),
     ("sharing_rules:imagenet", {"first": "2"}),
     ("sharing_rules:imagenet", {"depth": "34"}),
     ("sharing_rules:wrn", {}),
     ("sharing_rules:resnet164", {"first": "2"}),
-    ("squeezenet_v1", {}),
     ("thesis:dense", {}),
     ("thesis:filters", {"kernels": "[[3, 1], [1, 3]]"}),
     ("thesis:sine", {}),
@@ -187,7 +197,15 @@ LARGE = [
     ("sharesnet50", {}),
     ("share_wrn", {}),
     ("unet", {"image": "64"}),
-    ("vgg16", {}),
+    ("vgg", {"depth": "11"}),
+    ("deeplabv3", {"image": "136"}),
+    ("efficientnet_v2", {}),
+    ("fcn", {"image": "64"}),
+    ("inception_v3", {}),
+    ("regnet", {"kind": '"x"'}),
+    ("alexnet", {}),
+    ("mobilenet_v3", {}),
+    ("mnasnet", {}),
     ("vgg_cnn_s", {}),
     ("wrn", {"depth": "40", "k": "4"}),
 ]

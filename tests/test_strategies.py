@@ -33,7 +33,7 @@ COMMON = {
         softmax over channels|softmax over pixels|softmax over branches|linear at each pixel
         upsample to a size|upsample with corners|layer SamePad|layer Blur
         standardized with gain|standardized without gain|unnormalized
-        unnormalized by layer|unnormalized by channel""",
+        unnormalized by layer|unnormalized by channel|name in quotes|no level|sequence""",
     10: """layer Conv|layer Linear|layer BatchNorm|layer Pool|layer AdaptivePool|layer Dropout
         layer StochasticDepth|layer LocalResponseNorm|activation relu|activation silu|Conv bias
         Conv strided|Conv grouped|Conv depthwise|residual projected|residual identity

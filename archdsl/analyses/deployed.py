@@ -39,6 +39,7 @@ from archdsl.ir.layers import (
     Weighted,
     tensors,
 )
+from archdsl.ir.names import are_places
 from archdsl.ir.network import (
     Block,
     Form,
@@ -202,7 +203,7 @@ class _Deployment:
     def _body(self, body: Sequence[Step], at: _At, form: Form = Form.WRITTEN) -> tuple[Step, ...]:
         """Return the steps that stay; in an nn.Sequential without names they close ranks."""
         names = [step.node.name for step in body]
-        by_index = form is Form.SEQUENTIAL and all(name.isdigit() for name in names)
+        by_index = form is Form.SEQUENTIAL and are_places(names)
         steps: list[Step] = []
         for i, (step, norm) in enumerate(_pairs(body)):
             name = step.node.name
@@ -219,8 +220,8 @@ class _Deployment:
                 made = self._node(replace(node, again=False), norm, parent, at)
                 self.origins = noted  # its tensors are those of the first use
                 return replace(made, again=True)
-            case Block(body=body, owned=owned):
-                owned, body = self._owned(owned, at), self._body(body, at)
+            case Block(body=body, owned=owned, form=form):
+                owned, body = self._owned(owned, at), self._body(body, at, form)
                 return replace(node, name=at.name, owned=owned, body=body, drop=None)
             case Part(body=body, owned=owned, form=form):
                 owned, body = self._owned(owned, at), self._body(body, at, form)

@@ -73,6 +73,21 @@ def _inspect(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.inspect)
 
 
+def _match(parser: argparse.ArgumentParser) -> None:
+    _add_spec(parser)
+    parser.add_argument(
+        "file",
+        metavar="CHECKPOINT",
+        help=f"{_CHECKPOINT_HELP}; or a list of names and shapes, as text or JSON",
+    )
+    _add_phase(parser)
+    parser.add_argument(
+        "--map", metavar="FILE", help="write the names that make the rest fit, as JSON"
+    )
+    _add_format(parser, "text", "json")
+    parser.set_defaults(run=commands.match)
+
+
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("specs", nargs="+", metavar="SPEC", help=_SPEC_HELP)
     _add_format(parser, "text", "json", "github", "sarif")
@@ -153,6 +168,11 @@ _INSPECT_EXAMPLES = """\
 examples:
   archdsl inspect specs/digits.arch runs/digits/checkpoint.pt
   archdsl inspect specs/digits.arch before.pt after.pt --layer 'stem.*' --plot stem.svg"""
+_MATCH_EXAMPLES = """\
+examples:
+  archdsl match specs/resnet.arch resnet50.pth
+  archdsl match specs/densenet.arch densenet121.safetensors --map names.json
+  archdsl match specs/vgg.arch keys.txt --set depth=19"""
 _CHECK_EXAMPLES = """\
 examples:
   archdsl check specs/*.arch
@@ -188,6 +208,7 @@ _COMMANDS = (  # name, summary, examples, what adds the arguments
     ("params", "print parameters and MACs", _PARAMS_EXAMPLES, _params),
     ("deploy", "write the deployed network of a checkpoint", _DEPLOY_EXAMPLES, _deploy),
     ("inspect", "print what checkpoints hold by layer", _INSPECT_EXAMPLES, _inspect),
+    ("match", "say which entries of a checkpoint fit a network", _MATCH_EXAMPLES, _match),
     ("check", "build every network that an expect is about", _CHECK_EXAMPLES, _check),
     ("fmt", "bring specs into canonical form", _FMT_EXAMPLES, _fmt),
     ("report", "put runs beside each other and beside papers", _REPORT_EXAMPLES, _report),

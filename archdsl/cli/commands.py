@@ -77,6 +77,17 @@ def inspect(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def match(arguments: argparse.Namespace) -> int:
+    """Print which entries of a file of weights fit a network."""
+    from archdsl.cli.matching import match_names
+    from archdsl.deploy.errors import DeployError
+
+    try:
+        return OK if match_names(_phase(_compilation(arguments), arguments), arguments) else FAILED
+    except DeployError as error:
+        return fail(str(error), FAILED)
+
+
 def params(arguments: argparse.Namespace) -> int:
     """Print the table of a network."""
     from archdsl.cli.tables import extra_members, print_json, print_table, print_text

@@ -38,7 +38,7 @@ from archdsl.emit.python.nodes import (
     Text,
 )
 from archdsl.emit.python.printer import constant, string
-from archdsl.ir.network import Block, Network, Stage
+from archdsl.ir.network import Block, Form, Network, Stage
 from archdsl.ir.numbers import Test, negated
 from archdsl.record import Record
 
@@ -70,7 +70,10 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
     scope = _scope(kind, around)
     texts = Instances(kind.instances, scope)
     is_stage = isinstance(kind.first.node, Stage)
-    written = _stage(kind, texts, around) if is_stage else _body(kind, texts, around)
+    if _is_sequence(kind.first.node):
+        written = _sequence(kind, texts, around)
+    else:
+        written = _stage(kind, texts, around) if is_stage else _body(kind, texts, around)
     formulas = tuple(_formulas(kind.first, scope))
     checks = dict.fromkeys((*_requires(kind.first), *_checks(kind)))
     refusals = tuple(_written_checks(checks, scope))
@@ -156,6 +159,19 @@ def _stage(kind: GeneratedClass, texts: Instances, around: Around) -> _ClassText
     construction.stage(members)
     forward = stage_forward(members, texts, uses)
     return _ClassText((*construction.statements, *_constants(uses)), uses.inputs(), forward)
+
+
+def _is_sequence(node: Owner) -> bool:
+    return isinstance(node, Block) and node.form is Form.SEQUENTIAL
+
+
+def _sequence(kind: GeneratedClass, texts: Instances, around: Around) -> _ClassText:
+    """Write a class of what just follows each other."""
+    steps = merged_steps(texts)
+    uses = _uses(kind, texts, around, Names(_attributes(steps)))
+    construction = InitWriter(texts, uses, around.callees)
+    construction.sequence(steps)
+    return _ClassText(tuple(construction.statements), (), ())
 
 
 def _body(kind: GeneratedClass, texts: Instances, around: Around) -> _ClassText:

@@ -1,6 +1,7 @@
 """Names that generated code cannot use for what a spec names."""
 
 import keyword
+from collections.abc import Iterable
 
 # What torch.nn.Module and nn.Sequential have of their own; a test holds it against dir() of them.
 # fmt: off
@@ -46,6 +47,22 @@ def is_usable_attribute(name: str) -> bool:
         and not name.startswith("_")
         and not name.startswith("shared_")
     )
+
+
+def is_attribute(name: str) -> bool:
+    """Say whether a member of this name is written `self.name`, and not with `getattr`."""
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def as_word(name: str) -> str:
+    """Return the name of a member as a part of a variable's name."""
+    word = "".join(c if c.isalnum() else "_" for c in name)
+    return word if word.isidentifier() else f"layer{word}"
+
+
+def are_places(names: Iterable[str]) -> bool:
+    """Say whether names are 0, 1, 2, ..: those of an nn.Sequential that is given none."""
+    return all(name == str(place) for place, name in enumerate(names))
 
 
 def is_usable_kind(name: str) -> bool:

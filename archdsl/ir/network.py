@@ -224,6 +224,7 @@ class Block(Placed, kw_only=True):
     file: str  # the spec that declares it: two files may each have a `basic`
     label: str | None
     name: str = ""
+    form: Form = Form.WRITTEN  # SEQUENTIAL: a `sequence`
     in_channels: Number
     stride: Number
     arguments: tuple[tuple[str, Number | Truth], ...]  # numbers and flags, as declared in order

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from archdsl.diagnostics import Diagnostic, Note
 from archdsl.ir.making import leaf, literal
-from archdsl.ir.network import Block, Let
+from archdsl.ir.network import Block, Form, Let
 from archdsl.ir.numbers import (
     Expr,
     Flag,
@@ -143,13 +143,14 @@ def build_block(elaboration: Elaboration, called: BlockCall) -> tuple[Block | No
     elaboration.count_step(called.scope, called.call.span)
     elaboration.depth += 1
     try:
-        _check_depth(elaboration.depth, called)
+        check_depth(elaboration.depth, called)
         return _build(elaboration, called)
     finally:
         elaboration.depth -= 1
 
 
-def _check_depth(depth: int, called: BlockCall) -> None:
+def check_depth(depth: int, called: BlockCall) -> None:
+    """Raise SpecError where blocks stand too deep in one another."""
     if depth <= MAX_NESTING:
         return
     name = called.declaration.name
@@ -162,7 +163,7 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
     declaration, flow, context = called.declaration, called.flow, called.context
     inner = Scope(called.value.file)
     handed = Handed(object(), called.draft, called.call.span)
-    bound = _bind(elaboration, called, inner, handed)
+    bound = bind(elaboration, called, inner, handed)
     elaboration.count_step(called.scope, called.call.span, len(handed.given))
     entered = enter(elaboration, context)
     own = read(declaration.annotations, inner)
@@ -175,13 +176,13 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
         in_block=True,
         token=handed.token,
     )
-    elaboration.calls.append(lambda: _called(called, bound))
+    elaboration.calls.append(lambda: call_note(called, bound))
     elaboration.items(declaration.body.items, Here(draft, inner))
     elaboration.calls.pop()
     drop = leave(elaboration, entered, inside, declaration)
     if draft.flow is None:
         return None, None
-    _check_stride(elaboration, called, bound.stride, inner)
+    check_stride(elaboration, called, bound.stride, inner)
     draft.outward = lambda number: bound.outward(number, draft.lets)
     elaboration.last_body = draft
     out = bound.outward(draft.flow.channels, draft.lets)
@@ -189,6 +190,7 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
         declaration=declaration.name.text,
         file=called.value.file.name,
         label=called.label.text if called.label else None,
+        form=Form.SEQUENTIAL if declaration.is_sequence else Form.WRITTEN,
         in_channels=bound.in_channels,
         stride=bound.stride,
         arguments=tuple(bound.arguments.items()),
@@ -209,7 +211,7 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
     return block, Flow(out, draft.flow.size, times(flow.reduction, draft.flow.reduction))
 
 
-def _called(called: BlockCall, bound: Bound) -> Note:
+def call_note(called: BlockCall, bound: Bound) -> Note:
     """Return where a block is called and with what, for the mistakes inside it."""
     numbers = [(n, given) for n, given in bound.arguments.items() if isinstance(given, Number)]
     given = [f"`{name}` is {number}" for name, number in numbers[:4]]
@@ -226,7 +228,7 @@ def _in_run(context: Context) -> Context:
     return context if context.in_run is in_run else replace(context, in_run=in_run)
 
 
-def _bind(elaboration: Elaboration, called: BlockCall, inner: Scope, handed: Handed) -> Bound:
+def bind(elaboration: Elaboration, called: BlockCall, inner: Scope, handed: Handed) -> Bound:
     """Define a block's names in `inner`; return its numbers over the names around it."""
     declaration, scope, flow = called.declaration, called.scope, called.flow
     what = f"block `{declaration.name.text}`"
@@ -297,9 +299,7 @@ def _defaults(
                 pass
 
 
-def _check_stride(
-    elaboration: Elaboration, called: BlockCall, stride: Number, inner: Scope
-) -> None:
+def check_stride(elaboration: Elaboration, called: BlockCall, stride: Number, inner: Scope) -> None:
     """Report a stride that no layer of the block uses; the block is built all the same."""
     if stride.value == 1 or "stride" in inner.used:
         return

@@ -18,7 +18,9 @@ from archdsl.semantics.evaluate import evaluate, truth
 from archdsl.semantics.exposed import remember
 from archdsl.semantics.initializations import read_initialization
 from archdsl.semantics.inputs import add_input, add_named_input
+from archdsl.semantics.labels import has_no_level, refuse, with_labels
 from archdsl.semantics.layers import add_layer, add_layer_value
+from archdsl.semantics.level import add_inline, add_members
 from archdsl.semantics.loops import add_loop
 from archdsl.semantics.map_names import out_of_sight
 from archdsl.semantics.marks import add_mark
@@ -65,6 +67,7 @@ class Bodies(Elaboration):
                 place += 1
             group = tuple(items[start:place])
             try:
+                group = tuple(with_labels(item, here.scope) for item in group)
                 self._group(group, here)
             except SpecError as error:
                 self.report(error)
@@ -108,6 +111,8 @@ class Bodies(Elaboration):
                 add_module(self, item, here)
             case tree.Element():
                 self._element(item, here)
+            case tree.NamedBody(label=tree.Name(text="")):
+                add_members(self, item, here)
             case tree.NamedBody(label=label, body=body):
                 _check_named(label, here)
                 self.check_label(label, here.draft)
@@ -145,7 +150,11 @@ class Bodies(Elaboration):
                 help_ = f"write `{item.source.span.text}` alone"
             fail("E406", f"`{word}` has no `from`", item.source.span, help_)
         callee = self.callee(item.call.name, here.scope)
-        if item.label is not None and word not in RESIDUAL_WORDS:
+        if item.label is not None and has_no_level(item.label):
+            is_layer = isinstance(callee, LayerValue) or (callee is None and is_layer_word(word))
+            if is_layer or (callee is None and word in CONSTRUCTS and word != "branch"):
+                refuse(item.label, f"`{word}`")
+        elif item.label is not None and word not in RESIDUAL_WORDS:
             _check_named(item.label, here)
             self.check_label(item.label, here.draft)
         if callee is None and word in CONSTRUCTS:
@@ -165,6 +174,8 @@ class Bodies(Elaboration):
         if item.body is not None:
             fail("E406", f"`{word}` has no body", item.body.span)
         match callee:
+            case BlockValue() if has_no_level(item.label):
+                add_inline(self, callee, item, here)
             case BlockValue():
                 add_block(self, callee, item, here)
             case LayerValue():
@@ -237,7 +248,7 @@ def _is_residual(item: tree.BodyItem) -> bool:
 
 
 def _check_named(label: tree.Name, here: Here) -> None:
-    if here.draft.role is Role.STAGE:
+    if here.draft.role is Role.STAGE and not label.is_quoted:
         help_ = "drop the name, or write a named body `{ .. }` instead of a stage"
         fail("E319", "members of a stage go by index and have no names", label.span, help_)
 
@@ -273,7 +284,7 @@ def _once(here: Here, what: str, span: Span, first: Span | None) -> None:
 def _is_top(here: Here) -> bool:
     """Say whether this is the body of a declaration, not one inside it."""
     is_body = here.draft.role in (Role.NETWORK, Role.BLOCK)
-    return is_body and here.scope is here.draft.scope
+    return is_body and here.scope is here.draft.scope and not here.draft.is_inline
 
 
 def _only_in_network(here: Here, what: str, span: Span) -> None:

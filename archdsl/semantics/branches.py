@@ -11,9 +11,11 @@ from archdsl.ir.network import Block, Join, LayerNode, Map, Operator, Part, Step
 from archdsl.ir.numbers import Test
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.checks import check_map, fail, fail_here
+from archdsl.semantics.context import Context
 from archdsl.semantics.draft import LAST, Branch, Draft, Here, Role
 from archdsl.semantics.drops import Rate, rate_here, stochastic_depth
 from archdsl.semantics.flow import Flow, listed, times, told, way_out
+from archdsl.semantics.labels import has_no_level
 from archdsl.semantics.marks import map_of, reach
 from archdsl.semantics.modules import check_lone, lone_module, use_module
 from archdsl.semantics.state import Elaboration
@@ -79,7 +81,7 @@ def _add(join: Join, branches: list[Branch], item: tree.Element, here: Here) -> 
         if not branch.part.body:
             joined.append(taken)
             continue
-        joined.append(branch.site)
+        joined.append(branch.site if branch.given is None else branch.given)
         draft.steps += _steps(branch, taken, here)
     step = Step(
         node=join,
@@ -97,6 +99,9 @@ def _steps(branch: Branch, taken: Map, here: Here) -> Iterator[Step]:
 
     The slice is no module, as `x.chunk(2, dim=1)[0]` is none.
     """
+    if branch.given is not None:
+        yield from (replace(s, when=(*here.when, *s.when)) for s in branch.part.body)
+        return
     when = (*here.when, *branch.when)
     if isinstance(branch.part, Block):
         takes, gives = (taken,), (branch.site,)
@@ -143,8 +148,11 @@ def _with_drop(rate: Rate, branch: Branch, when: tuple[Test, ...]) -> Branch:
         )
         fail("E424", message, part.span, "write `with stochastic_depth(0)` on what is around it")
     drop = stochastic_depth(rate, part.output, part.span)
-    body = (*part.body, Step(node=drop, site=(LAST,), when=when))
-    return replace(branch, part=replace(part, body=body))
+    last = Step(node=drop, site=(LAST,), when=when)
+    if branch.given is not None:
+        site, maps = (*branch.site, LAST), (branch.given,)
+        last = replace(last, site=site, takes=maps, gives=maps)
+    return replace(branch, part=replace(part, body=(*part.body, last)))
 
 
 def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: Here) -> None:
@@ -162,6 +170,9 @@ def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: He
         assert item.body is not None
         body = item.body
     context = elaboration.apply(item.annotations, here.scope, draft.context)
+    if has_no_level(item.label):
+        _add_members(elaboration, item, body, (start, source, context), here)
+        return
     part: Part | Block | None
     module = lone_module(body, here)
     if module is None:
@@ -174,6 +185,37 @@ def add_branch(elaboration: Elaboration, word: str, item: tree.Element, here: He
         return
     draft.branches.append(Branch(part, source, here.site(item.span), here.when))
     draft.flows.append((after, item.call.span))
+
+
+def _add_members(
+    elaboration: Elaboration,
+    item: tree.Element,
+    body: tree.Body,
+    begins: tuple[Flow, Map | None, Context],
+    here: Here,
+) -> None:
+    """Add a branch without a level: its members are those of the body around."""
+    draft, (start, source, context), site = here.draft, begins, here.site(item.span)
+    assert draft.outer is not None
+    taken = draft.outer.current if source is None else source
+    inside = elaboration.inside_draft(
+        Role.PART, start, context, here, (taken, site), runs_here=True
+    )
+    inside.labels = draft.labels
+    elaboration.items(body.items, Here(inside, inside.scope, site, here.when))
+    if inside.flow is None:
+        draft.flow = None
+        return
+    part = Part(
+        kind="branch",
+        label=None,
+        body=tuple(inside.steps),
+        input=start.map,
+        output=inside.flow.map,
+        span=body.span,
+    )
+    draft.branches.append(Branch(part, source, site, here.when, inside.current))
+    draft.flows.append((inside.flow, item.call.span))
 
 
 def _check_branch(item: tree.Element) -> None:

@@ -93,6 +93,7 @@ class Draft:
         maps: tuple[Map, Map] = (MAIN, MAIN),
         outer: "Draft | None" = None,
         token: object = None,
+        is_inline: bool = False,
     ) -> None:
         self.scope = scope
         self.role = role
@@ -106,6 +107,7 @@ class Draft:
         self.token = object() if token is None else token  # the body whose steps these are
         self.handed: dict[tuple[int, Map], Crossing] = {}  # maps from outside
         self.outward: Callable[[Number], Number] = lambda number: number  # in the names around it
+        self.is_inline = is_inline  # a block without a level: its names are values, no symbols
         self.steps: list[Step] = []
         self.lets: list[Let] = []
         self.requires: list[Require] = []
@@ -137,13 +139,16 @@ class Draft:
 class Branch(Record):
     """A branch of a `sum`, `concat` or `product`; the identity has no body.
 
-    `source` is the map that it starts from where that is another one. A Block is a module alone.
+    `source` is the map that it starts from where that is another one. One without a level has no
+    module: the steps of its part are those of the body around, and the last gives `given`.
+    A Block is a module alone.
     """
 
     part: Part | Block
     source: Map | None
     site: Site
     when: tuple[Test, ...]
+    given: Map | None = None
 
 
 class Here(Record):

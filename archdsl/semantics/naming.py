@@ -33,24 +33,33 @@ def _inside(node: Node) -> Node:
     match node:
         case LayerNode() | Join():
             return node
+        case Block(form=Form.SEQUENTIAL):
+            body = map_steps(node.body, _inside)
+            form = Form.SEQUENTIAL if _is_row(node, body) else Form.WRITTEN
+            return _with_weights(node, form=form, body=_sequential(body))
         case Block():
             return _with_weights(node, body=_written(map_steps(node.body, _inside)))
         case Part():
             body = map_steps(node.body, _inside)
-            joins = any(isinstance(s.node, Join) or len(s.gives) > 1 for s in body)
-            written = joins or bool(node.owned or node.given or borrowed(node))
-            form = Form.WRITTEN if written else Form.SEQUENTIAL
-            return _with_weights(
-                node, form=form, body=_written(body) if written else _sequential(body)
-            )
+            if _is_row(node, body):
+                return _with_weights(node, form=Form.SEQUENTIAL, body=_sequential(body))
+            return _with_weights(node, form=Form.WRITTEN, body=_written(body))
         case Stage():
             node = map_children(node, _inside)
+            if any(_label(item.node) is not None for item in node.items):
+                return _inside(_as_part(node))
             if any(_borrows_itself(item.node) for item in node.items):
                 return _with_weights(_as_part(node))
             form = Form.WRITTEN if node.owned or borrowed(node) else Form.SEQUENTIAL
             return _with_weights(node, form=form, items=tuple(_indexed(node.items)))
         case _:
             assert_never(node)
+
+
+def _is_row(node: Block | Part, body: Sequence[Step]) -> bool:
+    """Say whether the members of a body just follow each other, as those of an nn.Sequential."""
+    joins = any(isinstance(s.node, Join) or len(s.gives) > 1 for s in body)
+    return not (joins or node.owned or node.given or borrowed(node))
 
 
 def _with_weights(node: Block | Part | Stage, **changes: object) -> Node:
@@ -66,9 +75,9 @@ def _borrows_itself(node: Node) -> bool:
 
 
 def _as_part(stage: Stage) -> Part:
-    """Return a written-out stage as a class of its own.
+    """Return a written-out stage whose members cannot go by index, as a class of its own.
 
-    A layer that borrows its weight has no module, so members of a list could not go by index.
+    They have names, or one borrows its weight: such a layer has no module.
     """
     steps = (Step(node=item.node, site=item.site, when=item.when) for item in stage.items)
     return Part(
@@ -110,10 +119,22 @@ def borrowed(node: Node) -> frozenset[int]:
 
 def _sequential(body: Sequence[Step]) -> tuple[Step, ...]:
     """Name the members of an nn.Sequential: by index, or uniquely if any has a written name."""
-    if all(_label(step.node) is None for step in body):
-        return tuple(_renamed(step, str(i)) for i, step in enumerate(body))
+    labels = [_label(step.node) for step in body]
+    if all(label is None or label.isdigit() for label in labels):
+        return tuple(map(_renamed, body, _numbered(labels)))
     namer = _Namer(body)
     return tuple(_renamed(step, namer.unique(step.node)) for step in body)
+
+
+def _numbered(labels: Sequence[str | None]) -> Iterator[str]:
+    """Yield the index of each member; one that has none written follows the one before it."""
+    taken = {label for label in labels if label is not None}
+    last = -1
+    for label in labels:
+        last = last + 1 if label is None else int(label)
+        while label is None and str(last) in taken:
+            last += 1
+        yield str(last) if label is None else label
 
 
 def _written(body: Sequence[Step]) -> tuple[Step, ...]:
@@ -229,7 +250,7 @@ def _named_weights(owned: Sequence[Shared], nodes: Sequence[Node]) -> tuple[Shar
     for weight in owned:
         users = (user for i, node in enumerate(nodes) for user in _users(node, weight.id, (i,)))
         _, user = min(users, key=lambda pair: pair[0])
-        base = f"{user.kind}1" if user.name.isdigit() else user.name
+        base = user.name if user.name.isidentifier() else f"{user.kind}1"
         name = ""
         while not name or name in members:
             taken[base] = taken.get(base, 0) + 1

@@ -9,6 +9,7 @@ from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.draft import LAST, Here, Role
 from archdsl.semantics.drops import rate_here, stochastic_depth
 from archdsl.semantics.flow import Flow, times, told, way_out
+from archdsl.semantics.labels import refuse
 from archdsl.semantics.state import Elaboration
 from archdsl.syntax import tree
 
@@ -134,6 +135,7 @@ def _part(
 ) -> tuple[Part | None, Flow | None]:
     assert element.body is not None
     if element.label is not None:
+        refuse(element.label, f"`{element.call.name.text}`")
         elaboration.check_label(element.label, here.draft)
     context = elaboration.apply(element.annotations, here.scope, here.draft.context)
     named = (element.call.name.text, element.label)

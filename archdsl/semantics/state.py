@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
-from archdsl.ir.names import is_usable_attribute, usable, why_unusable
 from archdsl.ir.network import (
     MAIN,
     DropRun,
@@ -19,6 +18,7 @@ from archdsl.semantics.checks import InstanceError, fail, spend
 from archdsl.semantics.context import Context, DropScope, Reach
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.flow import Flow
+from archdsl.semantics.labels import check_member_name
 from archdsl.semantics.values import (
     SIZES,
     BlockValue,
@@ -110,15 +110,13 @@ class Elaboration(ABC):
 
     def check_label(self, label: tree.Name, draft: Draft) -> None:
         """Enter a written name; raise SpecError where it is taken or no member can have it."""
-        if not is_usable_attribute(label.text):
-            why = why_unusable(label.text)
-            message = f"`{label.text}` cannot name a member of a PyTorch module: it is {why}"
-            fail("E317", message, label.span, f"write `{usable(label.text)}` or another name")
+        check_member_name(label)
         if label.text in draft.labels:
             first = draft.labels[label.text]
             if first == label.span and self.loops:  # a second turn
                 note = Note("each turn of this loop has one", self.loops[-1])
-                help_ = "leave the name out: members then go by kind and number"
+                help_ = "leave the name out: members then go by kind and number; "
+                help_ += f'or number it, as `"{label.text}{{i}}"` does'
                 fail("E202", f"two members are named `{label.text}`", first, help_, (note,))
             note = Note("named first here", first)
             fail("E202", f"two members are named `{label.text}`", label.span, notes=(note,))

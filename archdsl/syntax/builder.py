@@ -8,15 +8,15 @@ Checked by pyright's basic rules: a rule's children are what the grammar says, w
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.limits import MAX_DIGITS, MAX_EXPONENT, MAX_EXPRESSION_DEPTH, MAX_NESTING
 from archdsl.record import Record
 from archdsl.source import SourceFile, Span
 from archdsl.syntax import tree
-from archdsl.syntax.driver import RESERVED
-from archdsl.syntax.lexer import Token
+from archdsl.syntax.driver import RESERVED, UnexpectedWordError, run
+from archdsl.syntax.lexer import WRONG, Token, not_a_word, words
 
 
 class _Group(Record):
@@ -51,7 +51,8 @@ class Builder:
         return tree.NetworkDeclaration(*self._declared(children))
 
     def block(self, children: list[Child]) -> tree.BlockDeclaration:
-        return tree.BlockDeclaration(*self._declared(children))
+        is_sequence = children[0].kind == "SEQUENCE"
+        return tree.BlockDeclaration(*self._declared(children), is_sequence=is_sequence)
 
     def _declared(self, children: list[Child]):  # noqa: ANN202 - five fields, as both take them
         name = self._name(_tokens(children, "NAME")[0])
@@ -113,7 +114,7 @@ class Builder:
         return self._stage(children, _last(children, tree.Body))
 
     def _stage(self, children: list[Child], content: "tree.Repeat | tree.Body") -> tree.StageItem:
-        name = self._name(children[1])
+        name = self._label(children[1])
         arguments, annotations = _group(children, tree.Argument), _group(children, tree.Call)
         return tree.StageItem(name, arguments, content, annotations, self._span(children))
 
@@ -186,7 +187,7 @@ class Builder:
         return _Group((key,), self._span(children))
 
     def element(self, children: list[Child]) -> tree.Element:
-        label = self._name(children[0]) if isinstance(children[0], Token) else None
+        label = self._label(children[0]) if isinstance(children[0], Token) else None
         call = next(child for child in children if isinstance(child, tree.Call))
         froms = _tokens(children, "FROM")
         source = children[children.index(froms[0]) + 1] if froms else None
@@ -197,7 +198,7 @@ class Builder:
     def named_body(self, children: list[Child]) -> tree.NamedBody:
         annotations = _group(children, tree.Call)
         body = _last(children, tree.Body)
-        return tree.NamedBody(self._name(children[0]), annotations, body, self._span(children))
+        return tree.NamedBody(self._label(children[0]), annotations, body, self._span(children))
 
     def annotations(self, children: list[Child]) -> _Group:
         return self._collect(children, tree.Call)
@@ -322,6 +323,53 @@ class Builder:
             span = self._place(token)
             raise SpecError([Diagnostic(code="E108", message=message, span=span, help=help_)])
         return tree.Name(token.text, self._place(token))
+
+    def _label(self, token: Token) -> tree.Name:
+        """Return the name of a member; in quotes it may have expressions in braces."""
+        if token.kind != "STRING":
+            return self._name(token)
+        text, start = token.text[1:-1], token.start + 1
+        parts: list[str | tree.Expression] = []
+        position = 0
+        while (opening := text.find("{", position)) >= 0:
+            closing = text.find("}", opening)
+            if closing < 0:
+                self._unpaired(start + opening, "}")
+            self._check_text(text[position:opening], start + position)
+            parts.append(text[position:opening])
+            parts.append(self._braced(start + opening + 1, start + closing))
+            position = closing + 1
+        self._check_text(text[position:], start + position)
+        if not parts:
+            return tree.Name(text, self._place(token))
+        parts.append(text[position:])
+        return tree.Name(text, self._place(token), tuple(part for part in parts if part != ""))
+
+    def _check_text(self, text: str, start: int) -> None:
+        if (place := text.find("}")) >= 0:
+            self._unpaired(start + place, "{")
+
+    def _unpaired(self, offset: int, missing: str) -> NoReturn:
+        message = f"a `{missing}` is missing: what stands in braces is computed"
+        span = Span(self.source, offset, offset + 1)
+        raise SpecError([Diagnostic(code="E101", message=message, span=span)])
+
+    def _braced(self, start: int, end: int) -> tree.Expression:
+        """Return the expression between two offsets."""
+        try:
+            found: tree.Expression = run(
+                "expression", words(self.source, within=(start, end)), self
+            )
+        except UnexpectedWordError as error:
+            token = error.token
+            if token.kind == WRONG:
+                raise SpecError([not_a_word(self.source, token)]) from None
+            message = f"`{token.text or '}'}` does not fit here; expected an expression"
+            span = Span(self.source, token.start, max(token.end, token.start + 1))
+            help_ = 'write a number to be put there, as in `"layer{i + 1}"`'
+            found_ = Diagnostic(code="E101", message=message, span=span, help=help_)
+            raise SpecError([found_]) from None
+        return found
 
     def _nested(self, node: tree.Expression, children: Sequence[object]) -> tree.Expression:
         depth = 1 + max((self.depths.get(id(c), 0) for c in children), default=0)

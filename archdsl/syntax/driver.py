@@ -11,7 +11,7 @@ from archdsl.syntax.lexer import END, Token
 from archdsl.syntax.tables import ENDS, KEYWORDS, RULES, STARTS, STATES
 
 _NAMES_TOO = frozenset(
-    ("INIT", "GROW", "NESTED", "MARK", "INPUT", "OUTPUT", "DURING", "SHARED")
+    ("INIT", "GROW", "NESTED", "MARK", "INPUT", "OUTPUT", "DURING", "SEQUENCE", "SHARED")
 )  # keywords of whom a name can stand wherever they can
 RESERVED = frozenset(word for word, kind in KEYWORDS.items() if kind not in _NAMES_TOO)
 

@@ -24,14 +24,20 @@ class Token(NamedTuple):
     end: int
 
 
-def words(source: SourceFile, *, comments: bool = False) -> Iterator[Token]:
-    """Yield the words of a text, then one of kind END; what is no word has the kind WRONG."""
+def words(
+    source: SourceFile, *, comments: bool = False, within: tuple[int, int] | None = None
+) -> Iterator[Token]:
+    """Yield the words of a text, then one of kind END; what is no word has the kind WRONG.
+
+    `within` are the offsets of a part of the text that is read alone.
+    """
     skipped = ("BLANK",) if comments else _BLANK
-    text, position, length = source.text, 0, len(source.text)
+    text = source.text
+    position, length = (0, len(text)) if within is None else within
     while position < length:
-        match = _WORDS.match(text, position)
+        match = _WORDS.match(text, position, length)
         if match is None:
-            match = _NO_WORD.match(text, position)
+            match = _NO_WORD.match(text, position, length)
             assert match is not None
             kind = WRONG
         else:

@@ -14,7 +14,7 @@ from archdsl.syntax.layout import check_layout
 from archdsl.syntax.lexer import END, WRONG, Token, not_a_word, words
 from archdsl.syntax.wording import expected_words
 
-_DECLARES = ("import", "network", "block", "train")
+_DECLARES = ("import", "network", "block", "sequence", "train")
 
 
 # Controls, and what changes the order in which text is shown: a comment could hide a line.
@@ -130,7 +130,10 @@ def _explained(found: Diagnostic, tokens: Sequence[Token], source: SourceFile) -
 
     if found.code != "E101" or found.span is None:
         return found
-    i = next(i for i, each in enumerate(tokens) if each.start == _offset(found))
+    places = (i for i, each in enumerate(tokens) if each.start == _offset(found))
+    i = next(places, None)
+    if i is None:  # in a string
+        return found
     return advice(source, tokens, i, frozenset(("LET",))) or found
 
 

@@ -8,10 +8,16 @@ from archdsl.source import SourceFile, Span
 
 
 class Name(Placed):
-    """A word with its place."""
+    """A word with its place; in quotes, the name of a member, maybe with expressions in it."""
 
     text: str
     span: Span
+    parts: "tuple[str | Expression, ...]" = ()  # of `"layer{i + 1}"`; `text` is then as written
+
+    @property
+    def is_quoted(self) -> bool:
+        """Whether it stands in quotes."""
+        return self.span.text.startswith('"')
 
 
 # ---------------------------------------------------------------- expressions
@@ -348,13 +354,14 @@ class NetworkDeclaration(Placed):
 
 
 class BlockDeclaration(Placed):
-    """`block name(parameters) with annotations { body }`."""
+    """`block name(parameters) with annotations { body }`, or `sequence name ..`."""
 
     name: Name
     parameters: tuple[ParameterDeclaration, ...]
     annotations: tuple[Call, ...]
     body: Body
     span: Span
+    is_sequence: bool = False  # its members go by index
 
 
 class Setting(Record):

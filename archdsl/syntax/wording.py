@@ -42,7 +42,7 @@ def expected_words(terminals: Iterable[str]) -> str:
     ):
         if group <= left:
             left -= (
-                group | {"IF", "NOT", "TRUE", "FALSE", "SIGN", "LBRACE", "TRAIN"}
+                group | {"IF", "NOT", "TRUE", "FALSE", "SIGN", "LBRACE", "TRAIN", "STRING"}
                 if (group is not _OPERATORS and group is not _DECLARATION)
                 else group
             )

@@ -61,7 +61,7 @@ class Paper(NamedTuple):
 
 RESNET, SHARESNET = "specs/resnet.arch", "specs/sharesnet.arch"
 PREACT, SHARE_164 = "specs/preact_resnet.arch", "specs/share_resnet164.arch"
-WRN, SHARE_WRN, VGG = "specs/wrn.arch", "specs/share_wrn.arch", "specs/vgg16.arch"
+WRN, SHARE_WRN, VGG = "specs/wrn.arch", "specs/share_wrn.arch", "specs/vgg.arch"
 
 WRN_40_4 = {"depth": 40, "k": 4}
 WRN_28_10_C100 = {"depth": 28, "k": 10, "classes": 100}

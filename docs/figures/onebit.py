@@ -4,7 +4,7 @@ from docs.figures.kinds import WRN, WRN_28_10_C100, Figure, Paper, Quantity, Siz
 
 ONEBIT, PLAIN, FULL = "specs/onebit.arch", "specs/onebit_plain.arch", "specs/full_precision.arch"
 SMALL, LARGE = "specs/onebit_imagenet32.arch", "specs/onebit_imagenet.arch"
-RESNEXT, SQUEEZENET = "specs/resnext_cifar.arch", "tests/specs/squeezenet_v1.arch"
+RESNEXT, SQUEEZENET = "specs/resnext_cifar.arch", "specs/squeezenet.arch"
 DENSENET, SHAKE = "tests/specs/densenet_cifar.arch", "tests/specs/shake_shake.arch"
 
 C10_20_4, C100_20_4 = {"k": 4}, {"k": 4, "classes": 100}
@@ -164,9 +164,21 @@ PRINTED_SIZES = Table(
         Figure("18-2.5, in MB", "8.3", LARGE, FROZEN, Quantity.MB, why=MEBIBYTES),
         Figure("18-2.5, in MiB", "8.3", LARGE, FROZEN, Quantity.MIB, paper_says_so=False),
         Figure(
-            "SqueezeNet 1.0, in MB", "4.8", SQUEEZENET, {}, Quantity.MB, why="MB of 1,048,576 bytes"
+            "SqueezeNet 1.0, in MB",
+            "4.8",
+            SQUEEZENET,
+            {"version": 1.0},
+            Quantity.MB,
+            why="MB of 1,048,576 bytes",
         ),
-        Figure("SqueezeNet 1.0, in MiB", "4.8", SQUEEZENET, {}, Quantity.MIB, paper_says_so=False),
+        Figure(
+            "SqueezeNet 1.0, in MiB",
+            "4.8",
+            SQUEEZENET,
+            {"version": 1.0},
+            Quantity.MIB,
+            paper_says_so=False,
+        ),
     ),
 )
 

@@ -43,7 +43,7 @@ from processes import (
 )
 from responses import fixed_batch, responses_entry
 
-SPEC = "7cc7c229ee22be97"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "479dda1036a984a5"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
 REWIND = "\r" if RANK == 0 and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 

@@ -63,12 +63,12 @@ class ShufflenetV2(nn.Module):
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
+        self.conv1 = nn.Sequential(
             nn.Conv2d(3, 24, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(24),
             nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2, padding=1),
         )
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.stage2 = nn.Sequential(
             Shuffle(24, 116, stride=2), *(Shuffle(116, 116) for _ in range(3))
         )
@@ -78,22 +78,22 @@ class ShufflenetV2(nn.Module):
         self.stage4 = nn.Sequential(
             Shuffle(232, 464, stride=2), *(Shuffle(464, 464) for _ in range(3))
         )
-        self.head = nn.Sequential(
-            nn.Conv2d(464, 1024, 1, bias=False),
-            nn.BatchNorm2d(1024),
-            nn.ReLU(inplace=True),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(1024, classes),
+        self.conv5 = nn.Sequential(
+            nn.Conv2d(464, 1024, 1, bias=False), nn.BatchNorm2d(1024), nn.ReLU(inplace=True)
         )
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(1024, classes)
         # He initialization of the convolutions; the rest keeps PyTorch's defaults
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, 24, 56, 56)
+        x = self.conv1(x)  # (N, 24, 112, 112)
+        x = self.maxpool(x)  # (N, 24, 56, 56)
         x = self.stage2(x)  # (N, 116, 28, 28)
         x = self.stage3(x)  # (N, 232, 14, 14)
         x = self.stage4(x)  # (N, 464, 7, 7)
-        return self.head(x)
+        x = self.conv5(x)  # (N, 1024, 7, 7)
+        x = torch.flatten(self.avgpool(x), 1)  # (N, 1024)
+        return self.fc(x)

@@ -1,6 +1,6 @@
 """squeezenet, compiled by archdsl from specs/squeezenet.arch.
 
-Its argument classes may be given.
+Compiled for version = 1.1; classes may be given.
 
 Change the spec, not this file, and run
     archdsl compile specs/squeezenet.arch
@@ -20,16 +20,14 @@ class Fire(nn.Module):
 
     def __init__(self, in_channels: int, squeeze: int, expand: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, squeeze, 1)
+        self.squeeze = nn.Conv2d(in_channels, squeeze, 1)
         self.relu = nn.ReLU(inplace=True)
-        self.branch1 = nn.Sequential(nn.Conv2d(squeeze, expand, 1), nn.ReLU(inplace=True))
-        self.branch2 = nn.Sequential(
-            nn.Conv2d(squeeze, expand, 3, padding=1), nn.ReLU(inplace=True)
-        )
+        self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.conv1(x))
-        return torch.cat([self.branch1(x), self.branch2(x)], dim=1)
+        x = self.relu(self.squeeze(x))
+        return torch.cat([self.relu(self.expand1x1(x)), self.relu(self.expand3x3(x))], dim=1)
 
 
 class Squeezenet(nn.Module):
@@ -37,18 +35,22 @@ class Squeezenet(nn.Module):
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 3, stride=2)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        self.fire2 = nn.Sequential(Fire(64, 16, expand=64), Fire(128, 16, expand=64))
-        self.fire4 = nn.Sequential(Fire(128, 32, expand=128), Fire(256, 32, expand=128))
-        self.fire6 = nn.Sequential(
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 64, 3, stride=2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+            Fire(64, 16, expand=64),
+            Fire(128, 16, expand=64),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+            Fire(128, 32, expand=128),
+            Fire(256, 32, expand=128),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
             Fire(256, 48, expand=192),
             Fire(384, 48, expand=192),
             Fire(384, 64, expand=256),
             Fire(512, 64, expand=256),
         )
-        self.head = nn.Sequential(
+        self.classifier = nn.Sequential(
             nn.Dropout(0.5),
             nn.Conv2d(512, classes, 1),
             nn.ReLU(inplace=True),
@@ -60,11 +62,5 @@ class Squeezenet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.conv1(x))  # (N, 64, 111, 111)
-        x = self.maxpool(x)  # (N, 64, 55, 55)
-        x = self.fire2(x)  # (N, 128, 55, 55)
-        x = self.maxpool(x)  # (N, 128, 27, 27)
-        x = self.fire4(x)  # (N, 256, 27, 27)
-        x = self.maxpool(x)  # (N, 256, 13, 13)
-        x = self.fire6(x)  # (N, 512, 13, 13)
-        return torch.flatten(self.head(x), 1)
+        x = self.features(x)  # (N, 512, 13, 13)
+        return torch.flatten(self.classifier(x), 1)

@@ -43,7 +43,7 @@ from processes import (
 )
 from responses import fixed_batch, responses_entry
 
-SPEC = "0afabd708ac2d3f8"  # of the network and the recipe: a checkpoint of another has another
+SPEC = "deb088a5c10f0a3b"  # of the network and the recipe: a checkpoint of another has another
 Step: TypeAlias = Callable[[Tensor, Tensor], None]  # on a batch of images and their labels
 REWIND = "\r" if RANK == 0 and sys.stdout.isatty() else ""  # a terminal shows progress in one line
 

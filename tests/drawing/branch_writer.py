@@ -65,13 +65,15 @@ class BranchWriter(BodyWriter):
 
     def branch(self, place, ending, most=3):
         """Return a branch of pieces that keep the size, and then `ending`'s."""
-        inside = place.inside(keep=True, given=place.given.restarted())
+        is_open = place.labels is not None and self.chance(12)  # it has no level
+        labels = {"labels": place.labels} if is_open else {}
+        inside = place.inside(keep=True, given=place.given.restarted(), **labels)
         pieces = self.pieces(inside, most, least=0)
         pieces += ending(inside)
-        return self.branch_of(Body(tuple(pieces)), place)
+        return self.branch_of(Body(tuple(pieces)), place, '"": ' if is_open else None)
 
-    def branch_of(self, body, place):
-        label, _ = self.label(place)
+    def branch_of(self, body, place, label=None):
+        label = self.label(place)[0] if label is None else label
         said = self.annotations(self.trace_of(body, place), "branch", 6)
         in_block = place.in_block
 

@@ -128,6 +128,7 @@ class CallWriter(BranchWriter):
         self.drop_unused(block)
         inside = self.traced(lambda t: block.enter(self.example(block), Env(), given, t))
         block.annotations = self.annotations(inside, "block", 18)
+        block.word = "sequence" if self.chance(12) else "block"
         return block
 
     def drop_unused(self, block):

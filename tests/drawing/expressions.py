@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.drawing.pieces import Piece, Trace, Unfit, Value, constant, hiding, variable
 from tests.drawing.places import Declaration
-from tests.drawing.words import BN, LABELS, NO_CONVOLUTIONS, SCHEMES, WEIGHTED, WIDTHS
+from tests.drawing.words import BN, LABELS, NO_CONVOLUTIONS, QUOTED, SCHEMES, WEIGHTED, WIDTHS
 
 
 class Expressions:
@@ -52,8 +52,10 @@ class Expressions:
         """Return "name: " or nothing, and the name."""
         if place.labels is None or not self.chance(percent):
             return "", None
+        if self.chance(25):  # what only quotes can name
+            return f'"{self.fresh(QUOTED, place.labels)}": ', None
         name = self.fresh(LABELS, place.labels)
-        return f"{name}: ", name
+        return (f'"{name}": ' if self.chance(10) else f"{name}: "), name
 
     # ------------------------------------------------------------ values
 

@@ -23,6 +23,7 @@ class Declaration:
     parameters: list[Parameter]
     body: Body = field(default_factory=lambda: Body(()))
     annotations: str = ""
+    word: str = "block"
 
     @property
     def simple(self):
@@ -32,7 +33,7 @@ class Declaration:
         inside = ", ".join(
             f"{p.name} = {p.default.text}" if p.default else p.name for p in self.parameters
         )
-        return self.body.braced(f"block {self.name}({inside}){self.annotations}")
+        return self.body.braced(f"{self.word} {self.name}({inside}){self.annotations}")
 
     def enter(self, arguments, env, given, trace, stride=None):
         """Return what an instance of the block makes of a map."""

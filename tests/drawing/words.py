@@ -52,6 +52,17 @@ SCHEMES = {
     ),
 }
 BN = ("bn(frozen)", "bn(frozen)", "bn(frozen)", "bn(scale)", "bn(fixed)")
+QUOTED = [
+    "block",
+    "stage",
+    "class",
+    "for",
+    "0",
+    "1",
+    "7",
+    "a-1",
+    "block1-0",
+]  # as only a quoted name may be
 LABELS = [
     "proj",
     "spatial",

@@ -18,7 +18,7 @@ _archdsl() {
     done
 
     if (( COMP_CWORD == 1 )); then
-        words="compile params deploy inspect check fmt report explain completion --help --version"
+        words="compile params deploy inspect match check fmt report explain completion --help --version"
     elif [[ $command == @(params|inspect|report) && $prev == --format ]]; then
         words="text json markdown latex csv"
     elif [[ $command == check && $prev == --format ]]; then
@@ -32,7 +32,7 @@ _archdsl() {
         compopt -o nospace 2>/dev/null
     elif [[ $prev == --name || $prev == --layer || $prev == --phase ]]; then
         return
-    elif [[ $prev == --plot || $prev == --published ]]; then
+    elif [[ $prev == --plot || $prev == --map || $prev == --published ]]; then
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
         return
@@ -45,6 +45,7 @@ _archdsl() {
             compile) words="--set --out --name --check --format --help" ;;
             params) words="--set --by --phase --tensors --format --help" ;;
             deploy) words="--set --phase --out --name --format --help" ;;
+            match) words="--set --phase --map --format --help" ;;
             inspect) words="--set --phase --layer --plot --format --help" ;;
             check) words="--format --help" ;;
             report) words="--published --plot --responses --format --help" ;;
@@ -57,7 +58,7 @@ _archdsl() {
         cur=$(printf %s "$cur" | tr ew EW)
     elif [[ $command == completion && $prev != --arguments ]]; then
         words="bash zsh fish"
-    elif [[ $prev == --plot || ( $command == @(deploy|inspect) && -n $spec ) ]]; then
+    elif [[ $prev == --plot || ( $command == @(deploy|inspect|match) && -n $spec ) ]]; then
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
         return

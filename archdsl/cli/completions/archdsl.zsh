@@ -49,6 +49,14 @@ _archdsl() {
                 '1:spec:_archdsl_specs' \
                 '*:checkpoint:_files'
             ;;
+        match)
+            _arguments $help $set \
+                '--phase=[a phase of a network that grows]:phase:' \
+                '--map=[names to write]:file:_files' \
+                '--format=[how to print]:format:(text json)' \
+                '1:spec:_archdsl_specs' \
+                '2:checkpoint:_files'
+            ;;
         check)
             _arguments $help \
                 '--format=[how to print]:format:(text json github sarif)' \
@@ -84,6 +92,7 @@ _archdsl_commands() {
         'params:print parameters and MACs'
         'deploy:write the deployed network of a checkpoint'
         'inspect:print what checkpoints hold by layer'
+        'match:say which entries of a checkpoint fit'
         'check:build every network that an expect is about'
         'fmt:bring specs into canonical form'
         'report:put runs beside each other and beside papers'

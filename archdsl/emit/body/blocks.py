@@ -86,6 +86,17 @@ class BlockWriter:
         found = [block for head in heads for block in self._head(head, there)]
         return [*found, *self._tail(tail, repeats, len(heads), there)]
 
+    def counted(self, rows: Sequence[Cells]) -> Comprehension | None:
+        """Return calls that follow each other as a loop over `i`, if they differ evenly."""
+        if any(cell is None for cells in rows for cell in cells):
+            return None
+        lists = [[cell for cell in cells if cell is not None] for cells in zip(*rows, strict=True)]
+        match self._even(lists, [None] * len(lists)):
+            case Star(Comprehension() as loop):
+                return loop
+            case _:
+                return None
+
     def _head(self, head: Cells, there: Sequence[bool]) -> Iterator[Python]:
         """Yield a block that stands first; in a loop where some instances have fewer blocks."""
         block = self.block(head)
@@ -223,10 +234,12 @@ def _turns(cells: Sequence[Cell], repeats: Number | None) -> WrittenNumber | Non
 
 def _gap(one: Number | Truth, other: Number | Truth) -> int | None:
     """Return by how much a number grows; None where it is no whole number, or a flag changes."""
+    if one.value == other.value:
+        return 0
     if isinstance(one, Number) and isinstance(other, Number):
         gap = other.value - one.value
         return gap if isinstance(gap, int) else None
-    return 0 if one.value == other.value else None
+    return None
 
 
 def _grown(call: Invocation, place: int, name: str, step: str) -> Invocation | None:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from archdsl.emit.body.shared import SharedUse, SharedWeights
+from archdsl.emit.python.members import member
 from archdsl.emit.python.nodes import Assign, IfElse, Invocation, Python, Statement, Text
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
+from archdsl.ir.names import as_word
 
 
 class BorrowedWeights:
@@ -14,28 +16,41 @@ class BorrowedWeights:
         self.uses = uses
         self.chosen: list[Statement] = []
 
-    def apply(self, borrowed: SharedUse, layer: Layer, value: Python) -> Python:
-        """Return the call that applies a shared weight to a value."""
-        source = self._source(borrowed)
+    def apply(
+        self,
+        borrowed: SharedUse,
+        layer: Layer,
+        value: Python,
+        under_test: list[Statement] | None = None,
+    ) -> Python:
+        """Return the call that applies a shared weight to a value.
+
+        `under_test` are the statements of an `if` around it, where it is there in some instances.
+        """
+        source = self._source(borrowed, under_test)
         if borrowed.function is None:
             return Invocation(source, (value,))
         weight = tuple(_weight(source, layer, hands=borrowed.hands))
         return Invocation(borrowed.function, (value, *weight, *borrowed.keywords))
 
-    def _source(self, borrowed: SharedUse) -> str:
+    def _source(self, borrowed: SharedUse, under_test: list[Statement] | None) -> str:
         """Return what holds the weight: chosen first, where some have one of their own."""
         if not borrowed.own:
             return borrowed.source
         name = self.uses.chosen.get(borrowed.own)
+        is_new = name is None
         if name is None:
-            name = self.uses.names.unique(borrowed.own)
+            name = self.uses.names.unique(as_word(borrowed.own))
             self.uses.chosen[borrowed.own] = name
-            own = borrowed.effective(f"self.{borrowed.own}")
+        if is_new or under_test is not None:
+            own = borrowed.effective(member(borrowed.own))
             source, absent = borrowed.source, f"{borrowed.source} is None"
             choice = IfElse(own, absent, Text(source))
             if borrowed.always:
-                choice = IfElse(Text(source), f"self.{borrowed.own} is None", own)
-            self.chosen.append(Assign(name, choice))
+                choice = IfElse(Text(source), f"{member(borrowed.own)} is None", own)
+            statements = self.chosen if under_test is None else under_test
+            if (chosen := Assign(name, choice)) not in statements:
+                statements.append(chosen)
         return name
 
 

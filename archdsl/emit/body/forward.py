@@ -23,6 +23,7 @@ from archdsl.emit.body.shared import SharedWeights, made_by
 from archdsl.emit.body.traits import flag_hint
 from archdsl.emit.body.variables import Held, Variables
 from archdsl.emit.classes.instances import StepPath
+from archdsl.emit.python.members import member
 from archdsl.emit.python.nodes import (
     Assign,
     IfElse,
@@ -90,6 +91,7 @@ class ForwardWriter:
         self.env = Variables(uses.names, shapes, uses.maps, uses.begins, uses.flows)
         self.returned = returned
         self.made = (MAIN, *uses.made) if returned is None else returned.maps
+        self.tests = 0  # `if`s around this place
 
     def body(self, steps: Sequence[Merged]) -> tuple[Statement, ...]:
         """Return the statements of a body."""
@@ -164,7 +166,9 @@ class ForwardWriter:
         bodies: list[tuple[Statement, ...]] = []
         for side in (choice.then, choice.otherwise):
             self.env = outer.branch()
+            self.tests += 1
             self._steps(side, after)
+            self.tests -= 1
             for map_, name in names.items():
                 assert name is not None, "maps that are given under a test have a variable"
                 self.env.assign_to(map_, name)
@@ -280,8 +284,9 @@ class ForwardWriter:
                 value = self.env[taken].value
                 borrowed = self.uses.use(step)
                 if borrowed is None:
-                    return Invocation(f"self.{step.name}", (value,))
-                return self.weights.apply(borrowed, layer, value)
+                    return Invocation(member(step.name), (value,))
+                here = self.env.statements if self.tests else None
+                return self.weights.apply(borrowed, layer, value, here)
 
     def _module(
         self, name: str, handed: tuple[Python, ...], step: Merged, after: Sequence[Merged]
@@ -289,11 +294,11 @@ class ForwardWriter:
         taken = self._taken(step, after)
         beside = next(takes[1:] for takes in step.stand.takes if takes)
         maps = [self.env.assign(map_).value for map_ in beside]
-        call = Invocation(f"self.{name}", (self.env.assign(taken).value, *maps, *handed))
+        call = Invocation(member(name), (self.env.assign(taken).value, *maps, *handed))
         is_else = taken != MAIN or beside or handed  # no nn.Identity could stand in for it
         if is_shortcut(step) and self.uses.is_sometimes(step) and is_else:
             kept = self.env[MAIN].value
-            choice = IfElse(kept, f"self.{name} is None", call)
+            choice = IfElse(kept, f"{member(name)} is None", call)
             shortcut = self.names.unique("shortcut")
             self.env.statements.append(Assign(shortcut, choice))
             self.env.give(step.stand.gives, Held(Text(shortcut), shortcut))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from archdsl.emit.body.blocks import BlockWriter, Cell, Constructed
+from archdsl.emit.body.blocks import MANY, BlockWriter, Cell, Constructed
 from archdsl.emit.body.merged import (
     Column,
     Instances,
@@ -27,12 +27,15 @@ from archdsl.emit.body.traits import (
     keeps,
     name_of,
     needed,
+    numbered,
+    numbered_name,
     outputs_of,
     user_of,
 )
 from archdsl.emit.calls.layers import constructor
 from archdsl.emit.classes.instances import StepPath
 from archdsl.emit.expressions.presence import presence
+from archdsl.emit.python.members import ordered, register
 from archdsl.emit.python.nodes import (
     Assign,
     Comment,
@@ -41,7 +44,6 @@ from archdsl.emit.python.nodes import (
     If,
     IfElse,
     Invocation,
-    Keyword,
     Python,
     Star,
     Statement,
@@ -51,7 +53,8 @@ from archdsl.emit.python.nodes import (
     Sequence as Items,
 )
 from archdsl.ir.layers import ChannelSplit, Flatten
-from archdsl.ir.network import LayerNode
+from archdsl.ir.names import as_word
+from archdsl.ir.network import Block, LayerNode
 from archdsl.ir.numbers import Test, negated
 
 
@@ -146,7 +149,7 @@ class InitWriter:
 
     def _register(self, name: str, value: Python) -> None:
         self.registered.add(name)
-        self.statements.append(Assign(f"self.{name}", value))
+        self.statements.append(register(name, value))
 
     def _layer(self, step: MergedLayer) -> None:
         there = [node for node in step.column if node is not None]
@@ -165,7 +168,7 @@ class InitWriter:
         """Register a layer where it has a weight of its own, and not the shared one."""
         flags = [node is not None for node in own]
         out = exprs_of(own, "out_channels") or exprs_of(own, "out_features")
-        test = presence(self.scope, flags, out, f"has_{step.name}")
+        test = presence(self.scope, flags, out, f"has_{as_word(step.name)}")
         use = self.uses.use(step)
         assert use is not None, "the others use a shared weight"
         if use.always:
@@ -174,13 +177,13 @@ class InitWriter:
             self._register(step.name, IfElse(value, test, Text("None")))
         else:  # forward knows by what it is handed
             self.registered.add(step.name)
-            self.statements.append(If(test, (Assign(f"self.{step.name}", value),)))
+            self.statements.append(If(test, (register(step.name, value),)))
 
     def _shortcut(self, step: MergedPart | MergedCall, value: Python) -> Python:
         """Return a shortcut that instances have where they change the shape."""
         flags = [node is not None for node in step.column]
         out = outputs_of(step, self.instances)
-        test = presence(self.scope, flags, out, f"has_{step.name}")
+        test = presence(self.scope, flags, out, f"has_{as_word(step.name)}")
         is_handed = isinstance(step, MergedCall) and bool(
             self.uses.handed_to(step) or any(given_to(i) for i in step.column if i is not None)
         )
@@ -216,38 +219,71 @@ class InitWriter:
                 found.append(self.module(member))
         return found
 
+    def sequence(self, steps: Sequence[Merged]) -> None:
+        """Construct what the class is, an nn.Sequential."""
+        nodes = [i.node for i in self.instances if isinstance(i.node, Block)]
+        values = self._in_order(needed(steps, self.scope), by_name=have_names(nodes))
+        self.statements.append(Evaluate(Invocation("super().__init__", values)))
+
     def _sequential(self, part: MergedPart) -> Python:
         steps = needed(part.steps, self.scope)
         if not steps:
             return Invocation("nn.Identity")
-        if any(step.stand.when for step in steps):
-            return self._list(steps)
-        values = tuple(map(self._member, steps))
-        if have_names(steps):
-            names = map(name_of, steps)
-            pairs = (Keyword(name, value) for name, value in zip(names, values, strict=True))
-            return Invocation("nn.Sequential", (Invocation("OrderedDict", tuple(pairs)),))
+        values = self._in_order(steps, by_name=have_names(part.column))
         is_named = any(p is not None and p.label is not None for p in part.column)
-        if len(values) == 1 and not is_named and not keeps(steps[0]):
+        if len(steps) == 1 and not steps[0].stand.when and not is_named and not keeps(steps[0]):
             return values[0]
         return Invocation("nn.Sequential", values)
+
+    def _in_order(self, steps: Sequence[Merged], *, by_name: bool) -> tuple[Python, ...]:
+        """Return the arguments of an nn.Sequential; a list is made by statements before it."""
+        if any(step.stand.when for step in steps):
+            return (self._list(steps, by_name=by_name),)
+        if by_name:
+            return (self._by_name(steps),)
+        return tuple(map(self._member, steps))
+
+    def _by_name(self, steps: Sequence[Merged]) -> Python:
+        """Return members by their names; blocks that differ evenly, as their names do, as loops."""
+        entries: list[tuple[str, Python] | Comprehension] = []
+        for run in numbered(steps):
+            loops = ((n, self._loop(run[n:])) for n in (0, 1))
+            first, loop = next((found for found in loops if found[1]), (len(run), None))
+            entries += ((name_of(step), self._member(step)) for step in run[:first])
+            entries += () if loop is None else (loop,)
+        return ordered(entries)
+
+    def _loop(self, run: Sequence[Merged]) -> Comprehension | None:
+        """Return blocks whose names are numbered as a loop of names and blocks."""
+        if len(run) < MANY:
+            return None
+        calls = [step for step in run if isinstance(step, MergedCall)]
+        rows = [
+            [None if i is None else Cell(i, step.stand.place) for i in step.column]
+            for step in calls
+        ]
+        loop = self.blocks.counted(rows) if len(calls) == len(run) else None
+        if loop is None:
+            return None
+        pair = Items((Text(numbered_name(run[0])), loop.element), is_tuple=True)
+        return Comprehension(pair, loop.target, loop.iterable, is_list=True)
 
     def _member(self, step: Merged) -> Python:
         if isinstance(step, MergedLayer) and is_idle(step, self.scope):
             return Invocation("nn.Identity")  # it keeps its place in the order
         return self.module(step)
 
-    def _list(self, steps: Sequence[Merged]) -> Python:
-        """Return an nn.Sequential of a list that statements before it make."""
+    def _list(self, steps: Sequence[Merged], *, by_name: bool) -> Python:
+        """Return the argument of an nn.Sequential that statements before it make."""
         self.lists += 1
         name = "layers" if self.lists == 1 else f"layers{self.lists}"
-        if have_names(steps):
+        if by_name:
             self.statements.append(Assign(name, Invocation("OrderedDict[str, nn.Module]")))
             self.statements += self._appended(name, steps, by_name=True)
-            return Invocation("nn.Sequential", (Text(name),))
+            return Text(name)
         self.statements.append(Assign(f"{name}: list[nn.Module]", Items(())))
         self.statements += self._appended(name, steps, by_name=False)
-        return Invocation("nn.Sequential", (Star(Text(name)),))
+        return Star(Text(name))
 
     def _appended(self, name: str, steps: Sequence[Merged], *, by_name: bool) -> list[Statement]:
         """Return the statements that append modules to a list, or enter them by name."""

@@ -21,6 +21,7 @@ from archdsl.emit.python.nodes import (
     Sequence as Items,
 )
 from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
+from archdsl.ir.names import as_word
 from archdsl.ir.network import (
     MAIN,
     Block,
@@ -171,7 +172,7 @@ class SharedWeights:
         """Return the keyword; a value that instances differ in becomes an attribute."""
         if _is_literal(keyword.value):
             return keyword
-        name = f"{layer}_{keyword.name}"
+        name = f"{as_word(layer)}_{keyword.name}"
         self.constants[name] = keyword.value
         return Keyword(keyword.name, Text(f"self.{name}"))
 
@@ -222,7 +223,7 @@ class SharedWeights:
         for field in ("parts", "part"):
             value = number_of(step.column, field, self.scope)
             if not _is_literal(value):
-                name = f"{step.name}_{field}"
+                name = f"{as_word(step.name)}_{field}"
                 self.constants[name] = value
                 value = Text(f"self.{name}")
             found.append(value)

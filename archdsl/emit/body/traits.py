@@ -1,6 +1,7 @@
 """What is asked of merged steps before they are written."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from archdsl.emit.body.merged import (
     Column,
@@ -16,6 +17,7 @@ from archdsl.emit.classes.instances import Instance, nodes_in
 from archdsl.emit.expressions.scope import ClassScope
 from archdsl.emit.python.nodes import Text
 from archdsl.ir.layers import ChannelSplit, Dropout, StochasticDepth, tensors
+from archdsl.ir.names import are_places, as_word
 from archdsl.ir.network import Block, LayerNode, Part, SharedWeight, Step
 from archdsl.ir.numbers import Expr
 
@@ -25,9 +27,40 @@ def name_of(step: Merged) -> str:
     return "" if isinstance(step, MergedJoin) else step.name
 
 
-def have_names(steps: Sequence[Merged]) -> bool:
-    """Whether the members of an nn.Sequential have names besides their numbers."""
-    return not all(name_of(step).isdigit() for step in steps)
+def have_names(nodes: Iterable[Block | Part | None]) -> bool:
+    """Whether the members of an nn.Sequential have names other than their places."""
+    there = (node for node in nodes if node is not None)
+    return not all(are_places(step.node.name for step in node.body) for node in there)
+
+
+def numbered(steps: Sequence[Merged]) -> Iterator[list[Merged]]:
+    """Yield steps, together those whose names count on: `layer1`, `layer2`, .."""
+    run: list[Merged] = []
+    for step in steps:
+        if run and not _counts_on(name_of(run[-1]), name_of(step)):
+            yield run
+            run = []
+        run.append(step)
+    if run:
+        yield run
+
+
+def _counts_on(name: str, other: str) -> bool:
+    before, after = _LAST_NUMBER.match(name), _LAST_NUMBER.match(other)
+    if before is None or after is None or before[1] != after[1] or before[3] != after[3]:
+        return False
+    return after[2] == str(int(before[2]) + 1)
+
+
+_LAST_NUMBER = re.compile(r"(.*?)(\d+)(\D*)$")
+
+
+def numbered_name(step: Merged) -> str:
+    """Return the f-string for the names of a loop over `i` that begins with a step."""
+    found = _LAST_NUMBER.match(name_of(step))
+    assert found is not None, "it has a number"
+    number = "i" if int(found[2]) == 0 else f"i + {int(found[2])}"
+    return f'f"{found[1]}{{{number}}}{found[3]}"'
 
 
 def needed(steps: Sequence[Merged], scope: ClassScope) -> list[Merged]:
@@ -112,4 +145,4 @@ def flag_hint(step: Merged) -> str:
             | MergedCall(name=name)
             | MergedStage(name=name)
         ):
-            return f"has_{name}"
+            return f"has_{as_word(name)}"

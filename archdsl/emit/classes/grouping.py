@@ -13,6 +13,7 @@ import msgspec
 
 from archdsl.emit.classes.instances import ClassSource, Instance, StepPath, nodes_in
 from archdsl.ir.layers import Layer
+from archdsl.ir.names import are_places
 from archdsl.ir.network import (
     Block,
     Form,
@@ -160,9 +161,10 @@ def _facts(instance: Instance, number: Mapping[int, int]) -> Iterator[tuple[Hash
 def _of_body(
     body: Sequence[Step], instance: Instance, place: StepPath, number: Mapping[int, int]
 ) -> Iterator[tuple[Hashable, _Fact]]:
+    counted = are_places(step.node.name for step in body)
     for step in body:
         here = (*place, step.site)
-        what = _what(step.node, instance, here, number)
+        what = _what(step.node, instance, here, number, counted=counted)
         is_shortcut = isinstance(step.node, Part) and step.node.kind == "shortcut"
         marked = tuple(filter(is_marked, step.takes))
         yield here, _Fact((what, step.gives, marked), step.when, is_shortcut)
@@ -195,23 +197,27 @@ def _of_items(
         return
     for item in stage.items:
         here = (*place, item.site)
-        yield here, _Fact(_what(item.node, instance, here, number), item.when)
+        what = _what(item.node, instance, here, number, counted=True)
+        yield here, _Fact(what, item.when)
         yield from _inside(item.node, instance, here, number)
 
 
-def _what(node: Node, instance: Instance, here: StepPath, number: Mapping[int, int]) -> Hashable:
-    """Return what of a node is not a number."""
+def _what(
+    node: Node, instance: Instance, here: StepPath, number: Mapping[int, int], *, counted: bool
+) -> Hashable:
+    """Return what of a node is not a number, nor its place where members are `counted`."""
+    name = None if counted else node.name
     match node:
         case LayerNode(layer=layer, implied=implied):
-            return _structure(layer), _name(node.name), implied
+            return _structure(layer), name, implied
         case Join(operator=operator):
             return operator
         case Block(again=True):
-            return number[instance.inner[here].number], _name(node.name), "again"
+            return number[instance.inner[here].number], name, "again"
         case Block() | Part(form=Form.WRITTEN) | Stage(form=Form.WRITTEN):
-            return number[instance.inner[here].number], _name(node.name)
+            return number[instance.inner[here].number], name
         case Part() | Stage():
-            return type(node).__name__, _name(node.name)
+            return type(node).__name__, name
         case _:
             assert_never(node)
 
@@ -223,11 +229,6 @@ def _structure(layer: Layer) -> Hashable:
 
 
 _NUMBERS = (int, float, tuple)  # the other fields are flags, modes, weight schemes and None
-
-
-def _name(name: str) -> str | None:
-    """Return a name, None for an index: members of a Sequential are counted as they come."""
-    return None if name.isdigit() else name
 
 
 # ---------------------------------------------------------------- order

@@ -140,7 +140,7 @@ class ClassPlan(Record, kw_only=True):
     parameters: tuple[FormalParameter, ...]  # of __init__, after self
     init: tuple[Statement, ...]  # after super().__init__()
     inputs: tuple[FormalParameter, ...]  # of forward, after self
-    forward: tuple[Statement, ...]
+    forward: tuple[Statement, ...]  # none: the class is an nn.Sequential, which `init` constructs
     returns: str = "Tensor"  # what forward returns
     keeps_frozen: bool = False  # FROZEN names what stays in evaluation mode
 

@@ -133,11 +133,11 @@ def string(place: Spot) -> Advice | None:
         return Advice(message="a string is plain: nothing is filled in", help=help_)
     if place.expects_only("STRING"):
         return Advice(message="a string stands in quotes", help='write `"why"`')
-    if word.kind == "STRING" and place.in_body:
-        if place.kind(-1) == "NAME" and word.end:
+    if place.expects_only("COLON") and place.kind(-1) == "STRING":
+        help_ = f"a comment begins with `#`; a name goes on: `{place.text(-1)}: conv3x3(16)`"
+        if place.kind(-2) == "NAME" or word.text == "(":
             help_ = "a word and its arguments stand without quotes; a comment begins with `#`"
-            return Advice(message="a string means nothing here", help=help_)
-        return Advice(message="a string means nothing here", help="a comment begins with `#`")
+        return Advice(message="a string means nothing here", span=place.span(-1), help=help_)
     return None
 
 

@@ -1,6 +1,6 @@
 """Read a folder of images and cut it into batches, for train.py.
 
-Compiled by `archdsl compile specs/vgg16.arch` from the recipe `imagenet`; change the spec, not this
+Compiled by `archdsl compile specs/vgg.arch` from the recipe `imagenet`; change the spec, not this
 file.
 
 A folder of images holds train/ and val/, and each of them a folder for each class. `pack` writes it

@@ -1,9 +1,9 @@
-"""vgg16, compiled by archdsl from specs/vgg16.arch.
+"""vgg, compiled by archdsl from specs/vgg.arch.
 
-Its argument classes may be given.
+Compiled for depth = 16, normalized = false; classes may be given.
 
 Change the spec, not this file, and run
-    archdsl compile specs/vgg16.arch
+    archdsl compile specs/vgg.arch
 
 138,357,544 parameters for inputs (3, 224, 224).
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Vgg16(nn.Module):
+class Vgg(nn.Module):
     """The network: (N, 3, 224, 224) -> (N, classes)."""
 
     def __init__(self, classes: int = 1000) -> None:

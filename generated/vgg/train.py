@@ -1,6 +1,6 @@
-"""Train Vgg16 on a folder of images.
+"""Train Vgg on a folder of images.
 
-Compiled by `archdsl compile specs/vgg16.arch` from the recipe `imagenet`; change the spec, not this
+Compiled by `archdsl compile specs/vgg.arch` from the recipe `imagenet`; change the spec, not this
 file.
 
     python train.py                # the whole run; log.jsonl and checkpoint.pt go to --out
@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from checkpoint import Clock, Saver, append, open_run, restore, snapshot, start_log
 from data import Batches, load_batches
-from model import Vgg16
+from model import Vgg
 from processes import (
     RANK,
     WORLD_SIZE,
@@ -53,7 +53,7 @@ class Config:
     """Everything that shapes a run; each field is a command-line flag of the same name."""
 
     data: str = "data"  # folder that holds train/ and val/, of images or shards
-    out: str = "runs/vgg16"  # folder of the log and the checkpoint
+    out: str = "runs/vgg"  # folder of the log and the checkpoint
     epochs: int = 90  # passes over the training images
     batch: int = 256  # images a step, over all processes; an incomplete last batch is left out
     lr: float = 0.01  # the highest, for `batch` images
@@ -240,7 +240,7 @@ def environment(model: nn.Module, device: torch.device) -> dict[str, Any]:
     """Return what the log says of the run besides its configuration."""
     on_cuda = device.type == "cuda"
     return {
-        "network": "vgg16",
+        "network": "vgg",
         "recipe": "imagenet",
         "data": "a folder of images",
         "torch": str(torch.__version__),
@@ -272,7 +272,7 @@ def main(*configs: Config) -> None:
 
 def build(config: Config, device: torch.device) -> tuple[nn.Module, torch.optim.Optimizer]:
     """Return the network and the optimizer of what it learns."""
-    model = Vgg16().to(device)
+    model = Vgg().to(device)
     torch.backends.cudnn.benchmark = True  # find the fastest convolutions: shapes do not change
     if config.channels_last:
         nn.utils.convert_conv2d_weight_memory_format(model, torch.channels_last)

@@ -1,0 +1,193 @@
+"""deeplabv3, compiled by archdsl from specs/deeplabv3.arch.
+
+Compiled for depth = 50, auxiliary = false, image = 520; classes may be given.
+
+Change the spec, not this file, and run
+    archdsl compile specs/deeplabv3.arch
+
+39,638,869 parameters for inputs (3, 520, 520).
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class Bottleneck(nn.Module):
+    """Residual block: conv1x1, conv3x3, conv1x1.
+
+    (N, in_channels, H, W) -> (N, 4 * width, H / stride, W / stride)
+    """
+
+    def __init__(self, in_channels: int, width: int, dilation: int = 1, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(
+            width, width, 3, stride=stride, padding=1 * dilation, dilation=dilation, bias=False
+        )
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.downsample = (
+            nn.Sequential(
+                nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(4 * width),
+            )
+            if stride != 1 or in_channels != 4 * width
+            else nn.Identity()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        return self.relu(self.bn3(self.conv3(out)) + self.downsample(x))
+
+
+class Backbone(nn.Module):
+    """Conv7x7, Bottleneck, Bottleneck, Bottleneck, Bottleneck, Bottleneck, Bottleneck, ...
+
+    (N, 3, H, W) -> (N, 2048, H / 8, W / 8)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = nn.Sequential(Bottleneck(64, 64), *(Bottleneck(256, 64) for _ in range(2)))
+        self.layer2 = nn.Sequential(
+            Bottleneck(256, 128, stride=2), *(Bottleneck(512, 128) for _ in range(3))
+        )
+        self.layer3 = nn.Sequential(
+            Bottleneck(512, 256),
+            Bottleneck(1024, 256, dilation=2),
+            Bottleneck(1024, 256, dilation=2),
+            Bottleneck(1024, 256, dilation=2),
+            Bottleneck(1024, 256, dilation=2),
+            Bottleneck(1024, 256, dilation=2),
+        )
+        self.layer4 = nn.Sequential(
+            Bottleneck(1024, 512, dilation=2),
+            Bottleneck(2048, 512, dilation=4),
+            Bottleneck(2048, 512, dilation=4),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.maxpool(x)
+        x = self.layer1(x)
+        x = self.layer2(x)
+        x = self.layer3(x)
+        return self.layer4(x)
+
+
+class PyramidConvs(nn.Module):
+    """Branches, concatenated: conv1x1, bn, relu | conv3x3, bn, relu | conv3x3, bn, relu | ...
+
+    (N, in_channels, H, W) -> (N, 1280, H, W)
+    """
+
+    def __init__(self, in_channels: int, width: int) -> None:
+        super().__init__()
+        self.add_module(
+            "0",
+            nn.Sequential(
+                nn.Conv2d(in_channels, width, 1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ),
+        )
+        self.add_module(
+            "1",
+            nn.Sequential(
+                nn.Conv2d(in_channels, width, 3, padding=12, dilation=12, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ),
+        )
+        self.add_module(
+            "2",
+            nn.Sequential(
+                nn.Conv2d(in_channels, width, 3, padding=24, dilation=24, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ),
+        )
+        self.add_module(
+            "3",
+            nn.Sequential(
+                nn.Conv2d(in_channels, width, 3, padding=36, dilation=36, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ),
+        )
+        self.add_module(
+            "4",
+            nn.Sequential(
+                nn.AdaptiveAvgPool2d(1),
+                nn.Conv2d(in_channels, width, 1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+                nn.Upsample(scale_factor=65, mode="bilinear"),
+            ),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat(
+            [
+                getattr(self, "0")(x),
+                getattr(self, "1")(x),
+                getattr(self, "2")(x),
+                getattr(self, "3")(x),
+                getattr(self, "4")(x),
+            ],
+            dim=1,
+        )
+
+
+class Pyramid(nn.Module):
+    """Conv1x1, conv3x3, conv3x3, conv3x3, conv1x1, conv1x1.
+
+    (N, in_channels, H, W) -> (N, width, H, W)
+    """
+
+    def __init__(self, in_channels: int, width: int) -> None:
+        super().__init__()
+        self.convs = PyramidConvs(in_channels, width)
+        self.project = nn.Sequential(
+            nn.Conv2d(2 * width + width + width + width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.convs(x)
+        return self.project(x)
+
+
+class Deeplabv3(nn.Module):
+    """The network: (N, 3, 520, 520) -> (N, classes, 520, 520)."""
+
+    def __init__(self, classes: int = 21) -> None:
+        super().__init__()
+        self.backbone = Backbone()
+        self.classifier = nn.Sequential(
+            Pyramid(2048, 256),
+            nn.Conv2d(256, 256, 3, padding=1, bias=False),
+            nn.BatchNorm2d(256),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(256, classes, 1),
+        )
+        self.upsample = nn.Upsample(scale_factor=8, mode="bilinear")
+        # He initialization of the convolutions; the rest keeps PyTorch's defaults
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.backbone(x)  # (N, 2048, 65, 65)
+        x = self.classifier(x)  # (N, classes, 65, 65)
+        return self.upsample(x)
