@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.analyses.tensors import entries, kept
 from archdsl.analyses.walk import root, walk
+from archdsl.ir.layers import entry_name
 from archdsl.ir.network import Join, LayerNode, Part, Shared
 from archdsl.pipeline import compile_text
 from tests.interpreter import Interpreter
@@ -258,7 +259,7 @@ def train_step(module, compilation):
 def frozen_tensors(network):
     """Return the names of what frozen layers keep, moments included."""
     return {
-        f"{place.name}.{tensor.name}"
+        entry_name(place.name, tensor)
         for place in walk(root(network), unfold=True)
         if isinstance(place.node, LayerNode | Shared) and place.node.frozen
         for tensor in kept(place)

@@ -159,6 +159,9 @@ class Interpreter:
                 return F.prelu(x, self._get(name, "weight"))
             case ir.Scale():
                 return x * _along(self._get(name, "weight"), x)
+            case ir.LearnedFactor(dims=dims):
+                found = self.tensors[name]
+                return found.reshape(-1, *[1] * (x.dim() - 2)) if dims else found
             case ir.Offset():
                 return x + _along(self._get(name, "bias"), x)
             case _:

@@ -1,10 +1,10 @@
-"""The modules of a network that are frozen: the fewest names that cover them."""
+"""What of a network is frozen: the fewest names that cover it."""
 
 from collections.abc import Iterator
 from typing import assert_never
 
 from archdsl.analyses.looped import Looped, members
-from archdsl.analyses.walk import leaves
+from archdsl.analyses.walk import is_parameter, leaves
 from archdsl.ir.layers import Idle, tensors
 from archdsl.ir.network import (
     Block,
@@ -20,17 +20,26 @@ from archdsl.ir.network import (
 
 def frozen_modules(network: Network) -> tuple[Looped, ...]:
     """Return all frozen modules."""
-    if not any(leaf.frozen for leaf in leaves(network)):
-        return ()
-    return tuple(frozen for member in members(network) for frozen in _frozen(member))
+    return tuple(place for place, node in _all_frozen(network) if not is_parameter(node))
 
 
-def _frozen(member: "tuple[Looped, Node | Shared]") -> Iterator[Looped]:
-    """Yield a module if it is frozen as a whole, else what is frozen in it."""
+def frozen_parameters(network: Network) -> tuple[Looped, ...]:
+    """Return the frozen parameters that are in no module that is frozen as a whole."""
+    return tuple(place for place, node in _all_frozen(network) if is_parameter(node))
+
+
+def _all_frozen(network: Network) -> "Iterator[tuple[Looped, Node | Shared]]":
+    if any(leaf.frozen for leaf in leaves(network)):
+        for member in members(network):
+            yield from _frozen(member)
+
+
+def _frozen(member: "tuple[Looped, Node | Shared]") -> "Iterator[tuple[Looped, Node | Shared]]":
+    """Yield a member if it is frozen as a whole, else what is frozen in it."""
     place, node = member
     states = set(_states(node))
     if states == {True}:
-        yield place
+        yield place, node
     elif True in states:
         for inner in members(node, place):
             yield from _frozen(inner)

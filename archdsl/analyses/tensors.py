@@ -5,7 +5,7 @@ from typing import assert_never
 
 from archdsl.analyses.walk import Place, root, walk
 from archdsl.ir.fixing import fixed_elements
-from archdsl.ir.layers import Tensor, tensors
+from archdsl.ir.layers import Tensor, entry_name, tensors
 from archdsl.ir.network import FixedOld, FixedPart, LayerNode, Network, Shared
 from archdsl.record import Record
 
@@ -63,7 +63,7 @@ def _entry(place: Place, tensor: Tensor) -> Entry:
     assert isinstance(node, Shared | LayerNode), "only layers and shared weights keep tensors"
     fixed = num_fixed(node, tensor)
     return Entry(
-        name=f"{place.name}.{tensor.name}",
+        name=entry_name(place.name, tensor),
         shape=tensor.shape,
         kind="parameter" if tensor.is_parameter else "buffer",
         learned=tensor.is_parameter and fixed < tensor.numel,

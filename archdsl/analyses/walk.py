@@ -5,10 +5,11 @@ stack instead of recursing.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeAlias, assert_never
 
+from archdsl.ir.layers import LearnedFactor
 from archdsl.ir.network import (
     Block,
     Form,
@@ -69,10 +70,15 @@ def members(place: Place, *, unfold: bool = False, again: bool = False) -> Itera
         case Network() | Block() | Part():
             nodes = [step.node for step in node.body]
             uses = Counter(n.name for n in nodes if is_again(n))
-            there = (n for n in nodes if again or not is_again(n))
+            there = [n for n in nodes if again or not is_again(n)]
             return [
+                *(_below(place, n, n.name) for n in there if is_parameter(n)),
                 *_owned(node.owned, place),
-                *(_below(place, n, n.name, uses=1 + uses[n.name]) for n in there),
+                *(
+                    _below(place, n, n.name, uses=1 + uses[n.name])
+                    for n in there
+                    if not is_parameter(n)
+                ),
             ]
         case Stage():
             return chain(_owned(node.owned, place), _indexed(node, place, unfold=unfold))
@@ -82,8 +88,8 @@ def members(place: Place, *, unfold: bool = False, again: bool = False) -> Itera
 
 def leaves(network: Network) -> Iterator[LayerNode | Shared]:
     """Yield every layer and shared weight of the folded network, in the order of `walk`."""
-    nodes = (step.node for step in reversed(network.body) if not is_again(step.node))
-    yield from _leaves([*nodes, *reversed(network.owned)])
+    inner = [step.node for step in network.body if not is_again(step.node)]
+    yield from _leaves([*reversed(_in_order(network.owned, inner))])
 
 
 def leaves_below(node: Node) -> Iterator[LayerNode | Shared]:
@@ -98,12 +104,23 @@ def _leaves(stack: list[Node | Shared]) -> Iterator[LayerNode | Shared]:
             case LayerNode() | Shared():
                 yield node
             case Block() | Part() | Stage():
-                inner = (child for child in children(node) if not is_again(child))
-                stack += reversed((*node.owned, *inner))
+                inner = [child for child in children(node) if not is_again(child)]
+                stack += reversed(_in_order(node.owned, inner))
             case Join():
                 pass
             case _:
                 assert_never(node)
+
+
+def _in_order(owned: Sequence[Shared], nodes: Sequence[Node]) -> list[Node | Shared]:
+    """Return what a class has as PyTorch lists it: parameters of its own before modules."""
+    parameters = (node for node in nodes if is_parameter(node))
+    return [*parameters, *owned, *(node for node in nodes if not is_parameter(node))]
+
+
+def is_parameter(node: Node | Shared) -> bool:
+    """Whether a node is a parameter of the class around, and no module."""
+    return isinstance(node, LayerNode) and isinstance(node.layer, LearnedFactor)
 
 
 def is_again(node: Node) -> bool:

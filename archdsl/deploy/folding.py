@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, assert_never
 
 from archdsl.analyses.origins import Deployed, Origin, file_tensors, names
-from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Layer, scheme_of
+from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, Layer, entry_name, scheme_of
 from archdsl.ir.schemes import (
     BareDirac,
     Binary,
@@ -35,7 +35,7 @@ def deploy_state(
             progress(trained)
             norm = "" if norms is None else next(norms)
             for tensor, value in _layer(origin, state, trained, norm):
-                found[f"{name}.{tensor}"] = value.contiguous()
+                found[f"{name}.{tensor}" if tensor else name] = value.contiguous()
     return found
 
 
@@ -46,7 +46,7 @@ def _layer(
     scheme = scheme_of(origin.trained)
     if scheme is None and origin.norm is None:
         for tensor in file_tensors(origin.layer):
-            yield tensor.name, state[f"{trained}.{tensor.name}"]
+            yield tensor.name, state[entry_name(trained, tensor)]
     elif scheme is None or isinstance(scheme, Computed):
         yield from _computed(origin, state, trained, norm)
     else:

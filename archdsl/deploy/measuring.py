@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from archdsl.analyses.weights import BINS, KeptLayer, Measured, Moments, Norms, Statistics
 from archdsl.deploy.checkpoint import check_installed, check_size, check_tensors, read_state
 from archdsl.deploy.phases import check_phase
-from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
+from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear, entry_name
 from archdsl.ir.network import Network
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def measure(
         progress(layer.name)
         for tensor in layer.tensors:
             is_weight = tensor.name == "weight"
-            found = statistics(state[f"{layer.name}.{tensor.name}"], layer.layer, is_weight)
+            found = statistics(state[entry_name(layer.name, tensor)], layer.layer, is_weight)
             yield Measured(checkpoint=checkpoint, layer=layer, tensor=tensor, statistics=found)
 
 

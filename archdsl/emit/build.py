@@ -95,6 +95,7 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
         inputs=written.inputs,
         returns=_returns(kind, around),
         forward=written.forward,
+        resets=written.resets,
     )
     outputs = _outputs(kind, scope, around)
     return Built(plan, settled, frozenset(scope.unsaid), bool(scope.added), constants, outputs)
@@ -148,6 +149,7 @@ class _ClassText(Record):
     init: tuple[Statement, ...]
     inputs: tuple[FormalParameter, ...]
     forward: tuple[Statement, ...]
+    resets: tuple[Statement, ...] = ()
 
 
 def _stage(kind: GeneratedClass, texts: Instances, around: Around) -> _ClassText:
@@ -189,7 +191,7 @@ def _body(kind: GeneratedClass, texts: Instances, around: Around) -> _ClassText:
         again = _uses(kind, texts, around, Names(_attributes(steps)))
         forward = ForwardWriter(again, _shapes(steps, scope), returned).body(steps)
     init = (*flags, *construction.statements, *_constants(uses))
-    return _ClassText(init, uses.inputs(), forward)
+    return _ClassText(init, uses.inputs(), forward, tuple(construction.resets))
 
 
 def _uses(kind: GeneratedClass, texts: Instances, around: Around, members: Names) -> SharedWeights:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from archdsl.analyses.freezing import frozen_modules
+from archdsl.analyses.freezing import frozen_modules, frozen_parameters
 from archdsl.analyses.looped import Looped
 from archdsl.emit.initialization import initialization
 from archdsl.emit.python.nodes import (
@@ -25,8 +25,13 @@ def ending(network: Network, *, initialize: bool) -> Iterator[Statement]:
         yield from initialization(network)
         if frozen_modules(network):
             yield For("name", Text("FROZEN"), (Evaluate(Text(_FREEZE)),))
+        parameters = frozen_parameters(network)
+        if parameters:
+            names = Sequence(tuple(map(_entry, parameters)), is_tuple=True)
+            yield For("name", names, (Evaluate(Text(_FREEZE_PARAMETER)),))
 
 
+_FREEZE_PARAMETER = "self.get_parameter(name).requires_grad_(requires_grad=False)"
 _FREEZE = "self.get_submodule(name).requires_grad_(requires_grad=False).eval()"
 
 

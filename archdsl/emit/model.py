@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NoReturn, TypeAlias
 
-from archdsl.analyses.freezing import frozen_modules
+from archdsl.analyses.freezing import frozen_modules, frozen_parameters
+from archdsl.analyses.looped import Looped
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.emit.body.blocks import Constructed
 from archdsl.emit.build import Around, Built, build
@@ -18,6 +19,7 @@ from archdsl.emit.prose.docstrings import Header, module_docstring
 from archdsl.emit.python.nodes import Assign, ModulePlan, Statement
 from archdsl.emit.python.printer import statement
 from archdsl.ir.family import Family
+from archdsl.ir.network import Network
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 
@@ -73,9 +75,9 @@ Wrong: TypeAlias = frozenset[str]
 
 def _planned(family: Family, name: str, *, initialize: bool) -> tuple[Built, ...] | Wrong:
     """Return the classes, or the arguments for whose other values they would be wrong."""
-    frozen = frozen_modules(family.network)
+    frozen = _frozen(family.network)
     others = enumerate(family.others, 1)
-    thawed = frozenset(n for n, other in others if frozen_modules(other.network) != frozen)
+    thawed = frozenset(n for n, other in others if _frozen(other.network) != frozen)
     if thawed:
         return _blamed(family, thawed)
     found = _classes(family)
@@ -85,6 +87,10 @@ def _planned(family: Family, name: str, *, initialize: bool) -> tuple[Built, ...
     built = _built(family, name, *found, last)
     root = built[-1]
     return _blamed(family, root.unsaid) if root.unsaid else built
+
+
+def _frozen(network: Network) -> tuple[tuple[Looped, ...], ...]:
+    return frozen_modules(network), frozen_parameters(network)
 
 
 def _blamed(family: Family, members: frozenset[int]) -> Wrong:

@@ -14,6 +14,7 @@ from archdsl.ir.layers import (
     InstanceNorm,
     Layer,
     LayerNorm,
+    LearnedFactor,
     Linear,
     Offset,
     PReLU,
@@ -61,6 +62,7 @@ def channels_of(layer: Layer) -> LayerChannels | None:
             | GlobalResponseNorm(num_features=n)
             | InstanceNorm(num_features=n)
             | Scale(num_features=n)
+            | LearnedFactor(num_features=n)
             | Offset(num_features=n)
             | PReLU(num_parameters=n)
         ):
@@ -91,9 +93,14 @@ def axes(layer: Layer, tensor: Tensor) -> tuple[Axis | None, ...]:
             return (None,)  # one scalar of the weight scheme for all filters
         case PReLU(num_parameters=1):
             return (None,)  # one slope for all channels
-        case ChannelConv() | Scale(num_features=1) | Offset(num_features=1):
+        case (
+            ChannelConv()
+            | Scale(num_features=1)
+            | LearnedFactor(num_features=1)
+            | Offset(num_features=1)
+        ):
             return (None,) * dims
-        case Scale() | Offset() if dims == MAP_DIMS:
+        case Scale() | LearnedFactor() | Offset() if dims == MAP_DIMS:
             return (None, Axis.OUTPUTS, None, None)
         case _:
             return (Axis.OUTPUTS, *(None,) * (dims - 1))[:dims]

@@ -333,6 +333,14 @@ class Scale(Record, kw_only=True):
     dims: int = 1  # of its weight: 0, 1, 3 or 4
 
 
+class LearnedFactor(Record, kw_only=True):
+    """A learned factor that a product multiplies with: a parameter of its class, and no module."""
+
+    num_features: int  # 1 where there is one for all
+    init: float = 1.0
+    dims: int = 3  # of the parameter: 0, 1, 3 or 4
+
+
 class Offset(Record, kw_only=True):
     """A learned number that is added to each channel, or to all."""
 
@@ -376,6 +384,7 @@ Elementary: TypeAlias = (  # no weight that is multiplied with, and the same at 
     | SamePad
     | PixelShuffle
     | PixelUnshuffle
+    | LearnedFactor
 )
 Layer: TypeAlias = Weighted | BatchNorm | Idle | Elementary
 
@@ -388,7 +397,7 @@ def scheme_of(layer: Layer) -> Scheme | None:
 class Tensor(Record):
     """An entry of a layer's `state_dict`."""
 
-    name: str
+    name: str  # "" of one that has the name of its layer
     shape: tuple[int, ...]
     is_parameter: bool = True
     bits: int = 32  # of an element in the deployed form
@@ -432,6 +441,8 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             return (Tensor("weight", (n,)),)
         case Scale():
             return (Tensor("weight", spread_shape(layer)),)
+        case LearnedFactor():
+            return (Tensor("", spread_shape(layer)),)
         case Offset():
             return (Tensor("bias", spread_shape(layer)),)
         case ChannelConv(kernel_size=size):
@@ -463,7 +474,12 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             assert_never(layer)
 
 
-def spread_shape(layer: Scale | Offset) -> tuple[int, ...]:
+def entry_name(layer: str, tensor: Tensor) -> str:
+    """Return the name of a tensor in `state_dict`, by that of its layer."""
+    return f"{layer}.{tensor.name}" if tensor.name else layer
+
+
+def spread_shape(layer: Scale | LearnedFactor | Offset) -> tuple[int, ...]:
     """Return the shape of what is learned: [], [n], [n, 1, 1] or [1, n, 1, 1]."""
     shape = (1, layer.num_features, 1, 1)
     return shape[1 : 1 + layer.dims] if layer.dims < len(shape) else shape

@@ -20,6 +20,7 @@ from archdsl.ir.layers import (
     GroupNorm,
     InstanceNorm,
     Layer,
+    LearnedFactor,
     Linear,
     NCReLU,
     Pad,
@@ -93,6 +94,8 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
             return FeatureMap(2 * given.channels, given.size)
         case PadChannels(out_channels=channels):
             return FeatureMap(channels, _size(given))
+        case LearnedFactor():
+            return FeatureMap(given.channels, None if given.size is None else (1, 1))
         case ChannelSplit(parts=parts):
             return FeatureMap(given.channels // parts, given.size)
         case ChannelSlice(start=start, stop=stop):
@@ -253,7 +256,7 @@ def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
             return Fraction(1, factor), Fraction(1, factor)
         case PixelUnshuffle(factor=factor):
             return Fraction(factor), Fraction(factor)
-        case AdaptivePool() | Flatten() | Upsample():
+        case AdaptivePool() | Flatten() | Upsample() | LearnedFactor():
             return Fraction(0), Fraction(0)
         case _:
             return SAME

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import astuple
 
 from archdsl.analyses.weights import BINS, Measured
+from archdsl.ir.layers import entry_name
 from archdsl.record import Record
 from archdsl.source import shown
 
@@ -40,7 +41,7 @@ def panels(rows: Iterable[Measured]) -> dict[str, list[Measured]]:
     weights = [row for row in drawn if row.statistics.filters is not None]
     found: dict[str, list[Measured]] = {}
     for row in weights or drawn:
-        found.setdefault(f"{row.layer.name}.{row.tensor.name}", []).append(row)
+        found.setdefault(entry_name(row.layer.name, row.tensor), []).append(row)
     return found
 
 

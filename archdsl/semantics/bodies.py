@@ -16,6 +16,7 @@ from archdsl.semantics.doubts import doubt_channels, doubt_layer
 from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import evaluate, truth
 from archdsl.semantics.exposed import remember
+from archdsl.semantics.factors import add_factor, is_factor
 from archdsl.semantics.initializations import read_initialization
 from archdsl.semantics.inputs import add_input, add_named_input
 from archdsl.semantics.labels import has_no_level, refuse, with_labels
@@ -167,6 +168,9 @@ class Bodies(Elaboration):
                 message = f"`{word}` is {value}, not a layer or a block"
                 fail("E302", message, item.call.name.span)
             unknown_layer(item.call, (*callable_, *here.scope.file.blocks), here.scope.file)
+        if callee is None and is_factor(item, here):
+            add_factor(self, item, here)
+            return
         if here.draft.role is Role.COMBINE:
             named = f"{item.label.text}: " if item.label is not None else ""
             help_ = f"write `{named}branch {{ {item.call.span.text} }}`"

@@ -14,6 +14,7 @@ from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.context import Context
 from archdsl.semantics.draft import LAST, Branch, Draft, Here, Role
 from archdsl.semantics.drops import Rate, rate_here, stochastic_depth
+from archdsl.semantics.factors import check_factors
 from archdsl.semantics.flow import Flow, listed, times, told, way_out
 from archdsl.semantics.labels import has_no_level
 from archdsl.semantics.marks import map_of, reach
@@ -40,11 +41,13 @@ def add_combine(
     start = flow.restarted()
     inside = elaboration.inside_draft(Role.COMBINE, start, context, here, runs_here=True)
     inside.labels = here.draft.labels
+    inside.operator = operator
     elaboration.items(body.items, Here(inside, inside.scope, here.site(item.span)))
     if inside.flow is None:
         return
     if not inside.branches:
         fail("E415", f"`{operator}` has no branches", span)
+    check_factors(inside, item)
     after = _together(operator, inside, item)
     branches = inside.branches
     identities = [b.when for b in branches if not b.part.body and b.source is None]

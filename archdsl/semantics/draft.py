@@ -16,6 +16,7 @@ from archdsl.ir.network import (
     Map,
     NamedInput,
     Node,
+    Operator,
     Output,
     Part,
     Require,
@@ -112,6 +113,7 @@ class Draft:
         self.lets: list[Let] = []
         self.requires: list[Require] = []
         self.branches: list[Branch] = []
+        self.operator: Operator | None = None  # of the branches
         self.flows: list[tuple[Flow, Span]] = []  # of the branches
         self.labels: dict[str, Span] = {}
         self.modules: dict[str, SharedModule] = {}

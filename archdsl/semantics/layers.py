@@ -23,7 +23,7 @@ from archdsl.syntax import tree
 
 def add_layer(elaboration: Elaboration, item: tree.Element, here: Here) -> None:
     """Add a layer, called by its word."""
-    _add(elaboration, _bind(item.call, here.scope), item, here)
+    _add(elaboration, bind_layer(item.call, here.scope), item, here)
 
 
 def add_layer_value(
@@ -36,13 +36,13 @@ def add_layer_value(
             message = f"`{item.call.name.text}` has its arguments already"
             fail("E311", message, item.call.span)
         call, scope = _called(item.call, call.name), here.scope
-    use = _bind(call, scope)
+    use = bind_layer(call, scope)
     if scope.root is not here.scope.root:  # it comes from another declaration
         use = replace(use, arguments=use.arguments.opaque())
     _add(elaboration, use, item, here)
 
 
-def _bind(call: tree.Call, scope: Scope) -> LayerCall:
+def bind_layer(call: tree.Call, scope: Scope) -> LayerCall:
     """Return the call of a layer with its arguments checked."""
     word = call.name.text
     split = split_word(word)

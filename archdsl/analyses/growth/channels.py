@@ -42,6 +42,7 @@ from archdsl.ir.layers import (
     InstanceNorm,
     Layer,
     LayerNorm,
+    LearnedFactor,
     Linear,
     LocalResponseNorm,
     NCReLU,
@@ -319,6 +320,7 @@ class _PassedLayer:
                 | ChannelConv()
                 | Softmax()
                 | Scale()
+                | LearnedFactor()
                 | Offset()
                 | Factor()
             ):

@@ -18,7 +18,7 @@ from archdsl.analyses.growth.rows import FoundRows, Pieces, Rows, layers_of
 from archdsl.analyses.growth.sameness import check_layers, zeros
 from archdsl.analyses.walk import leaves
 from archdsl.ir.fixing import Axis, axes
-from archdsl.ir.layers import Dropout, Layer, StochasticDepth, Tensor, tensors
+from archdsl.ir.layers import Dropout, Layer, StochasticDepth, Tensor, entry_name, tensors
 from archdsl.ir.network import Fixed, FixedOld, LayerNode, Network, Phases
 from archdsl.ir.recipe import NewChannels
 from archdsl.record import Record
@@ -164,4 +164,4 @@ def _tensors(layer: _Kept) -> Iterator[GrownTensor]:
     for tensor, found in layer.tensors:
         pieces = (rows[axis] for axis in found)
         shown = tuple(None if each is None or len(each) == 1 else each for each in pieces)
-        yield GrownTensor(f"{layer.name}.{tensor.name}", shown)
+        yield GrownTensor(entry_name(layer.name, tensor), shown)

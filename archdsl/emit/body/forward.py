@@ -45,6 +45,7 @@ from archdsl.ir.layers import (
     ConvTranspose,
     Flatten,
     Layer,
+    LearnedFactor,
     Linear,
     Pad,
     PixelShuffle,
@@ -276,6 +277,8 @@ class ForwardWriter:
         match layer:
             case Flatten():
                 return Invocation("torch.flatten", (self.env[taken].value, Text("1")))
+            case LearnedFactor():
+                return Text(member(step.name))
             case ChannelSplit():
                 value = self.env.assign(taken).value
                 parts, part = (flat(number) for number in self.uses.split(step))

@@ -1,5 +1,6 @@
 """Merged steps -> the statements of an `__init__`: what a class registers."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
@@ -32,10 +33,11 @@ from archdsl.emit.body.traits import (
     outputs_of,
     user_of,
 )
+from archdsl.emit.calls.fields import FieldWriter
 from archdsl.emit.calls.layers import constructor
 from archdsl.emit.classes.instances import StepPath
 from archdsl.emit.expressions.presence import presence
-from archdsl.emit.python.members import ordered, register
+from archdsl.emit.python.members import member, ordered, register, register_parameter
 from archdsl.emit.python.nodes import (
     Assign,
     Comment,
@@ -44,6 +46,7 @@ from archdsl.emit.python.nodes import (
     If,
     IfElse,
     Invocation,
+    Keyword,
     Python,
     Star,
     Statement,
@@ -52,7 +55,8 @@ from archdsl.emit.python.nodes import (
 from archdsl.emit.python.nodes import (
     Sequence as Items,
 )
-from archdsl.ir.layers import ChannelSplit, Flatten
+from archdsl.emit.python.printer import string
+from archdsl.ir.layers import ChannelSplit, Flatten, LearnedFactor
 from archdsl.ir.names import as_word
 from archdsl.ir.network import Block, LayerNode
 from archdsl.ir.numbers import Test, negated
@@ -70,6 +74,8 @@ class InitWriter:
         self.statements: list[Statement] = []
         self.registered: set[str] = set()
         self.lists = 0
+        self.tests = 0  # `if`s around this place
+        self.resets: list[Statement] = []  # of `reset_parameters`
 
     # ------------------------------------------------------------ attributes
 
@@ -95,10 +101,12 @@ class InitWriter:
     def _choice(self, choice: UnderTest) -> None:
         outer, registered = self.statements, self.registered
         bodies: list[tuple[Statement, ...]] = []
+        self.tests += 1
         for side in (choice.then, choice.otherwise):
             self.statements, self.registered = [], set(registered)
             self.steps(side)
             bodies.append(tuple(self.statements))
+        self.tests -= 1
         self.statements, self.registered = outer, registered
         self.registered |= {s.name for s in choice.whole if not isinstance(s, MergedJoin)}
         self.statements += self._under(choice.test, *bodies)
@@ -159,10 +167,28 @@ class InitWriter:
         if not any(own):
             return
         value = constructor(own, self.scope, self.schemes, inplace=step.inplace)
-        if any(node.shared is not None for node in there):
+        if isinstance(there[0].layer, LearnedFactor):
+            self._factor(step, value)
+        elif any(node.shared is not None for node in there):
             self._own_weight(step, own, value)
         else:
             self._register(step.name, value)
+
+    def _factor(self, step: MergedLayer, value: Python) -> None:
+        """Register a parameter, which `reset_parameters` of the class sets."""
+        (start,) = FieldWriter(step.column, self.scope).keyword("init")
+        assert isinstance(start, Keyword)
+        begins = start.value
+        self.registered.add(step.name)
+        self.statements.append(register_parameter(step.name, value))
+        if not _is_number(begins):
+            begins = Text(f"self.{as_word(step.name)}_init")
+            self.statements.append(Assign(begins.text, start.value))
+        reset = Evaluate(Invocation("nn.init.constant_", (Text(member(step.name)), begins)))
+        if self.tests:  # it is not there in all instances
+            self.resets.append(If(f"hasattr(self, {string(step.name)})", (reset,)))
+        else:
+            self.resets.append(reset)
 
     def _own_weight(self, step: MergedLayer, own: Column[LayerNode], value: Python) -> None:
         """Register a layer where it has a weight of its own, and not the shared one."""
@@ -212,11 +238,11 @@ class InitWriter:
 
     def _members(self, members: Members, place: StepPath) -> list[Python]:
         found: list[Python] = []
-        for member in members:
-            if isinstance(member, Run):
-                found += self.blocks.run(member, place)
+        for each in members:
+            if isinstance(each, Run):
+                found += self.blocks.run(each, place)
             else:
-                found.append(self.module(member))
+                found.append(self.module(each))
         return found
 
     def sequence(self, steps: Sequence[Merged]) -> None:
@@ -304,6 +330,13 @@ class InitWriter:
                 case _:
                     waiting.append(self._member(each))
         return [*found, *_extended(name, waiting)]
+
+
+def _is_number(value: Python) -> bool:
+    return isinstance(value, Text) and _NUMBER.fullmatch(value.text) is not None
+
+
+_NUMBER = re.compile(r"-?[0-9.]+(e[+-]?[0-9]+)?")
 
 
 def _extended(name: str, values: Sequence[Python]) -> Iterator[Statement]:

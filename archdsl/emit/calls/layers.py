@@ -27,6 +27,7 @@ from archdsl.ir.layers import (
     InstanceNorm,
     Layer,
     LayerNorm,
+    LearnedFactor,
     Linear,
     LocalResponseNorm,
     NCReLU,
@@ -106,6 +107,10 @@ def constructor(
             return _call("StochasticDepth", Text(DROP_RATE) if p is None else write.number("p"))
         case Scale():
             return _call("Scale", _spread(write, layer), *write.keyword("init", 1.0))
+        case LearnedFactor():
+            shape = _spread(write, layer)
+            sizes = shape.items if isinstance(shape, Items) else (shape,)
+            return _call("nn.Parameter", Invocation("torch.empty", tuple(sizes)))
         case Offset():
             return _call("Offset", _spread(write, layer), *write.keyword("init", 0.0))
         case Factor():
@@ -217,7 +222,7 @@ def _norm_of_channels(
             assert_never(layer)
 
 
-def _spread(write: FieldWriter, layer: Scale | Offset) -> Python:
+def _spread(write: FieldWriter, layer: Scale | LearnedFactor | Offset) -> Python:
     """Return the shape of what is learned, a number where it has one dimension."""
     number, one = write.number("num_features"), Text("1")
     match layer.dims:

@@ -30,6 +30,13 @@ def register(name: str, value: Python) -> Statement:
     return Evaluate(Invocation("self.add_module", (Text(string(name)), value)))
 
 
+def register_parameter(name: str, value: Python) -> Statement:
+    """Return the statement that makes a parameter one of the class."""
+    if is_attribute(name):
+        return Assign(f"self.{name}", value)
+    return Evaluate(Invocation("self.register_parameter", (Text(string(name)), value)))
+
+
 def ordered(entries: Sequence[tuple[str, Python] | Comprehension]) -> Python:
     """Return the members of an nn.Sequential by their names, and loops over such pairs."""
     match entries:

@@ -142,6 +142,7 @@ class ClassPlan(Record, kw_only=True):
     inputs: tuple[FormalParameter, ...]  # of forward, after self
     forward: tuple[Statement, ...]  # none: the class is an nn.Sequential, which `init` constructs
     returns: str = "Tensor"  # what forward returns
+    resets: tuple[Statement, ...] = ()  # of `reset_parameters`: it has parameters of its own
     keeps_frozen: bool = False  # FROZEN names what stays in evaluation mode
 
 

@@ -5,7 +5,7 @@ import textwrap
 from typing import assert_never
 
 from archdsl.analyses.fingerprint import fingerprint
-from archdsl.analyses.freezing import frozen_modules
+from archdsl.analyses.freezing import frozen_modules, frozen_parameters
 from archdsl.analyses.growth.growing import GrowingNetwork
 from archdsl.emit.python.printer import WIDTH, docstring_text
 from archdsl.emit.training.fixed_parts import fixed_parts
@@ -269,7 +269,7 @@ def plan_train(
     fixed = tuple(fixed_parts(network)) if growth is None else ()
     optimizer, arguments = optimizer_of(
         recipe,
-        any_frozen=bool(frozen_modules(network)),
+        any_frozen=bool(frozen_modules(network) or frozen_parameters(network)),
         has_parts=growth is not None or bool(fixed),
     )
     return TrainPlan(
