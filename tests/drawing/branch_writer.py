@@ -141,4 +141,17 @@ class BranchWriter(BodyWriter):
         branches = [identity, self.branch_of(body, place)]
         if self.chance(30):
             branches.reverse()
+        if self.chance(30):
+            branches.insert(self.integer(0, len(branches)), self.factor(place))
         return self.combined("product", branches, place), channels if body else None
+
+    def factor(self, place):
+        """Return a scale beside the branches of a product."""
+        vector = ("scale(0.5)", "scale(per = layer, dims = 0)")
+        shaped = ("scale(1e-6, dims = 3)", "scale(dims = 4)", "scale(2, per = layer)")
+        word = self.choose(vector if place.given.size is None else shaped)
+
+        def apply(_, given, __):
+            return given if given.size is None else replace(given, size=(1, 1))
+
+        return Piece((word,), apply)
