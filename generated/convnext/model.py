@@ -8,6 +8,8 @@ Change the spec, not this file, and run
 28,589,128 parameters for inputs (3, 224, 224).
 """
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,20 +24,11 @@ class LayerNorm2d(nn.LayerNorm):
         return x.permute(0, 3, 1, 2)
 
 
-class Scale(nn.Module):
-    """A learned factor for each channel (layer scale, Touvron et al. 2021), or for all."""
+class PixelLinear(nn.Linear):
+    """A linear layer on the channels at each pixel: (N, C, H, W)."""
 
-    def __init__(self, shape: int | tuple[int, ...], init: float = 1.0) -> None:
-        super().__init__()
-        self.init = init
-        self.weight = nn.Parameter(torch.empty(shape))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        nn.init.constant_(self.weight, self.init)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.weight.view(-1, *[1] * (x.dim() - 2))
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class StochasticDepth(nn.Module):
@@ -53,25 +46,33 @@ class StochasticDepth(nn.Module):
 
 
 class ConvnextBlock(nn.Module):
-    """Depthwise conv, conv, conv, added to the input.
+    """Depthwise conv, linear, linear.
 
     (N, width, H, W) -> (N, width, H, W)
     """
 
     def __init__(self, width: int, drop_rate: float) -> None:
         super().__init__()
-        self.branch1 = nn.Sequential(
-            nn.Conv2d(width, width, 7, padding=3, groups=width),
-            LayerNorm2d(width, eps=1e-06),
-            nn.Conv2d(width, 4 * width, 1),
-            nn.GELU(),
-            nn.Conv2d(4 * width, width, 1),
-            Scale(width, init=1e-06),
-            StochasticDepth(drop_rate),
+        self.layer_scale = nn.Parameter(torch.empty(width, 1, 1))
+        self.block = nn.Sequential(
+            OrderedDict(
+                [
+                    ("0", nn.Conv2d(width, width, 7, padding=3, groups=width)),
+                    ("2", LayerNorm2d(width, eps=1e-06)),
+                    ("3", PixelLinear(width, 4 * width)),
+                    ("4", nn.GELU()),
+                    ("5", PixelLinear(4 * width, width)),
+                ]
+            )
         )
+        self.stochastic_depth = StochasticDepth(drop_rate)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.layer_scale, 1e-06)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.branch1(x)
+        return self.stochastic_depth(self.layer_scale * self.block(x)) + x
 
 
 class Convnext(nn.Module):
@@ -79,33 +80,27 @@ class Convnext(nn.Module):
 
     def __init__(self, width: int = 96, classes: int = 1000) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, width, 4, stride=4), LayerNorm2d(width, eps=1e-06))
-        self.stage1 = nn.Sequential(
-            *(ConvnextBlock(width, drop_rate=0.1 * i / 18) for i in range(1, 4))
+        self.features = nn.Sequential(
+            nn.Sequential(nn.Conv2d(3, width, 4, stride=4), LayerNorm2d(width, eps=1e-06)),
+            nn.Sequential(*(ConvnextBlock(width, drop_rate=0.1 * i / 18) for i in range(1, 4))),
+            nn.Sequential(LayerNorm2d(width, eps=1e-06), nn.Conv2d(width, 2 * width, 2, stride=2)),
+            nn.Sequential(*(ConvnextBlock(2 * width, drop_rate=0.1 * i / 18) for i in range(4, 7))),
+            nn.Sequential(
+                LayerNorm2d(2 * width, eps=1e-06), nn.Conv2d(2 * width, 4 * width, 2, stride=2)
+            ),
+            nn.Sequential(
+                *(ConvnextBlock(4 * width, drop_rate=0.1 * i / 18) for i in range(7, 16))
+            ),
+            nn.Sequential(
+                LayerNorm2d(4 * width, eps=1e-06), nn.Conv2d(4 * width, 8 * width, 2, stride=2)
+            ),
+            nn.Sequential(
+                *(ConvnextBlock(8 * width, drop_rate=0.1 * i / 18) for i in range(16, 19))
+            ),
         )
-        self.down2 = nn.Sequential(
-            LayerNorm2d(width, eps=1e-06), nn.Conv2d(width, 2 * width, 2, stride=2)
-        )
-        self.stage2 = nn.Sequential(
-            *(ConvnextBlock(2 * width, drop_rate=0.1 * i / 18) for i in range(4, 7))
-        )
-        self.down3 = nn.Sequential(
-            LayerNorm2d(2 * width, eps=1e-06), nn.Conv2d(2 * width, 4 * width, 2, stride=2)
-        )
-        self.stage3 = nn.Sequential(
-            *(ConvnextBlock(4 * width, drop_rate=0.1 * i / 18) for i in range(7, 16))
-        )
-        self.down4 = nn.Sequential(
-            LayerNorm2d(4 * width, eps=1e-06), nn.Conv2d(4 * width, 8 * width, 2, stride=2)
-        )
-        self.stage4 = nn.Sequential(
-            *(ConvnextBlock(8 * width, drop_rate=0.1 * i / 18) for i in range(16, 19))
-        )
-        self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            LayerNorm2d(8 * width, eps=1e-06),
-            nn.Flatten(),
-            nn.Linear(8 * width, classes),
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Sequential(
+            LayerNorm2d(8 * width, eps=1e-06), nn.Flatten(), nn.Linear(8 * width, classes)
         )
         # Normal initialization, cut off at -2 and 2; biases are 0
         for module in self.modules():
@@ -115,12 +110,6 @@ class Convnext(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stem(x)  # (N, width, 56, 56)
-        x = self.stage1(x)
-        x = self.down2(x)  # (N, 2 * width, 28, 28)
-        x = self.stage2(x)
-        x = self.down3(x)  # (N, 4 * width, 14, 14)
-        x = self.stage3(x)
-        x = self.down4(x)  # (N, 8 * width, 7, 7)
-        x = self.stage4(x)
-        return self.head(x)
+        x = self.features(x)  # (N, 8 * width, 7, 7)
+        x = self.avgpool(x)
+        return self.classifier(x)

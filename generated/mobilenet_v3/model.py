@@ -31,6 +31,7 @@ class Unit(nn.Sequential):
         kernel: int = 1,
         groups: int = 1,
         hard: bool = True,
+        dilation: int = 1,
         stride: int = 1,
     ) -> None:
         layers: list[nn.Module] = []
@@ -41,6 +42,7 @@ class Unit(nn.Sequential):
                 kernel,
                 stride=stride,
                 padding=(kernel - 1) // 2,
+                dilation=dilation,
                 groups=groups,
                 bias=False,
             ),
@@ -100,6 +102,7 @@ class Inverted(nn.Module):
         width: int,
         gated: bool,
         hard: bool,
+        dilation: int = 1,
         stride: int = 1,
     ) -> None:
         super().__init__()
@@ -107,7 +110,17 @@ class Inverted(nn.Module):
         layers: list[nn.Module] = []
         if hidden != in_channels:
             layers.append(Unit(in_channels, hidden, hard=hard))
-        layers.append(Unit(hidden, hidden, kernel=kernel, groups=hidden, hard=hard, stride=stride))
+        layers.append(
+            Unit(
+                hidden,
+                hidden,
+                kernel=kernel,
+                groups=hidden,
+                hard=hard,
+                dilation=dilation,
+                stride=stride,
+            )
+        )
         if gated:
             layers.append(SqueezeExcite(hidden, round_to(hidden // 4, 8)))
         layers.append(LinearUnit(hidden, width))
