@@ -1,12 +1,12 @@
 """Bounds on what a spec may ask for: a spec is untrusted."""
 
 MAX_FILE_BYTES = 256 * 1024
-MAX_WORDS = 20_000  # of a file, comments not counted
+MAX_WORDS = 20_000  # of a file, comments not counted; and of its names in quotes
 MAX_NESTING = 100  # brackets and blocks inside one another
 MAX_EXPRESSION_DEPTH = 200  # operators inside one another
 MAX_VALUES = 10_000  # of a list or table, turns of a loop
 MAX_STEPS = 22_000  # different layers, blocks, branches and loop iterations of a network, in all
-MAX_WRITTEN_LAYERS = 2_000  # outside of blocks, in generated code
+MAX_WRITTEN_LAYERS = 2_000  # of a class in generated code: of a block, or outside of blocks
 MAX_DEPTH = 500  # bodies inside one another, those of blocks that are called among them
 MAX_WORK = 600_000  # values, items and declarations looked at to build a spec's networks
 PROBE_WORK = 100_000  # of all further members of a family that are tried, together

@@ -333,6 +333,62 @@ SPECS = {
     "many comparisons on a line": body("1 == ", "1\n}\n").replace(HEAD, HEAD + "    let a = "),
     "many factors": body("1 * ", "b(8)\n}\n" + REST).replace(HEAD, HEAD + "    stage s = "),
     # long things
+    # names in quotes, names that are computed, no levels, sequences, factors of a product
+    "quoted names, many": body('    "a@": conv3x3(8)\n'),
+    "quoted names, many equal": body('    "0": conv3x3(8)\n'),
+    "quoted names, many computed": body('    "a{@ + 1}": conv3x3(8)\n'),
+    "quoted names, computed in loops": network('for i in range(10000) { "a{i}": conv3x3(8) }'),
+    "quoted names, computed from lists": network(
+        'for i in range(10000) { "a{sum(range(10000)) + i}": relu }'
+    ),
+    "quoted names, of stages": body('    stage "s@" { "a": conv3x3(8) "b": conv3x3(8) }\n'),
+    "quoted name of many numbers": network('"' + "{1}" * 80_000 + '": relu'),
+    "quoted name of a large number": network('"a{10 ** 29}{10 ** 29}{10 ** 29}{10 ** 29}": relu'),
+    "quoted name of a long sum": network('"{' + "1 + " * 60_000 + '1}": relu'),
+    "quoted name, long": network('"' + "a" * SIZE + '": relu'),
+    "quoted name, a long number": network('p: { "' + "9" * 90 + '": conv3x3(8) conv3x3(8) }'),
+    "quoted name, a very long number": network('p: { "' + "9" * 20_000 + '": conv3x3(8) }'),
+    "quoted name, braces": network('"' + "{" * 100_000 + '": relu'),
+    "quoted name, braces in braces": network('"' + nested("{", "}", 50_000, "1") + '": relu'),
+    "quoted name, brackets": network('"{' + nested("(", ")", 30_000, "1") + '}": relu'),
+    "quoted names, no end": body('    "a@: relu\n'),
+    "quoted names, numbers in turn": network(
+        "p: { " + " ".join(f'"{2 * i}": conv3x3(8) conv3x3(8)' for i in range(5_000)) + " }"
+    ),
+    **{
+        f"no level, nested {name} {depth}": network(nested(before, after, depth, "conv3x3(3)"))
+        for depth in (90, 20_000)
+        for name, before, after in (
+            ("bodies", '"": { ', " }"),
+            ("branches", 'sum { identity "": branch { ', " } }"),
+            ("products", 'product { scale(dims = 3) "": branch { ', " } }"),
+        )
+    },
+    "no level, many bodies": body('    "": { conv3x3(8) }\n'),
+    "no level, many blocks": body('    "": b(8)\n', "}\n" + REST),
+    "no level, many branches": body('    sum { identity "": branch { relu } }\n'),
+    "no level, block of itself": HEAD + '    "": b(3)\n}\nblock b(w) { "": b(w) }\n',
+    "no level, blocks that double": HEAD
+    + '    "": b0()\n}\n'
+    + "".join(f'block b{i} {{ "": b{i + 1}() "": b{i + 1}() }}\n' for i in range(90))
+    + "block b90 { conv3x3(8) }\n",
+    "no level, a stage": network('stage "": 3 * b(8)') + REST,
+    "sequences, many": fill("sequence b@(w) { conv3x3(w) bn }\n", HEAD + "    b0(8)\n}\n"),
+    "sequence of many layers": fill("conv3x3(8) bn\n", HEAD + "    b\n}\nsequence b {\n", "}\n"),
+    "sequence of itself": HEAD + "    b(3)\n}\nsequence b(w) { b(w) }\n",
+    "sequences that double": HEAD
+    + "    b0()\n}\n"
+    + "".join(f"sequence b{i} {{ b{i + 1}() b{i + 1}() }}\n" for i in range(90))
+    + "sequence b90 { conv3x3(8) }\n",
+    "sequence, a run of 10^9": HEAD + "    stage s = 1000000000 * b(3)\n}\nsequence b(w) { bn }\n",
+    "sequences of loops": HEAD
+    + "    b(3)\n}\nsequence b(w) { for i in range(10000) { conv3x3(i + 1) } }\n",
+    "factors, many": fill("scale(dims = 3)\n", HEAD + "    product {\n", "identity } }\n"),
+    "factors, in loops": network(
+        "product { for i in range(10000) { scale(i, dims = 3) } identity }"
+    ),
+    "factors, in a run of 10^9": HEAD
+    + "    stage s = 1000000000 * b\n}\nblock b { product { scale(dims = 3) identity } }\n",
     "long name": f"network {'n' * SIZE} {{ }}\n",
     "long name that works": f"network {'n' * 100_000} {{\n    input(3)\n    relu\n}}\n",
     "long names": fill(f"let {'a' * 500}@ = 1\n", HEAD, "}\n"),

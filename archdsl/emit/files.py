@@ -1,7 +1,9 @@
 """The files that a network becomes."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from archdsl.analyses.walk import root, walk
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.emit.model import plan_model
 from archdsl.emit.prose.docstrings import Header
@@ -28,14 +30,16 @@ def render_files(
 ) -> Files:
     """Return the text of `model.py`; of `train.py` and what it imports if there is a recipe.
 
-    Raises SpecError where the network has more layers outside of blocks than anybody would read.
+    Raises SpecError where one class would have more layers than anybody would read.
     """
     network = family.network
-    if num_written(network) > MAX_WRITTEN_LAYERS:
-        message = f"code is generated for at most {MAX_WRITTEN_LAYERS:,} layers outside of blocks"
-        help_ = "put what is repeated into a block"
-        found = Diagnostic(code="E309", message=message, span=network.span, help=help_)
-        raise SpecError([found])
+    for owner in (network, *_blocks(network)):
+        if num_written(owner) > MAX_WRITTEN_LAYERS:
+            where = "outside of blocks" if isinstance(owner, Network) else "of a block"
+            message = f"code is generated for at most {MAX_WRITTEN_LAYERS:,} layers {where}"
+            help_ = "put what is repeated into a block"
+            found = Diagnostic(code="E309", message=message, span=owner.span, help=help_)
+            raise SpecError([found])
     model = plan_model(family, class_name, header)
     texts = {"model.py": render_model(model.plan)}
     if network.recipe is not None:
@@ -43,9 +47,13 @@ def render_files(
     return Files(texts, model.open)
 
 
-def num_written(network: Network) -> int:
-    """Return how many layers of a network stand outside of blocks."""
-    waiting: list[Node] = [step.node for step in network.body]
+def _blocks(network: Network) -> Iterator[Block]:
+    return (p.node for p in walk(root(network)) if isinstance(p.node, Block))
+
+
+def num_written(owner: Network | Block) -> int:
+    """Return how many layers of a network, or of a block, stand outside of blocks in it."""
+    waiting: list[Node] = [step.node for step in owner.body]
     found = 0
     while waiting:
         match waiting.pop():

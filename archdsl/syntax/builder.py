@@ -5,13 +5,13 @@
 Checked by pyright's basic rules: a rule's children are what the grammar says, which no type can.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
-from archdsl.limits import MAX_DIGITS, MAX_EXPONENT, MAX_EXPRESSION_DEPTH, MAX_NESTING
+from archdsl.limits import MAX_DIGITS, MAX_EXPONENT, MAX_EXPRESSION_DEPTH, MAX_NESTING, MAX_WORDS
 from archdsl.record import Record
 from archdsl.source import SourceFile, Span
 from archdsl.syntax import tree
@@ -36,6 +36,7 @@ class Builder:
     def __init__(self, source: SourceFile) -> None:
         self.source = source
         self.depths: dict[int, int] = {}  # id of an expression -> operators inside one another
+        self.braced = 0  # words in names so far
 
     # ------------------------------------------------------------ declarations
 
@@ -358,7 +359,7 @@ class Builder:
         """Return the expression between two offsets."""
         try:
             found: tree.Expression = run(
-                "expression", words(self.source, within=(start, end)), self
+                "expression", self._counted(words(self.source, within=(start, end))), self
             )
         except UnexpectedWordError as error:
             token = error.token
@@ -370,6 +371,16 @@ class Builder:
             found_ = Diagnostic(code="E101", message=message, span=span, help=help_)
             raise SpecError([found_]) from None
         return found
+
+    def _counted(self, tokens: Iterator[Token]) -> Iterator[Token]:
+        """Yield the words of a name; raise SpecError where those of all are too many."""
+        for token in tokens:
+            self.braced += 1
+            if self.braced > MAX_WORDS:
+                message = f"`{self.source.name}` has more than {MAX_WORDS:,} words in names"
+                span = Span(self.source, token.start, max(token.end, token.start + 1))
+                raise SpecError([Diagnostic(code="E201", message=message, span=span)])
+            yield token
 
     def _nested(self, node: tree.Expression, children: Sequence[object]) -> tree.Expression:
         depth = 1 + max((self.depths.get(id(c), 0) for c in children), default=0)
