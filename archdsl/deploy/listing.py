@@ -14,7 +14,7 @@ from typing import cast
 from archdsl.analyses.renaming import Named
 from archdsl.deploy.checkpoint import check_installed, read_state
 from archdsl.deploy.errors import DeployError
-from archdsl.limits import MAX_LIST_BYTES, MAX_TENSOR_ROWS
+from archdsl.limits import MAX_LIST_BYTES, MAX_SIZE, MAX_TENSOR_ROWS
 from archdsl.source import shown
 
 _TORCH = (b"PK\x03\x04", b"\x80")  # of a zip archive, and of a pickle
@@ -133,6 +133,11 @@ def _json(path: str, text: bytes) -> object:
 def _shape(path: str, name: str, shape: object) -> tuple[int, ...]:
     if isinstance(shape, list):
         sizes = cast("Sequence[object]", shape)
-        if all(type(size) is int and size >= 0 for size in sizes):
+        if len(sizes) <= _MOST_DIMS and all(
+            type(size) is int and 0 <= size <= MAX_SIZE for size in sizes
+        ):
             return tuple(cast("Sequence[int]", sizes))
     raise DeployError(f"{path} gives `{short(name)}` no shape: a list of whole numbers")
+
+
+_MOST_DIMS = 64  # that a tensor of PyTorch has

@@ -136,6 +136,8 @@ def header(found):
         ("a.safetensors", header([]), "its header lists no tensors"),
         ("a.safetensors", header({"w": {"shape": "8"}}), "gives `w` no shape"),
         ("a.safetensors", header({"w": {"shape": [True]}}), "gives `w` no shape"),
+        ("a.safetensors", header({"w": {"shape": [1] * 65}}), "gives `w` no shape"),
+        ("a.json", b'{"w": [9223372036854775808]}', "gives `w` no shape"),
         ("a.safetensors", header({}), "lists no entry"),
         ("a.json", b"[" * 100_000, "no JSON that can be read"),
         ("a.json", b"[1]", 'no "name"'),
