@@ -115,9 +115,11 @@ ON_META = [
 ]
 OF_TESTS_ON_META = [
     ("densenet_cifar", {"depth": "40", "growth": "12"}),
+    ("densenet_unnamed", {"depth": "169"}),
     ("diracnet_v2", {}),
     ("folded_diracnet:cifar", {}),
     ("folded_diracnet:imagenet", {"width": "0.5", "blocks": "[3, 4, 6, 5]"}),
+    ("mobilenet_stages", {"width": "0.5"}),
     ("onebit_readings", {}),
     ("padded_preact", {"depth": "29"}),
     ("shake_shake", {}),
