@@ -48,6 +48,7 @@ OPEN = {
     "specs/share_wrn:share_wrn": ("depth", "k", "dropout", "classes"),
     "specs/sharesnet:sharesnet": ("classes",),
     "specs/sharesnet50:sharesnet50": ("classes",),
+    "specs/retinanet:retinanet": ("classes", "anchors", "width"),
     "specs/shufflenet_v2:shufflenet_v2": ("classes",),
     "specs/sine:sine": (),  # it grows
     "specs/squeezenet:squeezenet": ("classes",),
