@@ -127,7 +127,7 @@ def _as_vector(
     """Return a map, of [C, 1, 1] the vector that it is, for which there is a step then."""
     if shape.size != (1, 1):
         return map_, shape
-    site = (*here.site(span), LAST)
+    site = (*here.site(span), LAST, 0)  # behind the mark of what a module gives
     flatten = implied_flatten(shape, span)
     flat = (*site, MARKED)
     draft.steps.append(Step(node=flatten, takes=(map_,), gives=(flat,), site=site, when=here.when))
