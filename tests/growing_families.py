@@ -19,12 +19,12 @@ train quick {
 # blocks, so that a test is quick.
 FAMILIES = {
     "densenet, width": (
-        "densenet",
+        "../tests/specs/densenet_unnamed",
         "growth = [2, 4, 6]",
         {"growth = 32,": "growth = 6,", "[6, 12, 24, 16]": "[2, 1, 2]"},
     ),
     "densenet, depth": (
-        "densenet",
+        "../tests/specs/densenet_unnamed",
         "depth = [121, 161, 169]",
         {
             "depth = 121, growth = 32": "depth = 169, growth = 4",
@@ -39,7 +39,7 @@ FAMILIES = {
         {"depth = 34, k = 2": "depth = 10, k = 3", "16 * k": "2 * k", "32 * k": "4 * k"},
     ),
     "mobilenet": (
-        "mobilenet_v2",
+        "../tests/specs/mobilenet_stages",
         "width = [0.5, 0.75, 1.0]",
         {"1280": "64", "320 ": "64 ", "160 ": "48 ", "96 ": "32 ", "64 *": "32 *"},
     ),

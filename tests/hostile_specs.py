@@ -514,6 +514,23 @@ SPECS = {
     + ") { relu }\n",
     "a place in a place": network("mark l[0]", "sum { identity l" + "[0]" * 20_000 + " }"),
     "places of a mark": network("mark l" + "[0]" * 20_000),
+    # several inputs and outputs, and modules that are used again
+    "inputs by hand": "network n {\n"
+    + "".join(f"input i{i}(3, 8, 8)\n" for i in range(1_500))
+    + f"sum {{ {' '.join(f'i{i}' for i in range(1_500))} }}\n}}\n",
+    "outputs by hand": network("mark c", *(f"output o{i} from c {{ relu }}" for i in range(1_500))),
+    "outputs in a loop": network("for i in range(3000) { output o[i] { conv3x3(4) bn } }"),
+    "outputs that are a map": network("mark c", "for i in range(10000) { output o[i] = c }"),
+    "outputs of training": network("for i in range(2000) { output o[i] during training { relu } }"),
+    "places of an output": network("output l" + "[0]" * 20_000),
+    "a module that is used often": network("shared s = u", "for i in range(9000) { s }")
+    + "block u { conv3x3(3) }\n",
+    "modules by hand": network(*(f"shared s{i} = u\ns{i}" for i in range(1_500)))
+    + "block u { conv3x3(3) }\n",
+    "modules in a recursion that doubles": network("shared s = u(90)", "s", "s")
+    + "block u(d) {\nif d > 0 {\nshared t = u(d - 1)\nt t\n} else { conv3x3(3) }\n}\n",
+    "a large module again and again": network("shared s = u", "for i in range(100) { s }")
+    + "block u { for i in range(200) { conv3x3(i + 1) } conv3x3(3) }\n",
     # what a spec may look like and must not
     "empty": "",
     "a comment": "# nothing",

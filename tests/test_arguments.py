@@ -50,6 +50,7 @@ OPEN = {
     "specs/share_wrn:share_wrn": ("depth", "k", "dropout", "classes"),
     "specs/sharesnet:sharesnet": ("classes",),
     "specs/sharesnet50:sharesnet50": ("classes",),
+    "specs/retinanet:retinanet": ("classes", "anchors", "width"),
     "specs/shufflenet_v2:shufflenet_v2": ("classes",),
     "specs/sine:sine": (),  # it grows
     "specs/squeezenet:squeezenet": ("classes",),
@@ -60,9 +61,11 @@ OPEN = {
     "specs/wrn_grown:wrn_grown": ("classes",),  # the others grow
     "specs/wrn_svhn:wrn_svhn": ("depth", "k", "dropout"),
     "tests/specs/densenet_cifar:densenet_cifar": ("classes",),
+    "tests/specs/densenet_unnamed:densenet": ("growth", "classes"),
     "tests/specs/diracnet_v2:diracnet_v2": ("depth", "k", "classes"),
     "tests/specs/folded_diracnet:cifar": ("depth", "k", "classes"),
     "tests/specs/folded_diracnet:imagenet": ("width",),
+    "tests/specs/mobilenet_stages:mobilenet_v2": ("width", "classes"),
     "tests/specs/onebit_readings:one_less": ("k", "classes"),
     "tests/specs/padded_preact:padded_preact": ("depth",),
     "tests/specs/shake_shake:shake_shake": ("width", "classes"),

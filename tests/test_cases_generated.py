@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     *sorted((ROOT / "tests/cases").glob("*.md")),
     ROOT / "docs/language.md",
+    ROOT / "docs/growing.md",
+    ROOT / "docs/recipe-settings.md",
     *sorted((ROOT / "docs/errors").glob("[EW]*.md")),
 ]
 MOST = 2**60  # parameters that PyTorch can count the bytes of

@@ -1,4 +1,4 @@
-"""docs/language.md: its examples compile, and its tables are what the compiler knows."""
+"""The language and the pages that go on from it: examples compile, and tables are what is known."""
 
 import re
 from pathlib import Path
@@ -17,11 +17,12 @@ from archdsl.words import AnnotationWord
 from tests.markdown import check_example, examples
 
 ROOT = Path(__file__).parents[1]
-REFERENCE = ROOT / "docs/language.md"
-TEXT = REFERENCE.read_text("utf-8")
+PAGES = [ROOT / "docs" / name for name in ("language.md", "growing.md", "recipe-settings.md")]
+TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
 EXAMPLES = [
-    pytest.param(example, id=f"{example.line}-{example.title.replace(' ', '_')}")
-    for example in examples(REFERENCE)
+    pytest.param(example, id=f"{page.stem}-{example.line}-{example.title.replace(' ', '_')}")
+    for page in PAGES
+    for example in examples(page)
 ]
 
 
@@ -85,7 +86,7 @@ def test_each_data_set_function_and_word_is_there():
 
 
 def test_the_limits_are_those_of_the_compiler():
-    section = " ".join(TEXT.partition("## Limits")[2].split())
+    section = " ".join(PAGES[0].read_text("utf-8").partition("## Limits")[2].split())
     for said in (
         f"files of {limits.MAX_FILE_BYTES // 1024} KiB",
         f"{limits.MAX_IMPORTS} imports",

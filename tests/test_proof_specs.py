@@ -98,6 +98,8 @@ ON_META = [
     ("sharesnet", {"depth": "101"}),
     ("sharesnet", {"depth": "152"}),
     ("sharesnet50", {}),
+    ("retinanet", {}),
+    ("retinanet", {"classes": "5", "image": "256"}),
     ("shufflenet_v2", {}),
     ("shufflenet_v2", {"width": "0.5"}),
     ("sine", {}),
@@ -119,9 +121,11 @@ ON_META = [
 ]
 OF_TESTS_ON_META = [
     ("densenet_cifar", {"depth": "40", "growth": "12"}),
+    ("densenet_unnamed", {"depth": "169"}),
     ("diracnet_v2", {}),
     ("folded_diracnet:cifar", {}),
     ("folded_diracnet:imagenet", {"width": "0.5", "blocks": "[3, 4, 6, 5]"}),
+    ("mobilenet_stages", {"width": "0.5"}),
     ("onebit_readings", {}),
     ("padded_preact", {"depth": "29"}),
     ("shake_shake", {}),
@@ -161,6 +165,7 @@ ON_CPU = [
     ("resnext_cifar", {"group_width": "4"}),
     ("share_resnet164", {}),
     ("share_wrn", {"depth": "16", "k": "2"}),
+    ("retinanet", {"width": "64", "image": "128", "classes": "5"}),
     ("shufflenet_v2", {}),
     ("sine", {}),
     ("squeezenet", {}),

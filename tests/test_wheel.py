@@ -34,6 +34,7 @@ def test_the_wheel_works_from_another_folder(tmp_path):
     assert Path(home).is_relative_to(tmp_path)
 
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    (tmp_path / "pyproject.toml").touch()  # a project, from whose folder a spec is called
     spec = "specs/sharesnet50.arch"
     assert "1 network, " in run(archdsl, "check", spec, cwd=tmp_path)
     assert "20,469,800 parameters" in run(archdsl, "params", spec, cwd=tmp_path)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from archdsl.analyses.counts import Counts, Row, count
+from archdsl.analyses.counts import Counts, Row, add, count
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.family import Family
 from archdsl.ir.network import ArgumentValue, Network
+from archdsl.ir.rebuild import replace
 from archdsl.recursion import deep_recursion
 from archdsl.report.literal import written
 from archdsl.semantics.elaborate import Elaborated
@@ -82,8 +83,13 @@ class Compilation:
 
     @cached_property
     def rows(self) -> Mapping[str, Row]:
-        """The rows of the table by name."""
-        return {row.name: row for row in self.counts.parts}
+        """The rows of the table by name; those of one name, as of a shared module, added up."""
+        rows: dict[str, Row] = {}
+        for row in self.counts.parts:
+            found = rows.get(row.name)
+            sums = row.sums if found is None else add((found.sums, row.sums))
+            rows[row.name] = replace(row, sums=sums)
+        return rows
 
     def other_counts(self, quantity: str) -> Iterator[tuple[str, int]]:
         """Yield what else a figure for this quantity could be, in words and numbers."""

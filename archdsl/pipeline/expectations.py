@@ -60,20 +60,23 @@ def failed(
 def _check(expect: tree.Expect, network: Compilation, counted: Compilation) -> Diagnostic | None:
     """Return the error of an `expect`, which the scope of a network knows the names of."""
     rows = counted.rows
+    outputs = {each.label: each.shape.shape for each in counted.network.outputs}
 
     def quantity(part: str | None, name: str) -> Quantity | None:
         if part is None:
             return _network_quantity(counted, name)
         match name:
             case "output":
-                return rows[part].output
+                return rows[part].output if part in rows else outputs[part]
+            case _ if part not in rows:
+                return None
             case "parameters":
                 return rows[part].sums.total
             case _:
                 return rows[part].sums.macs
 
     scope = network.elaborated.scope
-    return check_expect(expect, scope, quantity, rows, counted.other_counts)
+    return check_expect(expect, scope, quantity, {**outputs, **rows}, counted.other_counts)
 
 
 def _network_quantity(compilation: Compilation, name: str) -> Quantity:

@@ -212,7 +212,9 @@ def _counted(
             help_ = did_you_mean(atom.quantity, PART_QUANTITIES)
             fail("E704", f"a part has no quantity `{atom.quantity}`", atom.span, help_)
     value = count(atom.part, atom.quantity)
-    assert value is not None, atom
+    if value is None:
+        message = f"`{atom.part}` is an output and no part: it has no `{atom.quantity}`"
+        fail("E704", message, atom.span, f"write `{atom.part}.output`")
     return value
 
 

@@ -3,6 +3,7 @@
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.network import MAIN, MARKED, FeatureMap, NamedInput, Network
 from archdsl.ir.numbers import symbols
+from archdsl.limits import MAX_ENDS
 from archdsl.semantics.checks import check_map, fail
 from archdsl.semantics.draft import Here, Role
 from archdsl.semantics.evaluate import integer_of
@@ -42,6 +43,8 @@ def add_named_input(elaboration: Elaboration, item: tree.InputItem, here: Here) 
     if mistake is not None:
         raise SpecError([mistake])
     elaboration.check_label(name, draft)
+    if len(draft.inputs) == MAX_ENDS:
+        fail("E309", f"a network has at most {MAX_ENDS:,} inputs", item.span)
     if name.text in draft.scope.values:
         note = Note("declared first here", draft.scope.spans.get(name.text, name.span))
         fail("E202", f"`{name.text}` is declared twice", name.span, notes=(note,))

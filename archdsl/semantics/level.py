@@ -38,9 +38,7 @@ def add_inline(elaboration: Elaboration, value: BlockValue, item: tree.Element, 
     called = BlockCall(
         value=value, call=item.call, scope=here.scope, flow=flow, context=context, draft=draft
     )
-    elaboration.count_step(
-        here.scope, item.call.span, 2
-    )  # its way is longer, and so its steps' sites
+    elaboration.count_step(here.scope, item.call.span, 2)  # sites in it are longer
     elaboration.depth += 1
     try:
         check_depth(elaboration.depth, called)

@@ -6,9 +6,10 @@ from archdsl.diagnostics import Diagnostic, Note, Severity
 from archdsl.ir.layers import Layer
 from archdsl.ir.network import Block, Join, LayerNode, Node, Part, Stage
 from archdsl.ir.rebuild import children, replace
+from archdsl.limits import STEP_WORK
 from archdsl.record import Record
 from archdsl.semantics.blocks import BlockCall, build_block
-from archdsl.semantics.checks import fail
+from archdsl.semantics.checks import fail, spend
 from archdsl.semantics.context import Context
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.flow import Flow, told
@@ -141,7 +142,9 @@ def use_module(
         return None, None
     if module.uses:
         first, place = module.uses[0]
-        if list(_layers(first)) != list(_layers(block)):
+        layers = list(_layers(block))
+        spend(STEP_WORK * len(layers), here.scope, span)
+        if list(_layers(first)) != layers:
             message = f"`{module.name.text}` is one module, and would have other layers here"
             was = f"it is given {told(Flow(first.in_channels, first.input.size))} here"
             help_ = "give it the same channels; what hangs on height and width cannot be in it"

@@ -3,6 +3,7 @@
 from archdsl.diagnostics import Diagnostic
 from archdsl.ir.network import MAIN, MARKED, FeatureMap, Join, Map, Operator, Output, Part, Step
 from archdsl.ir.rebuild import replace
+from archdsl.limits import MAX_ENDS
 from archdsl.semantics.checks import fail
 from archdsl.semantics.draft import LAST, Draft, Here, Role
 from archdsl.semantics.evaluate import integer_of
@@ -27,11 +28,7 @@ def add_output(elaboration: Elaboration, item: tree.OutputItem, here: Here) -> N
     if during is not None and during.text != "training":
         message = f"an output is there `during training`, not `during {during.text}`"
         fail("E101", message, during.span)
-    keys = [integer_of(key, here.scope, "a place in a list of outputs") for key in item.keys]
-    if len(keys) > 1:
-        fail("E419", "a list of outputs has one place in brackets", item.keys[1].span)
-    name = tree.Name(item.name.text + "".join(str(int(k.value)) for k in keys), item.name.span)
-    elaboration.check_label(name, draft)
+    name = _name(elaboration, item, here)
     if during is not None and item.body is None:
         help_ = f"write `output {name.text} during training {{ .. }}`"
         fail("E408", "what is there during training only has a body `{ .. }`", item.span, help_)
@@ -70,6 +67,19 @@ def add_output(elaboration: Elaboration, item: tree.OutputItem, here: Here) -> N
     map_, shape = _as_vector(draft, map_, after.map, here, item.span)
     output = Output(name.text, map_, shape, after.channels.expr, in_training=during is not None)
     draft.outputs.append((output, name.span))
+
+
+def _name(elaboration: Elaboration, item: tree.OutputItem, here: Here) -> tree.Name:
+    """Return what an output is called: `boxes2` is at place 2 of `boxes`."""
+    keys = [integer_of(key, here.scope, "a place in a list of outputs") for key in item.keys]
+    if len(keys) > 1:
+        fail("E419", "a list of outputs has one place in brackets", item.keys[1].span)
+    name = tree.Name(item.name.text + "".join(str(int(k.value)) for k in keys), item.name.span)
+    elaboration.check_label(name, here.draft)
+    if len(here.draft.outputs) == MAX_ENDS:
+        elaboration.stopped = True
+        fail("E309", f"a network has at most {MAX_ENDS:,} outputs", item.span)
+    return name
 
 
 def _of_module(
@@ -117,7 +127,7 @@ def _as_vector(
     """Return a map, of [C, 1, 1] the vector that it is, for which there is a step then."""
     if shape.size != (1, 1):
         return map_, shape
-    site = (*here.site(span), LAST)
+    site = (*here.site(span), LAST, 0)  # behind the mark of what a module gives
     flatten = implied_flatten(shape, span)
     flat = (*site, MARKED)
     draft.steps.append(Step(node=flatten, takes=(map_,), gives=(flat,), site=site, when=here.when))

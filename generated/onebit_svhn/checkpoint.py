@@ -66,7 +66,7 @@ class Clock:
     def __init__(self, minutes: float, save_minutes: float) -> None:
         self.end = time.monotonic() + 60 * minutes if minutes else math.inf
         self.between, self.next_save = 60 * save_minutes, 0.0
-        self.signalled = self.stops = False
+        self.signalled = self.stops = self.began = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.note)
 
@@ -86,14 +86,17 @@ class Clock:
     def pauses(self, step: int, device: torch.device) -> bool:
         """Say whether to pause before a step; several processes ask each other every tenth."""
         now = time.monotonic()
-        asked = [self.signalled or now > self.end, now >= self.next_save]
+        asked = [self.signalled, now > self.end, now >= self.next_save]
         if WORLD_SIZE > 1:
             if step % 10:
                 return False
             votes = torch.tensor(asked, dtype=torch.float32, device=device)
             dist.all_reduce(votes)
             asked = (votes > 0).tolist()
-        self.stops = asked[0]
+        signalled, is_over, _ = asked
+        if is_over and not signalled and not self.began:  # again and again it would get nowhere
+            refuse("--minutes were over before the first step: reading the data took longer")
+        self.began, self.stops = True, signalled or is_over
         return any(asked)
 
 

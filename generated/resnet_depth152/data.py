@@ -410,6 +410,8 @@ def pack(folder: Path, out: Path, *, pixels: int, quality: int, shard: int, work
     """Write a folder of images as shards; `out` is there when all of it is written."""
     if out.exists():
         refuse(f"{out} is there already")
+    if any(out.resolve().is_relative_to((folder / name).resolve()) for name in ("train", "val")):
+        refuse(f"{out} lies among the images: shards there would be a class of their own")
     splits = {name: find_split(folder / name) for name in ("train", "val")}
     check(splits["train"], splits["val"])
     quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C is for this process

@@ -62,6 +62,8 @@ def meet(device: torch.device, batch: int) -> None:
     """Join the other processes that torchrun started: with a GPU each, or all on the CPU."""
     if batch % WORLD_SIZE:
         refuse(f"--batch {batch} cannot be divided among {WORLD_SIZE} processes")
+    if device.index is not None:
+        refuse(f"--device {device} is one GPU: each process takes its own of --device cuda")
     if device.type == "cuda":
         here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
         if here > gpus:

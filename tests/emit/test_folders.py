@@ -632,6 +632,9 @@ def test_packing_writes_all_or_nothing(scripts, photos, tmp_path, change, messag
 def test_packing_replaces_nothing(scripts, photos, tmp_path):
     (tmp_path / "kept").write_text("mine")
     assert pack(scripts, photos, tmp_path) == (1, "", f"{tmp_path} is there already\n")
+    inside = photos / "train" / "packed"
+    message = f"{inside} lies among the images: shards there would be a class of their own\n"
+    assert pack(scripts, photos, inside, "--workers", 1) == (1, "", message)
     status, _, stderr = pack(scripts, photos, tmp_path / "none/out", "--workers", 1)
     assert (status, stderr) == (1, f"cannot write {tmp_path}/none/out: No such file or directory\n")
     assert (tmp_path / "kept").read_text() == "mine"

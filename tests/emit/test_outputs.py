@@ -90,7 +90,23 @@ network named {
     output logits { avgpool linear(3) }
 }
 """
+VECTORS = """
+network vectors {
+    input(2, 8, 8)
+    shared pool = pooled(3)
+    conv3x3(4) mark c1
+    avgpool mark c2
+    output first from c1 { pool }
+    output second = c2
+    output third { conv1x1(5) }
+    relu
+    output fourth
+    conv1x1(6)
+}
+block pooled(width) { conv3x3(width) avgpool }
+"""
 SPECS = {
+    "vectors": VECTORS,
     "siamese": SIAMESE,
     "auxiliary": AUXILIARY,
     "pyramid": PYRAMID,

@@ -192,6 +192,10 @@ def test_each_process_has_a_gpu_or_none_begins(load, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(SystemExit, match=r"^2 processes need a GPU each, and this machine has 1$"):
         module.meet(torch.device("cuda"), 32)
+    with pytest.raises(
+        SystemExit, match=r"^--device cuda:1 is one GPU: each process takes its own"
+    ):
+        module.meet(torch.device("cuda:1"), 32)
 
 
 def test_without_momentum_nesterov_has_nothing_to_do(load):

@@ -17,7 +17,8 @@ from tests.strategies import specs
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((*(ROOT / "specs").glob("*.arch"), *(ROOT / "tests/specs").glob("*.arch")))
-DOCUMENTS = sorted((*(ROOT / "tests/cases").glob("*.md"), ROOT / "docs/language.md"))
+PAGES = [ROOT / f"docs/{name}.md" for name in ("language", "growing", "recipe-settings")]
+DOCUMENTS = sorted((*(ROOT / "tests/cases").glob("*.md"), *PAGES))
 
 
 def form(text):

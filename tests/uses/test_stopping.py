@@ -1,7 +1,9 @@
 """Runs that are stopped: what they leave, and that they end with the same bits."""
 
+import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -79,11 +81,29 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint(train, tmp_path, b
     assert [record["epoch"] for record in log[1:]] == [1, 2, 3, 4]
 
 
-def test_a_run_ends_when_its_minutes_are_over(train, tmp_path):
-    status, said = train("--out", "out", "--minutes", 1e-9)
-    assert (status, said) == (3, "stopped at step 0 of epoch 1: --resume goes on\n")
-    assert saved(tmp_path / "out")["epoch"] == 0
-    assert train("--out", "out", "--resume")[0] == 0
+def test_a_run_whose_minutes_are_over_before_it_begins_says_so(train, tmp_path):
+    """The same command again would end at the same place, for ever."""
+    assert train("--out", "out", "--minutes", 1e-9) == (1, "")
+    assert not (tmp_path / "out/checkpoint.pt").exists()
+
+
+def test_a_run_pauses_when_its_minutes_are_over(tmp_path, monkeypatch):
+    for name, text in compile_text(SPEC).files("net").items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("checkpoint", "processes"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    clock = importlib.import_module("checkpoint").Clock(1.0, 0.0)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    clock.saved()
+    assert not clock.pauses(0, torch.device("cpu"))
+    assert not clock.stops
+    clock.end = 0.0
+    assert clock.pauses(1, torch.device("cpu"))
+    assert clock.stops
+    for name in ("checkpoint", "processes"):
+        sys.modules.pop(name)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Where the channels of each phase lie in the next one: what each kind of layer makes of a layout.
 
-The table of docs/language.md, "Growing networks", has a line for each kind here.
+The table of docs/growing.md has a line for each kind here.
 """
 
 from collections.abc import Sequence

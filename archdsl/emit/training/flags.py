@@ -21,6 +21,7 @@ from archdsl.ir.recipe import (
 from archdsl.record import Record
 
 _NATURAL, _COUNT, _FRACTION = ("0.0", "math.inf"), ("1", "math.inf"), ("0.0", "1.0")
+_NORM = (number(1e-6), "math.inf")  # of 0 nothing would learn
 _ALPHA = (number(LEAST_ALPHA), "math.inf")
 
 
@@ -141,7 +142,7 @@ _DECAYED = {
 def _other_flags(recipe: Recipe) -> Iterator[ConfigField]:
     if recipe.clip:
         about = "longer gradients, of all parameters together, are made as long"
-        yield _float("clip", recipe.clip, about, _NATURAL)
+        yield _float("clip", recipe.clip, about, _NORM)
     if recipe.ema:
         about = "what remains each step of the average of the weights, which is tested"
         yield _float("ema", recipe.ema, about, _FRACTION)
