@@ -201,6 +201,20 @@ def test_it_is_exported_as_one_graph_with_the_same_outputs(name):
         assert one is other is None or torch.allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["auxiliary", "both"])
+def test_dynamo_makes_one_graph_of_it_in_training_too(name):
+    compilation = compile_text(SPECS[name])
+    module = scattered(build(load(compilation)))
+    given = examples(compilation.network)
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    for training in (True, False):
+        module.train(training)
+        wanted, found = outputs_in(module(*given)), outputs_in(compiled(*given))
+        assert len(wanted) == len(found)
+        for one, other in zip(wanted, found, strict=True):
+            assert one is other is None or torch.allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_it_is_deployed_with_the_same_outputs(name, tmp_path):
     made = check_deployed(compile_text(SPECS[name]), tmp_path)
