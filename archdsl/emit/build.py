@@ -70,7 +70,7 @@ def build(kind: GeneratedClass, around: Around, last: Iterable[Statement] = ()) 
     scope = _scope(kind, around)
     texts = Instances(kind.instances, scope)
     is_stage = isinstance(kind.first.node, Stage)
-    if _is_sequence(kind.first.node):
+    if all(_is_sequence(instance.node) for instance in kind.instances):
         written = _sequence(kind, texts, around)
     else:
         written = _stage(kind, texts, around) if is_stage else _body(kind, texts, around)
