@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archdsl.analyses.deployed import Deployed
     from archdsl.analyses.growth.growing import GrowingNetwork
     from archdsl.emit.files import Files
+    from archdsl.pipeline.members import Members
     from archdsl.report.document import Report
 
 
@@ -36,14 +37,16 @@ class Compilation:
         growing: "GrowingNetwork | None" = None,
         phases: "tuple[Compilation, ...]" = (),
         among: "GrowingNetwork | None" = None,
+        members: "Callable[[], Members] | None" = None,
     ) -> None:
-        """Take a network, and how to build the others of its family.
+        """Take a network, and how to build the others of its family: `members` are all of them.
 
         `network` is it with what is fixed in its phase. Of one that grows, `phases` are the members
         of its family that it grows through; of one of those, `among` is what grows.
         """
         self.elaborated = elaborated
         self._family = family
+        self._members = members
         self.growing = growing
         self.phases = phases
         self.among = growing or among  # what the network is a phase of
@@ -145,6 +148,12 @@ class Compilation:
     def family(self) -> Family:
         """The network, and others of its spec that tell which arguments may be given."""
         return self._family()
+
+    @cached_property
+    def members(self) -> "Members":
+        """The members of the network's family, at any arguments; not of a phase of one."""
+        assert self._members is not None, "a phase is a member itself"
+        return self._members()
 
     @cached_property
     def deployed(self) -> "Deployed":
