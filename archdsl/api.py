@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from archdsl.symbolic import SymbolicNetwork
+
 
 class CompiledNetwork:
     """A compiled network: its numbers as in the JSON object, its table as text, its module."""
@@ -86,6 +88,19 @@ class CompiledNetwork:
             '<div class="tex2jax_ignore mathjax_ignore">\n'
             f"<p><code>{title}</code></p>\n{table}<p>{'<br>'.join(lines)}</p>\n{phases}</div>\n"
         )
+
+    def symbolic(self, *names: str) -> "SymbolicNetwork":
+        """Return what the network's family costs as exact polynomials of some arguments.
+
+        The other arguments are as here. Raises ValueError where there is no closed form.
+        """
+        from archdsl.pipeline.closed import SymbolicError
+        from archdsl.symbolic import SymbolicNetwork
+
+        try:
+            return SymbolicNetwork(self.compilation.symbolic(names))
+        except SymbolicError as error:
+            raise ValueError(str(error)) from None
 
     def tensors(self) -> tuple[Entry, ...]:
         """Return the entries of `state_dict`, in order."""

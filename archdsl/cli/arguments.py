@@ -44,7 +44,13 @@ def _compile(parser: argparse.ArgumentParser) -> None:
 
 def _params(parser: argparse.ArgumentParser) -> None:
     _add_spec(parser)
-    parser.add_argument("--by", choices=("part", "block", "layer", "phase"), default="part")
+    parser.add_argument("--by", choices=("part", "block", "layer", "phase"))
+    parser.add_argument(
+        "--symbolic",
+        metavar="NAMES",
+        type=_names,
+        help="print closed forms in these arguments, as `depth,k`",
+    )
     _add_phase(parser)
     parser.add_argument("--tensors", action="store_true", help="list the entries of state_dict")
     _add_format(parser, "text", "json", "markdown", "latex", "csv")
@@ -157,6 +163,7 @@ examples:
   archdsl params specs/resnet.arch --set depth=18
   archdsl params specs/resnet.arch --by layer --format csv
   archdsl params specs/resnet.arch --tensors --format json
+  archdsl params specs/wrn.arch --symbolic depth,k --by part
   archdsl params specs/mnist_grown.arch --phase 1 --by layer"""
 _DEPLOY_EXAMPLES = """\
 examples:
@@ -274,6 +281,13 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not name.strip() or not value.strip():
         raise argparse.ArgumentTypeError(f"`{text}` is not NAME=VALUE")
     return name.strip(), value.strip()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(name.isidentifier() for name in names):
+        raise argparse.ArgumentTypeError(f"`{text}` is no list of names, such as `depth,k`")
+    return names
 
 
 def _svg(text: str) -> str:

@@ -92,6 +92,9 @@ def params(arguments: argparse.Namespace) -> int:
     """Print the table of a network."""
     from archdsl.cli.tables import extra_members, print_json, print_table, print_text
 
+    if arguments.symbolic is not None:
+        return _symbolic(arguments)
+    arguments.by = arguments.by or "part"
     compilation = _phase(_compilation(arguments), arguments)
     if arguments.tensors:
         _refuse_too_many_tensors(compilation)
@@ -103,6 +106,23 @@ def params(arguments: argparse.Namespace) -> int:
         print_text(compilation, arguments.by)
     else:
         print_table(compilation, arguments)
+    return OK
+
+
+def _symbolic(arguments: argparse.Namespace) -> int:
+    """Print the closed forms of a network."""
+    from archdsl.cli.symbolic import print_closed
+    from archdsl.pipeline.closed import SymbolicError
+
+    if arguments.tensors or arguments.phase is not None or arguments.by not in (None, "part"):
+        raise UsageError("--symbolic goes with --by part alone, and with no --phase or --tensors")
+    names = {name for name, _ in arguments.set}.intersection(arguments.symbolic)
+    if names:
+        raise UsageError(f"`{min(names)}` is set, and asked about by --symbolic: take one off")
+    try:
+        print_closed(_compilation(arguments), arguments)
+    except SymbolicError as error:
+        return fail(str(error), FAILED)
     return OK
 
 

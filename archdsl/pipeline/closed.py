@@ -10,8 +10,8 @@ from archdsl.analyses.closed.polynomial import Polynomial
 from archdsl.analyses.closed.traced import NotClosedError
 from archdsl.analyses.counts import count
 from archdsl.analyses.measures import MEASURES
-from archdsl.ir.network import Network
-from archdsl.ir.numbers import Value, normal
+from archdsl.ir.network import ArgumentValue, Network
+from archdsl.ir.numbers import Value, normal, symbols, test_symbols
 from archdsl.limits import MAX_CASES, MAX_TRIED, TRIED_WORK
 from archdsl.pipeline.members import Members
 from archdsl.recursion import deep_recursion
@@ -39,10 +39,21 @@ def closed_forms(members: Members, names: Sequence[str], *, cases: int = MAX_CAS
         network=network.name,
         names=tuple(names),
         wholes=search.wholes,
-        others=tuple(each for each in network.arguments if each[0] not in names),
+        others=_others(network, names),
         cases=tuple(map(settled, search.cases)),
         unsaid=tuple(search.unsaid),
         complete=search.complete,
+    )
+
+
+def _others(network: Network, names: Sequence[str]) -> tuple[tuple[str, ArgumentValue], ...]:
+    """Return the arguments that are as compiled, not those that hang on the ones asked about."""
+    hanging = {let.name for let in network.formulas if symbols(let.number.expr) & set(names)}
+    hanging |= {name for name, test in network.flags if test_symbols(test) & set(names)}
+    return tuple(
+        (name, value)
+        for name, value in network.arguments
+        if name not in names and name not in hanging
     )
 
 
@@ -155,8 +166,8 @@ class _Search:
         if name in fixed(case) and _is_looked_up(
             case, name
         ):  # what a table or a choice knows stands in the spec
-            found |= dict.fromkeys(self._mentioned)
-            yield from (other for other in found if other > 0)
+            found |= dict.fromkeys((*self._mentioned, *range(SMALL + 1)))
+            yield from (other for other in found if other >= 0)
             return
         for root in _roots(case, name):
             for other in (root, root.__floor__(), root.__floor__() + 1, root - 1, root + 1):

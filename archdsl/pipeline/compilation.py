@@ -1,6 +1,6 @@
 """A network that a spec gave: what it costs, and the files that it becomes; each computed once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from archdsl.analyses.closed.cases import ClosedForms
     from archdsl.analyses.deployed import Deployed
     from archdsl.analyses.growth.growing import GrowingNetwork
     from archdsl.emit.files import Files
@@ -154,6 +155,15 @@ class Compilation:
         """The members of the network's family, at any arguments; not of a phase of one."""
         assert self._members is not None, "a phase is a member itself"
         return self._members()
+
+    def symbolic(self, names: Sequence[str]) -> "ClosedForms":
+        """Return what the network's family costs as closed forms in some arguments.
+
+        The other arguments are as here. Raises SymbolicError.
+        """
+        from archdsl.pipeline.closed import closed_forms
+
+        return closed_forms(self.members, names)
 
     @cached_property
     def deployed(self) -> "Deployed":

@@ -7,6 +7,7 @@ from typing import cast
 from archdsl.diagnostics import SpecError
 from archdsl.ir.network import Network
 from archdsl.ir.numbers import Value, normal
+from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.recursion import deep_recursion
 from archdsl.semantics.elaborate import elaborate
@@ -27,7 +28,9 @@ class Members:
     ) -> None:
         """Take the network as compiled; members have its arguments unless they say otherwise."""
         self._file = file
-        self._declaration = declaration
+        # a recipe is about training: it refuses no member, and takes time
+        items = (i for i in declaration.body.items if not isinstance(i, tree.UseRecipe))
+        self._declaration = replace(declaration, body=replace(declaration.body, items=tuple(items)))
         self._given = given
         self.network = network
         self.work = 0  # what building members has taken so far

@@ -197,17 +197,38 @@ def _joined(ways: tuple[tuple[Condition, ...], ...]) -> tuple[tuple[Condition, .
 def _either(
     one: tuple[Condition, ...], other: tuple[Condition, ...]
 ) -> tuple[Condition, ...] | None:
-    mine = [each for each in one if each not in other]
-    theirs = [each for each in other if each not in one]
-    if not mine:
+    """Return a way that is one of these or the other, None where none is seen."""
+    if set(one) <= set(other):
         return one  # the other says more
-    match mine, theirs:
-        case [Compared(">", left) as strict], [Compared("==", right)] if right in (
-            left,
-            left.scaled(-1),
+    at = _pinned(other)
+    for strict in one:
+        wider = _widened(strict, at)
+        if wider is None:
+            continue
+        joined = tuple(each for c in one for each in (wider if c is strict else (c,)))
+        if all(c in other or _is_settled(c, at) for c in joined) and all(
+            c in joined or _is_settled(c, at) for c in other
         ):
-            return tuple(Compared(">=", left) if each is strict else each for each in one)
-        case [Compared("!=", left) as strict], [Compared("==", right)] if left == right:
-            return tuple(each for each in one if each is not strict)
+            return joined
+    match [c for c in one if c not in other], [c for c in other if c not in one]:
+        case [Compared("!=", left)], [Compared("==", right)] if left == right:
+            return tuple(each for each in one if each in other)
         case _:
             return None
+
+
+def _widened(condition: Condition, at: Mapping[str, Value]) -> tuple[Condition, ...] | None:
+    """Return what a condition becomes where its border is let in, which lies at some arguments."""
+    match condition:
+        case Compared(">" | "!=" as operator, polynomial) if polynomial.names <= set(at):
+            if polynomial.evaluate(at) == 0:
+                return (Compared(">=", polynomial),) if operator == ">" else ()
+            return None
+        case _:
+            return None
+
+
+def _pinned(way: tuple[Condition, ...]) -> dict[str, Value]:
+    names = sorted(frozenset[str]().union(*map(names_in, way)))
+    bounds = limits(way, frozenset(), names)
+    return {b.name: b.value for b in bounds if isinstance(b, Bound) and b.operator == "=="}

@@ -13,7 +13,7 @@ import msgspec
 from archdsl.analyses.closed.conditions import Alike
 from archdsl.analyses.closed.formulas import pin
 from archdsl.analyses.closed.polynomial import Polynomial
-from archdsl.analyses.closed.traced import Exact, NotClosedError, Trace, form_of, is_exact
+from archdsl.analyses.closed.traced import Exact, NotClosedError, Trace, form_of, holds, is_exact
 from archdsl.ir.layers import Weighted
 from archdsl.ir.network import (
     Block,
@@ -29,7 +29,8 @@ from archdsl.ir.network import (
 from archdsl.ir.rebuild import map_children, map_steps, replace
 
 _MANY = 3_000  # pairs of geometries that are compared
-_FREE = ("padding", "output_padding")  # in which layers of one weight may differ
+# In which layers of one weight may differ; strides, which are numbers, their geometry says.
+_FREE = ("padding", "output_padding", "stride")
 
 
 class Weights:
@@ -37,7 +38,7 @@ class Weights:
 
     def __init__(self, network: Network, trace: Trace) -> None:
         self._trace = trace
-        self._scopes = [number for number, _ in network.geometries]
+        self._geometries = network.geometries
         self._lone = dict(network.lone)
         self._layers: dict[int, Weighted] = {}
         self._uses: dict[int, Exact] = {}
@@ -60,13 +61,13 @@ class Weights:
         layer = cast("Weighted", node.layer)
         first = self._layers.setdefault(key, layer)
         for one, other in _differences(first, layer):
-            assert one == other
+            holds(one == other)
         self._uses[key] = self._uses.get(key, 0) + copies
 
     def decide(self) -> None:
         """Note that what is shared is so by two layers at least, and what differs goes on to."""
         for key, copies in self._owners.items():
-            assert self._uses[key] > copies
+            holds(self._uses[key] > copies)
         if sum(1 for _ in self._pairs()) > _MANY:
             raise NotClosedError("too many layers could share a weight")
         for one, other in self._pairs():
@@ -77,8 +78,10 @@ class Weights:
     def _pairs(self) -> Iterator[tuple[int, int]]:
         """Yield the keys that one `share` tells apart."""
         for one, other in combinations(self._layers, 2):
-            kinds = type(self._layers[one]), type(self._layers[other])
-            if self._scopes[one - 1] == self._scopes[other - 1] and kinds[0] is kinds[1]:
+            (scope, layer), (other_scope, another) = (
+                self._geometries[key - 1] for key in (one, other)
+            )
+            if scope == other_scope and _form(layer) == _form(another):
                 yield one, other
 
     def lifted(self, network: Network) -> Network:
@@ -94,6 +97,11 @@ class Weights:
 
     def _owned(self, owned: tuple[Shared, ...]) -> tuple[Shared, ...]:
         return tuple(replace(shared, layer=self._layers[shared.id]) for shared in owned)
+
+
+def _form(geometry: Weighted) -> tuple[type, object]:
+    """Return what tells geometries apart whatever the arguments are."""
+    return type(geometry), getattr(geometry, "stride", None)
 
 
 def _differences(one: Weighted, other: Weighted) -> Iterator[tuple[Any, Any]]:

@@ -12,6 +12,7 @@ from archdsl.analyses.closed.traced import (
     Traced,
     floored,
     form_of,
+    holds,
     power,
     value_of,
 )
@@ -143,7 +144,7 @@ class Names:
 def pin(given: Exact) -> Value:
     """Return the value of a number, which is a condition from then on."""
     if isinstance(given, Traced):
-        assert given == given.value
+        holds(given == given.value)
     return value_of(given)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, assert_never, cast
 
 from archdsl.analyses.closed.deciding import Weights
 from archdsl.analyses.closed.formulas import SIZES, Names, pin
-from archdsl.analyses.closed.traced import Exact, NotClosedError, Trace, Traced, value_of
+from archdsl.analyses.closed.traced import Exact, NotClosedError, Trace, Traced, holds, value_of
 from archdsl.ir.layers import (
     ChannelShuffle,
     ChannelSlice,
@@ -169,7 +169,7 @@ class _Lifter:
         if isinstance(given, Traced):
             self.trace.whole(given)
             with self.trace.as_facts():
-                assert given >= least
+                holds(given >= least)
         return given
 
     # ------------------------------------------------------------ bodies
@@ -228,7 +228,7 @@ class _Lifter:
         lifted, gives = self._inside(node, takes, place)
         if node.kind == "shortcut" and not _reduces(node):
             # it is there because the channels change
-            assert takes[0].channels != gives[0].channels
+            holds(takes[0].channels != gives[0].channels)
         return lifted, gives
 
     def _inside(
@@ -264,13 +264,19 @@ class _Lifter:
         if not isinstance(repeats, Traced):
             return counts
         folds = node.kind == "stage" and isinstance(last, Block) and last.stride.value == 1
-        if not folds or last.input != last.output:
-            pin(repeats)
+        if not folds or last.input != last.output or node.items[-1].count == 1:
+            # an annotation may begin with the next one
+            self._as_here(repeats)
             return counts
         counts[-1] = repeats - sum(item.count for item in node.items[:-1])
         if isinstance(counts[-1], Traced):
-            assert counts[-1] >= 0
+            holds(counts[-1] >= 0)
         return counts
+
+    def _as_here(self, given: Traced) -> None:
+        """Note that a number is what it is here, where others near it tell more."""
+        holds(given >= given.value)
+        holds(given <= given.value)
 
     def _join(self, node: Join, takes: Sequence[FeatureMap]) -> FeatureMap:
         if len(takes) == 1:
@@ -325,7 +331,7 @@ class _Lifter:
             elif isinstance(old, float) and written.field == "p":
                 rate: Any = names.number(written.exprs[0])
                 with self.trace.as_facts():
-                    assert 0 <= rate < 1
+                    holds(0 <= rate < 1)
         layer = replace(node.layer, **fields) if fields else node.layer
         self._divides(layer, given.channels)
         if isinstance(layer, Conv | ConvTranspose):
@@ -335,7 +341,7 @@ class _Lifter:
         if isinstance(layer, Conv) and isinstance(layer.scheme, Identity):
             # a delta needs channels of which one number is a multiple of the other
             inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
-            assert inputs % outputs == 0 or outputs % inputs == 0
+            holds(inputs % outputs == 0 or outputs % inputs == 0)
         if isinstance(layer, Conv) and layer.columns:
             raise NotClosedError("a layer of a nested network has no form")
         return layer
@@ -354,10 +360,10 @@ class _Lifter:
                 self.trace.whole(cast("Exact", channels / (factor * factor)))
             case PadChannels(out_channels=more):
                 with self.trace.as_facts():
-                    assert more >= channels
+                    holds(more >= channels)
             case ChannelSlice(start=start, stop=stop):
                 with self.trace.as_facts():
-                    assert start < stop <= channels
+                    holds(start < stop <= channels)
             case _:
                 pass
 
@@ -374,7 +380,7 @@ class _Lifter:
 def _note_equal(left: Sequence[Exact] | None, right: Sequence[Exact] | None) -> None:
     """Note that these are equal, as they are here."""
     for one, other in zip(left or (), right or (), strict=True):
-        assert one == other
+        holds(one == other)
 
 
 def _like(given: FeatureMap, among: Sequence[FeatureMap]) -> FeatureMap:

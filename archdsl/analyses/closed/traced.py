@@ -188,6 +188,12 @@ Exact: TypeAlias = Value | Traced
 """A number of a lifted network: one that hangs on no argument is a plain one."""
 
 
+def holds(condition: bool) -> None:
+    """Take that something holds, as it does here: whoever asked has noted it."""
+    if not condition:
+        raise NotClosedError("the compiler does not keep how it is made")
+
+
 def is_exact(value: object) -> TypeGuard[Exact]:
     """Say whether a value is a number of a lifted network."""
     return isinstance(value, int | Fraction | Traced)
