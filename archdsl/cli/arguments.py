@@ -57,6 +57,33 @@ def _params(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.params)
 
 
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUES",
+        type=_setting,
+        action="append",
+        default=[],
+        help="an argument and what it is: 16..100:6, [1, 2, 4] or one value; may be repeated",
+    )
+    parser.add_argument("--where", metavar="CONDITION", help="keep members that it holds for")
+    parser.add_argument("--columns", metavar="NAMES", type=_names, help="default: parameters,macs")
+    parser.add_argument("--sort", metavar="COLUMN", help="a column, or an argument")
+    parser.add_argument("--reverse", action="store_true", help="the largest first")
+    parser.add_argument("--top", metavar="N", type=_count, help="print the first N members")
+    parser.add_argument(
+        "--front",
+        action="store_true",
+        help="mark the Pareto front: the most of the first column for the least of the second",
+    )
+    parser.add_argument(
+        "--plot", metavar="FILE", type=_plot, help="draw it to a .svg, .png or .pdf file"
+    )
+    _add_format(parser, "text", "json", "markdown", "latex", "csv")
+    parser.set_defaults(run=commands.sweep)
+
+
 def _deploy(parser: argparse.ArgumentParser) -> None:
     _add_spec(parser)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=_CHECKPOINT_HELP)
@@ -165,6 +192,11 @@ examples:
   archdsl params specs/resnet.arch --tensors --format json
   archdsl params specs/wrn.arch --symbolic depth,k --by part
   archdsl params specs/mnist_grown.arch --phase 1 --by layer"""
+_SWEEP_EXAMPLES = """\
+examples:
+  archdsl sweep specs/wrn.arch --set depth=16..40:6 --set k=1..12 --where "parameters < 20e6"
+  archdsl sweep specs/resnet.arch --set depth=[18, 34, 50, 101, 152] --sort macs --format csv
+  archdsl sweep specs/wrn.arch --set depth=16..40:6 --set k=[4, 8, 10] --plot wrn.svg"""
 _DEPLOY_EXAMPLES = """\
 examples:
   archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed
@@ -213,6 +245,7 @@ _COMMANDS = (  # name, summary, examples, what adds the arguments
         _compile,
     ),
     ("params", "print parameters and MACs", _PARAMS_EXAMPLES, _params),
+    ("sweep", "print the numbers of many members", _SWEEP_EXAMPLES, _sweep),
     ("deploy", "write the deployed network of a checkpoint", _DEPLOY_EXAMPLES, _deploy),
     ("inspect", "print what checkpoints hold by layer", _INSPECT_EXAMPLES, _inspect),
     ("match", "say which entries of a checkpoint fit a network", _MATCH_EXAMPLES, _match),
@@ -281,6 +314,12 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not name.strip() or not value.strip():
         raise argparse.ArgumentTypeError(f"`{text}` is not NAME=VALUE")
     return name.strip(), value.strip()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 10**9:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number from 1 up")
+    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -126,6 +126,14 @@ def _symbolic(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def sweep(arguments: argparse.Namespace) -> int:
+    """Print, and plot, the numbers of the members of a family."""
+    from archdsl.cli.sweeping import sweep_members
+
+    sweep_members(arguments)
+    return OK
+
+
 def check(arguments: argparse.Namespace) -> int:
     """Build every network that the expects of some specs are about; a wrong spec stops no other."""
     from archdsl.cli.checking import check_specs

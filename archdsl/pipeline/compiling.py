@@ -127,6 +127,15 @@ def _members(
     return Members(file, declaration, given, elaborated.network)
 
 
+def family(target: str, network: str | None = None) -> "Members":
+    """Return the members of the family of a spec, PATH or PATH:NETWORK; raise SpecError."""
+    from archdsl.pipeline.members import Members
+
+    path, named = split_target(target)
+    file = load(path)
+    return Members(file, chosen(file, network or named), {})
+
+
 def _last(elaborated: Elaborated) -> Elaborated:
     """Return the last phase as the member of the family that it is."""
     return replace(elaborated, network=replace(elaborated.network, phases=None))

@@ -6,14 +6,18 @@ from typing import cast
 
 from archdsl.diagnostics import SpecError
 from archdsl.ir.network import Network
-from archdsl.ir.numbers import Value, normal
+from archdsl.ir.numbers import Flag, Number, Symbol, Test, Truth, Value, normal
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.recursion import deep_recursion
-from archdsl.semantics.elaborate import elaborate
+from archdsl.semantics.elaborate import bind_network, elaborate
+from archdsl.semantics.evaluate import truth
 from archdsl.semantics.expects import atoms
+from archdsl.semantics.values import Scope
+from archdsl.source import SourceFile
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
+from archdsl.syntax.parse import parse_expression
 
 
 class Members:
@@ -24,16 +28,28 @@ class Members:
         file: SpecFile,
         declaration: tree.NetworkDeclaration,
         given: Mapping[str, tree.Argument],
-        network: Network,
+        network: Network | None = None,
     ) -> None:
-        """Take the network as compiled; members have its arguments unless they say otherwise."""
+        """Take what members have in common unless they say otherwise, and the network so."""
         self._file = file
         # a recipe is about training: it refuses no member, and takes time
         items = (i for i in declaration.body.items if not isinstance(i, tree.UseRecipe))
         self._declaration = replace(declaration, body=replace(declaration.body, items=tuple(items)))
         self._given = given
-        self.network = network
+        self._network = network
         self.work = 0  # what building members has taken so far
+
+    @property
+    def network(self) -> Network:
+        """The member with nothing changed; raise SpecError where it is refused."""
+        if self._network is None:
+            self._network = self.member({})
+        return self._network
+
+    def changed(self, changes: Mapping[str, tree.Expression]) -> "Members":
+        """Return the members that have other arguments in common."""
+        given = {**self._given, **{n: tree.Argument(None, v) for n, v in changes.items()}}
+        return Members(self._file, self._declaration, given)
 
     def member(self, changes: Mapping[str, tree.Expression]) -> Network:
         """Return the network with arguments changed; raise SpecError where that is refused."""
@@ -59,6 +75,36 @@ class Members:
         if isinstance(value, bool):
             return tree.BooleanLiteral(value, span)
         return tree.NumberLiteral(Fraction(value), isinstance(value, int), span)
+
+    def expression(self, value: Value | bool | tree.Expression) -> tree.Expression:
+        """Return a value as the tree has it, if it does not yet."""
+        return self.literal(value) if isinstance(value, int | Fraction) else value
+
+    def test(self, text: str, values: Mapping[str, Value | bool]) -> Test:
+        """Return a condition over arguments and measures; raise SpecError.
+
+        `values` are those of some member; where its parts have others, a condition is told by them.
+        """
+        own = {name: self.literal(value) for name, value in values.items() if name in self.names}
+        given = {**self._given, **{n: tree.Argument(None, v) for n, v in own.items()}}
+        scope = Scope(self._file)
+        bind_network(self._declaration, given, scope)
+        for name, value in values.items():
+            scope.values[name] = (
+                Truth(value, Flag(name)) if isinstance(value, bool) else Number(value, Symbol(name))
+            )
+        return truth(parse_expression(SourceFile("--where", text)), scope).test
+
+    def takes_list(self, name: str, given: tree.ListLiteral) -> bool:
+        """Say whether a list is one value of an argument: its default is one, of no lists."""
+        default = next(p.default for p in self._declaration.parameters if p.name.text == name)
+        is_of_lists = all(isinstance(item, tree.ListLiteral) for item in given.items)
+        return isinstance(default, tree.ListLiteral) and not (given.items and is_of_lists)
+
+    @property
+    def name(self) -> str:
+        """The name of the network."""
+        return self._declaration.name.text
 
     @property
     def names(self) -> tuple[str, ...]:

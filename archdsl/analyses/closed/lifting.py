@@ -342,6 +342,10 @@ class _Lifter:
             # a delta needs channels of which one number is a multiple of the other
             inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
             holds(inputs % outputs == 0 or outputs % inputs == 0)
+            windows = zip(layer.kernel_size, layer.padding, layer.dilation, strict=True)
+            for size, padding, spread in windows:  # and a window with a centre, that keeps sizes
+                holds(size % 2 == 1)
+                holds(2 * padding == (size - 1) * spread)
         if isinstance(layer, Conv) and layer.columns:
             raise NotClosedError("a layer of a nested network has no form")
         return layer
