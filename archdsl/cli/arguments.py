@@ -4,9 +4,14 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from archdsl import __version__
 from archdsl.cli import commands
+from archdsl.limits import MAX_INTEGER
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
@@ -82,6 +87,38 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     )
     _add_format(parser, "text", "json", "markdown", "latex", "csv")
     parser.set_defaults(run=commands.sweep)
+
+
+def _fit(parser: argparse.ArgumentParser) -> None:
+    _add_spec(parser)
+    parser.add_argument(
+        "--vary",
+        metavar="NAME",
+        type=_vary,
+        action="extend",
+        required=True,
+        help="arguments to choose: depth,k, or depth=16..100:6; may be repeated",
+    )
+    parser.add_argument("--match", metavar="OTHER", help="a spec whose network is to be matched")
+    parser.add_argument(
+        "--match-set",
+        metavar="NAME=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="an argument of the other network",
+    )
+    parser.add_argument(
+        "--columns", metavar="NAMES", type=_names, help="what is matched; default: parameters"
+    )
+    for name in ("parameters", "macs", "deployed-bits"):
+        parser.add_argument(f"--{name}", metavar="N", type=_budget, help="as 5.85e6")
+    parser.add_argument(
+        "--within", metavar="PERCENT", type=_percent, help="fail where no member is so near"
+    )
+    parser.add_argument("--top", metavar="N", type=_count, help="members to print; default: 5")
+    _add_format(parser, "text", "json", "markdown", "latex", "csv")
+    parser.set_defaults(run=commands.fit)
 
 
 def _deploy(parser: argparse.ArgumentParser) -> None:
@@ -197,6 +234,11 @@ examples:
   archdsl sweep specs/wrn.arch --set depth=16..40:6 --set k=1..12 --where "parameters < 20e6"
   archdsl sweep specs/resnet.arch --set depth=[18, 34, 50, 101, 152] --sort macs --format csv
   archdsl sweep specs/wrn.arch --set depth=16..40:6 --set k=[4, 8, 10] --plot wrn.svg"""
+_FIT_EXAMPLES = """\
+examples:
+  archdsl fit specs/wrn.arch --match specs/share_wrn.arch --vary depth
+  archdsl fit specs/wrn.arch --parameters 5.85e6 --vary depth,k --within 1
+  archdsl fit specs/resnet.arch --macs 4e9 --vary depth=[18, 34, 50] --vary image=128..256:32"""
 _DEPLOY_EXAMPLES = """\
 examples:
   archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed
@@ -246,6 +288,7 @@ _COMMANDS = (  # name, summary, examples, what adds the arguments
     ),
     ("params", "print parameters and MACs", _PARAMS_EXAMPLES, _params),
     ("sweep", "print the numbers of many members", _SWEEP_EXAMPLES, _sweep),
+    ("fit", "find the members nearest to a budget", _FIT_EXAMPLES, _fit),
     ("deploy", "write the deployed network of a checkpoint", _DEPLOY_EXAMPLES, _deploy),
     ("inspect", "print what checkpoints hold by layer", _INSPECT_EXAMPLES, _inspect),
     ("match", "say which entries of a checkpoint fit a network", _MATCH_EXAMPLES, _match),
@@ -314,6 +357,31 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not name.strip() or not value.strip():
         raise argparse.ArgumentTypeError(f"`{text}` is not NAME=VALUE")
     return name.strip(), value.strip()
+
+
+def _vary(text: str) -> list[str]:
+    return [text] if "=" in text else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _budget(text: str) -> int:
+    number = _exact(text)
+    if number is None or not 1 <= number <= MAX_INTEGER:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number from 1 up, such as 5.85e6")
+    return round(number)
+
+
+def _percent(text: str) -> "Fraction":
+    number = _exact(text)
+    if number is None or number < 0:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number of percent, such as 0.5")
+    return number
+
+
+def _exact(text: str) -> "Fraction | None":
+    from fractions import Fraction
+
+    found = re.fullmatch(r"\d[\d_,]*(\.\d+)?(e\d{1,2})?", text)
+    return None if found is None else Fraction(text.replace(",", ""))
 
 
 def _count(text: str) -> int:

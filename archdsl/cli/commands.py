@@ -134,6 +134,13 @@ def sweep(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def fit(arguments: argparse.Namespace) -> int:
+    """Print the members of a family that come nearest to a budget."""
+    from archdsl.cli.fitting import fit_members
+
+    return fit_members(arguments)
+
+
 def check(arguments: argparse.Namespace) -> int:
     """Build every network that the expects of some specs are about; a wrong spec stops no other."""
     from archdsl.cli.checking import check_specs

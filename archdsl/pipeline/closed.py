@@ -39,14 +39,14 @@ def closed_forms(members: Members, names: Sequence[str], *, cases: int = MAX_CAS
         network=network.name,
         names=tuple(names),
         wholes=search.wholes,
-        others=_others(network, names),
+        others=others_of(network, names),
         cases=tuple(map(settled, search.cases)),
         unsaid=tuple(search.unsaid),
         complete=search.complete,
     )
 
 
-def _others(network: Network, names: Sequence[str]) -> tuple[tuple[str, ArgumentValue], ...]:
+def others_of(network: Network, names: Sequence[str]) -> tuple[tuple[str, ArgumentValue], ...]:
     """Return the arguments that are as compiled, not those that hang on the ones asked about."""
     hanging = {let.name for let in network.formulas if symbols(let.number.expr) & set(names)}
     hanging |= {name for name, test in network.flags if test_symbols(test) & set(names)}
@@ -163,7 +163,7 @@ class _Search:
     def _others(self, case: Case, name: str, value: Value) -> Iterator[Value]:
         is_whole = name in self.wholes
         found: dict[Value, None] = {}
-        if name in fixed(case) and _is_looked_up(
+        if name in fixed(case) and is_looked_up(
             case, name
         ):  # what a table or a choice knows stands in the spec
             found |= dict.fromkeys((*self._mentioned, *range(SMALL + 1)))
@@ -193,7 +193,8 @@ def _compare(case: Case, network: Network, values: Mapping[str, Value | bool]) -
             raise NotClosedError(f"its {name} hang on something that the compiler does not keep")
 
 
-def _is_looked_up(case: Case, name: str) -> bool:
+def is_looked_up(case: Case, name: str) -> bool:
+    """Say whether a case is about one value of an argument alone, as where a table has it."""
     return any(
         isinstance(each, Compared)
         and each.operator == "=="

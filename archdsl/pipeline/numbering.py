@@ -33,13 +33,16 @@ class TooManyError(Exception):
 class Numbering:
     """Gives the numbers of the members of one family."""
 
-    def __init__(self, members: Members, measures: Sequence[str]) -> None:
+    def __init__(
+        self, members: Members, measures: Sequence[str], cases: Sequence[Case] = ()
+    ) -> None:
+        """Take a family, the measures, and cases that are known and have been checked."""
         self.members = members
         self.measures = tuple(measures)
         self.refused = 0
         self.built = 0
         self.known: Network | None = None  # some member that was built
-        self._cases: list[Case] = []
+        self._cases: list[Case] = list(cases)
         self._unchecked: list[Case] = []  # those of them that no second member has confirmed
         self._tried = 0
 

@@ -52,7 +52,7 @@ def sweep_table(shown: ShownSweep) -> Table:
         *(Column(title, is_number=True) for title in columns),
     ]
     rows = [
-        (*map(_cell, swept.values(member)), *member.numbers[: len(columns)])
+        (*map(cell_of, swept.values(member)), *member.numbers[: len(columns)])
         for member in shown.members
     ]
     if shown.front is not None:
@@ -66,7 +66,8 @@ def _is_numeric(values: Sequence[ShownValue]) -> bool:
     return all(isinstance(v, int | Fraction) and not isinstance(v, bool) for v in values)
 
 
-def _cell(value: ShownValue) -> Cell:
+def cell_of(value: ShownValue) -> Cell:
+    """Return an argument as a table has it."""
     match value:
         case bool():
             return written(value)
@@ -83,13 +84,13 @@ def sweep_document(shown: ShownSweep) -> dict[str, object]:
         "schema": SCHEMA,
         "network": swept.network,
         "arguments": dict(swept.fixed),
-        "swept": {name: [_plain(value) for value in values] for name, values in swept.axes},
+        "swept": {name: [plain(value) for value in values] for name, values in swept.axes},
         "members": swept.total,
         "refused": swept.refused,
         "left_out": swept.left_out,
         "rows": [
             {
-                **dict(zip(swept.names, map(_plain, swept.values(member)), strict=True)),
+                **dict(zip(swept.names, map(plain, swept.values(member)), strict=True)),
                 **dict(zip(swept.measures, member.numbers, strict=True)),
                 **({} if shown.front is None else {"front": member in shown.front}),
             }
@@ -98,5 +99,6 @@ def sweep_document(shown: ShownSweep) -> dict[str, object]:
     }
 
 
-def _plain(value: ShownValue) -> int | float | bool | str:
+def plain(value: ShownValue) -> int | float | bool | str:
+    """Return an argument as JSON has it."""
     return float(value) if isinstance(value, Fraction) else value
