@@ -87,8 +87,9 @@ def derive(network: Network, arguments: Mapping[str, Value | bool], wholes: froz
     return Case(
         at=dict(arguments),
         wholes=wholes,
-        ways=(_minimal((*trace.conditions, *whole)),),
-        facts=_minimal(trace.facts),
+        # what is so wherever the network exists decides nothing
+        ways=(tuple(each for each in (*trace.conditions, *whole) if each not in trace.facts),),
+        facts=tuple(trace.facts),
         forms=forms,
         parts=parts,
     )
@@ -111,10 +112,6 @@ def _check(
     for name, form in forms.items():
         if form.evaluate(values) != MEASURES[name].of(network, sums):
             raise NotClosedError(f"its {name} hang on something that the compiler does not keep")
-
-
-def _minimal(conditions: Sequence[Condition] | Mapping[Condition, None]) -> tuple[Condition, ...]:
-    return tuple(dict.fromkeys(conditions))
 
 
 def merged(cases: Sequence[Case], new: Case) -> tuple[Case, ...]:
