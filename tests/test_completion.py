@@ -20,13 +20,19 @@ SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion deploy explain fmt inspect match params report",
+    ("",): "check compile completion deploy explain fit fmt inspect match params report sweep",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",
     ("params", "tiny.arch", "--by", ""): "block layer part phase",
     ("params", "tiny.arch", "--format", "l"): "latex",
     ("params", "tiny.arch", "--set", ""): "depth= width=",
+    ("params", "tiny.arch", "--symbolic", ""): "depth width",
+    ("sweep", "tiny.arch", "--set", "wi"): "width=",
+    ("sweep", "tiny.arch", "--columns", "ma"): "macs",
+    ("sweep", "--format", "m"): "markdown",
+    ("fit", "tiny.arch", "--vary", "w"): "width",
+    ("fit", "tiny.arch", "--match-"): "--match-set",
     ("compile", "tiny.arch", "--set", "wi"): "width=",
     ("compile", "tiny.arch", "--che"): "--check",
     ("compile", "--out", "s"): "sub/",

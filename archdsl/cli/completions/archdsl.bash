@@ -18,8 +18,8 @@ _archdsl() {
     done
 
     if (( COMP_CWORD == 1 )); then
-        words="compile params deploy inspect match check fmt report explain completion --help --version"
-    elif [[ $command == @(params|inspect|report) && $prev == --format ]]; then
+        words="compile params sweep fit deploy inspect match check fmt report explain completion --help --version"
+    elif [[ $command == @(params|sweep|fit|inspect|report) && $prev == --format ]]; then
         words="text json markdown latex csv"
     elif [[ $command == check && $prev == --format ]]; then
         words="text json github sarif"
@@ -30,7 +30,13 @@ _archdsl() {
     elif [[ $prev == --set ]]; then
         [[ -n $spec ]] && words=$("${COMP_WORDS[0]}" completion --arguments "$spec" 2>/dev/null)
         compopt -o nospace 2>/dev/null
-    elif [[ $prev == --name || $prev == --layer || $prev == --phase ]]; then
+    elif [[ $prev == --sort || $prev == --columns ]]; then
+        words="parameters macs learned frozen unshared buffers convolutions training_macs deployed_bits"
+    elif [[ $prev == --vary || $prev == --symbolic ]]; then
+        [[ -n $spec ]] && words=$("${COMP_WORDS[0]}" completion --arguments "$spec" 2>/dev/null | tr -d =)
+    elif [[ $prev == --name || $prev == --layer || $prev == --phase || $prev == --where || $prev == --top ||
+        $prev == --match-set || $prev == --within || $prev == --parameters || $prev == --macs ||
+        $prev == --deployed-bits ]]; then
         return
     elif [[ $prev == --plot || $prev == --map || $prev == --published ]]; then
         compopt -o filenames 2>/dev/null
@@ -43,7 +49,9 @@ _archdsl() {
     elif [[ $cur == -* ]]; then
         case $command in
             compile) words="--set --out --name --check --format --help" ;;
-            params) words="--set --by --phase --tensors --format --help" ;;
+            params) words="--set --by --symbolic --phase --tensors --format --help" ;;
+            sweep) words="--set --where --columns --sort --reverse --top --front --plot --format --help" ;;
+            fit) words="--set --vary --match --match-set --columns --parameters --macs --deployed-bits --within --top --format --help" ;;
             deploy) words="--set --phase --out --name --format --help" ;;
             match) words="--set --phase --map --format --help" ;;
             inspect) words="--set --phase --layer --plot --format --help" ;;
