@@ -54,15 +54,14 @@ class SymbolicNetwork:
     def __init__(self, forms: ClosedForms) -> None:
         self.forms = forms
         self.names = forms.names
-        self.parameters = ClosedForm(forms, "parameters")
-        self.learned = ClosedForm(forms, "learned")
-        self.frozen = ClosedForm(forms, "frozen")
-        self.unshared = ClosedForm(forms, "unshared")
-        self.buffers = ClosedForm(forms, "buffers")
-        self.convolutions = ClosedForm(forms, "convolutions")
-        self.macs = ClosedForm(forms, "macs")
-        self.training_macs = ClosedForm(forms, "training_macs")
-        self.deployed_bits = ClosedForm(forms, "deployed_bits")
+
+    def __getattr__(self, measure: str) -> ClosedForm:
+        if measure not in MEASURES:
+            raise AttributeError(f"there is no measure `{measure}`")
+        return ClosedForm(self.forms, measure)
+
+    def __dir__(self) -> list[str]:
+        return sorted((*super().__dir__(), *MEASURES))
 
     def __call__(self, **arguments: float) -> dict[str, int]:
         """Return all numbers of the member with these arguments, by name."""

@@ -232,13 +232,13 @@ examples:
 _SWEEP_EXAMPLES = """\
 examples:
   archdsl sweep specs/wrn.arch --set depth=16..40:6 --set k=1..12 --where "parameters < 20e6"
-  archdsl sweep specs/resnet.arch --set depth=[18, 34, 50, 101, 152] --sort macs --format csv
-  archdsl sweep specs/wrn.arch --set depth=16..40:6 --set k=[4, 8, 10] --plot wrn.svg"""
+  archdsl sweep specs/resnet.arch --set "depth=[18, 34, 50]" --sort macs --format csv
+  archdsl sweep specs/wrn.arch --set depth=16..40:6 --set "k=[4, 8]" --plot wrn.svg"""
 _FIT_EXAMPLES = """\
 examples:
   archdsl fit specs/wrn.arch --match specs/share_wrn.arch --vary depth
   archdsl fit specs/wrn.arch --parameters 5.85e6 --vary depth,k --within 1
-  archdsl fit specs/resnet.arch --macs 4e9 --vary depth=[18, 34, 50] --vary image=128..256:32"""
+  archdsl fit specs/resnet.arch --macs 4e9 --vary "depth=[34, 50]" --vary image=128..256:32"""
 _DEPLOY_EXAMPLES = """\
 examples:
   archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed

@@ -35,6 +35,13 @@ def forms_in(text, *names, **arguments):
     return compile_text(text, arguments=texts).symbolic(names)
 
 
+def case_of(forms, **values):
+    """Return the case that a member belongs to."""
+    case = forms.case(values)
+    assert case is not None, values
+    return case
+
+
 def said(forms, measure="parameters"):
     """Return the forms of one measure, each with where it holds."""
     return [
@@ -65,7 +72,7 @@ def test_one_form_gives_a_table_of_a_paper():
     found = {}
     for depth, k in WRN:
         values = {"depth": depth, "k": k}
-        found[depth, k] = forms.case(values).forms["parameters"].evaluate(values)
+        found[depth, k] = case_of(forms, **values).forms["parameters"].evaluate(values)
     assert found == WRN
     assert forms.complete
     assert not forms.unsaid
@@ -148,12 +155,9 @@ def test_blocks_that_share_count_once_however_many_there_are():
     assert said(forms_in(SHARED, "n")) == [("1,368", "n >= 2"), ("792", "n = 1")]
 
 
-def test_where_a_geometry_would_be_shared_is_another_case():
+def test_a_geometry_that_coincides_is_the_same_case_where_it_counts_the_same():
     # 3 * 8 * 9, then 8 * width * 9 of the first block and width^2 * 9 of the others, once
-    assert said(forms_in(SHARED, "width")) == [
-        ("1,368", "width = 8"),
-        ("9 (width^2 + 8 width + 24)", "width >= 1, width != 8"),
-    ] or said(forms_in(SHARED, "width")) == [("9 (width^2 + 8 width + 24)", "width >= 1")]
+    assert said(forms_in(SHARED, "width")) == [("9 (width^2 + 8 width + 24)", "width >= 1")]
 
 
 def test_what_a_list_decides_is_a_case():
@@ -203,13 +207,13 @@ network net(a = 12, b = 3) {
 """
     forms = forms_in(text, "a", "b")
     values = {"a": 20, "b": 4}
-    assert forms.case(values).forms["parameters"].evaluate(values) == 5
-    assert not forms.case({"a": 20, "b": 3}).exists({"a": 20, "b": 3})
+    assert case_of(forms, **values).forms["parameters"].evaluate(values) == 5
+    assert not case_of(forms, a=20, b=3).exists({"a": 20, "b": 3})
 
 
 def test_a_fraction_is_no_member_where_a_number_has_to_be_whole():
     forms = forms_of("wrn.arch", "k")
-    case = forms.case({"k": Fraction(1, 2)})
+    case = case_of(forms, k=Fraction(1, 2))
     assert case.exists({"k": Fraction(1, 2)})  # 8, 16 and 32 channels
     assert not case.exists({"k": Fraction(1, 3)})
 
@@ -273,21 +277,25 @@ def test_the_forms_of_a_shipped_spec_are_its_counts(name, network):
     if not names:
         return
     for some in dict.fromkeys([*((each,) for each in names), tuple(names)]):
-        forms = closed_forms(members, some)
-        near = values_of(compilation.network, some, 10)
+        forms = closed_forms(members, some, cases=8)
+        near = values_of(compilation.network, some, 5)
         start = forms.cases[0].at
         if not isinstance(start[some[0]], bool):
-            near += [{**start, some[0]: value} for value in members.mentioned()[:8]]
+            near += [{**start, some[0]: value} for value in members.mentioned()[:4]]
         assert check_forms(forms, members, [start, *near])
 
 
 STEADY = settings(
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     database=None,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+        HealthCheck.data_too_large,
+    ],
 )
 
 
@@ -311,6 +319,6 @@ def test_the_forms_of_drawn_specs_are_their_counts():
         found["unsaid"] += len(forms.unsaid)
 
     hold()
-    assert found["forms"] > 15
-    assert found["compared"] > 50
+    assert found["forms"] > 10
+    assert found["compared"] > 30
     assert found["unsaid"] == 0
