@@ -126,7 +126,7 @@ def prove_in(dimensions, options):
         found[True] += 1
 
     hold()
-    assert found[True] >= 0.75 * found.total(), found
+    assert found[True] >= 0.5 * found.total(), found  # the length alone fits less often
 
 
 @pytest.mark.parametrize("dimensions", [1, 3])
