@@ -128,7 +128,7 @@ ON_META = [
 ]
 OF_TESTS_ON_META = [
     ("densenet_cifar", {"depth": "40", "growth": "12"}),
-    ("densenet_unnamed", {"depth": "169"}),
+    ("densenet_unnamed", {}),
     ("diracnet_v2", {}),
     ("folded_diracnet:cifar", {}),
     ("folded_diracnet:imagenet", {"width": "0.5", "blocks": "[3, 4, 6, 5]"}),
