@@ -16,6 +16,7 @@ from archdsl.analyses.closed.traced import (
     power,
     value_of,
 )
+from archdsl.ir.layers import SIDES, sides
 from archdsl.ir.network import FeatureMap
 from archdsl.ir.numbers import (
     Apply,
@@ -40,8 +41,14 @@ from archdsl.ir.numbers import (
     compare,
 )
 
-SIZES = ("in_height", "in_width")
-_SIZES = ("height", "width")  # of a map with a name
+_SIDES = tuple(dict.fromkeys(side for known in SIDES for side in known))
+SIZES = tuple(f"in_{side}" for side in _SIDES)
+
+
+def sizes_given(given: FeatureMap) -> dict[str, Exact]:
+    """Return the sizes that a block is given, by name."""
+    known = () if given.size is None else sides(len(given.size))
+    return {f"in_{side}": size for side, size in zip(known, given.size or (), strict=True)}
 
 
 class Names:
@@ -82,7 +89,7 @@ class Names:
                 size = self._size(text)
                 if size is not None and value_of(size) == value:
                     return size
-                is_size = text.endswith((*SIZES, *(f".{each}" for each in _SIZES)))
+                is_size = text.endswith((*SIZES, *(f".{each}" for each in _SIDES)))
                 self.pin(names or (SIZES if is_size else ()))
                 return value
             case Symbol(name):
@@ -110,16 +117,16 @@ class Names:
                 self.holds(test)
 
     def _size(self, text: str) -> Exact | None:
-        """Return the height or width that a text says: of a named map, or of what a block is given.
+        """Return the size that a text says: of a named map, or of what a block is given.
 
         That of what a body in a network is given is none of these.
         """
         if text in SIZES:
             return self.numbers.get(text)
-        label, _, size = text.rpartition(".")
-        if label in self.maps and size in _SIZES:
-            return (self.maps[label].size or ())[_SIZES.index(size)]
-        return None
+        label, _, side = text.rpartition(".")
+        size = self.maps[label].size if label in self.maps else None
+        known = () if size is None else sides(len(size))
+        return size[known.index(side)] if size is not None and side in known else None
 
     def holds(self, test: Test) -> bool:
         """Say whether a test holds, which is a condition from then on."""

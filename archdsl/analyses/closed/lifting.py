@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, assert_never, cast
 
 from archdsl.analyses.closed.deciding import Weights
-from archdsl.analyses.closed.formulas import SIZES, Names, pin
+from archdsl.analyses.closed.formulas import Names, pin, sizes_given
 from archdsl.analyses.closed.traced import Exact, NotClosedError, Trace, Traced, holds, value_of
 from archdsl.ir.layers import (
     ChannelShuffle,
@@ -214,7 +214,7 @@ class _Lifter:
         names = Names(self.trace)
         names.numbers["in_channels"] = takes[0].channels
         names.numbers["stride"] = place.names.number(node.stride.expr)
-        names.numbers |= zip(SIZES, takes[0].size or (), strict=False)
+        names.numbers |= sizes_given(takes[0])
         beside = zip(node.given, takes[1:], strict=True)
         names.maps |= {crossing.label: shape for crossing, shape in beside}
         for name, given in node.arguments:
@@ -399,7 +399,7 @@ def _like(given: FeatureMap, among: Sequence[FeatureMap]) -> FeatureMap:
 def _reduces(node: Node) -> bool:
     """Say whether anything in a node has a stride."""
     if isinstance(node, LayerNode):
-        return reduction(node.layer) != SAME
+        return reduction(node.layer, node.input.dimensions) != SAME
     return any(map(_reduces, children(node)))
 
 
