@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
+from archdsl.analyses import walk
 from archdsl.analyses.closed.cases import Case, ClosedForms, Unsaid, derive, fixed, merged, settled
 from archdsl.analyses.closed.conditions import Compared, names_in
 from archdsl.analyses.closed.polynomial import Polynomial
@@ -12,7 +13,7 @@ from archdsl.analyses.counts import count
 from archdsl.analyses.measures import MEASURES
 from archdsl.ir.network import ArgumentValue, Network
 from archdsl.ir.numbers import Value, normal, symbols, test_symbols
-from archdsl.limits import MAX_CASES, MAX_TRIED, TRIED_WORK
+from archdsl.limits import LIFTED_NODES, MAX_CASES, MAX_TRIED, TRIED_WORK
 from archdsl.pipeline.members import Members
 from archdsl.recursion import deep_recursion
 from archdsl.suggest import did_you_mean
@@ -92,7 +93,8 @@ class _Search:
         self.cases: tuple[Case, ...] = ()
         self.unsaid: list[Unsaid] = []
         self.complete = True
-        self._most = most
+        nodes = sum(1 for _ in walk.walk(walk.root(members.network)))
+        self._most = max(1, min(most, LIFTED_NODES // nodes))
         self._tried = 0
         self._mentioned = members.mentioned()
 

@@ -233,6 +233,23 @@ def test_what_has_no_form_is_said(name, names, message):
         forms_of(name, *names)
 
 
+def test_a_number_that_is_squared_again_and_again_ends():
+    lets = "".join(f"    let a{i + 1} = a{i} * a{i}\n" for i in range(60))
+    text = f"network net(a0 = 1) {{\n{lets}    input(1, 2, 2)\n    conv1x1(a60)\n}}\n"
+    with pytest.raises(SymbolicError, match="too many terms"):
+        forms_in(text, "a0")
+
+
+def test_numbers_deep_in_one_another_end():
+    lets = "".join(f"    let a{i + 1} = floor(a{i} / 2 + 1 / 3) + 1\n" for i in range(1200))
+    text = f"network net(a0 = 1) {{\n{lets}    input(1, 2, 2)\n    conv1x1(a1200)\n}}\n"
+    try:
+        forms = forms_in(text, "a0")
+    except SymbolicError:
+        return
+    assert case_of(forms, a0=1).forms["parameters"].evaluate({"a0": 1}) >= 1
+
+
 # ---------------------------------------------------------------- text
 
 

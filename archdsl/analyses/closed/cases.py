@@ -82,6 +82,8 @@ def derive(network: Network, arguments: Mapping[str, Value | bool], wholes: froz
             parts = tuple(PartForms(row.name, _forms(lifted, row)) for row in counts.parts)
     except TooLongError:
         raise NotClosedError("it has too many terms") from None
+    except RecursionError:
+        raise NotClosedError("its numbers are too deep in one another") from None
     _check(forms, network, arguments)
     whole = tuple(Whole(argument(name)) for name in sorted(trace.wholes.used))
     return Case(

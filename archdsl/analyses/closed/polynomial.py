@@ -14,6 +14,8 @@ from archdsl.ir.numbers import Value, apply, arithmetic, normal
 from archdsl.record import Record
 
 MAX_TERMS = 4_000  # of a polynomial; a longer one nobody reads
+MAX_PRODUCTS = 400_000  # of terms, to multiply two polynomials
+MAX_EXPONENT = 64  # a spec is untrusted, and may square a number again and again
 
 
 class TooLongError(Exception):
@@ -95,6 +97,8 @@ class Polynomial:
 
     def times(self, other: "Polynomial") -> "Polynomial":
         """Return the product."""
+        if len(self.terms) * len(other.terms) > MAX_PRODUCTS:
+            raise TooLongError
         terms: dict[Monomial, Value] = {}
         for left, one in self.terms.items():
             for right, two in other.terms.items():
@@ -262,6 +266,8 @@ def _product(left: Monomial, right: Monomial) -> Monomial:
     powers = dict(left)
     for atom, exponent in right:
         powers[atom] = powers.get(atom, 0) + exponent
+        if powers[atom] > MAX_EXPONENT:
+            raise TooLongError
     return _sorted(powers.items())
 
 
