@@ -178,11 +178,9 @@ def test_what_is_special_has_a_sign_that_is_explained(spec, line, note):
 
 def test_a_signal_and_a_film_have_their_sizes():
     (row, *_) = outline(compiled("video_resnet").network)
-    assert (row.output.size, row.entries[0].window, row.entries[0].stride) == (
-        (16, 56, 56),
-        (3, 7, 7),
-        (1, 2, 2),
-    )
+    (line,) = row.entries
+    assert isinstance(line, Line)
+    assert (row.output.size, line.window, line.stride) == ((16, 56, 56), (3, 7, 7), (1, 2, 2))
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -213,7 +211,7 @@ class Balanced(HTMLParser):
         self.open = []
         self.cells = []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, attrs):  # noqa: ARG002
         if tag == "tr":
             self.cells.append(0)
         if tag in ("td", "th"):
