@@ -42,6 +42,11 @@ class Forward(Record):
     given: tuple[TensorView, ...]
     returned: tuple[TensorView, ...]
 
+    @property
+    def kept(self) -> int:
+        """Bytes that autograd keeps."""
+        return sum(self.tape.kept_at)
+
 
 class Surroundings(Record):
     """Where a body stands: its name, its path, and the class of generated code that it is in."""
