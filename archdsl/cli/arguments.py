@@ -47,6 +47,14 @@ def _params(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", choices=("part", "block", "layer", "phase"), default="part")
     _add_phase(parser)
     parser.add_argument("--tensors", action="store_true", help="list the entries of state_dict")
+    parser.add_argument(
+        "--columns", metavar="NAMES", help="what to say of each row: activations,memory,receptive"
+    )
+    parser.add_argument("--batch", metavar="N", type=int, help="inputs of a training step")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of training")
+    parser.add_argument(
+        "--device", metavar="DEVICE", help="a100, h100, h200, l4, or numbers: memory=16e9"
+    )
     _add_format(parser, "text", "json", "markdown", "latex", "csv")
     parser.set_defaults(run=commands.params)
 
@@ -157,7 +165,9 @@ examples:
   archdsl params specs/resnet.arch --set depth=18
   archdsl params specs/resnet.arch --by layer --format csv
   archdsl params specs/resnet.arch --tensors --format json
-  archdsl params specs/mnist_grown.arch --phase 1 --by layer"""
+  archdsl params specs/mnist_grown.arch --phase 1 --by layer
+  archdsl params specs/resnet.arch --columns activations,memory,receptive --batch 64
+  archdsl params specs/resnet.arch --precision bfloat16 --device h100"""
 _DEPLOY_EXAMPLES = """\
 examples:
   archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed

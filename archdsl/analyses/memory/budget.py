@@ -1,13 +1,13 @@
 """What training and running a network takes of memory, in all, and which batch fits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from archdsl.analyses.memory.forward import forward
 from archdsl.analyses.memory.peaks import backward_course, forward_course
 from archdsl.analyses.memory.tape import FLOAT32, Setting
 from archdsl.analyses.tensors import kept
-from archdsl.analyses.walk import root, walk
+from archdsl.analyses.walk import Place, root, walk
 from archdsl.ir.network import LayerNode, Network, Shared
 from archdsl.ir.rebuild import replace
 from archdsl.ir.recipe import Adam, AdamW, Recipe, Sgd
@@ -37,29 +37,25 @@ class TrainingMemory(Record, kw_only=True):
 
 def training_memory(network: Network, setting: Setting) -> TrainingMemory:
     """Return what training and running a network takes."""
-    held = _held(network)
+    found = held(network, walk(root(network)))
     training = forward(network, replace(setting, training=True))
     there, back = forward_course(training), backward_course(training)
     running = forward(network, replace(setting, training=False))
     given = sum(each.bytes for each in training.given)
-    recipe = network.recipe
-    state = 0 if recipe is None else _state(recipe, held.gradients)
-    average = held.weights + held.buffers if recipe is not None and recipe.ema else 0
-    stays = held.weights + held.buffers + state + average
     in_step = max(there.most, there.change + back.most)
-    in_optimizer = held.gradients + sum(each.bytes for each in training.returned)
+    in_optimizer = found.gradients + sum(each.bytes for each in training.returned)
     return TrainingMemory(
         batch=setting.batch,
         precision=str(setting.precision),
-        weights=held.weights,
-        gradients=held.gradients,
-        optimizer=state,
-        average=average,
-        buffers=held.buffers,
+        weights=found.weights,
+        gradients=found.gradients,
+        optimizer=found.optimizer,
+        average=found.average,
+        buffers=found.buffers,
         input=given,
         activations=training.kept,
-        peak=stays + given + max(in_step, in_optimizer),
-        inference_peak=held.weights + held.buffers + given + forward_course(running).most,
+        peak=found.total - found.gradients + given + max(in_step, in_optimizer),
+        inference_peak=found.weights + found.buffers + given + forward_course(running).most,
     )
 
 
@@ -68,16 +64,36 @@ def largest_batch(of: Callable[[int], int], most: float) -> int:
 
     `of` gives the memory of a batch, which grows with it.
     """
-    if of(1) > most:
+    low, high = Tried(1, of(1)), Tried(2, of(2))
+    if low.bytes > most:
         return 0
-    fits = 1
-    while fits < LARGEST_BATCH and of(2 * fits) <= most:
-        fits *= 2
-    low, high = fits, 2 * fits  # fits, and does not
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if of(middle) <= most else (low, middle)
-    return low
+    while high.bytes <= most:
+        if high.batch >= LARGEST_BATCH:
+            return high.batch
+        guess = _guess(low, high, most) + 1
+        batch = min(max(guess, 2 * high.batch), LARGEST_BATCH)
+        low, high = high, Tried(batch, of(batch))
+    while high.batch - low.batch > 1:  # `low` fits and `high` does not
+        batch = min(max(_guess(low, high, most), low.batch + 1), high.batch - 1)
+        tried = Tried(batch, of(batch))
+        low, high = (tried, high) if tried.bytes <= most else (low, tried)
+        if high.batch - low.batch > 1 and tried.bytes <= most:  # is that the largest?
+            tried = Tried(low.batch + 1, of(low.batch + 1))
+            low, high = (tried, high) if tried.bytes <= most else (low, tried)
+    return low.batch
+
+
+class Tried(Record):
+    """A batch, and the bytes that it takes."""
+
+    batch: int
+    bytes: int
+
+
+def _guess(low: Tried, high: Tried, most: float) -> int:
+    """Return the batch that takes so many bytes, if memory is a line through two."""
+    rise = max(high.bytes - low.bytes, 1)
+    return low.batch + int((most - low.bytes) * (high.batch - low.batch) / rise)
 
 
 def default_batch(network: Network) -> int:
@@ -88,17 +104,25 @@ def default_batch(network: Network) -> int:
     return -(-recipe.batch // max(recipe.accumulate, 1))
 
 
-class HeldTensors(Record):
+class HeldTensors(Record, kw_only=True):
     """Bytes that a network holds."""
 
-    weights: int
-    gradients: int
-    buffers: int
+    weights: int = 0
+    gradients: int = 0
+    optimizer: int = 0
+    average: int = 0
+    buffers: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.gradients + self.optimizer + self.average + self.buffers
 
 
-def _held(network: Network) -> HeldTensors:
+def held(network: Network, places: Iterable[Place]) -> HeldTensors:
+    """Return what places of a network hold, all copies together."""
     weights = gradients = buffers = 0
-    for place in walk(root(network)):
+    for place in places:
         if not isinstance(place.node, LayerNode | Shared):
             continue
         for tensor in kept(place):
@@ -108,7 +132,14 @@ def _held(network: Network) -> HeldTensors:
                 gradients += 0 if place.node.frozen else FLOAT32 * size
             else:
                 buffers += tensor.bits // 8 * size
-    return HeldTensors(weights, gradients, buffers)
+    recipe = network.recipe
+    return HeldTensors(
+        weights=weights,
+        gradients=gradients,
+        optimizer=0 if recipe is None else _state(recipe, gradients),
+        average=weights + buffers if recipe is not None and recipe.ema else 0,
+        buffers=buffers,
+    )
 
 
 def _state(recipe: Recipe, gradients: int) -> int:

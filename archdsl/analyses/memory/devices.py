@@ -2,6 +2,7 @@
 
 from archdsl.analyses.memory.tape import Precision
 from archdsl.record import Record
+from archdsl.suggest import did_you_mean
 
 
 class DeviceFigures(Record, kw_only=True):
@@ -40,3 +41,49 @@ DEVICES = {
         DeviceFigures(name="l4", memory=24e9, bandwidth=300e9, float32=60e12, bfloat16=121e12),
     )
 }
+
+
+class UnknownDeviceError(ValueError):
+    """A text names no device; the message says what to write."""
+
+
+NUMBERS = ("memory", "bandwidth", "float32", "bfloat16")
+
+
+def device_of(text: str) -> DeviceFigures:
+    """Return the device of a name, or of numbers: `memory=16e9,bandwidth=900e9,float32=15.7e12`."""
+    if text in DEVICES:
+        return DEVICES[text]
+    known = ", ".join(DEVICES)
+    if "=" not in text:
+        hint = did_you_mean(text, tuple(DEVICES))
+        message = f"no device `{text}`: known are {known}, or give numbers, `memory=16e9`"
+        raise UnknownDeviceError(f"{message}; {hint}" if hint else message)
+    numbers: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = (each.strip() for each in part.partition("="))
+        if name not in NUMBERS or name in numbers:
+            wanted = ", ".join(f"`{each}`" for each in NUMBERS)
+            message = f"`{part}` is no number of a device: there is {wanted}, each once"
+            raise UnknownDeviceError(message)
+        numbers[name] = _number(part, value)
+    return DeviceFigures(
+        name="the device",
+        memory=numbers.get("memory"),
+        bandwidth=numbers.get("bandwidth"),
+        float32=numbers.get("float32"),
+        bfloat16=numbers.get("bfloat16"),
+    )
+
+
+def _number(part: str, value: str) -> float:
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0 < found < LARGEST_NUMBER:
+        raise UnknownDeviceError(f"`{part}` must be a number above 0, as in `memory=16e9`")
+    return found
+
+
+LARGEST_NUMBER = 1e30  # of a device
