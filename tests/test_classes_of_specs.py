@@ -19,7 +19,11 @@ ROOT = Path(__file__).parents[1]
 RECIPES = {"dilated", "imagenet", "recipes"}  # without a network
 SPECS = sorted({path.stem for path in (ROOT / "specs").glob("*.arch")} - RECIPES)
 # classes that stand for no block, beside those that own shared weights: weight schemes, columns
-PARTS = {"Backbone", "Classifier", "PyramidConvs"}  # bodies with branches, or that give maps to others
+PARTS = {
+    "Backbone",
+    "Classifier",
+    "PyramidConvs",
+}  # bodies with branches, or that give maps to others
 SCHEMES = {*PARTS, "BareDiracConv2d", "BinaryConv2d", "DiracConv2d", "Nested"}
 
 

@@ -16,6 +16,7 @@ from tests.arguments import check_arguments
 from tests.drawing.words import SCHEMES
 from tests.generated import (
     build,
+    check_activations,
     check_copies,
     check_folding,
     check_forward,
@@ -62,6 +63,7 @@ def accepted(spec):
     check_state(module, compilation)
     check_copies(module)
     check_forward(module, compilation)
+    check_activations(build(network), compilation)
     train_step(build(network), compilation)
     check_arguments(
         compilation,

@@ -5,10 +5,10 @@ import sys
 
 import msgspec
 
-from archdsl.analyses.memory.budget import LARGEST_BATCH
 from archdsl.analyses.memory.devices import DeviceFigures, UnknownDeviceError, device_of
 from archdsl.analyses.memory.tape import Precision
 from archdsl.cli.commands import UsageError
+from archdsl.limits import MAX_BATCH
 from archdsl.pipeline import Compilation
 from archdsl.pipeline.measuring import Measurement, measured
 from archdsl.report.document import to_json
@@ -70,8 +70,8 @@ def _columns(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _batch(arguments: argparse.Namespace) -> int | None:
     batch: int | None = arguments.batch
-    if batch is not None and not 1 <= batch <= LARGEST_BATCH:
-        raise UsageError(f"--batch must be 1 to {LARGEST_BATCH:,}, not {batch:,}")
+    if batch is not None and not 1 <= batch <= MAX_BATCH:
+        raise UsageError(f"--batch must be 1 to {MAX_BATCH:,}, not {batch:,}")
     return batch
 
 

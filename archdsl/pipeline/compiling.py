@@ -67,7 +67,7 @@ def _compile(
     for expect in compilation.elaborated.expects:
         about = subject(file, declaration, expect)
         if about.arguments == wanted:
-            wrong += failed(expect, compilation, about.phase)
+            wrong += failed(expect, compilation, about)
     if wrong:
         raise SpecError(wrong)
     return compilation

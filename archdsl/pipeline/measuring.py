@@ -1,11 +1,14 @@
 """What a compiled network needs of memory and time."""
 
+from math import ceil
+
 from archdsl.analyses.counts import Row
 from archdsl.analyses.memory.budget import default_batch, largest_batch, training_memory
 from archdsl.analyses.memory.devices import DeviceFigures
 from archdsl.analyses.memory.figures import RowFigures, row_figures
 from archdsl.analyses.memory.tape import Precision, Setting
 from archdsl.ir.rebuild import replace
+from archdsl.ir.recipe import Optimizer, Sgd
 from archdsl.pipeline.compilation import Compilation
 from archdsl.record import Record
 from archdsl.recursion import deep_recursion
@@ -53,8 +56,30 @@ def measured(
         figures=figures,
         report=memory_report(memory, found, figures, about),
         device=device,
-        optimizer=None if recipe is None else type(recipe.optimizer).__name__,
+        optimizer=None if recipe is None else _name(recipe.optimizer),
     )
+
+
+@deep_recursion()
+def measured_quantity(
+    compilation: Compilation, part: str | None, name: str, batch: int | None
+) -> int | tuple[int, ...] | None:
+    """Return a quantity of an `expect`: in float32 on a CPU; None where there is none.
+
+    A receptive field is the size of the field on each axis, the input's where it is all of it.
+    """
+    network = compilation.elaborated.network
+    setting = Setting(batch=default_batch(network) if batch is None else batch)
+    if part is None:
+        memory = training_memory(network, setting)
+        return memory.activations if name == "activations" else memory.peak
+    found = zip(compilation.counts.parts, row_figures(network, "part", setting), strict=True)
+    figures = [each for row, each in found if row.name == part]
+    if name == "activations":
+        return sum(each.activations for each in figures)
+    field = figures[0].field
+    axes = () if field is None else field.axes
+    return tuple(ceil(each.size) for each in axes) or network.input.shape[1:]
 
 
 def _device(compilation: Compilation, setting: Setting, device: DeviceFigures) -> DeviceMemory:
@@ -72,3 +97,8 @@ def _device(compilation: Compilation, setting: Setting, device: DeviceFigures) -
         operations=device.operations(setting.precision),
         largest_batch=largest,
     )
+
+
+def _name(optimizer: Optimizer) -> str:
+    """Return the class of an optimizer in torch.optim."""
+    return "SGD" if isinstance(optimizer, Sgd) else type(optimizer).__name__

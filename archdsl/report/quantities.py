@@ -21,7 +21,7 @@ class TableQuantity(Record, kw_only=True):
     is_number: bool = True
 
 
-def _axes(of: Callable[[AxisField], Fraction]) -> Callable[[Row, RowFigures], Cell]:
+def _axes(of: Callable[[AxisField], Fraction | int]) -> Callable[[Row, RowFigures], Cell]:
     """Return what writes a number of each axis, once where they are equal."""
 
     def cell(_: Row, figures: RowFigures) -> Cell:
@@ -34,7 +34,7 @@ def _axes(of: Callable[[AxisField], Fraction]) -> Callable[[Row, RowFigures], Ce
     return cell
 
 
-def _decimal(number: Fraction) -> str:
+def _decimal(number: Fraction | int) -> str:
     return str(number) if number.denominator == 1 else f"{float(number):.3f}".rstrip("0")
 
 
@@ -118,7 +118,9 @@ def total_of(figures: Iterable[RowFigures]) -> RowFigures:
     return reduce(_together, figures, RowFigures())
 
 
-def sides(field: ReceptiveField | None, of: Callable[[AxisField], Fraction]) -> list[float] | None:
+def sides(
+    field: ReceptiveField | None, of: Callable[[AxisField], Fraction | int]
+) -> list[float] | None:
     """Return a number of each axis, None where the field is the whole input."""
     if field is None or not field.axes:
         return None

@@ -11,9 +11,8 @@ from archdsl.analyses.walk import Place, root, walk
 from archdsl.ir.network import LayerNode, Network, Shared
 from archdsl.ir.rebuild import replace
 from archdsl.ir.recipe import Adam, AdamW, Recipe, Sgd
+from archdsl.limits import MAX_BATCH
 from archdsl.record import Record
-
-LARGEST_BATCH = 2**24  # that is looked for
 
 
 class TrainingMemory(Record, kw_only=True):
@@ -68,10 +67,10 @@ def largest_batch(of: Callable[[int], int], most: float) -> int:
     if low.bytes > most:
         return 0
     while high.bytes <= most:
-        if high.batch >= LARGEST_BATCH:
+        if high.batch >= MAX_BATCH:
             return high.batch
         guess = _guess(low, high, most) + 1
-        batch = min(max(guess, 2 * high.batch), LARGEST_BATCH)
+        batch = min(max(guess, 2 * high.batch), MAX_BATCH)
         low, high = high, Tried(batch, of(batch))
     while high.batch - low.batch > 1:  # `low` fits and `high` does not
         batch = min(max(_guess(low, high, most), low.batch + 1), high.batch - 1)

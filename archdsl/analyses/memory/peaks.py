@@ -33,16 +33,22 @@ class Course(Record):
 
 def forward_course(found: Forward) -> Course:
     """Return the course of a forward pass, beginning with what it is given."""
-    return _course(found, _forward_steps(found), reverse=False)
+    return _course(found, _forward_steps(found), {}, reverse=False)
 
 
 def backward_course(found: Forward) -> Course:
     """Return the course of the backward pass that follows, gradients of parameters included."""
-    return _course(found, _backward_steps(found), reverse=True)
+    steps, behind = _backward_steps(found)
+    return _course(found, steps, behind, reverse=True)
 
 
-def _course(found: Forward, steps: Sequence[Course], *, reverse: bool) -> Course:
-    """Put the courses of single operations together; runs may stand in runs."""
+def _course(
+    found: Forward, steps: Sequence[Course], behind: Mapping[TapeRun, int], *, reverse: bool
+) -> Course:
+    """Put the courses of single operations together; runs may stand in runs.
+
+    `behind` are bytes that are taken once, when a run is entered from behind.
+    """
     starts = _by_start(found.tape.runs)
 
     def between(start: int, stop: int, skip: int) -> Course:
@@ -56,7 +62,8 @@ def _course(found: Forward, steps: Sequence[Course], *, reverse: bool) -> Course
             else:
                 index = starts[place].index(inner)
                 once = between(inner.start, inner.stop, index + 1)
-                parts.append(once.times(inner.times))
+                extra = behind.get(inner, 0)
+                parts += [once.times(inner.times), Course(extra, extra)]
                 place = inner.stop
             skip = 0
         for part in reversed(parts) if reverse else parts:
@@ -129,26 +136,51 @@ class _Gradients:
         self._users[storage] += 1
 
 
-def _backward_steps(found: Forward) -> list[Course]:
-    """Return what the backward pass of each operation does, in the order of the forward pass."""
-    gradients = _Gradients()
+def _backward_steps(found: Forward) -> tuple[list[Course], Mapping[TapeRun, int]]:
+    """Return what the backward pass of each operation does, in the order of the forward pass.
+
+    The gradient of a weight that the copies of a run share is made once: it is returned by the
+    run.
+    """
+    tape, gradients = found.tape, _Gradients()
     start = sum(gradients.add(each.value, each.bytes) for each in found.returned if each.learns)
-    steps = [_backward_step(entry, gradients) for entry in reversed(found.tape.entries)]
+    steps: list[Course] = []
+    behind: Counter[TapeRun] = Counter()
+    made: set[int] = set()  # gradients of parameters
+    for number in range(len(tape.entries) - 1, -1, -1):
+        entry, new, again = tape.entries[number], 0, 0
+        for storage in entry.learned:
+            size = tape.sizes[storage]
+            run = _shared_in(tape.runs, number, tape.born[storage])
+            if storage in made or run is not None:
+                again += size  # it is added to what is there
+            else:
+                new += size
+            if storage not in made and run is not None:
+                behind[run] += size
+            made.add(storage)
+        steps.append(_backward_step(entry, gradients, new, again))
     if steps:
         steps[0] = Course(start, start).then(steps[0])
-    return steps[::-1]
+    return steps[::-1], behind
 
 
-def _backward_step(entry: TapeEntry, gradients: _Gradients) -> Course:
+def _shared_in(runs: Sequence[TapeRun], number: int, born: int) -> TapeRun | None:
+    """Return the largest run around an operation that a parameter was there before."""
+    around = (run for run in runs if born <= run.start <= number < run.stop)
+    return max(around, key=lambda run: run.stop - run.start, default=None)
+
+
+def _backward_step(entry: TapeEntry, gradients: _Gradients, new: int, again: int) -> Course:
     if entry.makes.value not in gradients:
-        return Course(entry.learned - entry.kept, entry.learned)  # a view of a parameter, too
+        return Course(new - entry.kept, new + again)  # a view of a parameter, too
     given = gradients.take(entry.makes.value)
-    change = entry.learned
+    change = new
     for each in (each for each in entry.reads if each.learns):
         if entry.passes:
             change += gradients.pass_on(given, each.value)
         else:
             change += gradients.add(each.value, each.bytes)
-    most = change
+    most = change + again
     change -= gradients.release(given) + entry.kept
     return Course(change, most)

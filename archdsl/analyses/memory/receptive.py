@@ -2,15 +2,18 @@
 
 By axis: the *size* of the field, the *stride* between the fields of neighbouring output pixels, and
 the *offset*, the middle of the first field in pixels of the input, counted from 0. Padding lies
-outside of the input, so that a field may begin below 0. What a normalization measures over pixels
-is left out. Sources: Araujo, Norris & Sim 2019 ("Computing Receptive Fields of Convolutional Neural
-Networks", Distill), equations 2 to 5, and their section on several paths, of which this takes the
-union; Dumoulin & Visin 2016 (arXiv:1603.07285) for transposed convolutions.
+outside of the input, so that a field may begin below 0. Behind an upsampling the fields of
+neighbours differ, and repeat after some pixels: the size is the largest of them, the stride their
+mean. What a normalization measures over pixels is left out. Sources: Araujo, Norris & Sim 2019
+("Computing Receptive Fields of Convolutional Neural Networks", Distill), equations 2 to 5, and
+their section on several paths, of which this takes the union; Dumoulin & Visin 2016
+(arXiv:1603.07285), chapter 4, for transposed convolutions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from math import ceil
+from functools import partial
+from math import ceil, floor, gcd, lcm
 from typing import assert_never
 
 from archdsl.analyses.walk import indices, join
@@ -51,27 +54,57 @@ from archdsl.record import Record
 
 
 class AxisField(Record):
-    """The field of the first output pixel, on one axis, in pixels of the input."""
+    """The fields of the first output pixels on one axis, in pixels of the input.
 
-    first: Fraction
-    last: Fraction
-    stride: Fraction
+    That of pixel i + len(fields) lies `step` pixels behind that of pixel i.
+    """
+
+    fields: tuple[tuple[int, int], ...]  # from, up to and including
+    step: int
 
     @property
-    def size(self) -> Fraction:
+    def size(self) -> int:
         """The number of pixels."""
-        return self.last - self.first + 1
+        return max(last - first + 1 for first, last in self.fields)
+
+    @property
+    def stride(self) -> Fraction:
+        """The pixels from one field to the next, in the mean."""
+        return Fraction(self.step, len(self.fields))
 
     @property
     def offset(self) -> Fraction:
-        """The middle of the field."""
-        return (self.first + self.last) / 2
+        """The middle of the first field."""
+        return Fraction(sum(self.fields[0]), 2)
 
-    def window(self, first: Fraction | int, size: Fraction | int, stride: Fraction) -> "AxisField":
-        """Return the field behind a window of some pixels, whose first place begins at `first`."""
-        begin = self.first + self.stride * first
-        end = self.last + self.stride * (first + size - 1)
-        return AxisField(begin, end, self.stride * stride)
+    def at(self, pixel: int) -> tuple[int, int]:
+        """Return the field of a pixel."""
+        turns, place = divmod(pixel, len(self.fields))
+        first, last = self.fields[place]
+        return first + turns * self.step, last + turns * self.step
+
+    def behind(self, reads: "Reads") -> "AxisField":
+        """Return the fields of a layer's output."""
+        turns = len(self.fields) // gcd(len(self.fields), reads.given)
+        made = reads.made * turns
+        pixels = [reads.of(pixel) for pixel in range(made)]
+        fields = tuple((self.at(low)[0], self.at(max(low, high))[1]) for low, high in pixels)
+        return AxisField(fields, self.step * (reads.given * turns // len(self.fields)))
+
+    def repeated(self, number: int) -> "AxisField":
+        """Return the same fields, so many times as many."""
+        return AxisField(tuple(map(self.at, range(number))), self.step * number // len(self.fields))
+
+
+class Reads(Record):
+    """Which pixels a layer reads for each that it makes: from, up to and including.
+
+    `made` pixels further it reads what lies `given` pixels further.
+    """
+
+    of: Callable[[int], tuple[int, int]]
+    made: int = 1
+    given: int = 1
 
 
 class ReceptiveField(Record):
@@ -146,21 +179,21 @@ def _moved(given: ReceptiveField, once: ReceptiveField, times: int) -> Receptive
     """Return what comes out of so many copies, by what one copy does: each does the same."""
     if not given.axes or not once.axes:
         return WHOLE
-    return ReceptiveField(
-        tuple(
-            AxisField(
-                a.first + times * (b.first - a.first),
-                a.last + times * (b.last - a.last),
-                b.stride,
-            )
-            for a, b in zip(given.axes, once.axes, strict=True)
-        )
-    )
+    return ReceptiveField(tuple(map(partial(_moved_axis, times=times), given.axes, once.axes)))
+
+
+def _moved_axis(given: AxisField, once: AxisField, times: int) -> AxisField:
+    number = lcm(len(given.fields), len(once.fields))
+    pairs = zip(given.repeated(number).fields, once.repeated(number).fields, strict=True)
+    fields = ((a[0] + times * (b[0] - a[0]), a[1] + times * (b[1] - a[1])) for a, b in pairs)
+    return AxisField(tuple(fields), once.step * number // len(once.fields))
 
 
 def _begin(given: FeatureMap) -> ReceptiveField:
-    pixel = AxisField(Fraction(0), Fraction(0), Fraction(1))
-    return ReceptiveField(tuple(pixel for _ in given.size or ()))
+    return ReceptiveField(tuple(AxisField(((0, 0),), 1) for _ in given.size or ()))
+
+
+CONSTANT = ReceptiveField((AxisField(((0, -1),), 0),))  # of no pixel
 
 
 def _union(fields: Sequence[ReceptiveField]) -> ReceptiveField:
@@ -169,18 +202,25 @@ def _union(fields: Sequence[ReceptiveField]) -> ReceptiveField:
         return CONSTANT
     if not all(each.axes for each in fields):
         return WHOLE
-    pairs = zip(*(each.axes for each in fields), strict=True)
-    return ReceptiveField(
-        tuple(
-            AxisField(
-                min(a.first for a in axes), max(a.last for a in axes), min(a.stride for a in axes)
-            )
-            for axes in pairs
-        )
-    )
+    axes = [_union_of(axes) for axes in zip(*(each.axes for each in fields), strict=True)]
+    return _bounded(axes)
 
 
-CONSTANT = ReceptiveField((AxisField(Fraction(0), Fraction(-1), Fraction(0)),))  # of no pixel
+def _union_of(axes: Sequence[AxisField]) -> AxisField | None:
+    number = lcm(*(len(axis.fields) for axis in axes))
+    if number > MOST:
+        return None
+    every = zip(*(axis.repeated(number).fields for axis in axes), strict=True)
+    fields = ((min(f for f, _ in each), max(last for _, last in each)) for each in every)
+    return AxisField(tuple(fields), axes[0].step * number // len(axes[0].fields))
+
+
+MOST = 1024  # fields that differ; where there are more it is said to be the whole input
+
+
+def _bounded(axes: Sequence[AxisField | None]) -> ReceptiveField:
+    found = tuple(axis for axis in axes if axis is not None)
+    return ReceptiveField(found) if len(found) == len(axes) else WHOLE
 
 
 def _behind(
@@ -196,37 +236,71 @@ def _behind(
     if isinstance(layer, Softmax) and layer.over is SoftmaxOver.PIXELS:
         return WHOLE
     sizes = zip(given.axes, taken.size or (), made.size, strict=True)
-    return ReceptiveField(
-        tuple(_axis(layer, axis, i, size, new) for i, (axis, size, new) in enumerate(sizes))
-    )
+    axes = [_axis(layer, axis, i, size, new) for i, (axis, size, new) in enumerate(sizes)]
+    return _bounded(axes)
 
 
-def _axis(layer: Layer, axis: AxisField, i: int, size: int, made: int) -> AxisField:
+def _axis(layer: Layer, axis: AxisField, i: int, size: int, made: int) -> AxisField | None:
+    reads = _reads(layer, i, size, made)
+    if reads is None:
+        return axis
+    turns = len(axis.fields) // gcd(len(axis.fields), reads.given)
+    return None if reads.made * turns > MOST else axis.behind(reads)
+
+
+def _reads(layer: Layer, i: int, size: int, made: int) -> Reads | None:
+    """Return what a layer reads on an axis of so many pixels; None: each pixel for itself."""
     match layer:
         case Conv() | Pool():
-            reach = layer.dilation[i] * (layer.kernel_size[i] - 1) + 1
-            return axis.window(-layer.padding[i], reach, Fraction(layer.stride[i]))
+            reach = layer.dilation[i] * (layer.kernel_size[i] - 1)
+            return _window(-layer.padding[i], reach, layer.stride[i])
         case ConvTranspose():
-            stride, reach = layer.stride[i], layer.dilation[i] * (layer.kernel_size[i] - 1)
-            first = ceil(Fraction(layer.padding[i] - reach, stride))
-            return axis.window(first, reach // stride + 1, Fraction(1, stride))
+            stride, padding = layer.stride[i], layer.padding[i]
+            reach = layer.dilation[i] * (layer.kernel_size[i] - 1)
+            return Reads(
+                lambda o: (-((reach - padding - o) // stride), (o + padding) // stride), stride, 1
+            )
         case AdaptivePool():
-            step = Fraction(size, made)
-            return axis.window(0, ceil(step) + (size % made != 0), step)
-        case Upsample(mode=mode):
-            step = Fraction(size, made)
-            if mode is UpsampleMode.NEAREST or size == made:
-                return axis.window(0, 1, step)
-            return axis.window(-1 if not layer.align_corners else 0, 2, step)
+            part = gcd(size, made)
+            return Reads(
+                lambda o: (o * size // made, -(-(o + 1) * size // made) - 1),
+                made // part,
+                size // part,
+            )
+        case Upsample():
+            return None if size == made else _upsampled(layer, size, made)
         case Blur(kernel_size=kernel, stride=stride):
-            return axis.window(-((kernel - 1) // 2), kernel, Fraction(stride[i]))
+            return _window(-((kernel - 1) // 2), kernel - 1, stride[i])
         case SamePad():
-            return axis.window(-((made - size) // 2), 1, Fraction(1))
+            return _window(-((made - size) // 2), 0, 1)
         case Pad(left=left, top=top):
-            return axis.window(-(top, left)[i], 1, Fraction(1))
+            return _window(-(top, left)[i], 0, 1)
         case PixelShuffle(factor=factor):
-            return axis.window(0, 1, Fraction(1, factor))
+            return Reads(lambda o: (o // factor, o // factor), factor, 1)
         case PixelUnshuffle(factor=factor):
-            return axis.window(0, factor, Fraction(factor))
+            return _window(0, factor - 1, factor)
         case _:
-            return axis
+            return None
+
+
+def _window(first: int, reach: int, stride: int) -> Reads:
+    return Reads(lambda o: (o * stride + first, o * stride + first + reach), 1, stride)
+
+
+def _upsampled(layer: Upsample, size: int, made: int) -> Reads:
+    """Return the pixels whose values are interpolated (torch.nn.functional.interpolate)."""
+    if layer.mode is UpsampleMode.NEAREST:
+        part = gcd(size, made)
+        return Reads(lambda o: (o * size // made, o * size // made), made // part, size // part)
+    if layer.align_corners:
+        above, below = size - 1, max(made - 1, 1)
+    else:
+        above, below = size, made
+    part = gcd(above, below) or 1
+
+    def read(pixel: int) -> tuple[int, int]:
+        at = Fraction(pixel * above, below)
+        at += 0 if layer.align_corners else Fraction(above, 2 * below) - Fraction(1, 2)
+        return floor(at), ceil(at)
+
+    return Reads(read, max(below // part, 1), max(above // part, 1))

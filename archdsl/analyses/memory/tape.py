@@ -65,7 +65,7 @@ class TapeEntry(Record, kw_only=True):
     makes_storage: bool  # else it gives a view, or works in place
     kept: int  # bytes of the storages that are kept from here on
     beside: int  # bytes of those of them that no operation of the tape makes: masks, statistics
-    learned: int = 0  # bytes of the parameters whose gradient it gives, used here first
+    learned: tuple[int, ...] = ()  # storages of the parameters whose gradient it gives
     weights: int = 0  # bytes of the parameters and buffers that it reads
     passes: bool = False  # its gradient is the one that it is given: of a sum, of a view
     computes: bool = True  # it reads and writes elements; else it gives a view
@@ -92,11 +92,11 @@ class Tape:
         self.layer = NOWHERE  # the one that runs
         self.is_grad_enabled = setting.training
         self.sizes: dict[int, int] = {}  # of storages
+        self.born: dict[int, int] = {}  # of what is there anyway: the entries before it is known
         self._makers: dict[int, int] = {}  # layers, by storage
         self._there: set[int] = set()  # storages that are there anyway
         self._kept: set[int] = set()
         self._casts: dict[int, TensorView] = {}
-        self._learned: set[int] = set()
         self._new: list[int] = []  # storages that are kept since the last entry
         self._made: set[int] = set()  # storages that operations make
         self._values = 0
@@ -107,6 +107,7 @@ class Tape:
         """Return a tensor that is there anyway: a parameter, a buffer, an input."""
         found = self.make(shape, learns=learns)
         self._there.add(found.storage)
+        self.born[found.storage] = len(self.entries)
         return found
 
     def make(
@@ -192,11 +193,6 @@ class Tape:
         """Note an operation down, behind what it keeps."""
         reads = tuple(reads)
         there = [each for each in reads if self.is_there(each)]
-        learned = 0
-        for each in there:
-            if each.learns and each.storage not in self._learned:
-                self._learned.add(each.storage)
-                learned += self.sizes[each.storage]
         if not (is_view or in_place):
             self._made.add(makes.storage)
         entry = TapeEntry(
@@ -206,7 +202,7 @@ class Tape:
             makes_storage=not (is_view or in_place),
             kept=sum(self.sizes[each] for each in self._new),
             beside=sum(self.sizes[each] for each in self._new if each not in self._made),
-            learned=learned,
+            learned=tuple(each.storage for each in there if each.learns),
             weights=sum(each.bytes for each in there),
             passes=passes,
             computes=not is_view,

@@ -30,7 +30,14 @@ _archdsl() {
     elif [[ $prev == --set ]]; then
         [[ -n $spec ]] && words=$("${COMP_WORDS[0]}" completion --arguments "$spec" 2>/dev/null)
         compopt -o nospace 2>/dev/null
-    elif [[ $prev == --name || $prev == --layer || $prev == --phase ]]; then
+    elif [[ $prev == --precision ]]; then
+        words="float32 bfloat16"
+    elif [[ $prev == --device ]]; then
+        words="a100 h100 h200 l4"
+    elif [[ $prev == --columns ]]; then
+        words="kind output blocks parameters learned frozen unshared buffers convolutions macs"
+        words+=" deployed_bits activations memory reads writes intensity time receptive stride offset"
+    elif [[ $prev == --name || $prev == --layer || $prev == --phase || $prev == --batch ]]; then
         return
     elif [[ $prev == --plot || $prev == --map || $prev == --published ]]; then
         compopt -o filenames 2>/dev/null
@@ -43,7 +50,10 @@ _archdsl() {
     elif [[ $cur == -* ]]; then
         case $command in
             compile) words="--set --out --name --check --format --help" ;;
-            params) words="--set --by --phase --tensors --format --help" ;;
+            params)
+                words="--set --by --phase --tensors --columns --batch --precision --device"
+                words+=" --format --help"
+                ;; ;;
             deploy) words="--set --phase --out --name --format --help" ;;
             match) words="--set --phase --map --format --help" ;;
             inspect) words="--set --phase --layer --plot --format --help" ;;

@@ -28,6 +28,10 @@ _archdsl() {
                 '--by=[what a row is]:rows:(part block layer phase)' \
                 '--phase=[a phase of a network that grows]:phase:' \
                 '--tensors[list the entries of state_dict]' \
+                '--columns=[what to say of each row]:columns:_sequence compadd - kind output blocks parameters learned frozen unshared buffers convolutions macs deployed_bits activations memory reads writes intensity time receptive stride offset' \
+                '--batch=[inputs of a training step]:number:' \
+                '--precision=[of training]:precision:(float32 bfloat16)' \
+                '--device=[what to fit]:device:(a100 h100 h200 l4)' \
                 '--format=[how to print]:format:(text json markdown latex csv)' \
                 '1:spec:_archdsl_specs'
             ;;
