@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.analyses.memory.budget import training_memory
 from archdsl.analyses.memory.forward import forward
-from archdsl.analyses.memory.tape import Setting
+from archdsl.analyses.memory.tape import PassSetting
 from archdsl.analyses.tensors import entries, kept
 from archdsl.analyses.walk import root, walk
 from archdsl.ir.layers import entry_name
@@ -149,7 +149,7 @@ def check_activations(module, compilation, batch=2):
     device = next((tensor.device for tensor in module.state_dict().values()), "cpu")
     shapes = [each.shape.shape for each in network.inputs] or [network.input.shape]
     given = [torch.rand(batch, *shape, device=device) for shape in shapes]
-    found = forward(network, Setting(batch=batch))
+    found = forward(network, PassSetting(batch=batch))
     assert found.kept == kept_bytes(module.float().train(), given)
 
 
@@ -250,7 +250,7 @@ def check_folding(compilation, text, arguments):
 
 def memory_of(compilation):
     """Return what a training step takes of memory."""
-    return training_memory(compilation.elaborated.network, Setting(batch=2))
+    return training_memory(compilation.elaborated.network, PassSetting(batch=2))
 
 
 def check_copies(module):

@@ -6,7 +6,7 @@ from archdsl.analyses.counts import Row
 from archdsl.analyses.memory.budget import default_batch, largest_batch, training_memory
 from archdsl.analyses.memory.devices import DeviceFigures
 from archdsl.analyses.memory.figures import RowFigures, row_figures
-from archdsl.analyses.memory.tape import Precision, Setting
+from archdsl.analyses.memory.tape import PassSetting, Precision
 from archdsl.ir.rebuild import replace
 from archdsl.ir.recipe import Optimizer, Sgd
 from archdsl.pipeline.compilation import Compilation
@@ -41,7 +41,7 @@ def measured(
     business and changes nothing here.
     """
     network = compilation.elaborated.network
-    setting = Setting(
+    setting = PassSetting(
         batch=default_batch(network) if batch is None else batch,
         precision=precision,
         on_gpu=device is not None and device.on_gpu,
@@ -69,7 +69,7 @@ def measured_quantity(
     A receptive field is the size of the field on each axis, the input's where it is all of it.
     """
     network = compilation.elaborated.network
-    setting = Setting(batch=default_batch(network) if batch is None else batch)
+    setting = PassSetting(batch=default_batch(network) if batch is None else batch)
     if part is None:
         memory = training_memory(network, setting)
         return memory.activations if name == "activations" else memory.peak
@@ -82,7 +82,7 @@ def measured_quantity(
     return tuple(ceil(each.size) for each in axes) or network.input.shape[1:]
 
 
-def _device(compilation: Compilation, setting: Setting, device: DeviceFigures) -> DeviceMemory:
+def _device(compilation: Compilation, setting: PassSetting, device: DeviceFigures) -> DeviceMemory:
     network, largest = compilation.elaborated.network, None
     if device.memory is not None:
 

@@ -13,10 +13,11 @@ from archdsl.report.table import Cell, Column, Table
 
 
 class TableQuantity(Record, kw_only=True):
-    """A column: its word, its title with the unit, and its cells."""
+    """A column: its word, its title, and its cells."""
 
     name: str
     title: str
+    unit: str  # in words
     cell: Callable[[Row, RowFigures], Cell]
     is_number: bool = True
 
@@ -47,32 +48,130 @@ def _intensity(_: Row, figures: RowFigures) -> Cell:
 
 
 _COUNTED = (
-    TableQuantity(name="kind", title="kind", cell=lambda row, _: row.kind, is_number=False),
-    TableQuantity(name="output", title="output", cell=lambda row, _: row.output, is_number=False),
-    TableQuantity(name="blocks", title="blocks", cell=lambda row, _: row.blocks),
-    TableQuantity(name="parameters", title="parameters", cell=lambda row, _: row.sums.total),
-    TableQuantity(name="learned", title="learned", cell=lambda row, _: row.sums.learned),
-    TableQuantity(name="frozen", title="frozen", cell=lambda row, _: row.sums.frozen),
-    TableQuantity(name="unshared", title="unshared", cell=lambda row, _: row.sums.unshared),
-    TableQuantity(name="buffers", title="buffers", cell=lambda row, _: row.sums.buffers),
     TableQuantity(
-        name="convolutions", title="convolutions", cell=lambda row, _: row.sums.conv_tensors
+        name="kind",
+        title="kind",
+        unit="",
+        cell=lambda row, _: row.kind,
+        is_number=False,
     ),
-    TableQuantity(name="macs", title="MACs", cell=lambda row, _: row.sums.macs),
     TableQuantity(
-        name="deployed_bits", title="deployed bits", cell=lambda row, _: row.sums.deployed_bits
+        name="output",
+        title="output",
+        unit="a shape without the batch",
+        cell=lambda row, _: row.output,
+        is_number=False,
+    ),
+    TableQuantity(
+        name="blocks",
+        title="blocks",
+        unit="outermost blocks",
+        cell=lambda row, _: row.blocks,
+    ),
+    TableQuantity(
+        name="parameters",
+        title="parameters",
+        unit="elements of parameters, each once",
+        cell=lambda row, _: row.sums.total,
+    ),
+    TableQuantity(
+        name="learned",
+        title="learned",
+        unit="elements that training changes",
+        cell=lambda row, _: row.sums.learned,
+    ),
+    TableQuantity(
+        name="frozen",
+        title="frozen",
+        unit="elements of the other parameters",
+        cell=lambda row, _: row.sums.frozen,
+    ),
+    TableQuantity(
+        name="unshared",
+        title="unshared",
+        unit="elements if nothing were shared",
+        cell=lambda row, _: row.sums.unshared,
+    ),
+    TableQuantity(
+        name="buffers",
+        title="buffers",
+        unit="elements of `state_dict` that are no parameters",
+        cell=lambda row, _: row.sums.buffers,
+    ),
+    TableQuantity(
+        name="convolutions",
+        title="convolutions",
+        unit="distinct weights of convolutions",
+        cell=lambda row, _: row.sums.conv_tensors,
+    ),
+    TableQuantity(
+        name="macs",
+        title="MACs",
+        unit="multiply-accumulates for one input",
+        cell=lambda row, _: row.sums.macs,
+    ),
+    TableQuantity(
+        name="deployed_bits",
+        title="deployed bits",
+        unit="bits of all parameters in the deployed form",
+        cell=lambda row, _: row.sums.deployed_bits,
     ),
 )
 _MEASURED = (
-    TableQuantity(name="activations", title="activations (bytes)", cell=lambda _, f: f.activations),
-    TableQuantity(name="memory", title="memory (bytes)", cell=lambda _, f: f.held),
-    TableQuantity(name="reads", title="reads", cell=lambda _, f: f.reads),
-    TableQuantity(name="writes", title="writes", cell=lambda _, f: f.writes),
-    TableQuantity(name="intensity", title="operations per byte", cell=_intensity),
-    TableQuantity(name="time", title="time (us)", cell=_micros),
-    TableQuantity(name="receptive", title="receptive field", cell=_axes(lambda a: a.size)),
-    TableQuantity(name="stride", title="stride", cell=_axes(lambda a: a.stride)),
-    TableQuantity(name="offset", title="offset", cell=_axes(lambda a: a.offset)),
+    TableQuantity(
+        name="activations",
+        title="activations (bytes)",
+        unit="bytes that autograd keeps",
+        cell=lambda _, found: found.activations,
+    ),
+    TableQuantity(
+        name="memory",
+        title="memory (bytes)",
+        unit="bytes that are held in training",
+        cell=lambda _, found: found.held,
+    ),
+    TableQuantity(
+        name="reads",
+        title="reads",
+        unit="elements, in a forward pass",
+        cell=lambda _, found: found.reads,
+    ),
+    TableQuantity(
+        name="writes",
+        title="writes",
+        unit="elements, in a forward pass",
+        cell=lambda _, found: found.writes,
+    ),
+    TableQuantity(
+        name="intensity",
+        title="operations per byte",
+        unit="multiplications and additions for a byte that is moved",
+        cell=_intensity,
+    ),
+    TableQuantity(
+        name="time",
+        title="time (us)",
+        unit="microseconds, at least",
+        cell=_micros,
+    ),
+    TableQuantity(
+        name="receptive",
+        title="receptive field",
+        unit="pixels of the input",
+        cell=_axes(lambda axis: axis.size),
+    ),
+    TableQuantity(
+        name="stride",
+        title="stride",
+        unit="pixels of the input",
+        cell=_axes(lambda axis: axis.stride),
+    ),
+    TableQuantity(
+        name="offset",
+        title="offset",
+        unit="pixels of the input",
+        cell=_axes(lambda axis: axis.offset),
+    ),
 )
 QUANTITIES = {each.name: each for each in (*_COUNTED, *_MEASURED)}
 

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from archdsl.analyses.memory.forward import forward
 from archdsl.analyses.memory.peaks import backward_course, forward_course
-from archdsl.analyses.memory.tape import FLOAT32, Setting
+from archdsl.analyses.memory.tape import FLOAT32, PassSetting
 from archdsl.analyses.tensors import kept
 from archdsl.analyses.walk import Place, root, walk
 from archdsl.ir.network import LayerNode, Network, Shared
@@ -34,7 +34,7 @@ class TrainingMemory(Record, kw_only=True):
     inference_peak: int  # with weights and buffers; maps are there as long as they are read
 
 
-def training_memory(network: Network, setting: Setting) -> TrainingMemory:
+def training_memory(network: Network, setting: PassSetting) -> TrainingMemory:
     """Return what training and running a network takes."""
     found = held(network, walk(root(network)))
     training = forward(network, replace(setting, training=True))

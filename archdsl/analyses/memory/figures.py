@@ -11,7 +11,7 @@ from archdsl.analyses.memory.budget import HeldTensors, held
 from archdsl.analyses.memory.devices import DeviceFigures
 from archdsl.analyses.memory.forward import Forward, forward
 from archdsl.analyses.memory.receptive import ReceptiveField, receptive_fields
-from archdsl.analyses.memory.tape import Setting
+from archdsl.analyses.memory.tape import PassSetting
 from archdsl.analyses.walk import Place, walk
 from archdsl.ir.network import LayerNode, Network
 from archdsl.ir.rebuild import replace
@@ -47,7 +47,7 @@ class LayerTraffic(Record):
 
 
 def row_figures(
-    network: Network, by: str, setting: Setting, device: DeviceFigures | None = None
+    network: Network, by: str, setting: PassSetting, device: DeviceFigures | None = None
 ) -> tuple[RowFigures, ...]:
     """Return the figures of each row of the table by "part", "block" or "layer", in order."""
     training = forward(network, replace(setting, training=True))
@@ -95,7 +95,7 @@ def _added(
     kept: int,
     traffic: LayerTraffic,
     network: Network,
-    setting: Setting,
+    setting: PassSetting,
     device: DeviceFigures | None,
 ) -> RowFigures:
     node = place.node
@@ -115,7 +115,9 @@ def _added(
     )
 
 
-def _seconds(operations: int, moved: int, setting: Setting, device: DeviceFigures) -> float | None:
+def _seconds(
+    operations: int, moved: int, setting: PassSetting, device: DeviceFigures
+) -> float | None:
     """Return the time by the roofline: that of the operations, or of what they move."""
     speed = device.operations(setting.precision)
     if speed is None or device.bandwidth is None:

@@ -6,7 +6,7 @@ from typing import TypeAlias, assert_never
 from archdsl.analyses.freshness import fresh
 from archdsl.analyses.memory import operations as ops
 from archdsl.analyses.memory.layers import apply
-from archdsl.analyses.memory.tape import Setting, Tape, TensorView
+from archdsl.analyses.memory.tape import PassSetting, Tape, TensorView
 from archdsl.analyses.memory.weights import AppliedWeight, applied
 from archdsl.analyses.walk import indices, join
 from archdsl.ir.network import (
@@ -48,7 +48,7 @@ class Forward(Record):
         return sum(self.tape.kept_at)
 
 
-class Surroundings(Record):
+class BodyPlace(Record):
     """Where a body stands: its name, its path, and the class of generated code that it is in."""
 
     weights: Weights
@@ -59,13 +59,13 @@ class Surroundings(Record):
     in_sequence: bool = False  # in an nn.Sequential
 
 
-def forward(network: Network, setting: Setting) -> Forward:
+def forward(network: Network, setting: PassSetting) -> Forward:
     """Run a network without numbers; an output of training is there in training only."""
     tape = Tape(setting)
     maps = taken_by(network, lambda each: tape.given((setting.batch, *each.shape)))
     given = tuple(maps.values())
     runner = _Runner(tape, _in_place(network))
-    runner.body(network.body, maps, Surroundings(runner.owned(network.owned, {}, "")))
+    runner.body(network.body, maps, BodyPlace(runner.owned(network.owned, {}, "")))
     in_training = {each.map for each in network.outputs if each.in_training}
     returned = (m for m in returned_by(network) if setting.training or m not in in_training)
     return Forward(tape, given, tuple(maps[each] for each in returned))
@@ -88,7 +88,7 @@ class _Runner:
                 found[shared.id] = applied(self.tape, shared.layer, learns=learns)
         return found
 
-    def body(self, body: Sequence[Step], maps: dict[Map, TensorView], around: Surroundings) -> None:
+    def body(self, body: Sequence[Step], maps: dict[Map, TensorView], around: BodyPlace) -> None:
         """Run the steps of a body; what flows at the end is in `maps`."""
         for step in body:
             is_extra = isinstance(step.node, Part) and step.node.in_training
@@ -98,7 +98,7 @@ class _Runner:
             given = self._node(step.node, taken, _below(around, step.node, step.site))
             maps.update(zip(step.gives, given, strict=True))
 
-    def _node(self, node: Node, taken: list[TensorView], here: Surroundings) -> list[TensorView]:
+    def _node(self, node: Node, taken: list[TensorView], here: BodyPlace) -> list[TensorView]:
         match node:
             case LayerNode(shared=shared):
                 borrowed = here.weights[shared.id] if isinstance(shared, SharedWeight) else None
@@ -130,7 +130,7 @@ class _Runner:
                 found = joined(self.tape, found, other)
         return found
 
-    def _stage(self, stage: Stage, given: TensorView, here: Surroundings) -> TensorView:
+    def _stage(self, stage: Stage, given: TensorView, here: BodyPlace) -> TensorView:
         here = replace(here, weights=self.owned(stage.owned, here.weights, here.name))
         prefix = "blocks" if stage.form is Form.WRITTEN else ""
         start = 0
@@ -141,17 +141,17 @@ class _Runner:
             start += item.count
         return given
 
-    def _copies(self, node: Node, count: int, given: TensorView, here: Surroundings) -> TensorView:
+    def _copies(self, node: Node, count: int, given: TensorView, here: BodyPlace) -> TensorView:
         """Run copies until one begins as the one before it did; the rest is as that one."""
         tape, before = self.tape, None
         for number in range(count):
             state = replace(
                 given, storage=tape.sizes[given.storage], value=int(tape.is_kept(given.storage))
             )
-            start, kept = len(tape.entries), tuple(tape.kept_at)
+            start, storage, kept = len(tape.entries), len(tape.sizes), tuple(tape.kept_at)
             (given,) = self._node(node, [given], here)
             if state == before and number + 1 < count:
-                tape.repeat(start, kept, count - number)
+                tape.repeat(start, storage, kept, count - number)
                 break
             before = state
         return given
@@ -163,7 +163,7 @@ class _Runner:
         return self.places[path]
 
 
-def _below(around: Surroundings, node: Node, site: Site, name: str | None = None) -> Surroundings:
+def _below(around: BodyPlace, node: Node, site: Site, name: str | None = None) -> BodyPlace:
     """Return where the body of a node stands, or a layer."""
     own = "" if isinstance(node, Join) else node.name
     path, name = (*around.path, site), own if name is None else name
@@ -178,7 +178,7 @@ def _below(around: Surroundings, node: Node, site: Site, name: str | None = None
 def _in_place(network: Network) -> dict[tuple[str, str], bool]:
     """Say of each layer of a class whether it may work in place, which all instances have to."""
     found: dict[tuple[str, str], bool] = {}
-    stack: list[tuple[Sequence[Step], Surroundings]] = [(network.body, Surroundings({}))]
+    stack: list[tuple[Sequence[Step], BodyPlace]] = [(network.body, BodyPlace({}))]
     while stack:
         body, around = stack.pop()
         sites = fresh(body)

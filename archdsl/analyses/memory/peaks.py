@@ -31,46 +31,86 @@ class Course(Record):
         return Course(number * self.change, max(self.most, last + self.most))
 
 
+class LearnedStorage(Record):
+    """A parameter whose gradient an operation gives."""
+
+    storage: int
+    bytes: int
+    is_first: bool  # nothing behind the operation gives some of it
+
+
+class OperationCourse(Record):
+    """The course of one operation, and what of it hangs on whether copies of it follow."""
+
+    course: Course
+    learned: tuple[LearnedStorage, ...] = ()
+
+    def within(self, earlier: TapeRun | None) -> Course:
+        """Return the course; `earlier` is the innermost run whose last copy this is not."""
+        if not self.learned:
+            return self.course
+        new = again = 0
+        for each in self.learned:
+            if each.is_first and (earlier is None or each.storage >= earlier.storage):
+                new += each.bytes
+            else:
+                again += each.bytes  # until it is added to what is there
+        course = self.course
+        return Course(course.change + new, course.most + new + again)
+
+
 def forward_course(found: Forward) -> Course:
     """Return the course of a forward pass, beginning with what it is given."""
-    return _course(found, _forward_steps(found), {}, reverse=False)
+    return _Courses(found.tape.runs, _forward_steps(found), reverse=False).whole()
 
 
 def backward_course(found: Forward) -> Course:
     """Return the course of the backward pass that follows, gradients of parameters included."""
-    steps, behind = _backward_steps(found)
-    return _course(found, steps, behind, reverse=True)
+    return _Courses(found.tape.runs, _backward_steps(found), reverse=True).whole()
 
 
-def _course(
-    found: Forward, steps: Sequence[Course], behind: Mapping[TapeRun, int], *, reverse: bool
-) -> Course:
-    """Put the courses of single operations together; runs may stand in runs.
+class _Courses:
+    """Puts the courses of operations together; runs may stand in runs."""
 
-    `behind` are bytes that are taken once, when a run is entered from behind.
-    """
-    starts = _by_start(found.tape.runs)
+    def __init__(
+        self, runs: Sequence[TapeRun], steps: Sequence[OperationCourse], *, reverse: bool
+    ) -> None:
+        self.starts = _by_start(runs)
+        self.steps = steps
+        self.reverse = reverse
+        self.known: dict[tuple[TapeRun, TapeRun | None], Course] = {}
 
-    def between(start: int, stop: int, skip: int) -> Course:
-        total, place = Course(), start
+    def whole(self) -> Course:
+        """Return the course of all operations."""
+        return self._between(0, len(self.steps), 0, None)
+
+    def _between(self, start: int, stop: int, skip: int, earlier: TapeRun | None) -> Course:
+        """Return the course of operations; the first runs that begin with them are left out."""
         parts: list[Course] = []
+        place = start
         while place < stop:
-            inner = next((r for r in starts.get(place, ())[skip:] if r.stop <= stop), None)
+            runs = self.starts.get(place, ())[skip:]
+            inner = next((run for run in runs if run.stop <= stop), None)
             if inner is None:
-                parts.append(steps[place])
+                parts.append(self.steps[place].within(earlier))
                 place += 1
             else:
-                index = starts[place].index(inner)
-                once = between(inner.start, inner.stop, index + 1)
-                extra = behind.get(inner, 0)
-                parts += [once.times(inner.times), Course(extra, extra)]
+                parts += [self._copy(inner, inner).times(inner.times - 1)] * (inner.times > 1)
+                parts.append(self._copy(inner, earlier))
                 place = inner.stop
             skip = 0
-        for part in reversed(parts) if reverse else parts:
+        total = Course()
+        for part in reversed(parts) if self.reverse else parts:
             total = total.then(part)
         return total
 
-    return between(0, len(steps), 0)
+    def _copy(self, run: TapeRun, earlier: TapeRun | None) -> Course:
+        """Return the course of one copy of a run."""
+        key = run, earlier
+        if key not in self.known:
+            skip = self.starts[run.start].index(run) + 1
+            self.known[key] = self._between(run.start, run.stop, skip, earlier)
+        return self.known[key]
 
 
 def _by_start(runs: Sequence[TapeRun]) -> Mapping[int, Sequence[TapeRun]]:
@@ -81,18 +121,18 @@ def _by_start(runs: Sequence[TapeRun]) -> Mapping[int, Sequence[TapeRun]]:
     return found
 
 
-def _forward_steps(found: Forward) -> list[Course]:
+def _forward_steps(found: Forward) -> list[OperationCourse]:
     tape = found.tape
     last = {each.storage: -1 for each in found.given}
     for number, entry in enumerate(tape.entries):
         last |= dict.fromkeys((each.storage for each in (*entry.reads, entry.makes)), number)
     last |= dict.fromkeys((each.storage for each in found.returned), len(tape.entries))
-    steps: list[Course] = []
+    steps: list[OperationCourse] = []
     for number, entry in enumerate(tape.entries):
         made = entry.beside + (tape.sizes[entry.makes.storage] if entry.makes_storage else 0)
         done = {e.storage for e in (*entry.reads, entry.makes) if last[e.storage] == number}
         freed = sum(tape.sizes[each] for each in done if not tape.stays(each))
-        steps.append(Course(made - freed, made))
+        steps.append(OperationCourse(Course(made - freed, made)))
     return steps
 
 
@@ -136,51 +176,34 @@ class _Gradients:
         self._users[storage] += 1
 
 
-def _backward_steps(found: Forward) -> tuple[list[Course], Mapping[TapeRun, int]]:
-    """Return what the backward pass of each operation does, in the order of the forward pass.
-
-    The gradient of a weight that the copies of a run share is made once: it is returned by the
-    run.
-    """
+def _backward_steps(found: Forward) -> list[OperationCourse]:
+    """Return what the backward pass of each operation does, in the order of the forward pass."""
     tape, gradients = found.tape, _Gradients()
     start = sum(gradients.add(each.value, each.bytes) for each in found.returned if each.learns)
-    steps: list[Course] = []
-    behind: Counter[TapeRun] = Counter()
+    before, steps = Course(start, start), list[OperationCourse]()
     made: set[int] = set()  # gradients of parameters
-    for number in range(len(tape.entries) - 1, -1, -1):
-        entry, new, again = tape.entries[number], 0, 0
-        for storage in entry.learned:
-            size = tape.sizes[storage]
-            run = _shared_in(tape.runs, number, tape.born[storage])
-            if storage in made or run is not None:
-                again += size  # it is added to what is there
-            else:
-                new += size
-            if storage not in made and run is not None:
-                behind[run] += size
-            made.add(storage)
-        steps.append(_backward_step(entry, gradients, new, again))
-    if steps:
-        steps[0] = Course(start, start).then(steps[0])
-    return steps[::-1], behind
+    for entry in reversed(tape.entries):
+        learned = tuple(
+            LearnedStorage(storage, tape.sizes[storage], storage not in made)
+            for storage in entry.learned
+        )
+        made.update(entry.learned)
+        course = before.then(_backward_step(entry, gradients))
+        steps.append(OperationCourse(course, learned))
+        before = Course()
+    return steps[::-1]
 
 
-def _shared_in(runs: Sequence[TapeRun], number: int, born: int) -> TapeRun | None:
-    """Return the largest run around an operation that a parameter was there before."""
-    around = (run for run in runs if born <= run.start <= number < run.stop)
-    return max(around, key=lambda run: run.stop - run.start, default=None)
-
-
-def _backward_step(entry: TapeEntry, gradients: _Gradients, new: int, again: int) -> Course:
+def _backward_step(entry: TapeEntry, gradients: _Gradients) -> Course:
     if entry.makes.value not in gradients:
-        return Course(new - entry.kept, new + again)  # a view of a parameter, too
+        return Course(-entry.kept, 0)  # a view of a parameter, or of no use
     given = gradients.take(entry.makes.value)
-    change = new
+    change = 0
     for each in (each for each in entry.reads if each.learns):
         if entry.passes:
             change += gradients.pass_on(given, each.value)
         else:
             change += gradients.add(each.value, each.bytes)
-    most = change + again
+    most = change
     change -= gradients.release(given) + entry.kept
     return Course(change, most)

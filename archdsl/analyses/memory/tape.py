@@ -26,7 +26,7 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"  # as autocast has it: weights, gradients and normalization in float32
 
 
-class Setting(Record, kw_only=True):
+class PassSetting(Record, kw_only=True):
     """How a network is run."""
 
     batch: int
@@ -78,12 +78,13 @@ class TapeRun(Record):
     start: int
     stop: int
     times: int
+    storage: int  # the first that each of them has anew; those before are there for all
 
 
 class Tape:
     """Notes down a forward pass."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: PassSetting) -> None:
         self.setting = setting
         self.entries: list[TapeEntry] = []
         self.runs: list[TapeRun] = []
@@ -92,7 +93,6 @@ class Tape:
         self.layer = NOWHERE  # the one that runs
         self.is_grad_enabled = setting.training
         self.sizes: dict[int, int] = {}  # of storages
-        self.born: dict[int, int] = {}  # of what is there anyway: the entries before it is known
         self._makers: dict[int, int] = {}  # layers, by storage
         self._there: set[int] = set()  # storages that are there anyway
         self._kept: set[int] = set()
@@ -107,7 +107,6 @@ class Tape:
         """Return a tensor that is there anyway: a parameter, a buffer, an input."""
         found = self.make(shape, learns=learns)
         self._there.add(found.storage)
-        self.born[found.storage] = len(self.entries)
         return found
 
     def make(
@@ -228,8 +227,8 @@ class Tape:
         finally:
             self.layer = before
 
-    def repeat(self, start: int, kept_before: Sequence[int], times: int) -> None:
+    def repeat(self, start: int, storage: int, kept_before: Sequence[int], times: int) -> None:
         """Say that what was noted since then happens so many times in all."""
-        self.runs.append(TapeRun(start, len(self.entries), times))
+        self.runs.append(TapeRun(start, len(self.entries), times, storage))
         for layer, before in enumerate(kept_before):
             self.kept_at[layer] = before + times * (self.kept_at[layer] - before)

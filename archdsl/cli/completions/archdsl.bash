@@ -53,7 +53,7 @@ _archdsl() {
             params)
                 words="--set --by --phase --tensors --columns --batch --precision --device"
                 words+=" --format --help"
-                ;; ;;
+                ;;
             deploy) words="--set --phase --out --name --format --help" ;;
             match) words="--set --phase --map --format --help" ;;
             inspect) words="--set --phase --layer --plot --format --help" ;;
