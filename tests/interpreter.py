@@ -119,14 +119,15 @@ class Interpreter:
                 weight, bias = self._weight(layer, name)
                 weight = self._by_scheme(layer, weight, name)
                 kept = layer.stride, layer.padding, layer.dilation, layer.groups
-                return F.conv2d(x, weight, bias, *kept)
+                return _of(x, "conv{}d")(x, weight, bias, *kept)
             case ir.ConvTranspose():
                 weight, bias = self._weight(layer, name)
                 kept = layer.stride, layer.padding, layer.output_padding
-                return F.conv_transpose2d(x, weight, bias, *kept, layer.groups, layer.dilation)
+                kept = *kept, layer.groups, layer.dilation
+                return _of(x, "conv_transpose{}d")(x, weight, bias, *kept)
             case ir.Linear(per_pixel=True):
                 weight, bias = self._weight(layer, name)
-                return F.conv2d(x, weight[:, :, None, None], bias)
+                return _of(x, "conv{}d")(x, _spread(weight, x), bias)
             case ir.Linear():
                 return F.linear(x, *self._weight(layer, name))
             case ir.ChannelConv(kernel_size=size):
@@ -152,8 +153,8 @@ class Interpreter:
                 scale = {each: self._get(name, each) for each in names}
                 return F.instance_norm(x, **scale, eps=layer.eps)
             case ir.GlobalResponseNorm(eps=eps):
-                weight, bias = (self._get(name, each)[:, None, None] for each in ("weight", "bias"))
-                norms = x.square().sum((2, 3), keepdim=True).sqrt()
+                weight, bias = (_along(self._get(name, each), x) for each in ("weight", "bias"))
+                norms = _along(x.square().flatten(2).sum(2).sqrt(), x)
                 return weight * (x * (norms / (norms.mean(1, keepdim=True) + eps))) + bias + x
             case ir.PReLU():
                 return F.prelu(x, self._get(name, "weight"))
@@ -190,11 +191,11 @@ class Interpreter:
             case None:
                 return weight
             case schemes.Dirac(eps=eps):
-                a, b = (self._get(name, each).reshape(-1, 1, 1, 1) for each in "ab")
-                norms = weight.square().sum((1, 2, 3), keepdim=True).sqrt()
+                a, b = (_per_filter(self._get(name, each), weight) for each in "ab")
+                norms = _per_filter(weight.square().flatten(1).sum(1).sqrt(), weight)
                 return a * _delta(layer, weight) + b * weight / norms.clamp(min=eps)
             case schemes.UnnormalizedDirac():
-                a = self._get(name, "a").reshape(-1, 1, 1, 1)
+                a = _per_filter(self._get(name, "a"), weight)
                 return a * _delta(layer, weight) + weight
             case schemes.BareDirac():
                 return _delta(layer, weight) + weight
@@ -202,11 +203,11 @@ class Interpreter:
                 signs = 1 - 2 * (weight < 0).to(weight.dtype)
                 return signs * math.sqrt(gain / weight[0].numel())
             case schemes.Binary():
-                means = weight.abs().mean((1, 2, 3), keepdim=True)
+                means = _per_filter(weight.abs().flatten(1).mean(1), weight)
                 return torch.where(weight < 0, -means, means)
             case schemes.Standardized(eps=eps, gain=has_gain):
-                centred = weight - weight.mean((1, 2, 3), keepdim=True)
-                variances = centred.square().mean((1, 2, 3), keepdim=True)
+                centred = weight - _per_filter(weight.flatten(1).mean(1), weight)
+                variances = _per_filter(centred.square().flatten(1).mean(1), weight)
                 gain = self._get(name, "gain") if has_gain else 1
                 fan_in = weight[0].numel() if has_gain else 1
                 return gain * centred / (fan_in * (variances + eps)).sqrt()
@@ -217,23 +218,38 @@ class Interpreter:
         return self.tensors[_join(name, tensor)]
 
 
+def _of(x, name):
+    """Return the function of this name for maps such as x."""
+    return getattr(F, name.format(x.dim() - 2))
+
+
 def _along(numbers, x):
     """Return a number for each channel, or one for all, so that it stands at each pixel of x."""
-    return numbers.reshape(1, -1, *(1 for _ in x.shape[2:]))
+    return numbers.reshape(len(numbers) if numbers.dim() == 2 else 1, -1, *(1 for _ in x.shape[2:]))
+
+
+def _spread(weight, x):
+    """Return a matrix as the weight of a window of one pixel."""
+    return weight.reshape(*weight.shape, *(1 for _ in x.shape[2:]))
+
+
+def _per_filter(numbers, weight):
+    """Return a number for each filter of a weight, or one for all."""
+    return numbers.reshape(-1, *(1 for _ in weight.shape[1:]))
 
 
 def _delta(layer, weight):
     """Return 1 where an input channel of a group is passed on to an output channel of it."""
     outputs, inputs = layer.out_channels // layer.groups, layer.in_channels // layer.groups
     period = min(outputs, inputs)
-    height, width = layer.kernel_size
+    centre = [size // 2 for size in layer.kernel_size]
     delta = torch.zeros_like(weight)
     for filter_ in range(layer.out_channels):
         for channel in range(inputs):
             output = filter_ % outputs
             tiled = layer.scheme.delta == "tiled" and output % period == channel % period
             if tiled or output == channel:
-                delta[filter_, channel, height // 2, width // 2] = 1
+                delta[(filter_, channel, *centre)] = 1
     return delta
 
 
@@ -270,13 +286,13 @@ def _plain(layer, x):
             return F.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k)
         case ir.Pool(kind=ir.PoolKind.MAX):
             window = layer.kernel_size, layer.stride, layer.padding, layer.dilation
-            return F.max_pool2d(x, *window, ceil_mode=layer.ceil_mode)
+            return _of(x, "max_pool{}d")(x, *window, ceil_mode=layer.ceil_mode)
         case ir.Pool():
             window = layer.kernel_size, layer.stride, layer.padding
-            return F.avg_pool2d(x, *window, layer.ceil_mode, layer.count_include_pad)
+            return _of(x, "avg_pool{}d")(x, *window, layer.ceil_mode, layer.count_include_pad)
         case ir.AdaptivePool(kind=kind, output_size=size):
-            pool = F.adaptive_max_pool2d if kind is ir.PoolKind.MAX else F.adaptive_avg_pool2d
-            return pool(x, size)
+            word = "max" if kind is ir.PoolKind.MAX else "avg"
+            return _of(x, f"adaptive_{word}_pool{{}}d")(x, size)
         case ir.Activation(approximate=True):
             return x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
         case ir.Softmax(over=over, parts=parts):
@@ -298,9 +314,10 @@ def _plain(layer, x):
             return x
         case ir.Flatten():
             return x.flatten(1)
-        case ir.Pad(left=left, right=right, top=top, bottom=bottom, mode=mode):
+        case ir.Pad(before=before, behind=behind, mode=mode):
             mode = "constant" if mode == "zeros" else mode
-            return F.pad(x, (left, right, top, bottom), mode=mode)
+            sides = [n for pair in zip(before[::-1], behind[::-1], strict=True) for n in pair]
+            return F.pad(x, sides, mode=mode)
         case ir.ChannelShuffle(groups=groups):
             grouped = x.unflatten(1, (groups, x.shape[1] // groups))
             return grouped.transpose(1, 2).flatten(1, 2)
@@ -309,7 +326,7 @@ def _plain(layer, x):
         case ir.ChannelSlice(start=start, stop=stop):
             return x.narrow(1, start, stop - start)
         case ir.Upsample(factor=factor, size=size, mode=mode, align_corners=corners):
-            corners = corners if mode == "bilinear" else None
+            corners = None if mode == "nearest" else corners
             size = size or [factor * n for n in x.shape[2:]]
             return F.interpolate(x, size, mode=str(mode), align_corners=corners)
         case ir.SamePad():
@@ -317,9 +334,12 @@ def _plain(layer, x):
         case ir.Blur(kernel_size=size, stride=stride):
             row = torch.tensor([math.comb(size - 1, i) for i in range(size)], dtype=x.dtype)
             row = row / row.sum()
-            wide = F.pad(x, ((size - 1) // 2, size // 2) * 2, mode="reflect")
-            weight = torch.outer(row, row).expand(x.shape[1], 1, -1, -1)
-            return F.conv2d(wide, weight, stride=stride, groups=x.shape[1])
+            wide = F.pad(x, ((size - 1) // 2, size // 2) * (x.dim() - 2), mode="reflect")
+            weight = torch.ones((), dtype=x.dtype)
+            for _ in x.shape[2:]:
+                weight = weight[..., None] * row
+            weight = weight.expand(x.shape[1], 1, *weight.shape)
+            return _of(x, "conv{}d")(wide, weight, stride=stride, groups=x.shape[1])
         case ir.PixelUnshuffle(factor=factor):
             apart = x.unflatten(2, (-1, factor)).unflatten(4, (-1, factor))
             return apart.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
@@ -335,7 +355,7 @@ def _plain(layer, x):
 def _same_padded(layer, x):
     """Pad as TensorFlow's SAME: outputs are ceil(size / stride), what is odd is at the end."""
     sides = []
-    for axis in (1, 0):
+    for axis in reversed(range(len(layer.stride))):
         size, stride = x.shape[2 + axis], layer.stride[axis]
         reach = layer.dilation[axis] * (layer.kernel_size[axis] - 1) + 1
         total = max((math.ceil(size / stride) - 1) * stride + reach - size, 0)

@@ -9,7 +9,7 @@ each multiplication and once for each addition.
 from math import prod
 
 from archdsl.ir.layers import BatchNorm, ChannelConv, Conv, ConvTranspose, Elementary, Idle, Linear
-from archdsl.ir.network import FeatureMap, LayerNode
+from archdsl.ir.network import LayerNode
 
 
 def macs(node: LayerNode) -> int:
@@ -21,21 +21,17 @@ def macs(node: LayerNode) -> int:
     match node.layer:
         case Conv(columns=columns, kernel_size=kernel) if columns:
             weights = sum(inputs * outputs for inputs, outputs in columns)
-            return _positions(node.output) * prod(kernel) * weights
+            return node.output.positions * prod(kernel) * weights
         case Linear(columns=columns) if columns:
             return sum(inputs * outputs for inputs, outputs in columns)
         case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
-            return _positions(node.output) * prod(kernel) * (c_in // groups) * c_out
+            return node.output.positions * prod(kernel) * (c_in // groups) * c_out
         case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
-            return _positions(node.input) * prod(kernel) * c_in * (c_out // groups)
+            return node.input.positions * prod(kernel) * c_in * (c_out // groups)
         case Linear(in_features=n_in, out_features=n_out):  # at each pixel of a map
-            return _positions(node.output) * n_in * n_out
+            return node.output.positions * n_in * n_out
         case ChannelConv(kernel_size=size):
             return node.input.channels * size
         case layer:
             _: BatchNorm | Idle | Elementary = layer  # checked by type: another kind may multiply
             return 0
-
-
-def _positions(features: FeatureMap) -> int:
-    return prod(features.size or (1, 1))

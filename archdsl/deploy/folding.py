@@ -89,10 +89,12 @@ def _folded(
 ) -> "tuple[Tensor, Tensor]":
     scale, offset = affine
     bias = offset if bias is None else bias * scale + offset
-    if isinstance(layer, ConvTranspose):  # [in_channels, out_channels / groups, height, width]
+    if isinstance(layer, ConvTranspose):  # [in_channels, out_channels / groups, *kernel]
         inputs, outputs, *kernel = weight.shape
         grouped = weight.view(layer.groups, inputs // layer.groups, outputs, *kernel)
-        return (grouped * scale.view(layer.groups, 1, outputs, 1, 1)).view_as(weight), bias
+        return (grouped * scale.view(layer.groups, 1, outputs, *[1] * len(kernel))).view_as(
+            weight
+        ), bias
     return weight * scale.view(-1, *[1] * (weight.ndim - 1)), bias
 
 
@@ -106,11 +108,11 @@ def _effective(layer: Layer, state: "Mapping[str, Tensor]", name: str) -> "Tenso
         return weight
     match layer.scheme:
         case Dirac(eps=eps, delta=delta):
-            a, b = (state[f"{name}.{factor}"].double().view(-1, 1, 1, 1) for factor in "ab")
-            norm = weight.square().sum(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=eps)
+            a, b = (_each(state[f"{name}.{factor}"].double(), weight) for factor in "ab")
+            norm = _each(weight.flatten(1).square().sum(dim=1).sqrt().clamp(min=eps), weight)
             return a * _delta(layer, delta, weight) + b * weight / norm
         case UnnormalizedDirac(delta=delta):
-            a = state[f"{name}.a"].double().view(-1, 1, 1, 1)
+            a = _each(state[f"{name}.a"].double(), weight)
             return a * _delta(layer, delta, weight) + weight
         case BareDirac(delta=delta):
             return _delta(layer, delta, weight) + weight
@@ -125,6 +127,11 @@ def _effective(layer: Layer, state: "Mapping[str, Tensor]", name: str) -> "Tenso
             assert_never(layer.scheme)
 
 
+def _each(numbers: "Tensor", weight: "Tensor") -> "Tensor":
+    """Return a number for each filter, or one, in a shape that a weight is multiplied with."""
+    return numbers.view(-1, *[1] * (weight.ndim - 1))
+
+
 def _delta(layer: Conv, delta: Delta, weight: "Tensor") -> "Tensor":
     """Return the weight that passes the channels on, in each group."""
     import torch
@@ -133,20 +140,20 @@ def _delta(layer: Conv, delta: Delta, weight: "Tensor") -> "Tensor":
     outputs, inputs = layer.out_channels // layer.groups, layer.in_channels // layer.groups
     n = min(outputs, inputs)
     is_tiled = delta is Delta.TILED
-    y, x = layer.kernel_size[0] // 2, layer.kernel_size[1] // 2
+    centre = tuple(size // 2 for size in layer.kernel_size)
     for channel in range(layer.out_channels):
         row = channel % outputs
         if is_tiled:
-            made[channel, row % n :: n, y, x] = 1
+            made[(channel, slice(row % n, None, n), *centre)] = 1
         elif row < n:
-            made[channel, row, y, x] = 1
+            made[(channel, row, *centre)] = 1
     return made
 
 
 def _standardized(weight: "Tensor", eps: float) -> "Tensor":
     """Return the weight less its mean, over its deviation, for each filter."""
-    centred = weight - weight.mean(dim=(1, 2, 3), keepdim=True)
-    return centred / (centred.square().mean(dim=(1, 2, 3), keepdim=True) + eps).sqrt()
+    centred = weight - _each(weight.flatten(1).mean(dim=1), weight)
+    return centred / _each(centred.flatten(1).square().mean(dim=1) + eps, weight).sqrt()
 
 
 def _packed(
@@ -164,7 +171,7 @@ def _packed(
 def _scale(scheme: Binary, weight: "Tensor") -> "Tensor":
     """Return what the signs are multiplied with, to the bit what training computes."""
     if scheme.scale is BinaryScale.MEAN:
-        return weight.abs().mean(dim=(1, 2, 3))
+        return weight.abs().flatten(1).mean(dim=1)
     return (scheme.gain / weight[0].numel()) ** 0.5 * weight.new_ones(1)
 
 

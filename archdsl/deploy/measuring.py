@@ -85,7 +85,7 @@ def _norms(weight: "Tensor", layer: Layer) -> Norms | None:
     match layer:
         case Conv() | Linear():
             filters = weight.flatten(1)
-        case ConvTranspose(groups=groups):  # [in_channels, out_channels / groups, height, width]
+        case ConvTranspose(groups=groups):  # [in_channels, out_channels / groups, *kernel]
             grouped = weight.view(groups, weight.shape[0] // groups, weight.shape[1], -1)
             filters = grouped.transpose(1, 2).flatten(0, 1).flatten(1)
         case _:

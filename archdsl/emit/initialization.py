@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias, assert_never
 
 from archdsl.analyses.walk import leaves
+from archdsl.emit.calls.layers import module_class
 from archdsl.emit.python.nodes import (
     Comment,
     Evaluate,
@@ -34,6 +35,7 @@ from archdsl.ir.layers import (
     NCReLU,
     PReLU,
     Weighted,
+    dimensions,
     scheme_of,
 )
 from archdsl.ir.network import Network
@@ -106,19 +108,19 @@ class _Initialized:
 
     def condition(self, *kinds: type[Weighted]) -> str:
         """Return the test for a module of these kinds, of those that there are."""
-        names = [_CLASSES[kind] for kind in kinds if self.has(kind)]
-        if self.has_schemes and "nn.Conv2d" in names:  # the base of the schemes' classes
-            names.remove("nn.Conv2d")
-            other = f"isinstance(module, {' | '.join(names)}) or " if names else ""
-            return f"{other}type(module) is nn.Conv2d"
-        return f"isinstance(module, {' | '.join(names)})"
+        found = [layer for kind in kinds for layer in self.plain if isinstance(layer, kind)]
+        bases = [layer for layer in found if self.has_schemes and isinstance(layer, Conv)]
+        names = _classes([layer for layer in found if layer not in bases])
+        tests = [f"isinstance(module, {' | '.join(names)})"] if names else []
+        # a scheme's class is one of a convolution, too
+        return " or ".join((*tests, *(f"type(module) is {name}" for name in _classes(bases))))
 
 
-_CLASSES: dict[type[Weighted], str] = {
-    Conv: "nn.Conv2d",
-    ConvTranspose: "nn.ConvTranspose2d",
-    Linear: "nn.Linear",
-}
+def _classes(layers: Sequence[Weighted]) -> tuple[str, ...]:
+    """Return the classes of layers, each once."""
+    return tuple(dict.fromkeys(map(module_class, layers)))
+
+
 _WEIGHTED = (Conv, ConvTranspose, Linear)
 
 
@@ -141,10 +143,11 @@ def _he(fan: Fan, weights: _Initialized) -> Iterator[Statement]:
 
 
 def _uniform_gains(layers: Sequence[Layer]) -> Iterator[Statement]:
-    spatial = {layer.spatial for layer in layers if isinstance(layer, BatchNorm) and layer.affine}
-    if spatial:
+    affine = [layer for layer in layers if isinstance(layer, BatchNorm) and layer.affine]
+    found = {dimensions(layer) or 1 for layer in affine}
+    if found:
         yield Comment("scales of batch normalization begin between 0 and 1, as in Torch of 2016")
-        kinds = " | ".join(f"nn.BatchNorm{2 if each else 1}d" for each in sorted(spatial))
+        kinds = " | ".join(f"nn.BatchNorm{each}d" for each in sorted(found))
         yield _over_modules(
             If(f"isinstance(module, {kinds}) and module.affine", (_fill("uniform_"),))
         )
@@ -152,11 +155,12 @@ def _uniform_gains(layers: Sequence[Layer]) -> Iterator[Statement]:
 
 def _zero_biases(layers: Sequence[Layer]) -> Iterator[Statement]:
     weighted = [layer for layer in layers if isinstance(layer, _WEIGHTED)]
-    found = [kind for kind in _WEIGHTED if any(type(w) is kind and w.bias for w in weighted)]
+    ordered = [layer for kind in _WEIGHTED for layer in weighted if type(layer) is kind]
+    found = _classes([layer for layer in ordered if layer.bias])
     if found:
         yield Comment("biases begin at 0")
-        condition = f"isinstance(module, {' | '.join(_CLASSES[kind] for kind in found)})"
-        if not all(layer.bias for layer in weighted if type(layer) in found):
+        condition = f"isinstance(module, {' | '.join(found)})"
+        if not all(layer.bias for layer in weighted if module_class(layer) in found):
             condition += " and module.bias is not None"
         zero = Evaluate(Invocation("nn.init.zeros_", (Text("module.bias"),)))
         yield _over_modules(If(condition, (zero,)))

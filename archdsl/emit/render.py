@@ -6,6 +6,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from archdsl.emit.prose.docstrings import batch, letters
 from archdsl.emit.python.names import HELPERS
 from archdsl.emit.python.nodes import ModulePlan
 from archdsl.emit.python.printer import signature, statement
@@ -18,15 +19,12 @@ def render_model(plan: ModulePlan, *last: str) -> str:
         classes=plan.classes, outputs=plan.outputs, statement=statement, signature=signature
     )
     schemes = [
-        templates.get_template(f"model/{scheme.template}.py.jinja").render(
+        templates.get_template(f"schemes/{scheme.template}.py.jinja").render(
             plan=scheme, statement=statement, signature=signature
         )
         for scheme in plan.schemes
     ]
-    helpers = [
-        templates.get_template(f"model/{helper}.py.jinja").render()
-        for helper in _helpers("\n".join((classes, plan.frozen or "")))
-    ]
+    helpers = [_helper(helper) for helper in _helpers("\n".join((classes, plan.frozen or "")))]
     definitions = [text.strip("\n") for text in (*helpers, *schemes, classes, *last)]
     return templates.get_template("model.py.jinja").render(
         plan=plan, definitions=definitions, imports=list(imports(plan, definitions))
@@ -36,6 +34,13 @@ def render_model(plan: ModulePlan, *last: str) -> str:
 def render_load(class_name: str, *, packs: bool) -> str:
     """Return the function that reads the file of weights of a deployed network."""
     return environment().get_template("load.py.jinja").render(name=class_name, packs=packs)
+
+
+def _helper(name: str) -> str:
+    """Return the text of a class or function of templates/model."""
+    template, dimensions = HELPERS[name]
+    page = environment().get_template(f"model/{template}.py.jinja")
+    return page.render(dimensions=dimensions, shape=batch(("C", *letters(dimensions))))
 
 
 def _helpers(text: str) -> list[str]:
@@ -52,13 +57,16 @@ def imports(plan: ModulePlan, definitions: Sequence[str]) -> Iterator[str]:
         standard.append("import math")
     if "Callable[" in text:
         standard.append("from collections.abc import Callable")
-    if "Any = " in text:
-        standard.append("from typing import Any")
     if "OrderedDict(" in text or "OrderedDict[" in text:
         standard.append("from collections import OrderedDict")
-    if plan.outputs is not None or plan.frozen is not None:
-        typing = ("NamedTuple", plan.outputs), ("Self", plan.frozen)
-        words = ", ".join(word for word, needs_it in typing if needs_it is not None)
+    typing = {
+        "Any": "Any = " in text,
+        "NamedTuple": plan.outputs is not None,
+        "Self": plan.frozen is not None,
+        "TypeAlias": ": TypeAlias = " in text,
+    }
+    if any(typing.values()):
+        words = ", ".join(word for word, needs_it in typing.items() if needs_it)
         standard.append(f"from typing import {words}")
     yield from standard
     if standard:

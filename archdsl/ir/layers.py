@@ -1,7 +1,8 @@
 """Layer: the closed union of layer kinds, in PyTorch's terms.
 
-Sizes are (height, width). A layer here knows its own numbers only: what flows into it, whose weight
-it uses and whether it learns are facts of the network around it.
+Sizes are those of a map: (length,), (height, width) or (depth, height, width). A layer here knows
+its own numbers only: what flows into it, whose weight it uses and whether it learns are facts of
+the network around it. Defaults are those of a map of two dimensions.
 """
 
 from enum import StrEnum
@@ -10,7 +11,25 @@ from typing import TypeAlias, assert_never
 from archdsl.ir.schemes import Scheme, bits, scalars
 from archdsl.record import Record
 
-Size: TypeAlias = tuple[int, int]  # (height, width)
+Size: TypeAlias = tuple[int, ...]  # (length,), (height, width) or (depth, height, width)
+
+SIDES = (("length",), ("height", "width"), ("depth", "height", "width"))
+MAX_DIMENSIONS = len(SIDES)
+
+
+def sides(dimensions: int) -> tuple[str, ...]:
+    """Return what the sizes of a map with so many dimensions are called."""
+    return SIDES[dimensions - 1]
+
+
+def every(number: int, dimensions: int) -> Size:
+    """Return a number for each dimension."""
+    return (number,) * dimensions
+
+
+def is_point(size: Size | None) -> bool:
+    """Say whether a map of this size has a single position."""
+    return size is not None and all(side == 1 for side in size)
 
 
 Columns: TypeAlias = tuple[tuple[int, int], ...]
@@ -22,7 +41,7 @@ is a layer whose outputs all take all inputs.
 
 
 class Conv(Record, kw_only=True):
-    """2-d convolution: in_channels -> out_channels."""
+    """Convolution: in_channels -> out_channels."""
 
     in_channels: int
     out_channels: int
@@ -37,7 +56,7 @@ class Conv(Record, kw_only=True):
 
 
 class ConvTranspose(Record, kw_only=True):
-    """2-d transposed convolution: in_channels -> out_channels."""
+    """Transposed convolution: in_channels -> out_channels."""
 
     in_channels: int
     out_channels: int
@@ -64,7 +83,7 @@ class BatchNorm(Record, kw_only=True):
     """Batch normalization over the batch and, on a map, its positions."""
 
     num_features: int
-    spatial: bool  # BatchNorm2d on [C, H, W], BatchNorm1d on [C]
+    spatial: bool  # about a map; else about a vector
     affine: bool = True  # scale and offset are parameters; else the constants 1 and 0
     offset: bool = True  # else, where it is affine, only the scale is a parameter
     moments: bool = True  # moments are measured in training; else they stay as they are loaded
@@ -72,15 +91,17 @@ class BatchNorm(Record, kw_only=True):
     # ranges: from, and below; () may become some, None never
     eps: float = 1e-5
     momentum: float = 0.1
+    dimensions: int = 2  # of the map
 
 
 class LayerNorm(Record, kw_only=True):
     """Normalization over the channels, at each position separately."""
 
     num_features: int
-    spatial: bool
+    spatial: bool  # about a map; else about a vector
     bias: bool = True
     eps: float = 1e-5
+    dimensions: int = 2  # of the map
 
 
 class RMSNorm(Record, kw_only=True):
@@ -90,8 +111,9 @@ class RMSNorm(Record, kw_only=True):
     """
 
     num_features: int
-    spatial: bool
+    spatial: bool  # about a map; else about a vector
     eps: float = 1e-6
+    dimensions: int = 2  # of the map
 
 
 class GroupNorm(Record, kw_only=True):
@@ -106,6 +128,7 @@ class InstanceNorm(Record, kw_only=True):
     """Normalization of each channel over the positions of one example (Ulyanov et al. 2016)."""
 
     num_features: int
+    dimensions: int = 2  # of the map
     affine: bool = False  # scale and offset are parameters
     eps: float = 1e-5
 
@@ -146,7 +169,7 @@ class Pool(Record, kw_only=True):
 
 
 class AdaptivePool(Record, kw_only=True):
-    """Maximum or mean of a grid of windows that covers the map; (1, 1) is global pooling."""
+    """Maximum or mean of a grid of windows that covers the map; of size 1 it is global pooling."""
 
     kind: PoolKind
     output_size: Size = (1, 1)
@@ -198,7 +221,7 @@ class Softmax(Record, kw_only=True):
 
 
 class NCReLU(Record, kw_only=True):
-    """[C, H, W] -> [2 * C, H, W]: max(x, 0), then min(x, 0) (Zagoruyko & Komodakis 2017, eq. 9)."""
+    """[C, ..] -> [2 * C, ..]: max(x, 0), then min(x, 0) (Zagoruyko & Komodakis 2017, eq. 9)."""
 
 
 class PReLU(Record, kw_only=True):
@@ -213,6 +236,7 @@ class Dropout(Record, kw_only=True):
 
     p: float
     channels: bool = False
+    dimensions: int = 2  # of the map whose channels it zeroes
 
 
 class StochasticDepth(Record, kw_only=True):
@@ -225,7 +249,7 @@ class StochasticDepth(Record, kw_only=True):
 
 
 class Flatten(Record, kw_only=True):
-    """[C, H, W] -> [C * H * W]."""
+    """[C, ..] -> [C * the number of positions]."""
 
 
 class PadMode(StrEnum):
@@ -239,10 +263,8 @@ class PadMode(StrEnum):
 class Pad(Record, kw_only=True):
     """Grows the map at its borders."""
 
-    left: int
-    right: int
-    top: int
-    bottom: int
+    before: Size  # on the left, at the top, in front
+    behind: Size
     mode: PadMode = PadMode.ZEROS
 
 
@@ -276,7 +298,9 @@ class UpsampleMode(StrEnum):
     """How upsampling interpolates."""
 
     NEAREST = "nearest"
-    BILINEAR = "bilinear"
+    LINEAR = "linear"  # of a map of one dimension
+    BILINEAR = "bilinear"  # of two
+    TRILINEAR = "trilinear"  # of three
 
 
 class Upsample(Record, kw_only=True):
@@ -285,7 +309,7 @@ class Upsample(Record, kw_only=True):
     factor: int | None = None
     size: Size | None = None
     mode: UpsampleMode = UpsampleMode.NEAREST
-    align_corners: bool = False  # bilinear only
+    align_corners: bool = False  # not with nearest
 
 
 class Blur(Record, kw_only=True):
@@ -330,7 +354,8 @@ class Scale(Record, kw_only=True):
 
     num_features: int  # 1 where there is one for all
     init: float = 1.0
-    dims: int = 1  # of its weight: 0, 1, 3 or 4
+    dims: int = 1  # of its weight
+    dimensions: int = 2  # of the map
 
 
 class LearnedFactor(Record, kw_only=True):
@@ -338,7 +363,8 @@ class LearnedFactor(Record, kw_only=True):
 
     num_features: int  # 1 where there is one for all
     init: float = 1.0
-    dims: int = 3  # of the parameter: 0, 1, 3 or 4
+    dims: int = 3  # of the parameter
+    dimensions: int = 2  # of the map
 
 
 class Offset(Record, kw_only=True):
@@ -346,7 +372,8 @@ class Offset(Record, kw_only=True):
 
     num_features: int  # 1 where there is one for all
     init: float = 0.0
-    dims: int = 1  # of its bias: 0, 1, 3 or 4
+    dims: int = 1  # of its bias
+    dimensions: int = 2  # of the map
 
 
 class Factor(Record, kw_only=True):
@@ -361,7 +388,7 @@ Idle: TypeAlias = Dropout | StochasticDepth  # the identity at inference
 AsLarge: TypeAlias = (  # gives what it takes
     LayerNorm | RMSNorm | Activation | PReLU | Scale | Offset | Factor
 )
-AsLargeMap: TypeAlias = (  # gives the [C, H, W] that it takes
+AsLargeMap: TypeAlias = (  # gives the map that it takes
     LocalResponseNorm | GlobalResponseNorm | ChannelShuffle
 )
 Elementary: TypeAlias = (  # no weight that is multiplied with, and the same at inference
@@ -419,7 +446,7 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
         case Linear(columns=columns, bias=bias) if columns:
             return _columns(columns, (), bias)
         case Conv(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
-            shape, beside = (c_out, c_in // groups, *kernel), scalars(layer.scheme, c_out)
+            shape, beside = (c_out, c_in // groups, *kernel), _beside(layer)
             weight = _weight(shape, layer.bias, c_out, bits(layer.scheme))
             return (*weight, *(Tensor(*each) for each in beside))
         case ConvTranspose(in_channels=c_in, out_channels=c_out, kernel_size=kernel, groups=groups):
@@ -474,14 +501,47 @@ def tensors(layer: Layer) -> tuple[Tensor, ...]:
             assert_never(layer)
 
 
+def dimensions(layer: Layer) -> int:
+    """Return how many dimensions the maps of a layer have, as far as its module differs by them.
+
+    0 is a module of any, or one about vectors.
+    """
+    match layer:
+        case Conv(kernel_size=size) | ConvTranspose(kernel_size=size) | Pool(kernel_size=size):
+            return len(size)
+        case (
+            SamePad(kernel_size=size) | AdaptivePool(output_size=size) | Upsample(size=tuple(size))
+        ):
+            return len(size)
+        case Blur(stride=size) | Pad(before=size):
+            return len(size)
+        case (
+            BatchNorm(spatial=True, dimensions=count)
+            | LayerNorm(spatial=True, dimensions=count)
+            | RMSNorm(spatial=True, dimensions=count)
+            | Dropout(channels=True, dimensions=count)
+            | InstanceNorm(dimensions=count)
+            | Scale(dimensions=count)
+            | LearnedFactor(dimensions=count)
+            | Offset(dimensions=count)
+        ):
+            return count
+        case _:
+            return 0
+
+
+def _beside(layer: Conv) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return scalars(layer.scheme, layer.out_channels, len(layer.kernel_size))
+
+
 def entry_name(layer: str, tensor: Tensor) -> str:
     """Return the name of a tensor in `state_dict`, by that of its layer."""
     return f"{layer}.{tensor.name}" if tensor.name else layer
 
 
 def spread_shape(layer: Scale | LearnedFactor | Offset) -> tuple[int, ...]:
-    """Return the shape of what is learned: [], [n], [n, 1, 1] or [1, n, 1, 1]."""
-    shape = (1, layer.num_features, 1, 1)
+    """Return the shape of what is learned: [], [n], and about a map [n, 1, 1] or [1, n, 1, 1]."""
+    shape = (1, layer.num_features, *every(1, layer.dimensions))
     return shape[1 : 1 + layer.dims] if layer.dims < len(shape) else shape
 
 

@@ -18,10 +18,11 @@ one has its id in `shared` and no weight of its own.
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
+from math import prod
 from typing import TypeAlias, TypeVar
 
 from archdsl.ir.initialization import Initialization
-from archdsl.ir.layers import Layer, Weighted
+from archdsl.ir.layers import Layer, Size, Weighted
 from archdsl.ir.numbers import Asked, Expr, Number, Test, Truth, Value
 from archdsl.ir.recipe import Recipe
 from archdsl.record import Placed, Record
@@ -75,10 +76,23 @@ def returned_by(network: "Network") -> tuple[Map, ...]:
 
 
 class FeatureMap(Record):
-    """What flows between layers, without the batch: [channels, height, width] or [channels]."""
+    """What flows between layers, without the batch: [channels], or a map.
+
+    A map is [channels, length], [channels, height, width] or [channels, depth, height, width].
+    """
 
     channels: int
-    size: tuple[int, int] | None = None  # (height, width)
+    size: Size | None = None
+
+    @property
+    def dimensions(self) -> int:
+        """How many sizes it has beside the channels; 0: it is a vector."""
+        return 0 if self.size is None else len(self.size)
+
+    @property
+    def positions(self) -> int:
+        """At how many places it has each channel."""
+        return prod(self.size or ())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -99,7 +113,7 @@ class Form(StrEnum):
 class Written(Record):
     """The expressions that a layer's field was written as, in the scope of its declaration.
 
-    `exprs` has one entry for a number or an equal (height, width) pair, else two.
+    `exprs` has one entry for a number or equal sizes, else one for each.
     """
 
     field: str  # name of the field of the layer

@@ -1,6 +1,6 @@
 """Weight schemes: what a convolution computes its weight from, where it is not simply learned.
 
-A scheme's class in generated code is `templates/model/NAMEConv2d.py.jinja`, NAME that of its record
+A scheme's class in generated code is `templates/schemes/NAME.py.jinja`, NAME that of its record
 here. `docs/extending.md` says how to add one.
 """
 
@@ -71,7 +71,7 @@ class Binary(Record, kw_only=True):
     """scale * sign(W), whose gradient passes to W as it is.
 
     W is drawn with a standard deviation of sqrt(gain / fan_in), fan_in = in_channels / groups *
-    kernel height * kernel width. Source: McDonnell 2018, equation 1; its appendix B has gain = 4.
+    the numbers of a kernel. Source: McDonnell 2018, equation 1; its appendix B has gain = 4.
     """
 
     scale: BinaryScale = BinaryScale.CONSTANT
@@ -82,7 +82,7 @@ class Standardized(Record, kw_only=True):
     """(W - mean) / sqrt(var + eps), both per filter, var the biased variance.
 
     With `gain` this is multiplied with g / sqrt(fan_in), g learned for each filter and 1 at the
-    start, fan_in = in_channels / groups * kernel height * kernel width. Sources: Qiao et al. 2019,
+    start, fan_in = in_channels / groups * the numbers of a kernel. Sources: Qiao et al. 2019,
     equations 5 to 7; with `gain` Brock et al. 2021 (arXiv:2101.08692), equation 1, where eps is
     added to var as here.
     """
@@ -125,15 +125,17 @@ def bits(scheme: Scheme | None) -> int:
             assert_never(scheme)
 
 
-def scalars(scheme: Scheme | None, out_channels: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Return the name and shape of what a scheme learns beside the weight."""
+def scalars(
+    scheme: Scheme | None, out_channels: int, dimensions: int
+) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return the name and shape of what a scheme learns beside the weight of a window."""
     match scheme:
         case Dirac(a_per=a_per, b_per=b_per):
             return ("a", _shape(a_per, out_channels)), ("b", _shape(b_per, out_channels))
         case UnnormalizedDirac(a_per=a_per):
             return (("a", _shape(a_per, out_channels)),)
         case Standardized(gain=True):
-            return (("gain", (out_channels, 1, 1, 1)),)
+            return (("gain", (out_channels, *(1 for _ in range(1 + dimensions)))),)
         case BareDirac() | Binary() | Standardized() | None:
             return ()
         case _:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TypeVar
+from math import prod
+from typing import TypeAlias, TypeVar
 
 from archdsl.ir.layers import (
     AdaptivePool,
@@ -34,6 +35,8 @@ from archdsl.ir.layers import (
     SoftmaxOver,
     StochasticDepth,
     Upsample,
+    every,
+    is_point,
 )
 from archdsl.ir.network import FeatureMap
 
@@ -45,7 +48,7 @@ class ShapeError(Exception):
 
 
 def conv_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Return the output height (or width) of a convolution, in pixels.
+    """Return the output size of a convolution along one dimension, in positions.
 
     Source: Dumoulin & Visin, arXiv:1603.07285, relationship 15.
     """
@@ -86,8 +89,7 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
         case Linear(out_features=features, per_pixel=per_pixel):
             return FeatureMap(features, _size(given) if per_pixel else None)
         case Flatten():
-            height, width = given.size or (1, 1)
-            return FeatureMap(given.channels * height * width)
+            return FeatureMap(given.channels * given.positions)
         case BatchNorm() | Dropout() | StochasticDepth():
             return given
         case NCReLU():
@@ -95,19 +97,19 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
         case PadChannels(out_channels=channels):
             return FeatureMap(channels, _size(given))
         case LearnedFactor():
-            return FeatureMap(given.channels, None if given.size is None else (1, 1))
+            size = None if given.size is None else every(1, given.dimensions)
+            return FeatureMap(given.channels, size)
         case ChannelSplit(parts=parts):
             return FeatureMap(given.channels // parts, given.size)
         case ChannelSlice(start=start, stop=stop):
             return FeatureMap(stop - start, given.size)
         case InstanceNorm():
-            if _size(given) == (1, 1):
+            if is_point(_size(given)):
                 message = "each channel is normalized over its pixels, and there is only one"
                 raise ShapeError(message)
             return given
         case GroupNorm(num_groups=groups):
-            height, width = _size(given)
-            if given.channels * height * width == groups:
+            if given.channels * prod(_size(given)) == groups:
                 message = "each group is normalized over its values, and there is only one"
                 raise ShapeError(message)
             return given
@@ -116,7 +118,7 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
         case Softmax():
             return given
         case ChannelConv():
-            if given.size not in (None, (1, 1)):
+            if given.size is not None and not is_point(given.size):
                 message = f"is about a vector or [C, 1, 1], not {given}: put `avgpool` before it"
                 raise ShapeError(message)
             return given
@@ -132,10 +134,10 @@ def output_map(layer: Layer, given: FeatureMap) -> FeatureMap:
         ):
             return _spatial(layer, given.channels, _size(given))
         case PixelShuffle(factor=factor):
-            height, width = _size(given)
+            height, width = _image(given)
             return FeatureMap(given.channels // factor**2, (height * factor, width * factor))
         case PixelUnshuffle(factor=factor):
-            height, width = _size(given)
+            height, width = _image(given)
             if height % factor or width % factor:
                 message = f"factor {factor} does not divide both sizes of {list(_size(given))}"
                 raise ShapeError(message)
@@ -155,6 +157,13 @@ def _size(given: FeatureMap) -> Size:
     return given.size
 
 
+def _image(given: FeatureMap) -> Size:
+    if given.dimensions != 2:
+        message = f"is about a map [channels, height, width], not {given}"
+        raise ShapeError(message)
+    return _size(given)
+
+
 def _spatial(
     layer: Conv | ConvTranspose | Pool | AdaptivePool | Pad | SamePad | Blur | Upsample,
     channels: int,
@@ -162,28 +171,28 @@ def _spatial(
 ) -> FeatureMap:
     match layer:
         case Conv(out_channels=out):
-            return FeatureMap(out, _both(_conv_axis, layer, size))
+            return FeatureMap(out, _each(_conv_axis, layer, size))
         case ConvTranspose(out_channels=out):
-            return FeatureMap(out, _both(_transposed_axis, layer, size))
+            return FeatureMap(out, _each(_transposed_axis, layer, size))
         case Pool():
-            return FeatureMap(channels, _both(_pool_axis, layer, size))
+            return FeatureMap(channels, _each(_pool_axis, layer, size))
         case AdaptivePool(output_size=output):
             return FeatureMap(channels, output)
         case Pad():
             return FeatureMap(channels, _padded(layer, size))
         case SamePad():
-            return FeatureMap(channels, _both(_same_axis, layer, size))
+            return FeatureMap(channels, _each(_same_axis, layer, size))
         case Blur():
-            return FeatureMap(channels, _both(_blur_axis, layer, size))
+            return FeatureMap(channels, _each(_blur_axis, layer, size))
         case Upsample(factor=factor, size=wanted):
             if wanted is None:
                 assert factor is not None, "one of the two is there"
-                wanted = size[0] * factor, size[1] * factor
+                wanted = tuple(side * factor for side in size)
             return FeatureMap(channels, wanted)
 
 
-def _both(axis: Callable[[Kind, int, int], int], layer: Kind, size: Size) -> Size:
-    return axis(layer, size[0], 0), axis(layer, size[1], 1)
+def _each(axis: Callable[[Kind, int, int], int], layer: Kind, size: Size) -> Size:
+    return tuple(axis(layer, side, i) for i, side in enumerate(size))
 
 
 def _conv_axis(layer: Conv, size: int, i: int) -> int:
@@ -227,36 +236,41 @@ def _blur_axis(layer: Blur, size: int, i: int) -> int:
 
 
 def _padded(layer: Pad, size: Size) -> Size:
-    height, width = size
-    too_far = max(layer.top, layer.bottom) >= height or max(layer.left, layer.right) >= width
-    if layer.mode == "reflect" and too_far:
-        most = min(height, width) - 1
-        message = f"reflection by more than {most} pixels needs a larger map than {list(size)}"
-        raise ShapeError(message)
-    return height + layer.top + layer.bottom, width + layer.left + layer.right
+    borders = list(zip(size, layer.before, layer.behind, strict=True))
+    if layer.mode == "reflect" and any(max(pair) >= side for side, *pair in borders):
+        message = f"reflection by more than {min(size) - 1} pixels needs a larger map than"
+        raise ShapeError(f"{message} {list(size)}")
+    return tuple(side + before + behind for side, before, behind in borders)
 
 
-SAME = (Fraction(1), Fraction(1))
+Reduction: TypeAlias = tuple[Fraction, ...]
+"""By what the sizes of a map have been divided; () where none of them was."""
+
+SAME: Reduction = ()
 
 
-def reduction(layer: Layer) -> tuple[Fraction, Fraction]:
-    """Return by what a layer divides a map's (height, width); 0 where only a size could tell."""
+def reduction(layer: Layer, dimensions: int) -> Reduction:
+    """Return by what a layer divides the sizes of a map; 0 where only a size could tell."""
     match layer:
-        case Conv(stride=(1, 1)):
-            return SAME
-        case (
-            Conv(stride=(vertical, horizontal))
-            | Pool(stride=(vertical, horizontal))
-            | Blur(stride=(vertical, horizontal))
-        ):
-            return Fraction(vertical), Fraction(horizontal)
-        case ConvTranspose(stride=(vertical, horizontal)):
-            return Fraction(1, vertical), Fraction(1, horizontal)
+        case Conv(stride=stride) | Pool(stride=stride) | Blur(stride=stride):
+            return SAME if all(step == 1 for step in stride) else tuple(map(Fraction, stride))
+        case ConvTranspose(stride=stride):
+            return tuple(Fraction(1, step) for step in stride)
         case Upsample(factor=int(factor)) | PixelShuffle(factor=factor):
-            return Fraction(1, factor), Fraction(1, factor)
+            return (Fraction(1, factor),) * dimensions
         case PixelUnshuffle(factor=factor):
-            return Fraction(factor), Fraction(factor)
+            return (Fraction(factor),) * dimensions
         case AdaptivePool() | Flatten() | Upsample() | LearnedFactor():
-            return Fraction(0), Fraction(0)
+            return (Fraction(0),) * dimensions
         case _:
             return SAME
+
+
+def times(left: Reduction, right: Reduction) -> Reduction:
+    """Return the product of two reductions."""
+    if not right:  # as of most layers
+        return left
+    if len(left) != len(right):  # there was no stride before, or a map of other dimensions
+        return right
+    product = tuple(a * b for a, b in zip(left, right, strict=True))
+    return product if any(each != 1 for each in product) else SAME

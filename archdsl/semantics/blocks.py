@@ -19,6 +19,7 @@ from archdsl.ir.numbers import (
 )
 from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.rebuild import replace
+from archdsl.ir.shapes import times
 from archdsl.ir.showing import show_value
 from archdsl.ir.substitution import substitute, substitute_test
 from archdsl.limits import MAX_NESTING
@@ -31,7 +32,7 @@ from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.drops import enter, leave
 from archdsl.semantics.evaluate import evaluate, integer_of
 from archdsl.semantics.exposed import remember
-from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.flow import Flow
 from archdsl.semantics.marks import Handed
 from archdsl.semantics.signature import place
 from archdsl.semantics.state import Elaboration

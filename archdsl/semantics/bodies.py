@@ -45,6 +45,7 @@ from archdsl.semantics.words import (
     PART_WORDS,
     RESIDUAL_WORDS,
     is_layer_word,
+    is_reserved,
     layer_words,
 )
 from archdsl.source import Span
@@ -161,7 +162,7 @@ class Bodies(Elaboration):
         if callee is None and word in CONSTRUCTS:
             self._construct(word, item, here)
             return
-        if callee is None and not is_layer_word(word):
+        if callee is None and not self._is_layer(item.call, here):
             held = here.scope.names().items()
             callable_ = [n for n, v in held if isinstance(v, BlockValue | LayerValue)]
             if (value := held_value(here.scope.names(), word)) is not None:
@@ -187,6 +188,11 @@ class Bodies(Elaboration):
                 add_layer_value(self, callee, item, here)
             case _:
                 add_layer(self, item, here)
+
+    def _is_layer(self, call: tree.Call, here: Here) -> bool:
+        """Say whether a call is that of a layer; in a sum `conv2` alone is a map, if anything."""
+        is_bare = call.arguments is None and here.draft.role is Role.COMBINE
+        return is_reserved(call.name.text) if is_bare else is_layer_word(call.name.text)
 
     def _construct(self, word: str, item: tree.Element, here: Here) -> None:
         if word == "input":

@@ -5,17 +5,18 @@ from itertools import takewhile
 from typing import NoReturn
 
 from archdsl.diagnostics import Note
-from archdsl.ir.layers import ChannelSplit
+from archdsl.ir.layers import ChannelSplit, is_point
 from archdsl.ir.making import combine
 from archdsl.ir.network import Block, Join, LayerNode, Map, Operator, Part, Step
 from archdsl.ir.numbers import Test
 from archdsl.ir.rebuild import replace
+from archdsl.ir.shapes import times
 from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.context import Context
 from archdsl.semantics.draft import LAST, Branch, Draft, Here, Role
 from archdsl.semantics.drops import Rate, rate_here, stochastic_depth
 from archdsl.semantics.factors import check_factors
-from archdsl.semantics.flow import Flow, listed, times, told, way_out
+from archdsl.semantics.flow import Flow, listed, told, way_out
 from archdsl.semantics.labels import has_no_level
 from archdsl.semantics.marks import map_of, reach
 from archdsl.semantics.modules import check_lone, lone_module, use_module
@@ -283,7 +284,7 @@ def _together(operator: Operator, draft: Draft, item: tree.Element) -> Flow:
                 channels = combine("+", total.channels, other.channels)
                 total = Flow(channels, total.size, total.reduction)
             case Operator.PRODUCT if _broadcasts(total, other):
-                larger = other if total.size == (1, 1) else total
+                larger = other if is_point(total.size) else total
                 wider = other if total.channels.value == 1 else total
                 total = Flow(wider.channels, larger.size, larger.reduction)
             case _:
@@ -303,9 +304,9 @@ def _mismatch(operator: Operator, draft: Draft, item: tree.Element) -> NoReturn:
 
 def _broadcasts(left: Flow, right: Flow) -> bool:
     """Say whether a product repeats one for the other: [C, 1, 1], [1, H, W]."""
-    if left.size != right.size and (1, 1) not in (left.size, right.size):
+    if left.map.dimensions != right.map.dimensions:
         return False
-    if (left.size is None) != (right.size is None):
+    if left.size != right.size and not (is_point(left.size) or is_point(right.size)):
         return False
     channels = {left.channels.value, right.channels.value}
     return len(channels) == 1 or (1 in channels and left.size is not None)

@@ -16,7 +16,13 @@ from archdsl.semantics.calls import without_stride
 from archdsl.semantics.functions import FUNCTIONS
 from archdsl.semantics.map_names import kind_mistake, marks_in, name_mistake
 from archdsl.semantics.signature import place
-from archdsl.semantics.words import CONSTRUCTS, IMPLIED, is_layer_word, layer_parameters
+from archdsl.semantics.words import (
+    CONSTRUCTS,
+    IMPLIED,
+    is_layer_word,
+    is_reserved,
+    layer_parameters,
+)
 from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
@@ -33,7 +39,7 @@ def check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
 
 def _check_declarations(file: SpecFile, diagnostics: Diagnostics) -> None:
     for name, (block, _) in file.blocks.items():
-        if is_layer_word(name) or name in CONSTRUCTS or name in FUNCTIONS:
+        if is_reserved(name) or name in CONSTRUCTS or name in FUNCTIONS:
             diagnostics.add(_takes_word(name, block, file))
     for block in _all_blocks(file):
         if not is_usable_kind(block.name.text):
@@ -295,11 +301,11 @@ def _call(item: tree.BodyItem) -> tree.Call | None:
 def _check_call(
     call: tree.Call, names: set[str], file: SpecFile, members: Mapping[str, Span]
 ) -> None:
-    word = call.name.text
+    word, is_bare = call.name.text, call.arguments is None
     if word in file.blocks:
         block = file.blocks[word][0]
         place(without_stride(call), [p.name.text for p in block.parameters], f"block `{word}`")
-    elif is_layer_word(word):
+    elif is_reserved(word) or (is_layer_word(word) and not (word in members and is_bare)):
         place(call, [p.name for p in layer_parameters(word)], f"`{word}`")
     else:
         unknown_layer(call, (*names, *file.blocks), file, members)

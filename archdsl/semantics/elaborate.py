@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, SpecError
 from archdsl.ir.initialization import Initialization
+from archdsl.ir.layers import Size, is_point
 from archdsl.ir.network import (
     MAIN,
     ArgumentValue,
@@ -94,7 +95,7 @@ def elaborate(
 
 def _with_sizes(
     error: SpecError,
-    given: tuple[int, int],
+    given: Size,
     file: SpecFile,
     declaration: tree.NetworkDeclaration,
     arguments: Mapping[str, tree.Argument],
@@ -105,7 +106,7 @@ def _with_sizes(
     done = file.work.done
     spent = max(done, MAX_WORK - SIZES_WORK)  # what is left to MAX_WORK is for all attempts
 
-    def attempt(size: tuple[int, int]) -> tuple[Diagnostic, ...]:
+    def attempt(size: Size) -> tuple[Diagnostic, ...]:
         nonlocal spent
         bodies = Bodies()
         bodies.input_size = size
@@ -362,7 +363,7 @@ def _init(draft: Draft, recipe: Recipe | None) -> Initialization | None:
 def _end_on_vector(draft: Draft, outputs: tuple[Output, ...], span: Span) -> tuple[Output, ...]:
     """Make what flows at the end be returned as [C] where it is [C, 1, 1]; return the outputs."""
     assert draft.flow is not None
-    if draft.flow.size != (1, 1):
+    if not is_point(draft.flow.size):
         return outputs
     draft.add(implied_flatten(draft.flow.map, span), (LAST,), ())
     draft.flow = Flow(draft.flow.channels, None, draft.flow.reduction)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from archdsl.diagnostics import SpecError
+from archdsl.ir.layers import sides
 from archdsl.ir.making import choice, combine, leaf, literal, short, size_of, size_of_test
 from archdsl.ir.numbers import (
     Both,
@@ -136,7 +137,7 @@ def _variable(name: tree.Name, node: tree.Variable, scope: Scope) -> Value:
     fail("E301", f"nothing is called `{name.text}`", name.span, help_)
 
 
-_SIZES_OF_MAP = ("height", "width")
+_SIZES_OF_MAP = ("length", "depth", "height", "width")
 _OF_EXPECT = ("output", "parameters", "macs")  # of a part
 
 
@@ -192,11 +193,15 @@ def _member(node: tree.Attribute, scope: Scope) -> Value:
         return value.flow.channels
     if value.flow.size is None:
         fail("E302", f"`{value.name}` is a vector and has no `{name.text}`", name.span)
-    return leaf(value.flow.size[_SIZES_OF_MAP.index(name.text)], node.span.text, value.pixels)
+    known = sides(len(value.flow.size))
+    if name.text not in known:
+        help_ = f"it has {listed([f'`.{side}`' for side in ('channels', *known)])}"
+        fail("E302", f"`{value.name}` is {value.flow.map}, without `{name.text}`", name.span, help_)
+    return leaf(value.flow.size[known.index(name.text)], node.span.text, value.pixels)
 
 
-def size_of_map(node: tree.Expression, scope: Scope) -> tuple[Number, Number]:
-    """Return the height and the width of a marked map; raise SpecError for anything else."""
+def size_of_map(node: tree.Expression, scope: Scope) -> tuple[Number, ...]:
+    """Return the sizes of a marked map; raise SpecError for anything else."""
     value = evaluate(node, scope)
     text = node.span.text
     if not isinstance(value, MapValue):
@@ -204,8 +209,8 @@ def size_of_map(node: tree.Expression, scope: Scope) -> tuple[Number, Number]:
         fail("E302", f"`like` is a map, not {type_name(value)}", node.span, help_)
     if value.flow.size is None:
         fail("E302", f"`{value.name}` is a vector and has no height and width", node.span)
-    height, width = value.flow.size
-    return leaf(height, f"{text}.height", value.pixels), leaf(width, f"{text}.width", value.pixels)
+    known = zip(sides(len(value.flow.size)), value.flow.size, strict=True)
+    return tuple(leaf(size, f"{text}.{side}", value.pixels) for side, size in known)
 
 
 # ---------------------------------------------------------------- operators

@@ -1,14 +1,14 @@
 """Elaborates a scale that stands in a product, beside branches: what it multiplies with."""
 
 from archdsl.ir.layers import LearnedFactor, Scale
-from archdsl.ir.network import FeatureMap, LayerNode, Operator, Part, Step
-from archdsl.ir.shapes import reduction
+from archdsl.ir.network import LayerNode, Operator, Part, Step
+from archdsl.ir.shapes import output_map, reduction, times
 from archdsl.semantics.annotations import check_layer, read
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.draft import Branch, Draft, Here, Role
 from archdsl.semantics.fixing import fixed_of
-from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import Facts, LayerCall
 from archdsl.semantics.layers import bind_layer
 from archdsl.semantics.state import Elaboration
@@ -37,7 +37,12 @@ def add_factor(elaboration: Elaboration, item: tree.Element, here: Here) -> None
     assert isinstance(built.layer, Scale), "so `is_factor` has it"
     layer = built.layer
     _check_dims(layer, use, flow)
-    made = LearnedFactor(num_features=layer.num_features, init=layer.init, dims=layer.dims)
+    made = LearnedFactor(
+        num_features=layer.num_features,
+        init=layer.init,
+        dims=layer.dims,
+        dimensions=layer.dimensions,
+    )
     if fixed_of(made, context, item.call.span) is not None:
         help_ = "write `with freeze` or `with trainable` behind it"
         fail("E425", "a factor of a product is frozen as a whole, or not", item.call.span, help_)
@@ -46,7 +51,7 @@ def add_factor(elaboration: Elaboration, item: tree.Element, here: Here) -> None
         label=None if item.label is None else item.label.text,
         layer=made,
         input=flow.map,
-        output=FeatureMap(flow.map.channels, None if flow.size is None else (1, 1)),
+        output=output_map(made, flow.map),
         written=built.written,
         frozen=context.frozen,
         span=item.call.span,
@@ -63,16 +68,23 @@ def add_factor(elaboration: Elaboration, item: tree.Element, here: Here) -> None
         span=item.call.span,
     )
     draft.branches.append(Branch(part, None, site, here.when, site))
-    passed = flow.reduction if flow.size is None else times(flow.reduction, reduction(made))
+    passed = (
+        flow.reduction
+        if flow.size is None
+        else times(flow.reduction, reduction(made, flow.map.dimensions))
+    )
     draft.flows.append((Flow(flow.channels, node.output.size, passed), item.call.span))
 
 
 def _check_dims(layer: Scale, use: LayerCall, flow: Flow) -> None:
     """Raise SpecError for a shape that PyTorch would multiply otherwise."""
+    of_map = 1 + flow.map.dimensions
     if flow.size is None:
         allowed, wanted = (0, 1), "1"
     else:
-        allowed, wanted = ((3, 4) if use.arguments.word("per") == "channel" else (0, 1, 3, 4)), "3"
+        shapes = (of_map, of_map + 1)
+        allowed = shapes if use.arguments.word("per") == "channel" else (0, 1, *shapes)
+        wanted = str(of_map)
     if layer.dims not in allowed:
         message = f"in a product this is multiplied with {flow.map} as it is"
         fail_here("E425", message, use.span, f"write `scale(.., dims = {wanted})`")

@@ -1,11 +1,11 @@
 """What arrives at a place in a body."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 
+from archdsl.ir.layers import Size
 from archdsl.ir.network import FeatureMap
 from archdsl.ir.numbers import Number
-from archdsl.ir.shapes import SAME
+from archdsl.ir.shapes import SAME, Reduction
 from archdsl.ir.showing import show
 from archdsl.record import Record
 
@@ -13,13 +13,13 @@ from archdsl.record import Record
 class Flow(Record):
     """A feature map whose channels remember how they were written.
 
-    `reduction` is the product of the strides passed since the body began, in (height, width); it
-    decides whether a block changes the shape without looking at image sizes.
+    `reduction` is the product of the strides passed since the body began; it decides whether a
+    block changes the shape without looking at image sizes.
     """
 
     channels: Number
-    size: tuple[int, int] | None = None
-    reduction: tuple[Fraction, Fraction] = SAME
+    size: Size | None = None
+    reduction: Reduction = SAME
 
     @property
     def map(self) -> FeatureMap:
@@ -29,15 +29,6 @@ class Flow(Record):
     def restarted(self, channels: Number | None = None) -> "Flow":
         """Return the flow as the start of a body: no strides passed yet."""
         return Flow(self.channels if channels is None else channels, self.size)
-
-
-def times(
-    left: tuple[Fraction, Fraction], right: tuple[Fraction, Fraction]
-) -> tuple[Fraction, Fraction]:
-    """Return the product of two reductions."""
-    if right is SAME:  # as of most layers
-        return left
-    return left[0] * right[0], left[1] * right[1]
 
 
 def told(flow: Flow) -> str:
@@ -57,12 +48,14 @@ def way_out(flows: Sequence[Flow], *, equal_channels: bool = True) -> str | None
         return f"give them the same channels, as `conv1x1({wanted})` at the end of a branch does"
     if any((flow.size is None) != (first.size is None) for flow in flows):
         return "a vector and a map never agree: end each branch with the same kind"
+    if any(flow.map.dimensions != first.map.dimensions for flow in flows):
+        return "maps of different dimensions never agree: make vectors of them, with `avgpool`"
     return None
 
 
 def _stride(flow: Flow) -> str:
-    vertical, horizontal = flow.reduction
-    return f"{vertical}" if vertical == horizontal else f"[{vertical}, {horizontal}]"
+    sizes = set(flow.reduction) or {1}
+    return f"[{', '.join(map(str, flow.reduction))}]" if len(sizes) > 1 else str(sizes.pop())
 
 
 def listed(words: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The inputs of a network: one that flows, or several that have names."""
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
+from archdsl.ir.layers import MAX_DIMENSIONS
 from archdsl.ir.network import MAIN, MARKED, FeatureMap, NamedInput, Network
 from archdsl.ir.numbers import symbols
 from archdsl.limits import MAX_ENDS
@@ -72,14 +73,14 @@ def _read(
 ) -> Flow:
     """Return what flows in, and note what the sizes of inputs hang on."""
     is_list = len(arguments) == 1 and isinstance(arguments[0].value, tree.ListLiteral)
-    if is_list or len(arguments) not in (1, 3) or any(a.name for a in arguments):
+    if is_list or not 1 <= len(arguments) <= 1 + MAX_DIMENSIONS or any(a.name for a in arguments):
         listed_ = [a.value for a in arguments if isinstance(a.value, tree.ListLiteral)]
-        help_ = "write `input(3, 32, 32)`, or `input(10)` for a vector"
+        help_ = "write `input(3, 32, 32)`, `input(12, 1024)` or `input(10)` for a vector"
         if len(arguments) == 1 and listed_ and len(listed_[0].items) == 3:
             help_ = f"write `input({listed_[0].span.text.strip('[]')})`"
-        fail("E311", "`input` takes channels, height and width", span, help_)
+        fail("E311", "`input` takes channels and up to three sizes", span, help_)
     sizes = [integer_of(a.value, here.scope, "a size of the input", 1) for a in arguments]
-    size = (int(sizes[1].value), int(sizes[2].value)) if len(sizes) > 1 else None
+    size = tuple(int(size.value) for size in sizes[1:]) or None
     other = elaboration.input_size
     elaboration.pixels |= frozenset[str]().union(*(symbols(n.expr) for n in sizes[1:]))
     return Flow(sizes[0], other if size is not None and other is not None else size)

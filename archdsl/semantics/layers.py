@@ -1,16 +1,16 @@
 """Elaborates a layer: its arguments, its map, and the weight it may share."""
 
 from archdsl.diagnostics import Note
-from archdsl.ir.layers import Conv, Flatten, Layer, Pool, scheme_of
+from archdsl.ir.layers import Conv, Flatten, Layer, Pool, is_point, scheme_of
 from archdsl.ir.network import FeatureMap, LayerNode
 from archdsl.ir.rebuild import replace
-from archdsl.ir.shapes import ShapeError, output_map, reduction
+from archdsl.ir.shapes import ShapeError, output_map, reduction, times
 from archdsl.semantics.annotations import check_layer, read
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import check_map, fail, fail_here
 from archdsl.semantics.draft import Here
 from archdsl.semantics.fixing import fixed_of, with_fixed
-from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall, Padding
 from archdsl.semantics.shares import share_key
 from archdsl.semantics.signature import bind
@@ -97,7 +97,7 @@ def _add(elaboration: Elaboration, use: LayerCall, item: tree.Element, here: Her
     channels = built.channels or flow.channels
     passed = flow.reduction
     if flow.size is not None:
-        passed = times(passed, reduction(built.layer))
+        passed = times(passed, reduction(built.layer, flow.map.dimensions))
     here.draft.flow = Flow(channels, output.size, passed)
 
 
@@ -111,7 +111,8 @@ def _doubt_stride(elaboration: Elaboration, use: LayerCall, layer: Layer, call: 
             help_ = f"what a layer is given is known: write only `{use.word}({stride})`"
             names = {a.name.text for a in call.arguments or () if a.name is not None}
             if "stride" in names or not isinstance(layer, Conv):
-                help_ = f"`{use.kind}{stride}x{stride}` with this stride would see all of it"
+                window = "x".join([str(stride)] * len(layer.kernel_size))
+                help_ = f"`{use.kind}{window}` with this stride would see all of it"
             elaboration.warn("W302", message, use.span, help_)
             return
 
@@ -120,8 +121,9 @@ def _output(built: BuiltLayer, use: LayerCall, flow: Flow) -> FeatureMap:
     try:
         output = output_map(built.layer, flow.map)
     except ShapeError as error:
-        pixels = "no pixels" if flow.size is None else f"{flow.size[0]} x {flow.size[1]} pixels"
-        note = Note(f"it is given {flow.channels} channels, {pixels}")
+        pixels = "no" if flow.size is None else " x ".join(map(str, flow.size))
+        unit = "pixels" if flow.map.dimensions in (0, 2) else "positions"
+        note = Note(f"it is given {flow.channels} channels, {pixels} {unit}")
         fail_here("E330", f"`{use.word}`: {error}", use.span, notes=(note,))
     return check_map(output, use.span, f"a size of what `{use.word}` gives")
 
@@ -145,7 +147,7 @@ def _padded(padding: Padding, flow: Flow, here: Here, use: LayerCall) -> Flow:
 
 def _flattened(flow: Flow, here: Here, span: Span) -> Flow:
     """Add the flatten that `linear` leaves unsaid after a map of one pixel."""
-    if flow.size != (1, 1):
+    if not is_point(flow.size):
         help_ = "put `avgpool` or `flatten` before it; at each pixel: `per_pixel = true`"
         fail_here("E331", f"`linear` takes a vector, not the map {flow.map}", span, help_)
     after = Flow(flow.channels, None, flow.reduction)

@@ -1,12 +1,13 @@
 """What has the name `""`: no level of its own; its members stand in the body around."""
 
 from archdsl.ir.network import Site
+from archdsl.ir.shapes import times
 from archdsl.semantics.annotations import read
 from archdsl.semantics.blocks import BlockCall, bind, call_note, check_depth, check_stride
 from archdsl.semantics.checks import fail
 from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.draft import Draft, Here, Role
-from archdsl.semantics.flow import Flow, times
+from archdsl.semantics.flow import Flow
 from archdsl.semantics.marks import Handed
 from archdsl.semantics.state import Elaboration
 from archdsl.semantics.values import BlockValue, Scope

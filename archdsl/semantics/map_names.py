@@ -6,7 +6,7 @@ from typing import cast
 from archdsl.diagnostics import Diagnostic, Note
 from archdsl.record import Record
 from archdsl.semantics.functions import FUNCTIONS
-from archdsl.semantics.words import CONSTRUCTS, IMPLIED, is_layer_word
+from archdsl.semantics.words import CONSTRUCTS, IMPLIED, is_reserved
 from archdsl.source import Span
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile
@@ -28,7 +28,7 @@ def name_mistake(name: tree.Name, file: SpecFile) -> Diagnostic | None:
     if text in IMPLIED:
         message = f"`{text}` exists by itself and cannot be declared"
         return Diagnostic(code="E315", message=message, span=name.span)
-    if is_layer_word(text) or text in CONSTRUCTS or text in FUNCTIONS:
+    if is_reserved(text) or text in CONSTRUCTS or text in FUNCTIONS:
         message = f"`{text}` is a word of the language and cannot name a map"
         help_ = f"write `{text}_map` or another name"
         return Diagnostic(code="E109", message=message, span=name.span, help=help_)

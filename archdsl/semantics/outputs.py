@@ -1,6 +1,7 @@
 """The outputs of a network beside what flows at its end."""
 
 from archdsl.diagnostics import Diagnostic
+from archdsl.ir.layers import is_point
 from archdsl.ir.network import MAIN, MARKED, FeatureMap, Join, Map, Operator, Output, Part, Step
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_ENDS
@@ -111,7 +112,7 @@ def _of_module(
 
 def _ending_on_vector(part: Part) -> Part:
     """Return a body that gives [C] in place of [C, 1, 1]."""
-    if part.output.size != (1, 1):
+    if not is_point(part.output.size):
         return part
     flatten = implied_flatten(part.output, part.span)
     return replace(
@@ -125,7 +126,7 @@ def _as_vector(
     draft: Draft, map_: Map, shape: FeatureMap, here: Here, span: Span
 ) -> tuple[Map, FeatureMap]:
     """Return a map, of [C, 1, 1] the vector that it is, for which there is a step then."""
-    if shape.size != (1, 1):
+    if not is_point(shape.size):
         return map_, shape
     site = (*here.site(span), LAST, 0)  # behind the mark of what a module gives
     flatten = implied_flatten(shape, span)

@@ -22,12 +22,17 @@ class Domain(Enum):
     SHARE = auto()  # a number in [0, 1]
     FLAG = auto()  # true or false
     WINDOW = auto()  # a positive integer of 32 bits
-    PAIR = auto()  # a positive integer, or [height, width]
-    NATURAL_PAIR = auto()  # an integer of at least 0, or [height, width]
+    SIZES = auto()  # a positive integer, or one for each dimension: [height, width]
+    NATURAL_SIZES = auto()  # an integer of at least 0, or one for each dimension
     PADDING = auto()  # the same, or the word `same`
-    MAP = auto()  # a map with a name, of which it takes the height and the width
-    BORDER = auto()  # an integer of at least 0, or [top, bottom, left, right]
+    MAP = auto()  # a map with a name, of which it takes the sizes
+    BORDER = auto()  # an integer of at least 0, or one for each of the BORDERS
     OPTION = auto()  # one of a few words
+
+
+_LINE = ("left", "right")
+_PLANE = ("top", "bottom", *_LINE)
+BORDERS = (_LINE, _PLANE, ("front", "back", *_PLANE))  # of a map of one, two, three dimensions
 
 
 class Parameter(Record):

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from archdsl.diagnostics import Note
 from archdsl.ir.network import Join, LayerNode, Map, Operator, Part, Site, Step
+from archdsl.ir.shapes import SAME, times
 from archdsl.ir.showing import show
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.draft import LAST, Here, Role
 from archdsl.semantics.drops import rate_here, stochastic_depth
-from archdsl.semantics.flow import Flow, times, told, way_out
+from archdsl.semantics.flow import Flow, told, way_out
 from archdsl.semantics.labels import refuse
 from archdsl.semantics.state import Elaboration
 from archdsl.syntax import tree
@@ -33,7 +34,7 @@ def add_residual(elaboration: Elaboration, elements: Sequence[tree.Element], her
     after, after_map = ways.row(residual, entered, 1, start_map)
     if after is None:
         return
-    changes = after.reduction != (1, 1) or after.channels.value != flow.channels.value
+    changes = after.reduction != SAME or after.channels.value != flow.channels.value
     shortcut: Part | None = None
     beside: Flow | None = flow
     if changes:
@@ -153,7 +154,7 @@ def _shortcut(
     element = group.get("shortcut")
     if element is None:
         message = f"the block turns {start.map} into {after.map} and has no `shortcut`"
-        strided = after.reduction != (1, 1) or "stride" in here.draft.scope.used
+        strided = after.reduction != SAME or "stride" in here.draft.scope.used
         stride = ", stride = stride" if strided else ""
         width = show(after.channels.expr)
         help_ = f"add `shortcut {{ conv1x1({width}{stride}) }}`"

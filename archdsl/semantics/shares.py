@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from archdsl.diagnostics import Note
-from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear, Weighted
+from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear, Weighted, every
 from archdsl.ir.network import Candidate
 from archdsl.ir.rebuild import replace
 from archdsl.semantics.catalogue import ROWS
@@ -13,7 +13,7 @@ from archdsl.semantics.evaluate import integer_of
 from archdsl.semantics.kinds.rows import Keeps
 from archdsl.semantics.meanings import Share
 from archdsl.semantics.values import Scope
-from archdsl.semantics.words import is_layer_word, split_word
+from archdsl.semantics.words import is_reserved, split_word
 from archdsl.source import Span
 from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
@@ -87,9 +87,9 @@ def share_key(reach: Reach, layer: Layer, label: str | None, context: Context) -
 
 def _means(selector: str, layer: Weighted, label: str | None) -> bool:
     """Say whether `share` means a layer: by its written name, or by what it is."""
-    if is_layer_word(selector):
+    if is_reserved(selector):
         return selector in (_kind(layer), _word(layer))
-    return label == selector
+    return selector in (label, _word(layer))
 
 
 def _kind(layer: Weighted) -> str:
@@ -109,8 +109,8 @@ def _word(layer: Weighted) -> str:
     match layer:
         case Linear():
             return _kind(layer)
-        case Conv(kernel_size=(height, width)) | ConvTranspose(kernel_size=(height, width)):
-            return f"{_kind(layer)}{height}x{width}"
+        case Conv(kernel_size=kernel) | ConvTranspose(kernel_size=kernel):
+            return f"{_kind(layer)}{'x'.join(map(str, kernel))}"
         case _:
             assert_never(layer)
 
@@ -121,9 +121,10 @@ def _geometry(layer: Weighted, *, any_stride: bool) -> Weighted:
         case Linear():
             return layer
         case Conv():
-            layer = replace(layer, padding=(0, 0))
+            layer = replace(layer, padding=every(0, len(layer.padding)))
         case ConvTranspose():
-            layer = replace(layer, padding=(0, 0), output_padding=(0, 0))
+            none = every(0, len(layer.padding))
+            layer = replace(layer, padding=none, output_padding=none)
         case _:
             assert_never(layer)
-    return replace(layer, stride=(1, 1)) if any_stride else layer
+    return replace(layer, stride=every(1, len(layer.stride))) if any_stride else layer

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from archdsl.diagnostics import Note
+from archdsl.ir.layers import SIDES
 from archdsl.ir.numbers import Number, Truth, test_symbols
 from archdsl.limits import MAX_SIZE, MAX_WINDOW
 from archdsl.semantics.checks import check_integer, fail, fail_here
 from archdsl.semantics.evaluate import evaluate, size_of_map
-from archdsl.semantics.parameters import Arguments, Domain, Parameter
+from archdsl.semantics.parameters import BORDERS, Arguments, Domain, Parameter
 from archdsl.semantics.values import ListValue, Scope, Value, type_name
 from archdsl.source import Span
 from archdsl.suggest import closest
@@ -17,8 +18,8 @@ _BOUNDS = {  # least and most of an integer; the most is what PyTorch takes
     Domain.COUNT: (1, MAX_SIZE),
     Domain.NATURAL: (0, MAX_SIZE),
     Domain.WINDOW: (1, MAX_WINDOW),
-    Domain.PAIR: (1, MAX_WINDOW),
-    Domain.NATURAL_PAIR: (0, MAX_WINDOW),
+    Domain.SIZES: (1, MAX_WINDOW),
+    Domain.NATURAL_SIZES: (0, MAX_WINDOW),
     Domain.PADDING: (0, MAX_WINDOW),
     Domain.BORDER: (0, MAX_WINDOW),
 }
@@ -77,7 +78,7 @@ def _too_many(what: str, names: Sequence[str]) -> str:
 
 
 def _example(call: tree.Call, parameter: Parameter, *, named: bool) -> str:
-    value = {Domain.COUNT: "64", Domain.RATE: "0.5", Domain.PAIR: "3", Domain.WINDOW: "3"}.get(
+    value = {Domain.COUNT: "64", Domain.RATE: "0.5", Domain.SIZES: "3", Domain.WINDOW: "3"}.get(
         parameter.kind, "2"
     )
     given = [a.value.span.text for a in call.arguments or () if a.name is None]
@@ -107,10 +108,10 @@ def _convert(
             if isinstance(value, Number):
                 help_ = "what a layer is given is known: write only what it gives"
             fail("E302", f"{what} is true or false, not {type_name(value)}", node.span, help_)
-        case Domain.PAIR | Domain.NATURAL_PAIR | Domain.PADDING:
-            return _several(value, parameter.kind, node.span, what, 2)
+        case Domain.SIZES | Domain.NATURAL_SIZES | Domain.PADDING:
+            return _several(value, parameter.kind, node.span, what, SIDES)
         case Domain.BORDER:
-            return _several(value, parameter.kind, node.span, what, 4)
+            return _several(value, parameter.kind, node.span, what, BORDERS)
         case _:
             return (_single(value, parameter, node.span, what),)
 
@@ -146,14 +147,17 @@ def _integer(value: Number, kind: Domain, span: Span, what: str) -> Number:
     return number
 
 
-def _several(value: Value, kind: Domain, span: Span, what: str, count: int) -> tuple[Number, ...]:
+def _several(
+    value: Value, kind: Domain, span: Span, what: str, names: Sequence[Sequence[str]]
+) -> tuple[Number, ...]:
+    """Return one number, or as many as maps of one, two or three dimensions have: see `each`."""
     if isinstance(value, Number):
-        return (_integer(value, kind, span, what),) * count
-    if isinstance(value, ListValue) and len(value.items) == count:
+        return (_integer(value, kind, span, what),)
+    if isinstance(value, ListValue) and len(value.items) in map(len, names):
         numbers = [v for v in value.items if isinstance(v, Number)]
-        if len(numbers) == count:
+        if len(numbers) == len(value.items):
             return tuple(_integer(n, kind, span, what) for n in numbers)
-    order = "[height, width]" if count == 2 else "[top, bottom, left, right]"
+    order = f"[{', '.join(names[1])}]"
     help_ = None
     if isinstance(value, str):
         from archdsl.semantics.hints import value_help

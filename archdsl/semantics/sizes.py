@@ -26,7 +26,7 @@ def with_sizes(
 ) -> SpecError:
     """Return the error with help for its first diagnostic that another input size would mend.
 
-    `attempt` returns the errors of the network with another (height, width) of its input, among
+    `attempt` returns the errors of the network with another size of its input, among
     them E309 where all attempts together have done all the work they may.
     """
     for i, found in enumerate(error.diagnostics):
@@ -59,7 +59,7 @@ def _listed(sizes: Sequence[Size]) -> str:
 
 
 def _shown(size: Size) -> str:
-    return f"{size[0]} x {size[1]}"
+    return " x ".join(map(str, size))
 
 
 def _nearest(given: Size, works: _Attempts, up: bool) -> Size | None:
@@ -74,9 +74,9 @@ def _candidates(given: Size, *, up: bool) -> Iterator[Size]:
         tuple(sign * (sign * side // -power) * -power for side in given)
         for power in (2, 4, 8, 16, 32, 64)
     ]
-    for height, width in sorted(set(steps), reverse=not up):
-        if min(height, width) >= 1 and (height, width) != given:
-            yield height, width
+    for size in sorted(set(steps), reverse=not up):
+        if min(size) >= 1 and size != given:
+            yield size
 
 
 def _smallest(given: Size, works: _Attempts) -> Size | None:
@@ -96,5 +96,4 @@ def _smallest(given: Size, works: _Attempts) -> Size | None:
 
 
 def _times(size: Size, numerator: int, denominator: int) -> Size:
-    height, width = (-(-side * numerator // denominator) for side in size)
-    return height, width
+    return tuple(-(-side * numerator // denominator) for side in size)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from archdsl.diagnostics import Diagnostic, Diagnostics, Note, Severity, SpecError
+from archdsl.ir.layers import Size
 from archdsl.ir.network import (
     MAIN,
     DropRun,
@@ -46,8 +47,8 @@ class Elaboration(ABC):
         self.steps = 0  # layers, blocks and iterations so far
         self.depth = 0  # blocks inside one another
         self.calls: list[Callable[[], Note]] = []  # of the blocks around this place
-        self.input_size: tuple[int, int] | None = None  # in place of what the spec says
-        self.given_size: tuple[int, int] | None = None  # what the spec says, once it is known
+        self.input_size: Size | None = None  # in place of what the spec says
+        self.given_size: Size | None = None  # what the spec says, once it is known
         self.bodies = 0  # bodies inside one another, those of blocks too
         self.stopped = False  # a `require` is not met
         self.reach = Reach()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from archdsl.diagnostics import SpecError
+from archdsl.ir.layers import Size, sides
 from archdsl.ir.making import leaf
 from archdsl.ir.network import Map, Site
 from archdsl.ir.numbers import Asked, Known, Leaf, Literal, Number, Test, Truth, symbols
@@ -183,7 +184,8 @@ def opaque_number(number: Number) -> Number:
     return Number(number.value, Leaf(number.value, show(number.expr)))
 
 
-SIZES = ("in_height", "in_width")  # what a block, or a body inside a network, is given
+# what a block, or a body inside a network, is given
+SIZES = ("in_length", "in_depth", "in_height", "in_width")
 
 
 class Scope:
@@ -198,7 +200,7 @@ class Scope:
         self.channels: Number | None = (
             None  # what `in_channels` is here, where it was not asked for
         )
-        self.size: tuple[int, int] | None = None  # (height, width), where `channels` are given
+        self.size: Size | None = None  # where `channels` are given
         self.pixels = frozenset[str]()  # what the size hangs on
         self.aside = False  # to look at what is not chosen uses nothing
         self.used: set[str] = set()
@@ -239,7 +241,11 @@ class Scope:
             if name == "in_channels" and scope.channels is not None:
                 scope.enter_channels()
             if name in SIZES and scope.size is not None:
-                return leaf(scope.size[SIZES.index(name)], name, scope.pixels)
+                known = sides(len(scope.size))
+                side = name.removeprefix("in_")
+                if side not in known:  # as the height of a map of one dimension
+                    return None
+                return leaf(scope.size[known.index(side)], name, scope.pixels)
             if name in scope.values:
                 if not aside:
                     scope.used.add(name)

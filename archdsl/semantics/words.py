@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from archdsl.ir.layers import Size
 from archdsl.ir.network import Operator
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.parameters import Parameter
@@ -16,21 +17,27 @@ CONSTRUCTS = (*RESIDUAL_WORDS, *COMBINE_WORDS, *PART_WORDS, "branch", "identity"
 
 _WINDOWED = tuple(word for word, kind in ROWS.items() if kind.windowed)
 _PLAIN = tuple(word for word, kind in ROWS.items() if not kind.windowed)
-_KERNEL = re.compile(f"({'|'.join(_WINDOWED)})([1-9][0-9]{{0,2}})x([1-9][0-9]{{0,2}})")
+_KERNEL = re.compile(f"({'|'.join(_WINDOWED)})([1-9][0-9]{{0,2}}(?:x[1-9][0-9]{{0,2}}){{0,2}})")
 
 
 @lru_cache(maxsize=256)
-def split_word(word: str) -> tuple[str, tuple[int, int] | None] | None:
-    """Return the kind a word names and its (height, width) suffix; None if it names no layer."""
+def split_word(word: str) -> tuple[str, Size | None] | None:
+    """Return the kind a word names and the window it says; None if it names no layer."""
     if word in ROWS:
         return word, None
     match = _KERNEL.fullmatch(word)
-    return (match[1], (int(match[2]), int(match[3]))) if match else None
+    return (match[1], tuple(map(int, match[2].split("x")))) if match else None
 
 
 def is_layer_word(word: str) -> bool:
     """Say whether a word names a layer."""
     return split_word(word) is not None
+
+
+def is_reserved(word: str) -> bool:
+    """Say whether a word always names a layer; `conv2` is what papers call a stage, too."""
+    split = split_word(word)
+    return split is not None and (split[1] is None or len(split[1]) > 1)
 
 
 def layer_words() -> tuple[str, ...]:

@@ -19,16 +19,16 @@ class LayerNorm2d(nn.LayerNorm):
     """Normalization over the channels at each position: (N, C, H, W)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        x = input.permute(0, 2, 3, 1)
+        x = input.movedim(1, -1)
         x = F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
-        return x.permute(0, 3, 1, 2)
+        return x.movedim(-1, 1)
 
 
 class PixelLinear(nn.Linear):
-    """A linear layer on the channels at each pixel: (N, C, H, W)."""
+    """A linear layer on the channels at each pixel: (N, C, ..)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
 
 
 class StochasticDepth(nn.Module):

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 
 class NCReLU(nn.Module):
-    """The positive part, then the negative part: (N, C, H, W) -> (N, 2 * C, H, W)."""
+    """The positive part, then the negative part: (N, C, ..) -> (N, 2 * C, ..)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat((x.clamp(min=0), x.clamp(max=0)), dim=1)

@@ -16,7 +16,7 @@ phase  width  parameters  learned  fixed     MACs
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,9 @@ class PartlyFixedBatchNorm2d(nn.BatchNorm2d):
         return made
 
 
+Column: TypeAlias = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear  # what can be in columns
+
+
 class Nested(nn.Module):
     """A convolution or linear layer in columns, one for each growth: (N, C, ..) -> (N, C', ..).
 
@@ -84,7 +87,7 @@ class Nested(nn.Module):
     nothing from what is added later, and stay what they are.
     """
 
-    def __init__(self, columns: list[nn.Conv2d | nn.Linear]) -> None:
+    def __init__(self, columns: list[Column]) -> None:
         super().__init__()
         self.columns = nn.ModuleList(columns)
         self.inputs = [column.weight.shape[1] for column in columns]
@@ -112,7 +115,7 @@ def nest(network: nn.Module, build: Callable[[int], nn.Module], phases: int, pha
         known = [dict(build(each).named_modules()) for each in range(phases)]
     for name, module in list(network.named_modules()):
         sizes = [size_of(each.get(name)) for each in known]
-        if not isinstance(module, nn.Conv2d | nn.Linear) or len({*sizes} - {(0, 0)}) < 2:
+        if not isinstance(module, Column) or len({*sizes} - {(0, 0)}) < 2:
             continue
         columns, before = [], 0
         for outputs, inputs in sizes[: phase + 1]:
@@ -127,17 +130,17 @@ def size_of(layer: nn.Module | None) -> tuple[int, int]:
     """Return the numbers of outputs and inputs of a layer; 0 where it cannot be in columns."""
     if isinstance(layer, nn.Linear):
         return layer.out_features, layer.in_features
-    if isinstance(layer, nn.Conv2d) and layer.groups == 1:
+    if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and layer.groups == 1:
         return layer.out_channels, layer.in_channels
     return 0, 0
 
 
-def column(layer: nn.Conv2d | nn.Linear, inputs: int, outputs: int) -> nn.Conv2d | nn.Linear:
+def column(layer: Column, inputs: int, outputs: int) -> Column:
     """Return a layer like this one, with other numbers of channels."""
     if isinstance(layer, nn.Linear):
         return nn.Linear(inputs, outputs, bias=layer.bias is not None)
     geometry: Any = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    return nn.Conv2d(inputs, outputs, *geometry, bias=layer.bias is not None)
+    return type(layer)(inputs, outputs, *geometry, bias=layer.bias is not None)
 
 
 class Unit(nn.Module):

@@ -13,14 +13,15 @@ from torch.nn import functional as F
 
 
 class PadChannels(nn.Module):
-    """Appends channels of zeros: (N, C, H, W) -> (N, out_channels, H, W)."""
+    """Appends channels of zeros: (N, C, ..) -> (N, out_channels, ..)."""
 
     def __init__(self, out_channels: int) -> None:
         super().__init__()
         self.out_channels = out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, (0, 0, 0, 0, 0, self.out_channels - x.shape[1]))
+        more = self.out_channels - x.shape[1]
+        return F.pad(x, (*[0, 0] * (x.dim() - 2), 0, more))
 
 
 class Basic(nn.Module):

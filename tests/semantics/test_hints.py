@@ -5,9 +5,10 @@ import re
 import pytest
 
 from archdsl.pipeline import compile_text
-from archdsl.semantics import hints
+from archdsl.semantics import hints, other_names
+from archdsl.semantics.words import split_word
 
-LAYERS = sorted(set(hints._LAYERS.values()) - {"else if", "input(3, 32, 32)"})
+LAYERS = sorted(set(other_names.LAYERS.values()) - {"else if", "input(3, 32, 32)"})
 
 
 @pytest.mark.parametrize("suggestion", LAYERS)
@@ -17,8 +18,11 @@ def test_suggested_layers_compile(suggestion):
         layers = "sum { identity branch { relu } }"
     if suggestion == "linear(10)":
         layers = "avgpool linear(10)"
+    word = split_word(layers.partition("(")[0])
+    dimensions = len(word[1]) if word is not None and word[1] else 2
+    sizes = ", 32" * dimensions
     compiled = compile_text(
-        f"network n {{\ninput(64, 32, 32)\nunit\n}}\nblock unit {{ {layers} }}\n"
+        f"network n {{\ninput(64{sizes})\nunit\n}}\nblock unit {{ {layers} }}\n"
     )
     assert not compiled.warnings
 

@@ -277,8 +277,7 @@ class _PassedLayer:
             case NCReLU():
                 return repeated(self.given, 2)
             case Flatten():
-                size = self._size()
-                return spread(self.given, size[0] * size[1])
+                return spread(self.given, self._positions())
             case PadChannels():
                 new = (b - a for a, b in zip(self.inputs, self.outputs, strict=True))
                 return (*self.given, *fixed(tuple(new)))
@@ -340,10 +339,10 @@ class _PassedLayer:
         self._equal(layout, repeated(each, groups))
         return each
 
-    def _size(self) -> tuple[int, int]:
+    def _positions(self) -> int:
         node = self.matched.last
         assert isinstance(node, LayerNode)
-        return node.input.size or (1, 1)
+        return node.input.positions
 
     def _slices(self) -> list[Lengths]:
         """Return the lengths before a slice, of it and behind it."""

@@ -68,8 +68,9 @@ def normalization(
         case LocalResponseNorm():
             return _local_response(tape, layer.size, given)
         case GlobalResponseNorm():
-            weight, bias = (ops.view(tape, each, (channels, 1, 1)) for each in scale)
-            pixel = (batch, channels, *(1 for _ in given.shape[2:]))
+            ones = tuple(1 for _ in given.shape[2:])
+            weight, bias = (ops.view(tape, each, (channels, *ones)) for each in scale)
+            pixel = (batch, channels, *ones)
             norms = ops.reduced(tape, ops.full(tape, given), pixel, keeps=True)
             means = ops.reduced(tape, norms, (batch, 1, *pixel[2:]))
             share = ops.over(tape, norms, ops.elementwise(tape, means))

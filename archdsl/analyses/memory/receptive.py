@@ -273,8 +273,8 @@ def _reads(layer: Layer, i: int, size: int, made: int) -> Reads | None:
             return _window(-((kernel - 1) // 2), kernel - 1, stride[i])
         case SamePad():
             return _window(-((made - size) // 2), 0, 1)
-        case Pad(left=left, top=top):
-            return _window(-(top, left)[i], 0, 1)
+        case Pad(before=before):
+            return _window(-before[i], 0, 1)
         case PixelShuffle(factor=factor):
             return Reads(lambda o: (o // factor, o // factor), factor, 1)
         case PixelUnshuffle(factor=factor):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from archdsl.emit.body.merged import Column, Instances, Merged, MergedCall, MergedLayer, MergedPart
 from archdsl.emit.calls.fields import number_of
-from archdsl.emit.calls.layers import functional, hands_weight
+from archdsl.emit.calls.layers import functional, hands_weight, module_class
 from archdsl.emit.classes.instances import Instance, Owner
 from archdsl.emit.classes.weights import RUN, HandedIn, Owned, Source, Weights
 from archdsl.emit.python.names import Names
@@ -20,7 +20,7 @@ from archdsl.emit.python.nodes import (
 from archdsl.emit.python.nodes import (
     Sequence as Items,
 )
-from archdsl.ir.layers import Conv, ConvTranspose, Layer, Linear
+from archdsl.ir.layers import Conv, Layer
 from archdsl.ir.names import as_word
 from archdsl.ir.network import (
     MAIN,
@@ -35,8 +35,6 @@ from archdsl.ir.network import (
 )
 from archdsl.ir.numbers import Test, negated
 from archdsl.record import Record
-
-_MODULES = {Conv: "nn.Conv2d", ConvTranspose: "nn.ConvTranspose2d", Linear: "nn.Linear"}
 
 
 class SharedUse(Record):
@@ -129,7 +127,7 @@ class SharedWeights:
         layer = self.weights.handed[index].layer
         if hands_weight(layer):
             return "tuple[Tensor, Tensor | None]" if layer.bias else "Tensor"
-        return _MODULES[type(layer)] if index in self.functions else "nn.Module"
+        return module_class(layer) if index in self.functions else "nn.Module"
 
     # ------------------------------------------------------------ weights
 
@@ -155,7 +153,7 @@ class SharedWeights:
         return SharedUse(self.source(source), own, layer, self._is_always(source), function, held)
 
     def _is_always(self, source: Source) -> bool:
-        return isinstance(source, Owned) or self.weights.always(source.index)
+        return isinstance(source, Owned) or self.weights.is_asked(source.index)
 
     def _same_geometry(self, users: Column[LayerNode], source: Source) -> bool:
         return all(
@@ -192,19 +190,12 @@ class SharedWeights:
             sources = self.weights.sources
             source = sources.get((place, index)) or sources.get((RUN, index))
             unused = all(inner.ids[i.number][index] is None for i in column)
-            if unused and inner.always(index):
-                source = source or self._any()
-                unused = False
             if source is None or unused:
                 left_out = True
                 continue
             value = Text(self.source(source))
             found.append(Keyword(inner.handed[index].name, value) if left_out else value)
         return tuple(found)
-
-    def _any(self) -> Source | None:
-        """Return a weight for those who are handed one and do not use it."""
-        return next(iter(self.weights.sources.values()), None)
 
     # ------------------------------------------------------------ the rest
 

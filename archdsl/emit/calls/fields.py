@@ -8,6 +8,7 @@ from archdsl.emit.expressions.slots import Slot, WrittenNumber
 from archdsl.emit.python.nodes import Constant, Keyword, Python, Text
 from archdsl.emit.python.nodes import Sequence as Items
 from archdsl.emit.python.printer import constant
+from archdsl.ir.layers import sides
 from archdsl.ir.network import LayerNode
 
 # A layer in each instance of a class that has it.
@@ -22,19 +23,19 @@ class FieldWriter:
         self.scope = scope
 
     def number(self, field: str) -> Python:
-        """Return a field, a pair of equal numbers as one."""
+        """Return a field, equal sizes as one number."""
         value = next(getattr(node.layer, field) for node in self.column if node is not None)
         if not isinstance(value, tuple):
             return self.scope.number(self.slot(field), field)
         members = [self.slot(field, index) for index in range(len(value))]  # pyright: ignore[reportUnknownArgumentType]
-        if members[0] == members[1]:
+        if all(member == members[0] for member in members):
             return self.scope.number(members[0], field)
-        names = (field, field) if len(members) > len(_SIDES) else _SIDES
-        each = (self.scope.number(m, f"{field}_{n}") for m, n in zip(members, names, strict=False))
+        names = sides(len(members))
+        each = (self.scope.number(m, f"{field}_{n}") for m, n in zip(members, names, strict=True))
         return Items(tuple(each), is_tuple=True)
 
     def slot(self, field: str, index: int | None = None) -> Slot:
-        """Return a field in each instance, or a member of a pair."""
+        """Return a field in each instance, or one of its sizes."""
         return tuple(None if n is None else _written(n, field, index) for n in self.column)
 
     def keyword(
@@ -44,9 +45,6 @@ class FieldWriter:
         value = self.number(field)
         is_default = default is not None and value == Text(constant(default))
         return [] if is_default else [Keyword(rename or field, value)]
-
-
-_SIDES = ("height", "width")
 
 
 def _written(node: LayerNode, field: str, index: int | None) -> WrittenNumber:

@@ -48,6 +48,8 @@ from archdsl.ir.layers import (
     StochasticDepth,
     Upsample,
     UpsampleMode,
+    Weighted,
+    dimensions,
     scheme_of,
 )
 from archdsl.ir.schemes import Scheme
@@ -75,13 +77,14 @@ _SLOPES = {ActivationKind.LEAKY_RELU: ("negative_slope", 0.01)}  # else ("alpha"
 _IN_PLACE = (ActivationKind.RELU, ActivationKind.RELU6)  # their backward needs the output only
 
 _PADS = {
-    PadMode.ZEROS: "nn.ZeroPad2d",
-    PadMode.REFLECT: "nn.ReflectionPad2d",
-    PadMode.REPLICATE: "nn.ReplicationPad2d",
+    PadMode.ZEROS: "nn.ZeroPad",
+    PadMode.REFLECT: "nn.ReflectionPad",
+    PadMode.REPLICATE: "nn.ReplicationPad",
 }
 
 
-Schemes: TypeAlias = Mapping[Scheme, str]  # the classes of weight schemes
+SchemeKey: TypeAlias = tuple[Scheme, int]  # and the dimensions of the maps
+Schemes: TypeAlias = Mapping[SchemeKey, str]  # the classes of weight schemes
 
 
 def constructor(
@@ -102,7 +105,8 @@ def constructor(
         case Activation() | NCReLU() | PReLU():
             return _activation(write, layer, inplace=inplace)
         case Dropout(channels=channels):
-            return _call("nn.Dropout2d" if channels else "nn.Dropout", write.number("p"))
+            name = f"nn.Dropout{dimensions(layer)}d" if channels else "nn.Dropout"
+            return _call(name, write.number("p"))
         case StochasticDepth(p=p):
             return _call("StochasticDepth", Text(DROP_RATE) if p is None else write.number("p"))
         case Scale():
@@ -142,10 +146,12 @@ def functional(column: LayerColumn, scope: ClassScope) -> tuple[str, tuple[Keywo
     layer = next(node.layer for node in column if node is not None)
     match layer:
         case Conv():
-            return "F.conv2d", _keywords(_geometry(write)[1:])
+            return f"F.conv{dimensions(layer)}d", _keywords(_geometry(write)[1:])
         case ConvTranspose():
             padding = write.keyword("output_padding", 0)
-            return "F.conv_transpose2d", _keywords((*_geometry(write)[1:], *padding))
+            return f"F.conv_transpose{dimensions(layer)}d", _keywords(
+                (*_geometry(write)[1:], *padding)
+            )
         case Linear(per_pixel=per_pixel):
             return "linear_per_pixel" if per_pixel else "F.linear", ()
         case _:
@@ -156,19 +162,36 @@ def _keywords(found: Sequence[Python]) -> tuple[Keyword, ...]:
     return tuple(each for each in found if isinstance(each, Keyword))
 
 
+def module_class(layer: Weighted) -> str:
+    """Return the class of PyTorch that a layer is, whatever its weight is computed from."""
+    match layer:
+        case Conv():
+            return f"nn.Conv{dimensions(layer)}d"
+        case ConvTranspose():
+            return f"nn.ConvTranspose{dimensions(layer)}d"
+        case Linear():
+            return "nn.Linear"
+        case _:
+            assert_never(layer)
+
+
 def _weighted(
     write: FieldWriter, layer: Conv | ConvTranspose | Linear, schemes: Schemes
 ) -> Invocation:
     match layer:
         case Conv(scheme=None, bias=bias):
-            return _call("nn.Conv2d", *_channels(write), *_geometry(write), *_bias(bias))
+            return _call(
+                f"nn.Conv{dimensions(layer)}d", *_channels(write), *_geometry(write), *_bias(bias)
+            )
         case Conv(scheme=scheme, bias=bias):
             assert scheme is not None, "the case before"
             flags = [_flag("bias", "True")] if bias else []
-            return _call(schemes[scheme], *_channels(write), *_geometry(write), *flags)
+            return _call(
+                schemes[scheme, dimensions(layer)], *_channels(write), *_geometry(write), *flags
+            )
         case ConvTranspose(bias=bias):
             geometry = (*_geometry(write), *write.keyword("output_padding", 0))
-            return _call("nn.ConvTranspose2d", *_channels(write), *geometry, *_bias(bias))
+            return _call(module_class(layer), *_channels(write), *geometry, *_bias(bias))
         case Linear(bias=bias, per_pixel=per_pixel):
             features = write.number("in_features"), write.number("out_features")
             name = "PixelLinear" if per_pixel else "nn.Linear"
@@ -182,10 +205,10 @@ def _norm(
     layer: BatchNorm | GroupNorm | InstanceNorm | LocalResponseNorm,
 ) -> Invocation:
     match layer:
-        case BatchNorm(spatial=spatial, affine=affine):
+        case BatchNorm(affine=affine):
             momentum = write.keyword("momentum", 0.1)
             flags = [] if affine else [_flag("affine", "False")]
-            name = f"{_batch_norm(layer)}{2 if spatial else 1}d"
+            name = f"{_batch_norm(layer)}{dimensions(layer) or 1}d"
             if layer.fixed is not None and affine and not layer.offset:
                 flags.append(_flag("offset", "False"))
             flags += [_flag("fixed", str(layer.fixed))] if layer.fixed else []
@@ -195,7 +218,8 @@ def _norm(
             return _call("nn.GroupNorm", groups, features, *_eps(write))
         case InstanceNorm(affine=affine):
             flags = [_flag("affine", "True")] if affine else []
-            return _call("nn.InstanceNorm2d", write.number("num_features"), *_eps(write), *flags)
+            name = f"nn.InstanceNorm{layer.dimensions}d"
+            return _call(name, write.number("num_features"), *_eps(write), *flags)
         case LocalResponseNorm():
             fields = (("alpha", 1e-4), ("beta", 0.75), ("k", 1.0))
             others = [each for name, value in fields for each in write.keyword(name, value)]
@@ -210,10 +234,11 @@ def _norm_of_channels(
     features = write.number("num_features")
     match layer:
         case LayerNorm(spatial=spatial, bias=bias):
-            name = "LayerNorm2d" if spatial else "nn.LayerNorm"
+            name = f"LayerNorm{dimensions(layer)}d" if spatial else "nn.LayerNorm"
             return _call(name, features, *_eps(write), *_bias(bias))
         case RMSNorm(spatial=True):
-            return _call("RMSNorm2d", features, *write.keyword("eps", 1e-6))
+            name = f"RMSNorm{dimensions(layer)}d"
+            return _call(name, features, *write.keyword("eps", 1e-6))
         case RMSNorm():
             return _call("nn.RMSNorm", features, *write.keyword("eps"))
         case GlobalResponseNorm():
@@ -225,15 +250,16 @@ def _norm_of_channels(
 def _spread(write: FieldWriter, layer: Scale | LearnedFactor | Offset) -> Python:
     """Return the shape of what is learned, a number where it has one dimension."""
     number, one = write.number("num_features"), Text("1")
+    ones = (one,) * layer.dimensions
     match layer.dims:
         case 0:
             return Text("()")
         case 1:
             return number
-        case 3:
-            return Items((number, one, one), is_tuple=True)
+        case dims if dims == 1 + len(ones):
+            return Items((number, *ones), is_tuple=True)
         case _:
-            return Items((one, number, one, one), is_tuple=True)
+            return Items((one, number, *ones), is_tuple=True)
 
 
 def _softmax(write: FieldWriter, layer: Softmax) -> Invocation:
@@ -263,7 +289,7 @@ def _eps(write: FieldWriter) -> list[Python]:
 def _pool(write: FieldWriter, layer: Pool | AdaptivePool) -> Invocation:
     kind = "Max" if layer.kind is PoolKind.MAX else "Avg"
     if isinstance(layer, AdaptivePool):
-        return _call(f"nn.Adaptive{kind}Pool2d", write.number("output_size"))
+        return _call(f"nn.Adaptive{kind}Pool{dimensions(layer)}d", write.number("output_size"))
     size, stride, padding = (
         write.number("kernel_size"),
         write.number("stride"),
@@ -275,7 +301,7 @@ def _pool(write: FieldWriter, layer: Pool | AdaptivePool) -> Invocation:
     elif not layer.count_include_pad and padding:
         flags.append(_flag("count_include_pad", "False"))
     own = [] if stride == size else [Keyword("stride", stride)]
-    return _call(f"nn.{kind}Pool2d", size, *own, *padding, *flags)
+    return _call(f"nn.{kind}Pool{dimensions(layer)}d", size, *own, *padding, *flags)
 
 
 def _activation(
@@ -337,13 +363,15 @@ def _resized(write: FieldWriter, layer: Pad | SamePad | Upsample | Blur) -> Invo
     number, keyword = write.number, write.keyword
     match layer:
         case Pad(mode=mode):
-            sides = tuple(number(side) for side in ("left", "right", "top", "bottom"))
-            same = len(set(sides)) == 1
-            return _call(_PADS[mode], sides[0] if same else Items(sides, is_tuple=True))
+            borders = zip(reversed(layer.before), reversed(layer.behind), strict=True)
+            borders = tuple(Text(str(border)) for pair in borders for border in pair)
+            same = len(set(borders)) == 1
+            name = f"{_PADS[mode]}{dimensions(layer)}d"
+            return _call(name, borders[0] if same else Items(borders, is_tuple=True))
         case SamePad(of_maxima=of_maxima):
             flags = [_flag("value", '-float("inf")')] if of_maxima else []
             window = number("kernel_size"), *keyword("stride", 1), *keyword("dilation", 1)
-            return _call("SamePad2d", *window, *flags)
+            return _call(f"SamePad{dimensions(layer)}d", *window, *flags)
         case Upsample(factor=factor, mode=mode, align_corners=corners):
             flags = [] if mode is UpsampleMode.NEAREST else [_flag("mode", f'"{mode}"')]
             flags += [_flag("align_corners", "True")] if corners else []

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from archdsl.analyses.walk import leaves
-from archdsl.emit.calls.layers import Schemes
+from archdsl.emit.calls.layers import SchemeKey, Schemes
+from archdsl.emit.python.names import scheme_class
 from archdsl.emit.python.nodes import (
     ClassPlan,
     Evaluate,
@@ -14,38 +15,31 @@ from archdsl.emit.python.nodes import (
     SchemePlan,
     Text,
 )
-from archdsl.ir.layers import Conv, Size
+from archdsl.ir.layers import Conv, Size, dimensions
 from archdsl.ir.network import Network
-from archdsl.ir.schemes import Scheme
 from archdsl.record import Record
 
-
-def scheme_class(scheme: Scheme) -> str:
-    """Return the name of a scheme's class, and of its template."""
-    return f"{type(scheme).__name__}Conv2d"
-
-
-Convolutions: TypeAlias = dict[Scheme | None, list[Conv]]
+Convolutions: TypeAlias = dict[SchemeKey, list[Conv]]
 
 
 def convolutions_of(network: Network) -> Convolutions:
-    """Return the convolutions of each scheme and of none, in the order of the layers."""
+    """Return the convolutions of each scheme, by dimensions, in the order of the layers."""
     found: Convolutions = {}
     for leaf in leaves(network):
-        if isinstance(leaf.layer, Conv):
-            found.setdefault(leaf.layer.scheme, []).append(leaf.layer)
+        if isinstance(leaf.layer, Conv) and leaf.layer.scheme is not None:
+            key = leaf.layer.scheme, dimensions(leaf.layer)
+            found.setdefault(key, []).append(leaf.layer)
     return found
 
 
 def scheme_names(convolutions: Convolutions) -> Schemes:
     """Return the class of each scheme; a second one of a kind has a number after its name."""
     counts: dict[str, int] = {}
-    found: dict[Scheme, str] = {}
-    for scheme in convolutions:
-        if scheme is not None:
-            base = scheme_class(scheme)
-            counts[base] = counts.get(base, 0) + 1
-            found[scheme] = base if counts[base] == 1 else f"{base}{counts[base]}"
+    found: dict[SchemeKey, str] = {}
+    for scheme, count in convolutions:
+        base = scheme_class(type(scheme).__name__, count)
+        counts[base] = counts.get(base, 0) + 1
+        found[scheme, count] = base if counts[base] == 1 else f"{base}{counts[base]}"
     return found
 
 
@@ -61,8 +55,7 @@ def plan_schemes(
         keywords = (a.name for a in call.arguments if isinstance(a, Keyword))
         given.setdefault(call.function, set()).update(keywords)
     return tuple(
-        _plan(name, scheme, convolutions[scheme], given.get(name, set()))
-        for scheme, name in names.items()
+        _plan(name, key, convolutions[key], given.get(name, set())) for key, name in names.items()
     )
 
 
@@ -81,15 +74,17 @@ def _calls(value: object) -> Iterator[Invocation]:
             pass
 
 
-def _plan(name: str, scheme: Scheme, layers: list[Conv], given: set[str]) -> SchemePlan:
+def _plan(name: str, key: SchemeKey, layers: list[Conv], given: set[str]) -> SchemePlan:
+    scheme, count = key
     parameters = tuple(_parameters(layers, given))
     arguments = tuple(_keyword(p.name) for p in parameters)
     if "bias" not in {p.name for p in parameters}:
         arguments = (*arguments, Text("bias=False"))
     return SchemePlan(
         name=name,
-        template=scheme_class(scheme),
+        template=type(scheme).__name__,
         scheme=scheme,
+        dimensions=count,
         parameters=parameters,
         construct=Evaluate(Invocation("super().__init__", arguments)),
         has_groups=any(layer.groups != 1 for layer in layers),
@@ -104,7 +99,7 @@ def _keyword(name: str) -> Text:
 
 
 def _parameters(layers: list[Conv], given: set[str]) -> Iterable[FormalParameter]:
-    """Yield those parameters of nn.Conv2d that are given, if only as a name for the default."""
+    """Yield those parameters of a convolution that are given, if only as a name for the default."""
     yield FormalParameter("in_channels", "int")
     yield FormalParameter("out_channels", "int")
     yield FormalParameter("kernel_size", _size_type(layer.kernel_size for layer in layers))
@@ -119,8 +114,8 @@ def _parameters(layers: list[Conv], given: set[str]) -> Iterable[FormalParameter
 
 
 def _size_type(sizes: Iterable[Size]) -> str:
-    square = all(height == width for height, width in sizes)
-    return "int" if square else "int | tuple[int, int]"
+    shapes = {len(size) for size in sizes if len(set(size)) > 1}
+    return " | ".join(("int", *(f"tuple[{', '.join(['int'] * n)}]" for n in sorted(shapes))))
 
 
 def _fields(value: Record) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 
 from archdsl.emit.classes.instances import ClassSource, Instance, StepPath, nodes_in
-from archdsl.ir.layers import Layer
+from archdsl.ir.layers import Layer, dimensions
 from archdsl.ir.names import are_places
 from archdsl.ir.network import (
     Block,
@@ -223,9 +223,10 @@ def _what(
 
 
 def _structure(layer: Layer) -> Hashable:
-    """Return what of a layer is not a number: its type, flags and modes."""
+    """Return what of a layer is not a number: its type, flags, modes and dimensions."""
     fields = msgspec.structs.astuple(layer)
-    return type(layer), tuple([f for f in fields if type(f) not in _NUMBERS])
+    modes = tuple([f for f in fields if type(f) not in _NUMBERS])
+    return type(layer), modes, dimensions(layer)
 
 
 _NUMBERS = (int, float, tuple)  # the other fields are flags, modes, weight schemes and None

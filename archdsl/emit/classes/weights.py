@@ -49,11 +49,15 @@ class Weights(Record):
     handed: tuple[Shared, ...]  # as their owners register them; one for each parameter of forward
     ids: Mapping[int, tuple[int | None, ...]]  # by instance; None: it uses none
     records: tuple[tuple[Shared | None, ...], ...] = ()  # of what is handed, in each instance
-    forced: frozenset[int] = frozenset()  # handed always: some use it at one layer and not another
+    mixed: frozenset[int] = frozenset()  # what some use at one layer and not at another
+
+    def is_asked(self, index: int) -> bool:
+        """Whether a layer with a weight of its own asks for that, not for what is handed."""
+        return index in self.mixed or self.always(index)
 
     def always(self, index: int) -> bool:
-        """Whether every instance is handed a weight, be it that it uses none."""
-        return index in self.forced or all(ids[index] is not None for ids in self.ids.values())
+        """Whether every instance is handed a weight."""
+        return all(ids[index] is not None for ids in self.ids.values())
 
     def handed_to(self, index: int, instance: int) -> Shared:
         """Return the record of what is handed to an instance, by its place in the class."""
@@ -123,13 +127,13 @@ def _weights(
     records = tuple(_records(column, kind, shared) for column in columns)
     handed = tuple(next(s for s in column if s is not None) for column in records)
     ids = {i.number: tuple(c[n] for c in columns) for n, i in enumerate(kind.instances)}
-    forced = frozenset(
+    mixed = frozenset(
         source.index
         for group, source in groups
         if isinstance(source, HandedIn)
         if any(0 < sum(use in each for use in group) < len(group) for each in uses.values())
     )
-    return Weights(sources, handed, ids, records, forced)
+    return Weights(sources, handed, ids, records, mixed)
 
 
 _TWO = -1  # no id: an instance has two weights where another has one

@@ -144,7 +144,7 @@ def _words(node: Node, *, kernels: bool) -> str:
 
 
 def _convolution(layer: Conv | ConvTranspose, *, kernels: bool) -> str:
-    height, width = layer.kernel_size
+    window = "x".join(map(str, layer.kernel_size))
     depthwise = "depthwise " if 1 < layer.groups == layer.in_channels else ""
     transposed = "transposed " if isinstance(layer, ConvTranspose) else ""
-    return f"{depthwise}{transposed}conv{f'{height}x{width}' if kernels else ''}"
+    return f"{depthwise}{transposed}conv{window if kernels else ''}"

@@ -91,6 +91,11 @@ def _command(command: str) -> Iterator[str]:
     yield f"{indent}{line}"
 
 
+def letters(dimensions: int) -> tuple[str, ...]:
+    """Return what the sizes of a map are called in shapes; none for a vector."""
+    return ((), ("L",), ("H", "W"), ("D", "H", "W"))[dimensions]
+
+
 def batch(shape: Iterable[object]) -> str:
     """Return the shape of a batch."""
     return f"({', '.join(('N', *map(str, shape)))})"
@@ -115,7 +120,7 @@ def class_docstring(kind: GeneratedClass, scope: ClassScope, returns: str) -> tu
     given = _channels(kind.instances, inputs, [Symbol("in_channels")] * len(nodes), scope) or "C"
     made = _channels(kind.instances, outputs, list(map(_inner, nodes)), scope) or "C'"
     sizes = _sizes(kind.instances, scope)
-    one = batch((given, *(("H", "W") if inputs[0].size else ())))
+    one = batch((given, *letters(inputs[0].dimensions)))
     other = batch((made, *(sizes if outputs[0].size else ())))
     return (f"{description(kind)}.", "", f"{one} -> {other}")
 
@@ -161,9 +166,9 @@ def shape_in(
         columns[0] = [
             WrittenNumber(each.channels, expr) for each, expr in zip(maps, exprs, strict=True)
         ]
-    letters = ("C", "H", "W")
+    axes = ("C", *letters(maps[0].dimensions))
     sizes = map(scope.mention, columns)
-    return batch(size or letter for size, letter in zip(sizes, letters, strict=False))
+    return batch(size or letter for size, letter in zip(sizes, axes, strict=True))
 
 
 def _channels(
@@ -212,17 +217,18 @@ def _made(node: Node | Network) -> Expr | None:
             return None
 
 
-def _sizes(instances: Sequence[Instance], scope: ClassScope) -> tuple[str, str]:
+def _sizes(instances: Sequence[Instance], scope: ClassScope) -> tuple[str, ...]:
     nodes = [instance.node for instance in instances]
+    axes = letters(nodes[0].output.dimensions)
     if all(n.input.size == n.output.size for n in nodes):
-        return "H", "W"
+        return axes
     strides = [instance.values.get("stride", 1) for instance in instances]
     if "stride" in scope.used and all(map(_is_divided, instances, strides)):
-        return "H / stride", "W / stride"
+        return tuple(f"{axis} / stride" for axis in axes)
     for factor in FACTORS:
         if all(_is_divided(instance, factor) for instance in instances):
-            return f"H / {factor}", f"W / {factor}"
-    return "H'", "W'"
+            return tuple(f"{axis} / {factor}" for axis in axes)
+    return tuple(f"{axis}'" for axis in axes)
 
 
 def _is_divided(instance: Instance, stride: object) -> bool:

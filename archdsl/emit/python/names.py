@@ -6,12 +6,27 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 # What torch has no module for: templates/model/NAME.py.jinja, each with what it is called by.
-_TEMPLATES = files("archdsl.emit") / "templates" / "model"
-_DEFINED = frozenset(path.name.partition(".")[0] for path in _TEMPLATES.iterdir())
+_TEMPLATES = files("archdsl.emit") / "templates"
+_STEMS = tuple(path.name.partition(".")[0] for path in (_TEMPLATES / "model").iterdir())
+_DIMENSIONS = (1, 2, 3)
 
-# Classes for weight schemes; a second one of a kind has a number after its name.
-SCHEMES = frozenset(name for name in _DEFINED if name.endswith("Conv2d"))
-HELPERS = _DEFINED - SCHEMES
+# Template and dimensions by name: `LayerNormNd` gives LayerNorm1d, LayerNorm2d and LayerNorm3d.
+HELPERS = {
+    **{stem: (stem, 0) for stem in _STEMS if not stem.endswith("Nd")},
+    **{f"{s[:-2]}{n}d": (s, n) for s in _STEMS if s.endswith("Nd") for n in _DIMENSIONS},
+}
+
+
+def scheme_class(kind: str, dimensions: int) -> str:
+    """Return the name of the class of a weight scheme; a second one has a number after it."""
+    return f"{kind}Conv{dimensions}d"
+
+
+SCHEMES = frozenset(
+    scheme_class(path.name.partition(".")[0], n)
+    for path in (_TEMPLATES / "schemes").iterdir()
+    for n in _DIMENSIONS
+)
 
 # Names that generated files give a meaning of their own.
 FILE_NAMES = frozenset(
@@ -20,7 +35,9 @@ FILE_NAMES = frozenset(
         "Callable",
         "F",
         "FROZEN",
+        "Column",
         "Nested",
+        "TypeAlias",
         "column",
         "size_of",
         "OrderedDict",

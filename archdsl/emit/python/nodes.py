@@ -160,6 +160,7 @@ class SchemePlan(Record, kw_only=True):
     name: str
     template: str
     scheme: Scheme
+    dimensions: int  # of the maps
     parameters: tuple[FormalParameter, ...]  # of __init__, after self
     construct: Statement  # super().__init__(..)
     has_groups: bool

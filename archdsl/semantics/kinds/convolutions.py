@@ -15,9 +15,10 @@ from archdsl.semantics.kinds.parts import (
     Facts,
     LayerCall,
     check_groups,
+    each,
     padding_of,
     padding_or_same,
-    pair,
+    size_of,
     window_of,
     write,
 )
@@ -36,17 +37,18 @@ from archdsl.semantics.parameters import Domain, Parameter, count, default_count
 def conv(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     """Return a convolution."""
     a = use.arguments
-    kernel, stride, dilation = window_of(use), a.numbers("stride"), a.numbers("dilation")
+    kernel = window_of(use, flow)
+    stride, dilation = each(use, "stride", flow), each(use, "dilation", flow)
     out, groups = a.number("out_channels"), a.number("groups")
-    before, padding = padding_or_same(use, kernel, stride, dilation)
+    before, padding = padding_or_same(use, flow, kernel, stride, dilation)
     check_groups(a.integer("groups"), (flow.channels, out), a.place("groups"))
     layer = Conv(
         in_channels=int(flow.channels.value),
         out_channels=a.integer("out_channels"),
-        kernel_size=pair(kernel),
-        stride=pair(stride),
-        padding=pair(padding),
-        dilation=pair(dilation),
+        kernel_size=size_of(kernel),
+        stride=size_of(stride),
+        padding=size_of(padding),
+        dilation=size_of(dilation),
         groups=a.integer("groups"),
         bias=a.flag("bias"),
         scheme=facts.scheme.scheme if facts.scheme else None,
@@ -70,18 +72,19 @@ def conv_transpose(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     a = use.arguments
     if facts.scheme is not None and facts.scheme.scheme is not None:
         refuse_transposed(facts.scheme, use.span)
-    kernel, stride, dilation = window_of(use), a.numbers("stride"), a.numbers("dilation")
-    out, extra = a.number("out_channels"), a.numbers("output_padding")
-    padding = padding_of(use, kernel, dilation)
+    kernel = window_of(use, flow)
+    stride, dilation = each(use, "stride", flow), each(use, "dilation", flow)
+    out, extra = a.number("out_channels"), each(use, "output_padding", flow)
+    padding = padding_of(use, flow, kernel, dilation)
     check_groups(a.integer("groups"), (flow.channels, out), a.place("groups"))
     layer = ConvTranspose(
         in_channels=int(flow.channels.value),
         out_channels=a.integer("out_channels"),
-        kernel_size=pair(kernel),
-        stride=pair(stride),
-        padding=pair(padding),
-        output_padding=pair(extra),
-        dilation=pair(dilation),
+        kernel_size=size_of(kernel),
+        stride=size_of(stride),
+        padding=size_of(padding),
+        output_padding=size_of(extra),
+        dilation=size_of(dilation),
         groups=a.integer("groups"),
         bias=a.flag("bias"),
     )
@@ -125,12 +128,12 @@ def channel_conv(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
     return BuiltLayer(ChannelConv(kernel_size=int(kernel.value)), (write("kernel_size", kernel),))
 
 
-_KERNEL = Parameter("kernel", Domain.PAIR, required=True)
+_KERNEL = Parameter("kernel", Domain.SIZES, required=True)
 _GROUPS = default_count("groups", 1)
 _NO_BIAS = flag("bias", default=False)
 _CONV = (count("out_channels"), _KERNEL, STRIDE, SAME_OR_PADDING, DILATION, _GROUPS, _NO_BIAS)
 _TRANSPOSED = (count("out_channels"), _KERNEL, STRIDE, PADDING, DILATION, _GROUPS, _NO_BIAS)
-_OUTPUT_PADDING = Parameter("output_padding", Domain.NATURAL_PAIR, literal(0))
+_OUTPUT_PADDING = Parameter("output_padding", Domain.NATURAL_SIZES, literal(0))
 _LINEAR = (count("out_features"), flag("bias", default=True), flag("per_pixel", default=False))
 _WINDOW = Parameter("kernel", Domain.WINDOW, required=True)
 

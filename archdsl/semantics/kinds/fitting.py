@@ -1,7 +1,7 @@
 """Where weight schemes can stand."""
 
 from archdsl.diagnostics import Note
-from archdsl.ir.layers import Conv
+from archdsl.ir.layers import Conv, is_point
 from archdsl.ir.numbers import Number
 from archdsl.ir.schemes import Identity, Scheme, Standardized
 from archdsl.record import Record
@@ -35,7 +35,7 @@ def check_scheme(
 
 def _check_window(layer: Conv, said: SaidScheme, span: Span) -> None:
     """Delta passes a map on as it is: the window has a centre, and keeps the size."""
-    if layer.stride != (1, 1):
+    if not is_point(layer.stride):
         _refuse(said, span, "a convolution with a stride", "pool before the layer")
     if any(size % 2 == 0 for size in layer.kernel_size):
         _refuse(said, span, "a convolution whose window has no centre", "take an odd window")
@@ -47,7 +47,7 @@ def _check_window(layer: Conv, said: SaidScheme, span: Span) -> None:
 
 def _check_filters(layer: Conv, said: SaidScheme, span: Span) -> None:
     """A single weight is its own mean: what is applied would be 0, whatever it learns."""
-    if layer.in_channels == layer.groups and layer.kernel_size == (1, 1):
+    if layer.in_channels == layer.groups and is_point(layer.kernel_size):
         what = "a convolution of one weight in each filter"
         _refuse(said, span, what, "take a larger window or fewer groups")
 

@@ -19,26 +19,41 @@ from archdsl.ir.numbers import Number
 from archdsl.limits import MAX_BLUR
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.flow import Flow
-from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall, check_divides, pair, write
+from archdsl.semantics.kinds.parts import (
+    BuiltLayer,
+    Facts,
+    LayerCall,
+    check_divides,
+    each,
+    size_of,
+    write,
+)
 from archdsl.semantics.kinds.rows import STRIDE, LayerKind, flag
-from archdsl.semantics.parameters import Domain, Parameter, count, option
+from archdsl.semantics.parameters import BORDERS, Domain, Parameter, count, option
 
 
 def flatten(_: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     """Return a flatten, which makes channels of positions."""
-    height, width = flow.size or (1, 1)
-    pixels = height * width
+    pixels = flow.map.positions
     if pixels == 1:
         return BuiltLayer(Flatten())
     known = leaf(pixels, "pixels", facts.pixels)
     return BuiltLayer(Flatten(), channels=combine("*", flow.channels, known))
 
 
-def pad(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
+def pad(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a padding of the borders."""
-    top, bottom, left, right = (int(n.value) for n in use.arguments.numbers("size"))
+    borders, dimensions = size_of(use.arguments.numbers("size")), flow.map.dimensions or 2
+    if len(borders) == 1:
+        borders *= 2 * dimensions
+    if len(borders) != 2 * dimensions:
+        message = f"`size` has {len(borders)} numbers, and a map {flow.map} has "
+        message += f"{2 * dimensions} borders"
+        order = ", ".join(BORDERS[dimensions - 1])
+        help_ = f"write a number, or `[{order}]`"
+        fail_here("E332", message, use.arguments.place("size"), help_)
     mode = PadMode(use.arguments.word("mode"))
-    return BuiltLayer(Pad(left=left, right=right, top=top, bottom=bottom, mode=mode))
+    return BuiltLayer(Pad(before=borders[::2], behind=borders[1::2], mode=mode))
 
 
 def pad_channels(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
@@ -88,7 +103,10 @@ def _first(channels: Number) -> str:
     return f"`slice(0, {number})` keeps channels 0 to {number - 1}"
 
 
-def upsample(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
+_INTERPOLATED = (UpsampleMode.LINEAR, UpsampleMode.BILINEAR, UpsampleMode.TRILINEAR)
+
+
+def upsample(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return an upsampling by a factor, or to a size: a map's, or one that is written."""
     a, ways = use.arguments, ("factor", "size", "like")
     given = [way for way in ways if a.given(way)]
@@ -97,25 +115,30 @@ def upsample(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
         help_ = "write `upsample(2)`, `upsample(size = [64, 64])` or `upsample(like = c2)`"
         fail("E323" if given else "E312", f"`upsample` needs {which}", use.span, help_)
     mode, corners = UpsampleMode(a.word("mode")), a.flag("align_corners")
-    if corners and mode is not UpsampleMode.BILINEAR:
-        message = "`align_corners` goes with `mode = bilinear`"
+    fitting = _INTERPOLATED[(flow.map.dimensions or 2) - 1]
+    if mode not in (UpsampleMode.NEAREST, fitting):
+        message = f"`mode = {mode}` is not about a map {flow.map}"
+        fail_here("E332", message, a.place("mode"), f"write `mode = {fitting}`")
+    if corners and mode is UpsampleMode.NEAREST:
+        message = f"`align_corners` goes with `mode = {fitting}`"
         fail("E323", message, a.place("align_corners"))
     (way,) = given
-    numbers = a.numbers(way)
     if way == "factor":
-        layer = Upsample(factor=int(numbers[0].value), mode=mode, align_corners=corners)
-        return BuiltLayer(layer, (write("factor", numbers),))
-    layer = Upsample(size=pair(numbers), mode=mode, align_corners=corners)
+        factor = a.number("factor")
+        layer = Upsample(factor=int(factor.value), mode=mode, align_corners=corners)
+        return BuiltLayer(layer, (write("factor", factor),))
+    numbers = each(use, way, flow)
+    layer = Upsample(size=size_of(numbers), mode=mode, align_corners=corners)
     return BuiltLayer(layer, (write("size", numbers),))
 
 
-def blur(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
+def blur(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a binomial filter."""
-    kernel, stride = use.arguments.number("kernel"), use.arguments.numbers("stride")
+    kernel, stride = use.arguments.number("kernel"), each(use, "stride", flow)
     if not 1 < int(kernel.value) <= MAX_BLUR:
         message = f"`kernel` is from 2 to {MAX_BLUR} pixels, not {kernel}"
         fail_here("E303", message, use.arguments.place("kernel"))
-    layer = Blur(kernel_size=int(kernel.value), stride=pair(stride))
+    layer = Blur(kernel_size=int(kernel.value), stride=size_of(stride))
     return BuiltLayer(layer, (write("kernel_size", kernel), write("stride", stride)))
 
 
@@ -142,8 +165,8 @@ _PART = Parameter("part", Domain.NATURAL, required=True)
 _START = Parameter("start", Domain.NATURAL, required=True)
 _UPSAMPLE = (
     Parameter("factor", Domain.COUNT),
-    option("mode", "nearest", "bilinear"),
-    Parameter("size", Domain.PAIR),
+    option("mode", *(str(mode) for mode in UpsampleMode)),
+    Parameter("size", Domain.SIZES),
     Parameter("like", Domain.MAP),
     flag("align_corners", default=False),
 )

@@ -20,6 +20,7 @@ def bn(use: LayerCall, flow: Flow, facts: Facts) -> BuiltLayer:
     layer = BatchNorm(
         num_features=int(flow.channels.value),
         spatial=flow.size is not None,
+        dimensions=flow.map.dimensions or 2,
         affine=facts.bn in (Bn.LEARNED, Bn.SCALE),
         offset=facts.bn is not Bn.SCALE,
         moments=facts.bn is not Bn.FIXED,
@@ -34,6 +35,7 @@ def layernorm(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     layer = LayerNorm(
         num_features=int(flow.channels.value),
         spatial=flow.size is not None,
+        dimensions=flow.map.dimensions or 2,
         bias=use.arguments.flag("bias"),
         eps=use.arguments.real("eps"),
     )
@@ -45,6 +47,7 @@ def rmsnorm(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     layer = RMSNorm(
         num_features=int(flow.channels.value),
         spatial=flow.size is not None,
+        dimensions=flow.map.dimensions or 2,
         eps=use.arguments.real("eps"),
     )
     return BuiltLayer(layer, (write("num_features", flow.channels),))
@@ -66,6 +69,7 @@ def instancenorm(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a normalization over the positions of one example."""
     layer = InstanceNorm(
         num_features=int(flow.channels.value),
+        dimensions=flow.map.dimensions or 2,
         affine=use.arguments.flag("affine"),
         eps=use.arguments.real("eps"),
     )

@@ -15,6 +15,7 @@ from archdsl.ir.layers import (
 )
 from archdsl.ir.making import combine, literal
 from archdsl.ir.network import Written
+from archdsl.ir.showing import show
 from archdsl.semantics.checks import fail, fail_here
 from archdsl.semantics.flow import Flow
 from archdsl.semantics.kinds.parts import BuiltLayer, Facts, LayerCall, check_divides, write
@@ -57,10 +58,24 @@ def prelu(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
 
 
 def dropout(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
-    """Return a dropout, of elements or of channels."""
+    """Return a dropout of elements."""
     rate = use.arguments.number("p")
-    layer = Dropout(p=float(rate.value), channels=use.kind == "dropout2d")
-    return BuiltLayer(layer, (write("p", rate),))
+    return BuiltLayer(Dropout(p=float(rate.value)), (write("p", rate),))
+
+
+def _of_channels(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
+    """Return a dropout of channels."""
+    rate, dimensions = use.arguments.number("p"), _DROPOUTS[use.kind]
+    given = flow.map.dimensions
+    if given not in (0, dimensions):
+        message = f"`{use.word}` is not about a map {flow.map}"
+        fail_here("E332", message, use.span, f"write `dropout{given}d({show(rate.expr)})`")
+    return BuiltLayer(
+        Dropout(p=float(rate.value), channels=True, dimensions=dimensions), (write("p", rate),)
+    )
+
+
+_DROPOUTS = {"dropout1d": 1, "dropout2d": 2, "dropout3d": 3}
 
 
 def stochastic_depth(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
@@ -89,14 +104,16 @@ def softmax(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
 def scale(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a learned factor for each channel, or for all."""
     number, dims, written = _spread(use, flow)
-    layer = Scale(num_features=number, init=use.arguments.real("init"), dims=dims)
+    init, dimensions = use.arguments.real("init"), flow.map.dimensions or 2
+    layer = Scale(num_features=number, init=init, dims=dims, dimensions=dimensions)
     return BuiltLayer(layer, written)
 
 
 def offset(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a learned number that is added to each channel, or to all."""
     number, dims, written = _spread(use, flow)
-    layer = Offset(num_features=number, init=use.arguments.real("init"), dims=dims)
+    init, dimensions = use.arguments.real("init"), flow.map.dimensions or 2
+    layer = Offset(num_features=number, init=init, dims=dims, dimensions=dimensions)
     return BuiltLayer(layer, written)
 
 
@@ -105,10 +122,12 @@ def _spread(use: LayerCall, flow: Flow) -> tuple[int, int, tuple[Written, ...]]:
 
     Shapes that published weights have: [C], [C, 1, 1], [1, C, 1, 1]; for all channels [] too.
     """
-    a = use.arguments
+    a, of_map = use.arguments, 1 + (flow.map.dimensions or 2)
     each, dims = a.word("per") == "channel", a.integer("dims")
-    if dims not in (1, 3, 4) and (each or dims):
-        shapes = "1, 3 or 4: [C], [C, 1, 1] or [1, C, 1, 1]" if each else "0, 1, 3 or 4"
+    if dims not in (1, of_map, of_map + 1) and (each or dims):
+        ones = ", 1" * (of_map - 1)
+        numbers = f"1, {of_map} or {of_map + 1}"
+        shapes = f"{numbers}: [C], [C{ones}] or [1, C{ones}]" if each else f"0, {numbers}"
         fail_here("E303", f"`dims` is {shapes}, not {a.number('dims')}", a.place("dims"))
     channels = flow.channels if each else _ONE
     return int(channels.value), dims, (write("num_features", channels),)
@@ -141,7 +160,7 @@ ROWS = {
         (flag("per_channel", default=False), number("init", "0.25")), prelu, Keeps.SCALARS
     ),
     "dropout": LayerKind((_RATE,), dropout),
-    "dropout2d": LayerKind((_RATE,), dropout),
+    **dict.fromkeys(_DROPOUTS, LayerKind((_RATE,), _of_channels)),
     "stochastic_depth": LayerKind((_RATE,), stochastic_depth),
     "softmax": LayerKind((_OVER, Parameter("parts", Domain.COUNT)), softmax),
     "scale": LayerKind((number("init", "1"), *_PER), scale, Keeps.SCALARS),

@@ -4,13 +4,13 @@ from enum import StrEnum
 from functools import lru_cache
 from math import gcd
 
-from archdsl.ir.layers import Layer, SamePad
+from archdsl.ir.layers import SIDES, Layer, SamePad, Size, sides
 from archdsl.ir.making import combine, literal
 from archdsl.ir.network import Written
 from archdsl.ir.numbers import Literal, Number
 from archdsl.record import Record
 from archdsl.semantics.checks import fail_here
-from archdsl.semantics.flow import Flow
+from archdsl.semantics.flow import Flow, listed
 from archdsl.semantics.kinds.fitting import SaidScheme
 from archdsl.semantics.parameters import Arguments
 from archdsl.source import Span
@@ -54,17 +54,31 @@ class LayerCall(Record):
 
     word: str
     kind: str
-    kernel: tuple[int, int] | None
+    kernel: Size | None
     arguments: Arguments
     span: Span
 
 
-def pair(numbers: tuple[Number, ...]) -> tuple[int, int]:
-    """Return a (height, width) from one number or two."""
-    first, second = (numbers * 2)[:2]
-    assert isinstance(first.value, int)
-    assert isinstance(second.value, int)
-    return first.value, second.value
+def size_of(numbers: tuple[Number, ...]) -> Size:
+    """Return the values of a number for each dimension."""
+    return tuple(int(number.value) for number in numbers)
+
+
+def each(use: LayerCall, name: str, flow: Flow) -> tuple[Number, ...]:
+    """Return an argument for each dimension of a map: it is one number, or as many.
+
+    Raises SpecError where it is more or fewer.
+    """
+    numbers, dimensions = use.arguments.numbers(name), flow.map.dimensions or 2
+    if len(numbers) in (1, dimensions):
+        return (numbers * dimensions)[:dimensions]
+    message = f"`{name}` has {len(numbers)} numbers, and a map {flow.map} has {_sides(dimensions)}"
+    help_ = f"write a number, or `[{', '.join(sides(dimensions))}]`"
+    fail_here("E332", message, use.arguments.place(name), help_)
+
+
+def _sides(dimensions: int) -> str:
+    return listed([f"a {side}" for side in SIDES[dimensions - 1]])
 
 
 def write(field: str, numbers: tuple[Number, ...] | Number) -> Written:
@@ -75,29 +89,37 @@ def write(field: str, numbers: tuple[Number, ...] | Number) -> Written:
     return Written(field, exprs[:1] if exprs.count(exprs[0]) == len(exprs) else exprs)
 
 
-def window_of(use: LayerCall) -> tuple[Number, ...]:
+def window_of(use: LayerCall, flow: Flow) -> tuple[Number, ...]:
     """Return the window, which stands in the word or is an argument."""
-    if use.kernel is not None:
-        return _literals(use.kernel)
-    return (use.arguments.numbers("kernel") * 2)[:2]
+    if use.kernel is None:
+        return each(use, "kernel", flow)
+    dimensions = flow.map.dimensions or 2
+    if len(use.kernel) != dimensions:
+        count = len(use.kernel)
+        window = "x".join(map(str, (use.kernel * dimensions)[:dimensions]))
+        message = f"a window of {count} size{'s' * (count > 1)}, and a map {flow.map}"
+        message = f"`{use.word}` has {message} has {_sides(dimensions)}"
+        fail_here("E332", message, use.span, f"write `{use.kind}{window}`")
+    return _literals(use.kernel)
 
 
 @lru_cache(maxsize=256)
-def _literals(kernel: tuple[int, int]) -> tuple[Number, ...]:
+def _literals(kernel: Size) -> tuple[Number, ...]:
     return tuple(map(literal, kernel))
 
 
 def padding_of(
-    use: LayerCall, kernel: tuple[Number, ...], dilation: tuple[Number, ...]
+    use: LayerCall, flow: Flow, kernel: tuple[Number, ...], dilation: tuple[Number, ...]
 ) -> tuple[Number, ...]:
     """Return the padding: as given, else (kernel - 1) // 2 * dilation, which keeps odd sizes."""
     if use.arguments.given("padding"):
-        return (use.arguments.numbers("padding") * 2)[:2]
-    return tuple(_half(k, d) for k, d in zip(kernel, (dilation * 2)[:2], strict=True))
+        return each(use, "padding", flow)
+    return tuple(map(_half, kernel, dilation))
 
 
 def padding_or_same(
     use: LayerCall,
+    flow: Flow,
     kernel: tuple[Number, ...],
     stride: tuple[Number, ...],
     dilation: tuple[Number, ...],
@@ -109,16 +131,20 @@ def padding_or_same(
     A window that is written as odd, with stride 1, has the same padding on both sides of any map.
     """
     if not use.arguments.is_word("padding"):
-        return None, padding_of(use, kernel, dilation)
+        return None, padding_of(use, flow, kernel, dilation)
     is_odd = all(isinstance(k.expr, Literal) and int(k.value) % 2 for k in kernel)
     if is_odd and all(isinstance(s.expr, Literal) and s.value == 1 for s in stride):
-        both = zip(kernel, (dilation * 2)[:2], strict=True)
-        return None, tuple(_half(k, d) for k, d in both)
+        return None, tuple(map(_half, kernel, dilation))
     layer = SamePad(
-        kernel_size=pair(kernel), stride=pair(stride), dilation=pair(dilation), of_maxima=of_maxima
+        kernel_size=size_of(kernel),
+        stride=size_of(stride),
+        dilation=size_of(dilation),
+        of_maxima=of_maxima,
     )
     fields = {"kernel_size": kernel, "stride": stride, "dilation": dilation}
-    return Padding(layer, tuple(write(*each) for each in fields.items())), (literal(0),)
+    return Padding(layer, tuple(write(*field) for field in fields.items())), (literal(0),) * len(
+        kernel
+    )
 
 
 @lru_cache(maxsize=256)

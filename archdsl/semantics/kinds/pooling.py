@@ -14,8 +14,9 @@ from archdsl.semantics.kinds.parts import (
     Facts,
     LayerCall,
     Padding,
+    each,
     padding_or_same,
-    pair,
+    size_of,
     window_of,
     write,
 )
@@ -25,35 +26,36 @@ from archdsl.semantics.parameters import Domain, Parameter
 _ONE = literal(1)
 
 
-def maxpool(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
+def maxpool(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a pooling that keeps the largest number."""
-    return _pool(use, PoolKind.MAX)
+    return _pool(use, flow, PoolKind.MAX)
 
 
-def avgpool(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
+def avgpool(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a pooling that takes the mean."""
-    return _pool(use, PoolKind.AVG)
+    return _pool(use, flow, PoolKind.AVG)
 
 
-def _pool(use: LayerCall, kind: PoolKind) -> BuiltLayer:
+def _pool(use: LayerCall, flow: Flow, kind: PoolKind) -> BuiltLayer:
     a = use.arguments
     if use.kernel is None and not a.given("kernel"):
-        return _adaptive(use, kind)
+        return _adaptive(use, flow, kind)
     if use.kernel is None and a.given("size"):
         fail("E323", "a pooling takes `kernel` or `size`, not both", use.span)
-    kernel = window_of(use)
-    stride = a.numbers("stride") if a.given("stride") else kernel
-    dilation = a.numbers("dilation") if kind is PoolKind.MAX else (_ONE,)
-    before, padding = _padding(use, kind, kernel, stride, dilation)
-    for size, border in zip(pair(kernel), pair(padding), strict=True):
+    kernel = window_of(use, flow)
+    stride = each(use, "stride", flow) if a.given("stride") else kernel
+    ones = (_ONE,) * len(kernel)
+    dilation = each(use, "dilation", flow) if kind is PoolKind.MAX else ones
+    before, padding = _padding(use, flow, kind, kernel, stride, dilation)
+    for size, border in zip(size_of(kernel), size_of(padding), strict=True):
         if 2 * border > size:
             fail_here("E322", f"padding {border} is more than half the window of {size}", use.span)
     layer = Pool(
         kind=kind,
-        kernel_size=pair(kernel),
-        stride=pair(stride),
-        padding=pair(padding),
-        dilation=pair(dilation),
+        kernel_size=size_of(kernel),
+        stride=size_of(stride),
+        padding=size_of(padding),
+        dilation=size_of(dilation),
         ceil_mode=a.flag("ceil"),
         count_include_pad=kind is PoolKind.AVG and a.flag("count_include_pad"),
     )
@@ -64,6 +66,7 @@ def _pool(use: LayerCall, kind: PoolKind) -> BuiltLayer:
 
 def _padding(
     use: LayerCall,
+    flow: Flow,
     kind: PoolKind,
     kernel: tuple[Number, ...],
     stride: tuple[Number, ...],
@@ -73,12 +76,11 @@ def _padding(
 
     What pools along one side alone, over time or over frequencies, is published without padding.
     """
-    height, width = pair(kernel)
-    if height != width and not use.arguments.given("padding"):
-        return None, (literal(0),)
+    if len(set(size_of(kernel))) > 1 and not use.arguments.given("padding"):
+        return None, (literal(0),) * len(kernel)
     is_maximum = kind is PoolKind.MAX
-    spread = dilation if use.arguments.given("padding") else (_ONE,)
-    before, padding = padding_or_same(use, kernel, stride, spread, of_maxima=is_maximum)
+    spread = dilation if use.arguments.given("padding") else (_ONE,) * len(kernel)
+    before, padding = padding_or_same(use, flow, kernel, stride, spread, of_maxima=is_maximum)
     if before is not None and not is_maximum:
         message = "a mean with `padding = same` would count what is padded"
         help_ = "write the padding as a number, or `pad(..)` before it, which is counted"
@@ -86,20 +88,22 @@ def _padding(
     return before, padding
 
 
-def _adaptive(use: LayerCall, kind: PoolKind) -> BuiltLayer:
+def _adaptive(use: LayerCall, flow: Flow, kind: PoolKind) -> BuiltLayer:
     for name in ("stride", "padding"):
         if use.arguments.given(name):
-            help_ = f"write the window, as in `{use.kind}3x3({name} = 2)`"
+            window = "x".join("3" * (flow.map.dimensions or 2))
+            help_ = f"write the window, as in `{use.kind}{window}({name} = 2)`"
             fail("E323", f"`{use.word}` without a window has no `{name}`", use.span, help_)
-    size = use.arguments.numbers("size") if use.arguments.given("size") else (_ONE,)
-    layer = AdaptivePool(kind=kind, output_size=pair(size))
+    ones = (_ONE,) * (flow.map.dimensions or 2)
+    size = each(use, "size", flow) if use.arguments.given("size") else ones
+    layer = AdaptivePool(kind=kind, output_size=size_of(size))
     return BuiltLayer(layer, (write("output_size", size),))
 
 
-_WINDOW = Parameter("kernel", Domain.PAIR)
-_OWN_STRIDE = Parameter("stride", Domain.PAIR)
+_WINDOW = Parameter("kernel", Domain.SIZES)
+_OWN_STRIDE = Parameter("stride", Domain.SIZES)
 _CEIL = flag("ceil", default=False)
-_SIZE = Parameter("size", Domain.PAIR)
+_SIZE = Parameter("size", Domain.SIZES)
 _INCLUDE_PAD = flag("count_include_pad", default=False)
 
 ROWS = {

@@ -45,8 +45,8 @@ def flag(name: str, *, default: bool) -> Parameter:
     return Parameter(name, Domain.FLAG, default=default)
 
 
-STRIDE = Parameter("stride", Domain.PAIR, literal(1))
-PADDING = Parameter("padding", Domain.NATURAL_PAIR)
+STRIDE = Parameter("stride", Domain.SIZES, literal(1))
+PADDING = Parameter("padding", Domain.NATURAL_SIZES)
 SAME_OR_PADDING = Parameter("padding", Domain.PADDING)
-DILATION = Parameter("dilation", Domain.PAIR, literal(1))
+DILATION = Parameter("dilation", Domain.SIZES, literal(1))
 EPS = Parameter("eps", Domain.TINY, literal(arithmetic("/", 1, 100_000)))
