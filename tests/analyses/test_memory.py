@@ -64,6 +64,23 @@ def test_what_autograd_keeps(body, expected):
     check_activations(build(load(compile_text(text(body)))), compile_text(text(body)))
 
 
+OF_ANY_DIMENSIONS = [
+    "bn relu maxpool(2) conv(8, kernel = 3) avgpool(2) layernorm rmsnorm grn",
+    "local_response_norm blur(3, stride = 2) instancenorm(affine = true) groupnorm(2) silu",
+    "linear(4, per_pixel = true) upsample(2) prelu(per_channel = true) scale conv(4, kernel = 3)",
+    "pad(1, mode = reflect) conv_transpose(4, kernel = 3, stride = 2) conv(4, kernel = 3)",
+    "softmax(pixels) conv(8, kernel = 3) with standardized(gain = true)\n avgpool linear(3)",
+]
+
+
+@pytest.mark.parametrize("body", OF_ANY_DIMENSIONS)
+@pytest.mark.parametrize("shape", ["3, 24", "3, 8, 10", "3, 8, 6, 12"])
+def test_maps_of_one_to_three_dimensions(shape, body):
+    layers = f"input({shape})\n    conv(8, kernel = 3) {body}"
+    compilation = compile_text(f"network small {{\n    {layers}\n}}\n")
+    check_activations(build(load(compilation)), compilation)
+
+
 def test_masks_of_a_gpu_are_bytes_and_maps_under_autocast_take_half():
     assert kept("conv3x3(4) dropout(0.5)", on_gpu=True) == 2_048 // 4
     body = "conv3x3(4) conv3x3(4)"  # the input, two weights and the map between them, in bfloat16
@@ -183,13 +200,14 @@ def test_the_largest_batch_fits_and_the_next_one_does_not(most):
 # ---------------------------------------------------------------- receptive fields
 
 
-# Araujo, Norris & Sim 2019 (Distill), in their table of networks: VGG-16 212, 32 and 90, AlexNet
-# 195 and 32. torchvision's ResNets have their strides elsewhere: figures by equations 2 and 5.
+# Araujo, Norris & Sim 2019 (Distill), in their table of networks: VGG-16 212, 32 and 90, Inception v3
+# 1311, 32 and 618, AlexNet 195 and 32. torchvision's ResNets have their strides elsewhere: figures by equations 2 and 5.
 @pytest.mark.parametrize(
     ("spec", "part", "size", "stride", "padding"),
     [
         ("vgg", "features", 212, 32, 90),
         ("alexnet", "features", 195, 32, 66),
+        ("inception_v3", "Mixed_7c", 1311, 32, 618),
         ("resnet", "layer4", 427, 32, 213),
         ("wrn", "stem", 3, 1, 1),
     ],
