@@ -20,7 +20,7 @@ SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion deploy explain fmt inspect match params report",
+    ("",): "check compile completion deploy diff explain fmt inspect match params report",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",
@@ -39,6 +39,8 @@ CASES = {
     ("match", "tiny.arch", "ti"): "tiny.arch tiny.txt",
     ("match", "tiny.arch", "--ma"): "--map",
     ("match", "--format", ""): "json text",
+    ("diff", "tiny.arch", "--by", ""): "block layer part",
+    ("diff", "tiny.arch", "--set-new", "wi"): "width=",
     ("check", "--format", ""): "github json sarif text",
     ("report", "--format", "m"): "markdown",
     ("report", "s"): "sub/",

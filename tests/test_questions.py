@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/questions.md"
-ANSWERS = re.findall(r"^```sh\n(.*?)^```\n\n```\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
+BLOCKS = re.compile(r"^```sh\n(.*?)^```\n\n```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ANSWERS = BLOCKS.findall(PAGE.read_text("utf-8"))
 
 
 def printed(commands, folder):

@@ -112,6 +112,13 @@ def params(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def diff(arguments: argparse.Namespace) -> int:
+    """Print what differs between two networks."""
+    from archdsl.cli.differing import diff as differ
+
+    return differ(arguments)
+
+
 def check(arguments: argparse.Namespace) -> int:
     """Build every network that the expects of some specs are about; a wrong spec stops no other."""
     from archdsl.cli.checking import check_specs

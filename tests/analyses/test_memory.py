@@ -200,8 +200,9 @@ def test_the_largest_batch_fits_and_the_next_one_does_not(most):
 # ---------------------------------------------------------------- receptive fields
 
 
-# Araujo, Norris & Sim 2019 (Distill), in their table of networks: VGG-16 212, 32 and 90, Inception v3
-# 1311, 32 and 618, AlexNet 195 and 32. torchvision's ResNets have their strides elsewhere: figures by equations 2 and 5.
+# Araujo, Norris & Sim 2019 (Distill), in their table of networks: VGG-16 212, 32 and 90, Inception
+# v3 1311, 32 and 618, AlexNet 195 and 32. torchvision's ResNets have their strides elsewhere:
+# figures by equations 2 and 5.
 @pytest.mark.parametrize(
     ("spec", "part", "size", "stride", "padding"),
     [
