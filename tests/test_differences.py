@@ -85,6 +85,7 @@ def test_each_format_has_the_rows(folder, capsys, form):
     assert "neck" in said
     assert "192" in said
     assert "body" not in said or form == "text"
+    assert ("changed" in said) == (form != "text")
 
 
 def test_every_key_is_on_the_page(folder, capsys):

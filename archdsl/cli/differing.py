@@ -69,9 +69,10 @@ def _print(old: Compilation, new: Compilation, arguments: argparse.Namespace) ->
         sys.stdout.write(to_json({**about, **differences_document(found)}))
     else:
         sums = old.counts.sums, new.counts.sums
-        table = differences_table(found, arguments.by, *sums)
+        is_text = arguments.format == "text"
+        table = differences_table(found, arguments.by, *sums, signs=is_text)
         text = show(table, Format(arguments.format))
-        if arguments.format == "text":
+        if is_text:
             heads = f"- {heading(old.network)}+ {heading(new.network)}"
             said = "nothing differs\n" if found.is_empty else text
             text = "\n".join((heads, said, weights_text(found.weights)))

@@ -8,15 +8,17 @@ from archdsl.analyses.renaming import Fit
 from archdsl.report.table import Cell, Column, Table
 
 SHOWN = 20  # lines of each kind
-_MARKS = {Change.ADDED: "+", Change.REMOVED: "-", Change.CHANGED: "~", Change.SAME: " "}
+_SIGNS = {Change.ADDED: "+", Change.REMOVED: "-", Change.CHANGED: "~", Change.SAME: " "}
 
 
-def differences_table(found: NetworkDifference, title: str, old: Sums, new: Sums) -> Table:
-    """Return the rows that differ, and the sums of both networks."""
-    columns = [Column(" "), Column(title), Column("output"), Column("blocks")]
-    numbers = ("parameters", "", "MACs", "")
+def differences_table(
+    found: NetworkDifference, title: str, old: Sums, new: Sums, *, signs: bool = False
+) -> Table:
+    """Return the rows that differ, and the sums of both networks; a change as a word or a sign."""
+    columns = [Column("" if signs else "change"), Column(title), Column("output"), Column("blocks")]
+    numbers = ("parameters", "more", "MACs", "more")
     columns += [Column(name, is_number=True) for name in numbers]
-    rows = tuple(_row(row) for row in found.rows if row.change is not Change.SAME)
+    rows = tuple(_row(row, signs=signs) for row in found.rows if row.change is not Change.SAME)
     total: tuple[Cell, ...] = (
         *("", "total", "", ""),
         *(new.total, _signed(new.total - old.total), new.macs, _signed(new.macs - old.macs)),
@@ -24,12 +26,12 @@ def differences_table(found: NetworkDifference, title: str, old: Sums, new: Sums
     return Table(tuple(columns), rows, total)
 
 
-def _row(row: RowDifference) -> tuple[Cell, ...]:
+def _row(row: RowDifference, *, signs: bool) -> tuple[Cell, ...]:
     there = row.new or row.old
     assert there is not None, "it is in one of the two"
     new = Sums() if row.new is None else row.new.sums
     return (
-        _MARKS[row.change],
+        _SIGNS[row.change] if signs else str(row.change),
         row.name,
         _both(row, lambda each: "" if each.output is None else str(list(each.output))),
         _both(row, lambda each: f"{each.blocks:,}" if each.blocks else ""),

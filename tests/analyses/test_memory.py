@@ -15,7 +15,7 @@ from archdsl.analyses.memory.forward import forward
 from archdsl.analyses.memory.receptive import receptive_fields
 from archdsl.analyses.memory.tape import PassSetting, Precision
 from archdsl.pipeline import compile_spec, compile_text
-from tests.generated import build, check_activations, load
+from tests.generated import build, check_activations, kept_bytes, load
 from tests.test_proof_specs import compiled, title
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +86,29 @@ def test_masks_of_a_gpu_are_bytes_and_maps_under_autocast_take_half():
     body = "conv3x3(4) conv3x3(4)"  # the input, two weights and the map between them, in bfloat16
     halves = 2 * 3 * 64 + 4 * 3 * 9 + 4 * 4 * 9 + 2 * 4 * 64
     assert kept(body, precision=Precision.BFLOAT16, on_gpu=True) == 2 * halves
+
+
+# CPU's autocast has CUDA's lists for these layers; `layernorm`, for one, it leaves in bfloat16
+@pytest.mark.parametrize(
+    ("spec", "arguments"),
+    [
+        ("resnet", {"depth": "18", "image": "64"}),
+        ("share_wrn", {"depth": "16", "k": "1"}),
+        ("onebit", {"depth": "8", "k": "1"}),
+        ("diracnet", {"depth": "10", "k": "1"}),
+        ("unet", {"width": "8", "depth": "3", "image": "48"}),
+        ("mobilenet_v3", {}),
+        ("digits", {}),
+    ],
+    ids=title,
+)
+def test_what_autograd_keeps_under_autocast(spec, arguments):
+    compilation = compiled(spec, arguments)
+    network = compilation.elaborated.network
+    module, given = build(load(compilation)).train(), torch.rand(2, *network.input.shape)
+    setting = PassSetting(batch=2, precision=Precision.BFLOAT16)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert forward(network, setting).kept == kept_bytes(module, [given])
 
 
 def test_copies_are_multiplied_and_never_visited():
