@@ -52,6 +52,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "fcn": ("fcn_resnet50", "fcn_resnet101"),
     "deeplabv3": ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large"),
     "lraspp": ("lraspp_mobilenet_v3_large",),
+    "video_resnet": ("r3d_18", "mc3_18", "r2plus1d_18"),
 }
 
 

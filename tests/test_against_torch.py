@@ -13,7 +13,8 @@ from tests.references.layers import LAYERS, Draw
 from tests.test_proof import STEADY
 
 EXAMPLES = settings(STEADY, max_examples=30)
-MULTIPLYING = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear
+TRANSPOSED = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+MULTIPLYING = nn.Conv1d | nn.Conv2d | nn.Conv3d | TRANSPOSED | nn.Linear
 
 
 def macs_by_hooks(module, x):
@@ -25,7 +26,7 @@ def macs_by_hooks(module, x):
     counted = []
 
     def count(part, given, output):
-        seen = given[0] if isinstance(part, nn.ConvTranspose2d) else output
+        seen = given[0] if isinstance(part, TRANSPOSED) else output
         counted.append(seen.numel() * part.weight[0].numel())
 
     hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, MULTIPLYING)]
@@ -74,7 +75,9 @@ def hold(example):
     made.load_state_dict(dict(zip(names, tensors, strict=True)))
     with torch.no_grad():
         found = made(x)
-    if output.shape[2:] == (1, 1):  # an output [C, 1, 1] is returned as [C]
+    if output.dim() > 2 and all(
+        size == 1 for size in output.shape[2:]
+    ):  # an output [C, 1, 1] is returned as [C]
         output = output.flatten(1)
     assert ours.network.output.shape == output.shape[1:], example
     torch.testing.assert_close(found, output, rtol=1e-9, atol=1e-9)

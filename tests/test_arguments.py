@@ -55,6 +55,9 @@ OPEN = {
     "specs/sine:sine": (),  # it grows
     "specs/squeezenet:squeezenet": ("classes",),
     "specs/unet:unet": ("width", "depth", "classes"),
+    "specs/unet3d:unet3d": ("width", "depth", "classes"),
+    "specs/video_resnet:video_resnet": ("classes",),
+    "specs/waveform:waveform": ("classes",),
     "specs/vgg:vgg": ("classes",),
     "specs/vgg_cnn_s:vgg_cnn_s": ("classes",),
     "specs/wrn:wrn": ("depth", "k", "per_block", "dropout", "classes"),
@@ -90,6 +93,8 @@ ON_CPU = [
     ("resnext_cifar", {"depth": "11", "groups": "2", "group_width": "4"}),
     ("share_wrn", {"depth": "16", "k": "1"}),
     ("unet", {"width": "4", "depth": "2", "image": "32"}),
+    ("unet3d", {"width": "2", "depth": "2", "voxels": "16"}),
+    ("waveform", {"depth": "18", "samples": "2_000"}),
     ("wrn", {"depth": "10", "k": "1", "dropout": "0.3"}),
     ("wrn", {"depth": "10", "k": "1", "kernels": "[3, 1, 3]"}),
 ]

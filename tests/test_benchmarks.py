@@ -90,6 +90,7 @@ def test_files_of_deep_networks_differ_in_no_more_than_their_numbers():
     assert len(changed) == 3  # command, parameters, and the default of the depth
 
 
+@pytest.mark.slow
 def test_a_deep_network_takes_no_more_memory_than_a_shallow_one():
     def peak(depth):
         gc.collect()  # what is left of other tests is no memory of this one
@@ -149,6 +150,7 @@ def test_archdsl_is_measured_cold_and_warm_and_imports_nothing_heavy():
     assert "parameters" in cold.output
 
 
+@pytest.mark.slow
 def test_counts_stand_next_to_the_truth(monkeypatch):
     monkeypatch.setattr(counting, "PEERS", ("no_such_tool",))
     (sharesnet,) = (s for s in SUBJECTS if s.name == "sharesnet50")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from archdsl.diagnostics import SpecError
 from archdsl.pipeline import compile_text
 from tests.arguments import check_arguments
+from tests.drawing.dimensions import is_of_images, of_films, of_signals
 from tests.drawing.words import SCHEMES
 from tests.generated import (
     build,
@@ -54,7 +55,13 @@ def accepted(spec):
     except SpecError:
         return False
     assert compilation.network.output.shape == spec.output
-    check_folding(compilation, spec.text, spec.arguments)
+    check_all(compilation, spec.text, spec.arguments)
+    return True
+
+
+def check_all(compilation, text, arguments):
+    """Hold every property of a network."""
+    check_folding(compilation, text, arguments)
     network = load(compilation)
     on_meta = build(network, "meta")
     check_state(on_meta, compilation)
@@ -67,12 +74,11 @@ def accepted(spec):
     train_step(build(network), compilation)
     check_arguments(
         compilation,
-        lambda given: compile_text(spec.text, arguments={**spec.arguments, **given}),
+        lambda given: compile_text(text, arguments={**arguments, **given}),
         count=2,
-        seed=zlib.crc32(spec.text.encode()),
+        seed=zlib.crc32(text.encode()),
         forward=True,
     )
-    return True
 
 
 def prove(options):
@@ -100,6 +106,40 @@ def test_more_drawn_specs_become_the_networks_they_say():
 @pytest.mark.slow
 def test_thousands_of_drawn_specs_become_the_networks_they_say():
     prove(RANDOM)
+
+
+def prove_in(dimensions, options):
+    """Hold every property of drawn specs of images, said of signals or of films."""
+    found = Counter()
+    turned = of_signals if dimensions == 1 else of_films
+
+    @options
+    @given(specs())
+    def hold(spec):
+        assume(not is_of_images(spec.text))
+        text = turned(spec.text)
+        try:
+            compilation = compile_text(text, arguments=spec.arguments)
+        except SpecError:
+            found[False] += 1
+            return
+        assert compilation.network.input.dimensions in (0, dimensions)
+        check_all(compilation, text, spec.arguments)
+        found[True] += 1
+
+    hold()
+    assert found[True] >= 0.5 * found.total(), found  # the length alone fits less often
+
+
+@pytest.mark.parametrize("dimensions", [1, 3])
+def test_drawn_specs_of_signals_and_films_become_the_networks_they_say(dimensions):
+    prove_in(dimensions, settings(STEADY, max_examples=12 if dimensions == 1 else 6))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dimensions", [1, 3])
+def test_hundreds_of_drawn_specs_of_signals_and_films_become_the_networks_they_say(dimensions):
+    prove_in(dimensions, settings(RANDOM, max_examples=400))
 
 
 def test_a_proof_of_specs_that_are_refused_fails(monkeypatch):

@@ -63,6 +63,9 @@ SPECS = {
     **{f"deeplabv3_resnet{n}": ("deeplabv3", {"depth": str(n)}) for n in (50, 101)},
     "deeplabv3_mobilenet_v3_large": ("deeplabv3_mobilenet", {}),
     "lraspp_mobilenet_v3_large": ("lraspp", {}),
+    "r3d_18": ("video_resnet", {}),
+    "mc3_18": ("video_resnet", {"kind": '"mc3"'}),
+    "r2plus1d_18": ("video_resnet", {"kind": '"r2plus1d"'}),
 }
 for _name in ("googlenet", "inception_v3", *(n for n in SPECS if n.startswith(("fcn", "deep")))):
     SPECS[f"{_name}+aux"] = (SPECS[_name][0], {**SPECS[_name][1], "auxiliary": "true"})

@@ -29,6 +29,7 @@ from archdsl.ir.layers import (
     PixelShuffle,
     PixelUnshuffle,
     Pool,
+    PoolKind,
     SamePad,
     Size,
     Softmax,
@@ -217,6 +218,10 @@ def _pool_axis(layer: Pool, size: int, i: int) -> int:
     if kernel > 1 and dilation > size:
         # such a window may hold padding alone, where torch gives -inf and a wild index
         message = f"a window with dilation {dilation} reaches past {size} pixels"
+        raise ShapeError(message)
+    if layer.kind is PoolKind.AVG and len(layer.kernel_size) == 3 and kernel > size:
+        # pool3d_shape_check of ATen/native/Pool.h
+        message = f"a mean over a window of {kernel} needs as many positions, not {size}"
         raise ShapeError(message)
     reach = dilation * (kernel - 1) + 1
     return pool_size(size, reach, layer.stride[i], layer.padding[i], ceil_mode=layer.ceil_mode)

@@ -25,6 +25,7 @@ from archdsl.deploy.folding import pack
 from archdsl.diagnostics import SpecError
 from archdsl.emit.python.names import SCHEMES
 from archdsl.pipeline import compile_spec, compile_text
+from tests.drawing.dimensions import of_films, of_signals
 from tests.generated import build, example, examples, load, outputs_in, scattered
 from tests.strategies import specs
 
@@ -120,11 +121,12 @@ def check_folding(compilation, folder):
     return made
 
 
+@pytest.mark.parametrize("turned", [str, of_signals, of_films])
 @pytest.mark.parametrize(
     "text", [DIRAC, STANDARDIZED, SHARED], ids=["dirac", "standardized", "shared"]
 )
-def test_a_folded_network_gives_the_trained_one_s_outputs(text, tmp_path):
-    made = check_folding(compile_text(text), tmp_path)
+def test_a_folded_network_gives_the_trained_one_s_outputs(text, turned, tmp_path):
+    made = check_folding(compile_text(turned(text)), tmp_path)
     kinds = {type(module).__name__ for module in made.modules()}
     assert not kinds & {*SCHEMES, "Dropout", "StochasticDepth"}
 
@@ -164,11 +166,12 @@ def test_batch_norms_stay_behind_shared_weights_and_across_bodies():
     assert not any(name.startswith("stem") for name in kept)
 
 
-def test_packed_signs_give_the_same_bits(tmp_path):
-    compilation = compile_text(BINARY)
+@pytest.mark.parametrize("turned", [str, of_signals, of_films])
+def test_packed_signs_give_the_same_bits(turned, tmp_path):
+    compilation = compile_text(turned(BINARY))
     network = trained(compilation).float()
     with torch.no_grad():
-        network.conv1.weight[0, 0, 0, 0] = 0.0  # sign(0) = 1
+        network.conv1.weight[0, 0] = 0.0  # sign(0) = 1
         x = example(compilation.network).float()
         made = run(compilation, network.state_dict(), tmp_path)
         assert torch.equal(made(x), network(x))

@@ -45,10 +45,11 @@ class ChannelsLast(nn.Module):
 
 
 class Draw:
-    """Numbers by chance."""
+    """Numbers by chance, for maps of a number of dimensions that is drawn, too."""
 
     def __init__(self, integers):
         self.integers = integers
+        self.dimensions = self.choose(2, 1, 2, 3)
 
     def integer(self, least, most):
         return self.integers(least, most)
@@ -56,15 +57,23 @@ class Draw:
     def choose(self, *options):
         return options[self.integer(0, len(options) - 1)]
 
-    def pair(self, least, most):
-        return (self.integer(least, most), self.integer(least, most))
+    def sizes(self, least, most):
+        return tuple(self.integer(least, most) for _ in range(self.dimensions))
 
     def shape(self, most=9, channels=(2, 3, 4, 6, 8)):
-        return (self.choose(*channels), self.integer(1, most), self.integer(1, most))
+        return (self.choose(*channels), *self.sizes(1, most))
+
+    def module(self, name):
+        """Return the class of torch.nn for these maps: of `Conv` Conv1d, Conv2d or Conv3d."""
+        return getattr(nn, f"{name}{self.dimensions}d")
+
+    def function(self, name):
+        """Return the function of torch.nn.functional for these maps."""
+        return getattr(F, f"{name}{self.dimensions}d")
 
 
-def _pairs(**numbers):
-    return ", ".join(f"{name} = {list(pair)}" for name, pair in numbers.items())
+def _named(**numbers):
+    return ", ".join(f"{name} = {list(sizes)}" for name, sizes in numbers.items())
 
 
 # ---------------------------------------------------------------- convolutions
@@ -72,43 +81,45 @@ def _pairs(**numbers):
 
 def _geometry(d):
     return {
-        "stride": d.pair(1, 3),
-        "padding": d.pair(0, 3),
-        "dilation": d.pair(1, 2),
+        "stride": d.sizes(1, 3),
+        "padding": d.sizes(0, 3),
+        "dilation": d.sizes(1, 2),
     }
 
 
 def conv(d):
     """Return a convolution."""
-    shape, out, kernel, geometry = d.shape(), d.integer(1, 8), d.pair(1, 4), _geometry(d)
+    shape, out, kernel, geometry = d.shape(), d.integer(1, 8), d.sizes(1, 4), _geometry(d)
     groups, bias = d.choose(1, 1, 2, 3), d.choose(True, False)
     text = (
-        f"conv({out}, {list(kernel)}, {_pairs(**geometry)}, groups = {groups},"
+        f"conv({out}, {list(kernel)}, {_named(**geometry)}, groups = {groups},"
         f" bias = {str(bias).lower()})"
     )
     keywords = {**geometry, "groups": groups, "bias": bias}
-    return Example(text, lambda: nn.Conv2d(shape[0], out, kernel, **keywords), shape)
+    return Example(text, lambda: d.module("Conv")(shape[0], out, kernel, **keywords), shape)
 
 
 def conv_transpose(d):
     """Return a transposed convolution."""
-    shape, out, kernel, geometry = d.shape(6), d.integer(1, 6), d.pair(1, 4), _geometry(d)
-    geometry["output_padding"] = d.pair(0, 2)
+    shape, out, kernel, geometry = d.shape(6), d.integer(1, 6), d.sizes(1, 4), _geometry(d)
+    geometry["output_padding"] = d.sizes(0, 2)
     groups, bias = d.choose(1, 1, 2), d.choose(True, False)
     text = (
-        f"conv_transpose({out}, {list(kernel)}, {_pairs(**geometry)}, groups = {groups},"
+        f"conv_transpose({out}, {list(kernel)}, {_named(**geometry)}, groups = {groups},"
         f" bias = {str(bias).lower()})"
     )
     keywords = {**geometry, "groups": groups, "bias": bias}
-    return Example(text, lambda: nn.ConvTranspose2d(shape[0], out, kernel, **keywords), shape)
+    return Example(
+        text, lambda: d.module("ConvTranspose")(shape[0], out, kernel, **keywords), shape
+    )
 
 
 def conv_same(d):
     """Return a convolution whose padding PyTorch calls the same: it has it for a stride of 1."""
-    shape, out, kernel, dilation = d.shape(), d.integer(1, 6), d.pair(1, 5), d.pair(1, 2)
+    shape, out, kernel, dilation = d.shape(), d.integer(1, 6), d.sizes(1, 5), d.sizes(1, 2)
     text = f"conv({out}, {list(kernel)}, padding = same, dilation = {list(dilation)})"
     keywords = {"padding": "same", "dilation": dilation, "bias": False}
-    return Example(text, lambda: nn.Conv2d(shape[0], out, kernel, **keywords), shape)
+    return Example(text, lambda: d.module("Conv")(shape[0], out, kernel, **keywords), shape)
 
 
 def _padded_same(x, kernel, stride, dilation, value=0.0):
@@ -122,38 +133,39 @@ def _padded_same(x, kernel, stride, dilation, value=0.0):
 
 def conv_same_strided(d):
     """Return a convolution of TensorFlow's padding with a stride."""
-    shape, out, kernel, stride = d.shape(), d.integer(1, 6), d.pair(1, 5), d.pair(1, 3)
+    shape, out, kernel, stride = d.shape(), d.integer(1, 6), d.sizes(1, 5), d.sizes(1, 3)
     text = f"conv({out}, {list(kernel)}, stride = {list(stride)}, padding = same)"
 
     def module():
-        pad = Lambda(lambda x: _padded_same(x, kernel, stride, (1, 1)))
-        return nn.Sequential(pad, nn.Conv2d(shape[0], out, kernel, stride, bias=False))
+        pad = Lambda(lambda x: _padded_same(x, kernel, stride, [1] * d.dimensions))
+        return nn.Sequential(pad, d.module("Conv")(shape[0], out, kernel, stride, bias=False))
 
     return Example(text, module, shape)
 
 
 def maxpool_same(d):
     """Return a maximum of TensorFlow's padding."""
-    shape, kernel, stride = d.shape(), d.pair(1, 4), d.pair(1, 3)
+    shape, kernel, stride = d.shape(), d.sizes(1, 4), d.sizes(1, 3)
     text = f"maxpool({list(kernel)}, stride = {list(stride)}, padding = same)"
 
     def apply(x):
-        x = _padded_same(x, kernel, stride, (1, 1), -math.inf)
-        return F.max_pool2d(x, kernel, stride)
+        x = _padded_same(x, kernel, stride, [1] * d.dimensions, -math.inf)
+        return d.function("max_pool")(x, kernel, stride)
 
     return Example(text, lambda: Lambda(apply), shape)
 
 
 def standardized(d):
     """Return a convolution with weight standardization (Qiao et al. 2019, as their code has it)."""
-    shape, out, kernel, geometry = d.shape(), d.integer(1, 6), d.pair(1, 3), _geometry(d)
-    geometry["stride"] = d.pair(1, 2)
-    text = f"conv({out}, {list(kernel)}, {_pairs(**geometry)}) with standardized(eps = 1e-5)"
+    shape, out, kernel, geometry = d.shape(), d.integer(1, 6), d.sizes(1, 3), _geometry(d)
+    geometry["stride"] = d.sizes(1, 2)
+    text = f"conv({out}, {list(kernel)}, {_named(**geometry)}) with standardized(eps = 1e-5)"
 
-    class Conv(nn.Conv2d):
+    class Conv(d.module("Conv")):
         def forward(self, input):
-            weight = self.weight - self.weight.mean(dim=(1, 2, 3), keepdim=True)
-            var = weight.flatten(1).var(dim=1, unbiased=False).view(-1, 1, 1, 1)
+            each = (-1, *[1] * (1 + d.dimensions))
+            weight = self.weight - self.weight.flatten(1).mean(dim=1).view(each)
+            var = weight.flatten(1).var(dim=1, unbiased=False).view(each)
             return self._conv_forward(input, weight / (var + 1e-5).sqrt(), None)
 
     return Example(text, lambda: Conv(shape[0], out, kernel, bias=False, **geometry), shape)
@@ -218,7 +230,7 @@ def instancenorm(d):
     """Return an instance normalization."""
     shape, affine = d.shape(3), d.choose(True, False)
     text = f"instancenorm(affine = {str(affine).lower()})"
-    return Example(text, lambda: nn.InstanceNorm2d(shape[0], affine=affine), shape)
+    return Example(text, lambda: d.module("InstanceNorm")(shape[0], affine=affine), shape)
 
 
 def grn(d):
@@ -226,10 +238,10 @@ def grn(d):
     shape = d.shape()
 
     def apply(x, gamma, beta):
-        x = x.permute(0, 2, 3, 1)
-        norms = torch.norm(x, p=2, dim=(1, 2), keepdim=True)
+        x = x.movedim(1, -1)
+        norms = torch.linalg.vector_norm(x, dim=tuple(range(1, x.dim() - 1)), keepdim=True)
         scaled = norms / (norms.mean(dim=-1, keepdim=True) + 1e-6)
-        return (gamma * (x * scaled) + beta + x).permute(0, 3, 1, 2)
+        return (gamma * (x * scaled) + beta + x).movedim(-1, 1)
 
     learned = lambda: nn.Parameter(torch.zeros(shape[0]))  # noqa: E731
     return Example("grn", lambda: Lambda(apply, learned(), learned()), shape)
@@ -246,41 +258,45 @@ def local_response_norm(d):
 
 def maxpool(d):
     """Return a maximum."""
-    shape, kernel, geometry = d.shape(), d.pair(1, 4), _geometry(d)
+    shape, kernel, geometry = d.shape(), d.sizes(1, 4), _geometry(d)
     ceil = d.choose(True, False)
-    text = f"maxpool({list(kernel)}, {_pairs(**geometry)}, ceil = {str(ceil).lower()})"
+    text = f"maxpool({list(kernel)}, {_named(**geometry)}, ceil = {str(ceil).lower()})"
     spread = zip(kernel, geometry["dilation"], shape[1:], strict=True)
     if any(k > 1 and step > size for k, step, size in spread):
         return maxpool(d)  # its window may hold padding alone: PyTorch gives -inf there
-    return Example(text, lambda: nn.MaxPool2d(kernel, **geometry, ceil_mode=ceil), shape)
+    return Example(text, lambda: d.module("MaxPool")(kernel, **geometry, ceil_mode=ceil), shape)
 
 
 def avgpool(d):
     """Return a mean."""
-    shape, kernel, stride, padding = d.shape(), d.pair(1, 4), d.pair(1, 3), d.pair(0, 2)
+    shape, kernel, stride, padding = d.shape(), d.sizes(1, 4), d.sizes(1, 3), d.sizes(0, 2)
     ceil, count = d.choose(True, False), d.choose(True, False)
     text = (
-        f"avgpool({list(kernel)}, {_pairs(stride=stride, padding=padding)},"
+        f"avgpool({list(kernel)}, {_named(stride=stride, padding=padding)},"
         f" ceil = {str(ceil).lower()}, count_include_pad = {str(count).lower()})"
     )
-    return Example(text, lambda: nn.AvgPool2d(kernel, stride, padding, ceil, count), shape)
+    return Example(text, lambda: d.module("AvgPool")(kernel, stride, padding, ceil, count), shape)
 
 
 def adaptive(d):
     """Return a pooling to a size."""
-    shape, size, kind = d.shape(), d.pair(1, 5), d.choose("Max", "Avg")
-    module = getattr(nn, f"Adaptive{kind}Pool2d")
+    shape, size, kind = d.shape(), d.sizes(1, 5), d.choose("Max", "Avg")
+    module = d.module(f"Adaptive{kind}Pool")
     return Example(f"{kind.lower()}pool(size = {list(size)})", lambda: module(size), shape)
 
 
 def upsample(d):
     """Return an upsampling by a factor or to a size, with corners where PyTorch has them."""
-    shape, mode, corners = d.shape(5), d.choose("nearest", "bilinear"), d.choose(True, False)
+    shape, mode, corners = (
+        d.shape(5),
+        d.choose("nearest", "linear", "bilinear", "trilinear"),
+        d.choose(True, False),
+    )
     if d.choose(True, False):
         factor = d.integer(1, 3)
         text, sizes = f"upsample({factor}", {"scale_factor": factor}
     else:
-        size = d.pair(1, 9)
+        size = d.sizes(1, 9)
         text, sizes = f"upsample(size = {list(size)}", {"size": size}
     text += f", mode = {mode}{', align_corners = true' if corners else ''})"
     return Example(
@@ -291,16 +307,17 @@ def upsample(d):
 def pad(d):
     """Return a padding."""
     shape = d.shape(4)
-    top, bottom, left, right = (d.integer(0, 4) for _ in range(4))
+    before, behind = d.sizes(0, 4), d.sizes(0, 4)
     mode = d.choose("zeros", "reflect", "replicate")
-    module = {"zeros": nn.ZeroPad2d, "reflect": nn.ReflectionPad2d}.get(mode, nn.ReplicationPad2d)
-    text = f"pad([{top}, {bottom}, {left}, {right}], mode = {mode})"
-    return Example(text, lambda: module((left, right, top, bottom)), shape)
+    name = {"zeros": "ZeroPad", "reflect": "ReflectionPad", "replicate": "ReplicationPad"}[mode]
+    pairs = list(zip(before, behind, strict=True))
+    ours, theirs = ([n for pair in each for n in pair] for each in (pairs, reversed(pairs)))
+    return Example(f"pad({ours}, mode = {mode})", lambda: d.module(name)(tuple(theirs)), shape)
 
 
 def blur(d):
     """Return Zhang's BlurPool, as his code has it."""
-    shape, kernel, stride = d.shape(6), d.integer(2, 7), d.pair(1, 3)
+    shape, kernel, stride = d.shape(6), d.integer(2, 7), d.sizes(1, 3)
     taps = {
         2: [1.0, 1.0],
         3: [1.0, 2.0, 1.0],
@@ -311,12 +328,13 @@ def blur(d):
     }[kernel]
 
     def apply(x):
-        row = torch.tensor(taps, dtype=x.dtype)
-        filt = row[:, None] * row[None, :]
-        filt = (filt / filt.sum()).expand(x.shape[1], 1, -1, -1)
+        row = filt = torch.tensor(taps, dtype=x.dtype)
+        for _ in range(d.dimensions - 1):
+            filt = filt[..., None] * row
+        filt = (filt / filt.sum()).expand(x.shape[1], 1, *filt.shape)
         before, behind = (kernel - 1) // 2, math.ceil((kernel - 1) / 2)
-        x = F.pad(x, (before, behind, before, behind), mode="reflect")
-        return F.conv2d(x, filt, stride=stride, groups=x.shape[1])
+        x = F.pad(x, (before, behind) * d.dimensions, mode="reflect")
+        return d.function("conv")(x, filt, stride=stride, groups=x.shape[1])
 
     text = f"blur({kernel}, stride = {list(stride)})"
     return Example(text, lambda: Lambda(apply), shape)
@@ -327,6 +345,7 @@ def blur(d):
 
 def pixel_shuffle(d):
     """Return a shuffle of channels into pixels, or back."""
+    d.dimensions = 2
     shape, factor = d.shape(channels=(1, 2, 4, 8, 9)), d.integer(1, 3)
     if d.choose(True, False):
         return Example(f"pixel_shuffle({factor})", lambda: nn.PixelShuffle(factor), shape)
@@ -350,7 +369,7 @@ def softmax(d):
     """Return a softmax."""
     shape, over, parts = d.shape(), d.choose("channels", "pixels", "branches"), d.integer(1, 4)
     apply = {
-        "channels": nn.Softmax2d(),
+        "channels": nn.Softmax(1),
         "pixels": lambda x: x.flatten(2).softmax(-1).view(x.shape),
         "branches": lambda x: torch.cat(list(torch.stack(_equal(x, parts)).softmax(0)), dim=1),
     }[over]
@@ -367,11 +386,12 @@ def _equal(x, parts):
 def scaled(d):
     """Return a scale or an offset in each of its shapes."""
     shape, word, per = d.shape(), d.choose("scale", "offset"), d.choose("channel", "layer")
-    dims, n = d.choose(1, 3, 4), shape[0] if per == "channel" else 1
-    learned = {1: (n,), 3: (n, 1, 1), 4: (1, n, 1, 1)}[dims]
+    ones, n = (1,) * d.dimensions, shape[0] if per == "channel" else 1
+    learned = d.choose((n,), (n, *ones), (1, n, *ones))
+    dims = len(learned)
 
     def apply(x, number):
-        number = number.view(-1, 1, 1)
+        number = number.view(-1, *ones)
         return x * number if word == "scale" else x + number
 
     text = f"{word}(0.5, per = {per}, dims = {dims})"

@@ -32,7 +32,8 @@ def counted(network):
 
 
 @pytest.mark.parametrize(
-    "name", [*SMALL, "resnet18", pytest.param("sharesnet50", marks=pytest.mark.slow)]
+    "name",
+    [*SMALL, *(pytest.param(n, marks=pytest.mark.slow) for n in ("resnet18", "sharesnet50"))],
 )
 def test_there_is_one_graph_for_evaluation_and_one_for_training(network, x):
     compiled, counter = counted(network)
@@ -97,6 +98,7 @@ def inductor_cache(tmp_path, monkeypatch):
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wrn10"])
 def test_inductor_gives_the_outputs(network, x, inductor_cache):
     with inductor.patch({"aot_inductor.debug_compile": True}):  # -O0: gcc's time is most of it

@@ -187,6 +187,7 @@ def test_a_run_that_a_scheduler_stops_goes_on_bit_for_bit(train, scripts, tmp_pa
         assert same(*(state[part] for state in states)), part
 
 
+@pytest.mark.slow
 def test_a_broken_image_is_named_and_ends_the_run(train, tmp_path):
     photos = write_photos(tmp_path / "photos", train=40, test=20)
     broken = photos / "train/class05/00005.jpg"

@@ -106,6 +106,7 @@ def test_another_number_of_processes_is_said_in_the_log(train, tmp_path):
     assert json.loads(lines[2]) == {"resumed_after": 1, "processes": 2, "config": {"epochs": 2}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(1, 2), pytest.param((1, 4), marks=pytest.mark.slow)])
 def test_averaged_moments_and_tests_are_those_of_one_process(train, tmp_path, counts):
     """The weights stay what they are, so that all processes measure the same network."""
@@ -136,10 +137,10 @@ def test_running_moments_are_of_all_processes(train, tmp_path):
     ("flags", "message"),
     [
         (("--out", "out"), "out holds a run: go on with it by --resume, or choose another folder"),
-        (("--out", "new", "--batch", 33), "--batch 33 cannot be divided among 2 processes"),
         *(
             pytest.param(*each, marks=pytest.mark.slow)
             for each in (
+                (("--out", "new", "--batch", 33), "--batch 33 cannot be divided among 2 processes"),
                 (("--out", "new", "--lr", "nan"), "error: --lr must be in [0.0, inf)"),
                 (("--out", "out/log.jsonl"), "cannot use out/log.jsonl: File exists"),
             )

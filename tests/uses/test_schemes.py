@@ -349,6 +349,7 @@ def test_an_export_lists_each_parameter_once_and_computes_each_weight_once(netwo
             assert torch.equal(again(images(batch)), network(images(batch)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ONE)
 def test_onnx_computes_what_torch_does_and_each_weight_once(network, facts, x):
     program = torch.onnx.export(
@@ -406,6 +407,7 @@ def test_ddp_has_the_gradients_of_the_whole_batch(network, name, paths, tmp_path
     assert_each_close(found, on_the_whole_batch(network.double()), rtol=1e-9)
 
 
+@pytest.mark.slow
 @needs_gloo
 @pytest.mark.parametrize("unit", ["stage", pytest.param("block", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(

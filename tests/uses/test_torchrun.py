@@ -113,6 +113,7 @@ def watched(folder, *flags):
     return status, stderr, left
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_thread_of_gloo_is_left_to_abort_a_process_that_ends(tmp_path, compiled):
@@ -135,6 +136,7 @@ def test_runs_end_well_where_the_threads_of_gloo_are_slow():
     assert (done.returncode, done.stdout) == (0, "  20 of 20 ended well\n"), done.stderr
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_run_that_both_processes_give_up_ends_as_one_that_they_finish(tmp_path):
     status, stderr, left = watched(tmp_path, "--lr", 1e30)

@@ -83,6 +83,7 @@ def train(tmp_path):
     return train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [ALL, pytest.param(RESET, marks=pytest.mark.slow)], ids=["adam", "reset"]
 )
@@ -116,6 +117,7 @@ def test_parts_of_a_batch_in_two_processes_give_the_steps_of_the_whole(train):
         torch.testing.assert_close(parts["model"][name], tensor, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_average_of_two_processes_is_that_of_one(train):
     words = {**PLAIN, "WORDS": "ema = 0.9"}
     one, two = (train(f"in{n}", words, "--limit", 320, processes=n) for n in (1, 2))
