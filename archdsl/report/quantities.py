@@ -5,8 +5,8 @@ from fractions import Fraction
 from functools import reduce
 
 from archdsl.analyses.counts import Row, add
+from archdsl.analyses.memory.fields import AxisField, ReceptiveField
 from archdsl.analyses.memory.figures import RowFigures
-from archdsl.analyses.memory.receptive import AxisField, ReceptiveField
 from archdsl.ir.rebuild import replace
 from archdsl.record import Record
 from archdsl.report.table import Cell, Column, Table

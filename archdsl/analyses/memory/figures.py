@@ -9,8 +9,9 @@ from archdsl.analyses.counts import places_by
 from archdsl.analyses.macs import macs
 from archdsl.analyses.memory.budget import HeldTensors, held
 from archdsl.analyses.memory.devices import DeviceFigures
+from archdsl.analyses.memory.fields import ReceptiveField
 from archdsl.analyses.memory.forward import Forward, forward
-from archdsl.analyses.memory.receptive import ReceptiveField, receptive_fields
+from archdsl.analyses.memory.receptive import receptive_fields
 from archdsl.analyses.memory.tape import PassSetting
 from archdsl.analyses.walk import Place, walk
 from archdsl.ir.network import LayerNode, Network

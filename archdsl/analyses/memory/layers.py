@@ -6,6 +6,7 @@ The classes are those of torch.nn, and `emit/templates/model/`.
 from typing import assert_never
 
 from archdsl.analyses.memory import operations as ops
+from archdsl.analyses.memory import views
 from archdsl.analyses.memory.normalization import normalization
 from archdsl.analyses.memory.tape import Tape, TensorView
 from archdsl.analyses.memory.weights import AppliedWeight, applied, parameters
@@ -106,7 +107,7 @@ def apply(
             noise = ops.constant(tape, per_example, given.itemsize)
             return ops.times(tape, given, noise)
         case Flatten():
-            return ops.view(tape, given, shape)
+            return views.view(tape, given, shape)
         case Scale() | LearnedFactor() | Offset():
             return _spread(tape, layer, given, learns=learns)
         case Factor():
@@ -132,9 +133,9 @@ def _weighted(
     match layer:
         case Linear(per_pixel=True):
             dims = len(given.shape)
-            rows = ops.permute(tape, given, 0, *range(2, dims), 1)
+            rows = views.permute(tape, given, 0, *range(2, dims), 1)
             found = ops.linear(tape, rows, weight, bias)
-            return ops.permute(tape, found, 0, dims - 1, *range(1, dims - 1))
+            return views.permute(tape, found, 0, dims - 1, *range(1, dims - 1))
         case Linear():
             return ops.linear(tape, given, weight, bias)
         case Conv() | ConvTranspose():
@@ -153,7 +154,7 @@ def _nested(
         weight, bias = (found.get(f"columns.{number}.{name}") for name in ("weight", "bias"))
         assert weight is not None, "each column has one"
         column = AppliedWeight(weight, bias)
-        taken = ops.narrow(tape, given, inputs)
+        taken = views.narrow(tape, given, inputs)
         made.append(_weighted(tape, layer, taken, column, (shape[0], outputs, *shape[2:])))
     return ops.concatenate(tape, made)
 
@@ -188,7 +189,7 @@ def _with_slope(tape: Tape, given: TensorView, slope: TensorView) -> TensorView:
     if given.learns or slope.learns:
         tape.keep(given, slope)
     dims = (1,) * (len(given.shape) - 2)
-    slope = ops.view(tape, slope, (slope.numel, *dims))
+    slope = views.view(tape, slope, (slope.numel, *dims))
     return ops.plus(tape, given, slope)
 
 
@@ -203,8 +204,8 @@ def _softmax(tape: Tape, over: SoftmaxOver, parts: int, given: TensorView) -> Te
             flat = (batch, parts, channels // parts, *size)
         case _:
             assert_never(over)
-    found = ops.elementwise(tape, ops.view(tape, given, flat), keeps_result=True)
-    return ops.view(tape, found, given.shape)
+    found = ops.elementwise(tape, views.view(tape, given, flat), keeps_result=True)
+    return views.view(tape, found, given.shape)
 
 
 def _spread(
@@ -213,7 +214,7 @@ def _spread(
     (weight,) = parameters(tape, layer, learns=learns).values()
     if isinstance(layer, LearnedFactor):
         return weight
-    weight = ops.view(tape, weight, (weight.numel, *(1 for _ in given.shape[2:])))
+    weight = views.view(tape, weight, (weight.numel, *(1 for _ in given.shape[2:])))
     if isinstance(layer, Offset):
         return ops.plus(tape, given, weight)
     return ops.times(tape, given, weight)
@@ -243,7 +244,7 @@ def _moved(
         case SamePad() | PadChannels() | Upsample():
             return ops.resized(tape, given, shape)
         case ChannelSplit() | ChannelSlice():
-            return ops.narrow(tape, given, shape[1])
+            return views.narrow(tape, given, shape[1])
         case ChannelShuffle() | PixelShuffle() | PixelUnshuffle():
             return ops.moved(tape, given, shape, range(len(shape)))
         case Blur(kernel_size=kernel):
@@ -256,8 +257,8 @@ def _moved(
         case ChannelConv():
             weight = applied(tape, layer, learns=learns)
             channels = given.shape[1]
-            line = ops.view(tape, given, (given.shape[0], 1, channels))
+            line = views.view(tape, given, (given.shape[0], 1, channels))
             found = ops.convolution(tape, line, weight.weight, None, line.shape)
-            return ops.view(tape, found, given.shape)
+            return views.view(tape, found, given.shape)
         case _:
             assert_never(layer)

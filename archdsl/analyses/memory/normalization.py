@@ -4,6 +4,7 @@ from math import prod
 from typing import assert_never
 
 from archdsl.analyses.memory import operations as ops
+from archdsl.analyses.memory import views
 from archdsl.analyses.memory.strides import contiguous
 from archdsl.analyses.memory.tape import Tape, TensorView
 from archdsl.analyses.memory.weights import parameters
@@ -47,10 +48,10 @@ def normalization(
             return ops.normalized(tape, given, (batch, groups), scale)
         case InstanceNorm():
             rows = (1, batch * channels, *given.shape[2:])
-            flat = ops.view(tape, ops.as_contiguous(tape, given), rows)
+            flat = views.view(tape, views.as_contiguous(tape, given), rows)
             repeated = [_repeated(tape, each, batch) for each in scale]
             found = ops.normalized(tape, flat, rows[1:2], repeated)
-            return ops.view(tape, found, given.shape)
+            return views.view(tape, found, given.shape)
         case LayerNorm(spatial=spatial):
             given = _channels_behind(tape, ops.full(tape, given), spatial=spatial)
             statistics = (*given.shape[:-1], 1)
@@ -69,7 +70,7 @@ def normalization(
             return _local_response(tape, layer.size, given)
         case GlobalResponseNorm():
             ones = tuple(1 for _ in given.shape[2:])
-            weight, bias = (ops.view(tape, each, (channels, *ones)) for each in scale)
+            weight, bias = (views.view(tape, each, (channels, *ones)) for each in scale)
             pixel = (batch, channels, *ones)
             norms = ops.reduced(tape, ops.full(tape, given), pixel, keeps=True)
             means = ops.reduced(tape, norms, (batch, 1, *pixel[2:]))
@@ -96,7 +97,7 @@ def _in_pieces(
     for first, end in (*fixed, (n, n)):
         for a, b, measures in ((start, first, True), (first, end, False)):
             if a < b:
-                taken = ops.narrow(tape, given, b - a)
+                taken = views.narrow(tape, given, b - a)
                 for _ in range(2):  # copies of its moments
                     tape.keep(tape.make((b - a,))) if _learns(given, scale) else None
                 made.append(ops.normalized(tape, taken, (b - a if measures else 0,), scale))
@@ -113,22 +114,22 @@ def _repeated(tape: Tape, scale: TensorView, batch: int) -> TensorView:
 
 
 def _channels_behind(tape: Tape, given: TensorView, *, spatial: bool) -> TensorView:
-    return ops.permute(tape, given, 0, *range(2, len(given.shape)), 1) if spatial else given
+    return views.permute(tape, given, 0, *range(2, len(given.shape)), 1) if spatial else given
 
 
 def _channels_before(tape: Tape, given: TensorView, *, spatial: bool) -> TensorView:
     dims = len(given.shape)
-    return ops.permute(tape, given, 0, dims - 1, *range(1, dims - 1)) if spatial else given
+    return views.permute(tape, given, 0, dims - 1, *range(1, dims - 1)) if spatial else given
 
 
 def _local_response(tape: Tape, size: int, given: TensorView) -> TensorView:
     """Divide by a power of a mean over neighbouring channels: F.local_response_norm."""
     batch, channels, *pixels = given.shape
     squares = ops.times(tape, given, given)
-    column = ops.view(tape, squares, (batch, 1, channels, *pixels))
+    column = views.view(tape, squares, (batch, 1, channels, *pixels))
     padded = ops.resized(tape, column, (batch, 1, channels + size - 1, *pixels))
     means = ops.resized(tape, padded, column.shape, keeps_input=True)
-    means = ops.view(tape, means, given.shape)
+    means = views.view(tape, means, given.shape)
     powers = ops.elementwise(tape, ops.elementwise(tape, means))
     powers = ops.elementwise(tape, ops.full(tape, powers), keeps_input=True)
     assert prod(powers.shape) == given.numel, "one for each element"

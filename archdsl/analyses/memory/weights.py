@@ -1,6 +1,7 @@
 """The weight that a layer applies: its parameter, or what a scheme computes from it."""
 
 from archdsl.analyses.memory import operations as ops
+from archdsl.analyses.memory import views
 from archdsl.analyses.memory.tape import Tape, TensorView
 from archdsl.ir.layers import Conv, Layer, tensors
 from archdsl.ir.schemes import (
@@ -57,10 +58,10 @@ def _computed(tape: Tape, layer: Conv, found: dict[str, TensorView]) -> TensorVi
             return ops.plus(tape, signs, ops.plus(tape, weight, weight))
         case Standardized(gain=has_gain):
             flat = _rows(tape, weight)
-            flat = ops.view(tape, flat, (1, *flat.shape))
+            flat = views.view(tape, flat, (1, *flat.shape))
             gain = [ops.elementwise(tape, _vector(tape, found["gain"]))] if has_gain else []
             outputs = (weight.shape[0],)
-            return ops.view(tape, ops.normalized(tape, flat, outputs, gain), weight.shape)
+            return views.view(tape, ops.normalized(tape, flat, outputs, gain), weight.shape)
 
 
 def _delta(tape: Tape, weight: TensorView) -> TensorView:
@@ -69,7 +70,7 @@ def _delta(tape: Tape, weight: TensorView) -> TensorView:
 
 def _scaled(tape: Tape, scalars: TensorView, weight: TensorView) -> TensorView:
     dims = (1,) * (len(weight.shape) - 1)
-    return ops.times(tape, ops.view(tape, scalars, (*scalars.shape, *dims)), weight)
+    return ops.times(tape, views.view(tape, scalars, (*scalars.shape, *dims)), weight)
 
 
 def _of_length_one(tape: Tape, weight: TensorView) -> TensorView:
@@ -77,12 +78,12 @@ def _of_length_one(tape: Tape, weight: TensorView) -> TensorView:
     rows = _rows(tape, weight)
     norms = ops.reduced(tape, rows, (rows.shape[0], 1), keeps=True)
     found = ops.over(tape, rows, ops.elementwise(tape, norms, keeps_input=True))
-    return ops.view(tape, found, weight.shape)
+    return views.view(tape, found, weight.shape)
 
 
 def _rows(tape: Tape, weight: TensorView) -> TensorView:
-    return ops.view(tape, weight, (weight.shape[0], weight.numel // weight.shape[0]))
+    return views.view(tape, weight, (weight.shape[0], weight.numel // weight.shape[0]))
 
 
 def _vector(tape: Tape, weight: TensorView) -> TensorView:
-    return ops.view(tape, weight, (weight.numel,))
+    return views.view(tape, weight, (weight.numel,))
