@@ -20,13 +20,16 @@ SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion deploy explain fmt inspect match params report",
+    ("",): "check compile completion deploy diff explain fmt inspect match params report",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",
     ("params", "tiny.arch", "--by", ""): "block layer part phase",
     ("params", "tiny.arch", "--format", "l"): "latex",
     ("params", "tiny.arch", "--set", ""): "depth= width=",
+    ("params", "tiny.arch", "--precision", "b"): "bfloat16",
+    ("params", "tiny.arch", "--device", "h"): "h100 h200",
+    ("params", "tiny.arch", "--columns", "rec"): "receptive",
     ("compile", "tiny.arch", "--set", "wi"): "width=",
     ("compile", "tiny.arch", "--che"): "--check",
     ("compile", "--out", "s"): "sub/",
@@ -36,6 +39,8 @@ CASES = {
     ("match", "tiny.arch", "ti"): "tiny.arch tiny.txt",
     ("match", "tiny.arch", "--ma"): "--map",
     ("match", "--format", ""): "json text",
+    ("diff", "tiny.arch", "--by", ""): "block layer part",
+    ("diff", "tiny.arch", "--set-new", "wi"): "width=",
     ("check", "--format", ""): "github json sarif text",
     ("report", "--format", "m"): "markdown",
     ("report", "s"): "sub/",
