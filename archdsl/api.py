@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from archdsl.report.memory import MemoryReport
     from archdsl.symbolic import SymbolicNetwork
 
 
@@ -105,6 +106,35 @@ class CompiledNetwork:
     def tensors(self) -> tuple[Entry, ...]:
         """Return the entries of `state_dict`, in order."""
         return tuple(entries(self.compilation.network))
+
+    def memory(
+        self,
+        batch: int | None = None,
+        precision: str = "float32",
+        device: str | None = None,
+        by: str = "part",
+    ) -> "MemoryReport":
+        """Return what a training step takes of memory, in bytes, and a forward pass of time.
+
+        `batch` is by default that of the recipe, else 1; `precision` is "float32" or "bfloat16", as
+        autocast has it; `device` a name or numbers as for `archdsl params --device`; `rows` of what
+        is returned are those of the table by "part", "block" or "layer". Raises ValueError.
+        """
+        from archdsl.analyses.memory.devices import device_of
+        from archdsl.analyses.memory.tape import Precision
+        from archdsl.limits import MAX_BATCH
+        from archdsl.pipeline.measuring import measured
+
+        if batch is not None and not 1 <= batch <= MAX_BATCH:
+            message = f"a batch is 1 to {MAX_BATCH:,}, not {batch:,}"
+            raise ValueError(message)
+        if by not in ("part", "block", "layer"):
+            message = f"rows are by part, block or layer, not by {by}"
+            raise ValueError(message)
+        found = None if device is None else device_of(device)
+        return measured(
+            self.compilation, batch=batch, precision=Precision(precision), device=found, by=by
+        ).report
 
     def to_json(self) -> str:
         """Return the object that `archdsl params --format json` prints."""

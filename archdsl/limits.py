@@ -17,6 +17,7 @@ MAX_INTEGER = 10**30
 MAX_SIZE = 2**63 - 1  # channels, features and groups that PyTorch takes
 MAX_WINDOW = 2**31 - 1  # kernels, strides, paddings and dilations that it takes of all layers
 MAX_BLUR = 64  # pixels that a blur goes over: it takes as many means
+MAX_BATCH = 2**24  # inputs of a training step whose memory is asked for
 MAX_ENDS = 1_000  # inputs of a network, and outputs
 MAX_NAME = 100  # characters of the name of a member, in quotes
 MAX_DIGITS = 40  # of a number as written

@@ -5,8 +5,12 @@ import types
 
 import pytest
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from archdsl.analyses.memory.budget import training_memory
+from archdsl.analyses.memory.forward import forward
+from archdsl.analyses.memory.tape import PassSetting
 from archdsl.analyses.tensors import entries, kept
 from archdsl.analyses.walk import root, walk
 from archdsl.ir.layers import entry_name
@@ -119,6 +123,36 @@ def check_macs(module, compilation):
     assert shapes == shapes_of(compilation.network)
 
 
+def kept_bytes(module, given):
+    """Return the bytes of the storages that autograd keeps, but for those that are there anyway."""
+    there = {
+        tensor.untyped_storage()._cdata
+        for tensor in (*module.parameters(), *module.buffers(), *given)
+    }
+    sizes, alive = {}, []
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        alive.append(storage)
+        sizes[storage._cdata] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = module(*given)
+    assert output is not None
+    return sum(size for storage, size in sizes.items() if storage not in there)
+
+
+def check_activations(module, compilation, batch=2):
+    """What autograd keeps of a pass in training mode is what the compiler says, to the byte."""
+    network = compilation.elaborated.network
+    device = next((tensor.device for tensor in module.state_dict().values()), "cpu")
+    shapes = [each.shape.shape for each in network.inputs] or [network.input.shape]
+    given = [torch.rand(batch, *shape, device=device) for shape in shapes]
+    found = forward(network, PassSetting(batch=batch))
+    assert found.kept == kept_bytes(module.float().train(), given)
+
+
 def shape_of(output):
     """Return the shape of what a module gives, first of several maps, without the batch."""
     first = output[0] if isinstance(output, tuple) else output
@@ -210,7 +244,13 @@ def check_folding(compilation, text, arguments):
     assert unfolded.counts.sums == compilation.counts.sums
     assert unfolded.counts.parts == compilation.counts.parts
     assert unfolded.network.output == compilation.network.output
+    assert memory_of(unfolded) == memory_of(compilation)
     return unfolded
+
+
+def memory_of(compilation):
+    """Return what a training step takes of memory."""
+    return training_memory(compilation.elaborated.network, PassSetting(batch=2))
 
 
 def check_copies(module):

@@ -96,6 +96,7 @@ def test_the_keys_of_a_network_are_on_the_page(document):
     for arguments in (
         ["params", "a.arch", "--tensors", "--by", "block"],
         ["params", "a.arch", "--by", "layer"],
+        ["params", "a.arch", "--batch", "2"],
         ["compile", "a.arch"],
         ["compile", "a.arch", "--check"],
         ["params", "g.arch", "--phase", "0"],

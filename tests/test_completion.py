@@ -20,13 +20,16 @@ SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion deploy explain fit fmt inspect match params report sweep",
+    ("",): "check compile completion deploy diff explain fit fmt inspect match params report sweep",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",
     ("params", "tiny.arch", "--by", ""): "block layer part phase",
     ("params", "tiny.arch", "--format", "l"): "latex",
     ("params", "tiny.arch", "--set", ""): "depth= width=",
+    ("params", "tiny.arch", "--precision", "b"): "bfloat16",
+    ("params", "tiny.arch", "--device", "h"): "h100 h200",
+    ("params", "tiny.arch", "--columns", "rec"): "receptive",
     ("params", "tiny.arch", "--symbolic", ""): "depth width",
     ("sweep", "tiny.arch", "--set", "wi"): "width=",
     ("sweep", "tiny.arch", "--columns", "ma"): "macs",
@@ -42,6 +45,8 @@ CASES = {
     ("match", "tiny.arch", "ti"): "tiny.arch tiny.txt",
     ("match", "tiny.arch", "--ma"): "--map",
     ("match", "--format", ""): "json text",
+    ("diff", "tiny.arch", "--by", ""): "block layer part",
+    ("diff", "tiny.arch", "--set-new", "wi"): "width=",
     ("check", "--format", ""): "github json sarif text",
     ("report", "--format", "m"): "markdown",
     ("report", "s"): "sub/",

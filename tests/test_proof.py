@@ -17,6 +17,7 @@ from tests.drawing.dimensions import is_of_images, of_films, of_signals
 from tests.drawing.words import SCHEMES
 from tests.generated import (
     build,
+    check_activations,
     check_copies,
     check_folding,
     check_forward,
@@ -69,6 +70,7 @@ def check_all(compilation, text, arguments):
     check_state(module, compilation)
     check_copies(module)
     check_forward(module, compilation)
+    check_activations(build(network), compilation)
     train_step(build(network), compilation)
     check_arguments(
         compilation,

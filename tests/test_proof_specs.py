@@ -12,6 +12,7 @@ from archdsl.pipeline import compile_spec
 from tests.generated import (
     NAME,
     build,
+    check_activations,
     check_copies,
     check_forward,
     check_macs,
@@ -267,6 +268,7 @@ def test_tensors_and_macs_are_those_of_the_module(folder, target, arguments):
     module = build(load(compilation), "meta")
     check_state(module, compilation)
     check_macs(module, compilation)
+    check_activations(module, compilation)
 
 
 @pytest.mark.parametrize(("spec", "arguments"), ON_CPU, ids=title)

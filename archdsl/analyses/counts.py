@@ -75,22 +75,33 @@ def count(network: Network) -> Counts:
 
 def rows_by_part(network: Network) -> tuple[Row, ...]:
     """Return a row for each direct part, and one for what the network itself owns."""
-    places = [place for place in members(root(network), again=True) if not _is_implied(place)]
-    rows = [_row(place) for place in places if not isinstance(place.node, Shared)]
-    owned = [place for place in places if isinstance(place.node, Shared)]
-    if owned:
-        rows.append(Row("shared", "shared", None, 1, 0, add(map(_own, owned))))
-    return tuple(rows)
+    rows = places_by(network, "part")
+    return tuple(_shared_row(p) if isinstance(p[0].node, Shared) else _row(p[0]) for p in rows)
 
 
 def rows_by_block(network: Network) -> tuple[Row, ...]:
     """Return a row for each run of equal blocks, and one for each part that has no block in it."""
-    return tuple(_down_to(root(network), _is_block_or_blockless))
+    return tuple(_row(place) for (place,) in places_by(network, "block"))
 
 
 def rows_by_layer(network: Network) -> tuple[Row, ...]:
     """Return a row for each layer as folded, and one for each shared weight."""
-    return tuple(_down_to(root(network), _is_leaf))
+    return tuple(_row(place) for (place,) in places_by(network, "layer"))
+
+
+def places_by(network: Network, by: str) -> Iterator[tuple[Place, ...]]:
+    """Yield what is in each row of the table by "part", "block" or "layer"."""
+    match by:
+        case "block":
+            yield from ((place,) for place in _down_to(root(network), _is_block_or_blockless))
+        case "layer":
+            yield from ((place,) for place in _down_to(root(network), _is_leaf))
+        case _:
+            direct = [each for each in members(root(network), again=True) if not _is_implied(each)]
+            yield from ((place,) for place in direct if not isinstance(place.node, Shared))
+            owned = tuple(place for place in direct if isinstance(place.node, Shared))
+            if owned:
+                yield owned
 
 
 def add(sums: Iterable[Sums]) -> Sums:
@@ -100,15 +111,15 @@ def add(sums: Iterable[Sums]) -> Sums:
     return Sums(**dict(zip(Sums.__struct_fields__, totals, strict=True))) if every else _NOTHING
 
 
-def _down_to(place: Place, is_row: Callable[[Place], bool]) -> Iterator[Row]:
-    """Yield rows for the topmost places below this one that are rows, in order."""
+def _down_to(place: Place, is_row: Callable[[Place], bool]) -> Iterator[Place]:
+    """Yield the topmost places below this one that are rows, in order."""
     stack = [*members(place, again=True)][::-1]
     while stack:
         below = stack.pop()
         if _is_implied(below):
             continue
         if isinstance(below.node, Shared) or is_row(below):
-            yield _row(below)
+            yield below
         else:
             stack += [*members(below, again=True)][::-1]
 
@@ -132,6 +143,11 @@ def _is_implied(place: Place) -> bool:
             return bool(mark)
         case _:
             return False
+
+
+def _shared_row(owned: tuple[Place, ...]) -> Row:
+    """Return the row of the weights that the network itself owns."""
+    return Row("shared", "shared", None, 1, 0, add(map(_own, owned)))
 
 
 def _row(place: Place) -> Row:

@@ -138,7 +138,7 @@ def _below(
     """Return the place of what is directly below another one."""
     return Place(
         node,
-        _join(parent.name, name),
+        join(parent.name, name),
         parent.copies * copies,
         parent.in_training or (isinstance(node, Part) and node.in_training),
         parent.again or (not isinstance(node, Shared) and is_again(node)),
@@ -152,16 +152,18 @@ def _indexed(stage: Stage, place: Place, *, unfold: bool) -> Iterator[Place]:
     for item in stage.items:
         if unfold:
             for index in range(start, start + item.count):
-                yield _below(place, item.node, _join(prefix, str(index)))
+                yield _below(place, item.node, join(prefix, str(index)))
         else:
-            name = _join(prefix, _indices(start, item))
+            name = join(prefix, indices(start, item))
             yield _below(place, item.node, name, copies=item.count)
         start += item.count
 
 
-def _indices(start: int, item: Item) -> str:
+def indices(start: int, item: Item) -> str:
+    """Return the indices of a member of a stage that comes in copies: "1-3"."""
     return str(start) if item.count == 1 else f"{start}-{start + item.count - 1}"
 
 
-def _join(prefix: str, name: str) -> str:
+def join(prefix: str, name: str) -> str:
+    """Return a dotted name; a level without a name is none."""
     return f"{prefix}.{name}" if prefix and name else prefix or name

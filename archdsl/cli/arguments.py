@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from archdsl import __version__
-from archdsl.cli import commands
+from archdsl.cli import commands, examples
 from archdsl.limits import MAX_INTEGER
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
     # with `prog` argparse need not write the usage line of `top` for it
     add = top.add_subparsers(required=True, metavar="COMMAND", prog="archdsl").add_parser
     wanted = {name for name, *_ in _COMMANDS}.intersection(words)
-    for name, summary, examples, fill in _COMMANDS:
+    for name, summary, shown, fill in _COMMANDS:
         if not wanted or name in wanted:
-            fill(_command(add, name, summary, examples))
+            fill(_command(add, name, summary, shown))
         else:
             add(name, help=summary, add_help=False)
     return top
@@ -58,6 +58,14 @@ def _params(parser: argparse.ArgumentParser) -> None:
     )
     _add_phase(parser)
     parser.add_argument("--tensors", action="store_true", help="list the entries of state_dict")
+    parser.add_argument(
+        "--columns", metavar="NAMES", help="what to say of each row: activations,memory,receptive"
+    )
+    parser.add_argument("--batch", metavar="N", type=int, help="inputs of a training step")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of training")
+    parser.add_argument(
+        "--device", metavar="DEVICE", help="a100, h100, h200, l4, or numbers: memory=16e9"
+    )
     _add_format(parser, "text", "json", "markdown", "latex", "csv")
     parser.set_defaults(run=commands.params)
 
@@ -158,6 +166,20 @@ def _match(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.match)
 
 
+def _diff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("specs", nargs="+", metavar="SPEC", help=f"{_SPEC_HELP}; or REVISION:PATH")
+    _add_set(parser, "--set", "an argument of both networks, any literal of the language")
+    _add_set(parser, "--set-old", "one of the first network alone")
+    _add_set(parser, "--set-new", "one of the second network alone")
+    parser.add_argument("--by", choices=("part", "block", "layer"), default="part")
+    parser.add_argument("--exit-code", action="store_true", help="exit with 1 if something differs")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--git", action="store_true", help="as git calls an external diff")
+    either.add_argument("--textconv", action="store_true", help="print a line for each layer")
+    _add_format(parser, "text", "json", "markdown", "latex", "csv")
+    parser.set_defaults(run=commands.diff)
+
+
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("specs", nargs="+", metavar="SPEC", help=_SPEC_HELP)
     _add_format(parser, "text", "json", "github", "sarif")
@@ -218,85 +240,25 @@ def _completion(parser: argparse.ArgumentParser) -> None:
 
 _SPEC_HELP = "path of a spec, or PATH:NETWORK where it has several networks"
 _CHECKPOINT_HELP = "what train.py or torch.save wrote, or .safetensors"
-_COMPILE_EXAMPLES = """\
-example:
-  archdsl compile specs/wrn.arch --set depth=40 --set k=4
-  writes generated/wrn_depth40_k4/model.py, train.py, data.py and checkpoint.py"""
-_PARAMS_EXAMPLES = """\
-examples:
-  archdsl params specs/resnet.arch --set depth=18
-  archdsl params specs/resnet.arch --by layer --format csv
-  archdsl params specs/resnet.arch --tensors --format json
-  archdsl params specs/wrn.arch --symbolic depth,k --by part
-  archdsl params specs/mnist_grown.arch --phase 1 --by layer"""
-_SWEEP_EXAMPLES = """\
-examples:
-  archdsl sweep specs/wrn.arch --set depth=16..40:6 --set k=1..12 --where "parameters < 20e6"
-  archdsl sweep specs/resnet.arch --set "depth=[18, 34, 50]" --sort macs --format csv
-  archdsl sweep specs/wrn.arch --set depth=16..40:6 --set "k=[4, 8]" --plot wrn.svg"""
-_FIT_EXAMPLES = """\
-examples:
-  archdsl fit specs/wrn.arch --match specs/share_wrn.arch --vary depth
-  archdsl fit specs/wrn.arch --parameters 5.85e6 --vary depth,k --within 1
-  archdsl fit specs/resnet.arch --macs 4e9 --vary "depth=[34, 50]" --vary image=128..256:32"""
-_DEPLOY_EXAMPLES = """\
-examples:
-  archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed
-  writes deployed/digits/model.py and weights.safetensors
-  archdsl deploy specs/mnist_grown.arch phase1.pt --phase 1 --out deployed
-  writes deployed/mnist_grown_width8/"""
-_INSPECT_EXAMPLES = """\
-examples:
-  archdsl inspect specs/digits.arch runs/digits/checkpoint.pt
-  archdsl inspect specs/digits.arch before.pt after.pt --layer 'stem.*' --plot stem.svg"""
-_MATCH_EXAMPLES = """\
-examples:
-  archdsl match specs/resnet.arch resnet50.pth
-  archdsl match specs/densenet.arch densenet121.safetensors --map names.json
-  archdsl match specs/vgg.arch keys.txt --set depth=19"""
-_CHECK_EXAMPLES = """\
-examples:
-  archdsl check specs/*.arch
-  archdsl check specs/*.arch --format github     in a workflow of GitHub Actions
-  archdsl check specs/*.arch --format sarif > archdsl.sarif"""
-_FMT_EXAMPLES = """\
-examples:
-  archdsl fmt specs/*.arch
-  archdsl fmt --check specs/*.arch"""
-_REPORT_EXAMPLES = """\
-examples:
-  archdsl report runs/wrn_depth16_k4 --published 5.37 --plot curves.svg
-  archdsl report runs/* --published published.csv --format markdown
-  archdsl report runs/wrn_depth16_k4 --responses --plot layers.svg"""
-_EXPLAIN_EXAMPLES = """\
-examples:
-  archdsl explain E201
-  archdsl explain        lists all"""
-_SHELL_EXAMPLES = """\
-examples:
-  eval "$(archdsl completion bash)"     in ~/.bashrc
-  eval "$(archdsl completion zsh)"      in ~/.zshrc, behind compinit
-  archdsl completion fish | source      in ~/.config/fish/config.fish"""
-
-
 _COMMANDS = (  # name, summary, examples, what adds the arguments
     (
         "compile",
         "write model.py, and train.py if there is a recipe",
-        _COMPILE_EXAMPLES,
+        examples.COMPILE_EXAMPLES,
         _compile,
     ),
-    ("params", "print parameters and MACs", _PARAMS_EXAMPLES, _params),
-    ("sweep", "print the numbers of many members", _SWEEP_EXAMPLES, _sweep),
-    ("fit", "find the members nearest to a budget", _FIT_EXAMPLES, _fit),
-    ("deploy", "write the deployed network of a checkpoint", _DEPLOY_EXAMPLES, _deploy),
-    ("inspect", "print what checkpoints hold by layer", _INSPECT_EXAMPLES, _inspect),
-    ("match", "say which entries of a checkpoint fit a network", _MATCH_EXAMPLES, _match),
-    ("check", "build every network that an expect is about", _CHECK_EXAMPLES, _check),
-    ("fmt", "bring specs into canonical form", _FMT_EXAMPLES, _fmt),
-    ("report", "put runs beside each other and beside papers", _REPORT_EXAMPLES, _report),
-    ("explain", "say what a diagnostic means", _EXPLAIN_EXAMPLES, _explain),
-    ("completion", "print the completion of a shell", _SHELL_EXAMPLES, _completion),
+    ("params", "print parameters and MACs", examples.PARAMS_EXAMPLES, _params),
+    ("sweep", "print the numbers of many members", examples.SWEEP_EXAMPLES, _sweep),
+    ("fit", "find the members nearest to a budget", examples.FIT_EXAMPLES, _fit),
+    ("deploy", "write the deployed network of a checkpoint", examples.DEPLOY_EXAMPLES, _deploy),
+    ("inspect", "print what checkpoints hold by layer", examples.INSPECT_EXAMPLES, _inspect),
+    ("match", "say which entries of a checkpoint fit a network", examples.MATCH_EXAMPLES, _match),
+    ("diff", "say what differs between two networks", examples.DIFF_EXAMPLES, _diff),
+    ("check", "build every network that an expect is about", examples.CHECK_EXAMPLES, _check),
+    ("fmt", "bring specs into canonical form", examples.FMT_EXAMPLES, _fmt),
+    ("report", "put runs beside each other and beside papers", examples.REPORT_EXAMPLES, _report),
+    ("explain", "say what a diagnostic means", examples.EXPLAIN_EXAMPLES, _explain),
+    ("completion", "print the completion of a shell", examples.SHELL_EXAMPLES, _completion),
 )
 
 
@@ -311,13 +273,13 @@ def _command(
     add_parser: Callable[..., argparse.ArgumentParser],
     name: str,
     summary: str,
-    examples: str,
+    shown: str,
 ) -> argparse.ArgumentParser:
     return add_parser(
         name,
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
-        epilog=examples,
+        epilog=shown,
         allow_abbrev=False,
         formatter_class=_HelpFormatter,
     )
@@ -332,13 +294,17 @@ def _columns() -> int:
 
 def _add_spec(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    _add_set(parser, "--set", "an argument of the network, any literal of the language")
+
+
+def _add_set(parser: argparse.ArgumentParser, option: str, about: str) -> None:
     parser.add_argument(
-        "--set",
+        option,
         metavar="NAME=VALUE",
         type=_setting,
         action="append",
         default=[],
-        help="an argument of the network, any literal of the language; may be repeated",
+        help=f"{about}; may be repeated",
     )
 
 

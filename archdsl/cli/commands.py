@@ -100,6 +100,12 @@ def params(arguments: argparse.Namespace) -> int:
         _refuse_too_many_tensors(compilation)
     elif arguments.by == "phase":
         compilation.phase(0)  # there are some
+    measures = (arguments.columns, arguments.batch, arguments.precision, arguments.device)
+    if any(each is not None for each in measures):
+        from archdsl.cli.measuring import print_measured
+
+        print_measured(compilation, arguments, extra_members(compilation, arguments))
+        return OK
     if arguments.format == "json":
         print_json(compilation, extra_members(compilation, arguments))
     elif arguments.format == "text" and not arguments.tensors:
@@ -139,6 +145,13 @@ def fit(arguments: argparse.Namespace) -> int:
     from archdsl.cli.fitting import fit_members
 
     return fit_members(arguments)
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """Print what differs between two networks."""
+    from archdsl.cli.differing import diff as differ
+
+    return differ(arguments)
 
 
 def check(arguments: argparse.Namespace) -> int:

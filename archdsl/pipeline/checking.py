@@ -85,7 +85,7 @@ def _check_network(
             continue
         found.extend(compilation.warnings)
         for expect, about in case.expects:
-            found.extend(failed(expect, compilation, about.phase))
+            found.extend(failed(expect, compilation, about))
     return len(cases), len(expects)
 
 

@@ -63,7 +63,7 @@ def _compile(
     file: SpecFile, network: str | None, arguments: Mapping[str, str], *, fold: bool = True
 ) -> Compilation:
     declaration = chosen(file, network)
-    given = {name: _literal(name, text) for name, text in arguments.items()}
+    given = arguments_of(arguments)
     elaborated = elaborate(file, declaration, given, fold=fold)
     compilation = built(file, declaration, given, elaborated, fold=fold)
     wanted = compilation.network.arguments
@@ -71,7 +71,7 @@ def _compile(
     for expect in compilation.elaborated.expects:
         about = subject(file, declaration, expect)
         if about.arguments == wanted:
-            wrong += failed(expect, compilation, about.phase)
+            wrong += failed(expect, compilation, about)
     if wrong:
         raise SpecError(wrong)
     return compilation
@@ -164,6 +164,11 @@ def _member(
 
 def _with_note(diagnostics: Sequence[Diagnostic], note: Note) -> list[Diagnostic]:
     return [replace(found, notes=(*found.notes, note)) for found in diagnostics]
+
+
+def arguments_of(arguments: Mapping[str, str]) -> dict[str, tree.Argument]:
+    """Return arguments that are given as text of the language; raise SpecError."""
+    return {name: _literal(name, text) for name, text in arguments.items()}
 
 
 def _literal(name: str, text: str) -> tree.Argument:

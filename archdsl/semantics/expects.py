@@ -31,8 +31,11 @@ NETWORK_QUANTITIES = (
     "convolutions",
     "input",
     "output",
+    "activations",
+    "memory",
 )
-PART_QUANTITIES = ("output", "parameters", "macs")
+MEASURED = ("activations", "memory", "receptive")  # of a batch
+PART_QUANTITIES = ("output", "parameters", "macs", "activations", "receptive")
 
 
 class Atom(Record):
@@ -102,6 +105,7 @@ _MEANT = {
     **dict.fromkeys(("params", "num_parameters", "num_params", "size", "weights"), "parameters"),
     **dict.fromkeys(("trainable", "trainable_parameters"), "learned"),
     **dict.fromkeys(("output_shape", "shape", "out"), "output"),
+    **dict.fromkeys(("receptive_field", "field"), "receptive"),
 }
 
 

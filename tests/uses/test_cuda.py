@@ -135,3 +135,24 @@ def test_a_run_that_is_resumed_has_the_state_of_its_checkpoint(load, tmp_path):
     assert same(before["model"], after["model"])
     run(module, tmp_path / "out", epochs=3, resume=True, reschedule=True)
     assert json.loads((tmp_path / "out/log.jsonl").read_text().splitlines()[-1])["epoch"] == 3
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_the_most_memory_at_once_is_what_was_said(name, precision):
+    network = CompiledNetwork(compile_spec(f"specs/{name}.arch", None, NETWORKS[name]))
+    batch = 256
+    memory = network.memory(batch=batch, precision=precision, device="h100")
+    model = network.build().cuda().train()
+    images = torch.randn(batch, *network.input, device="cuda")
+    labels = torch.zeros(batch, dtype=torch.long, device="cuda")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
+    for _ in range(3):  # cuDNN tries its kernels out in the first
+        optimizer.zero_grad(set_to_none=True)
+        torch.cuda.reset_peak_memory_stats()
+        with torch.autocast("cuda", torch.bfloat16, enabled=precision == "bfloat16"):
+            loss = torch.nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+    state = memory.gradients - memory.optimizer - memory.average  # with this optimizer
+    assert torch.cuda.max_memory_allocated() == pytest.approx(memory.peak + state, rel=0.05)

@@ -30,6 +30,10 @@ _archdsl() {
                 '--symbolic=[print closed forms in these arguments]:arguments:_archdsl_names' \
                 '--phase=[a phase of a network that grows]:phase:' \
                 '--tensors[list the entries of state_dict]' \
+                '--columns=[what to say of each row]:columns:_sequence compadd - kind output blocks parameters learned frozen unshared buffers convolutions macs deployed_bits activations memory reads writes intensity time receptive stride offset' \
+                '--batch=[inputs of a training step]:number:' \
+                '--precision=[of training]:precision:(float32 bfloat16)' \
+                '--device=[what to fit]:device:(a100 h100 h200 l4)' \
                 '--format=[how to print]:format:(text json markdown latex csv)' \
                 '1:spec:_archdsl_specs'
             ;;
@@ -85,6 +89,17 @@ _archdsl() {
                 '1:spec:_archdsl_specs' \
                 '2:checkpoint:_files'
             ;;
+        diff)
+            _arguments $help $set \
+                '*--set-old=[an argument of the first network]:argument:_archdsl_arguments' \
+                '*--set-new=[an argument of the second network]:argument:_archdsl_arguments' \
+                '--by=[what a row is]:rows:(part block layer)' \
+                '--exit-code[exit with 1 if something differs]' \
+                '--git[as git calls an external diff]' \
+                '--textconv[print a line for each layer]' \
+                '--format=[how to print]:format:(text json markdown latex csv)' \
+                '*:spec:_archdsl_specs'
+            ;;
         check)
             _arguments $help \
                 '--format=[how to print]:format:(text json github sarif)' \
@@ -123,6 +138,7 @@ _archdsl_commands() {
         'deploy:write the deployed network of a checkpoint'
         'inspect:print what checkpoints hold by layer'
         'match:say which entries of a checkpoint fit'
+        'diff:say what differs between two networks'
         'check:build every network that an expect is about'
         'fmt:bring specs into canonical form'
         'report:put runs beside each other and beside papers'

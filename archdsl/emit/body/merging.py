@@ -7,6 +7,7 @@ with its node in every instance that has it.
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from archdsl.analyses.freshness import fresh
 from archdsl.emit.body.merged import (
     Column,
     Instances,
@@ -23,9 +24,7 @@ from archdsl.emit.body.merged import (
     only,
 )
 from archdsl.emit.classes.instances import Instance, StepPath
-from archdsl.ir.layers import BatchNorm, Conv, ConvTranspose, GroupNorm, Linear
 from archdsl.ir.network import (
-    MAIN,
     Block,
     Form,
     Item,
@@ -58,11 +57,13 @@ def _merged(
 ) -> tuple[Merged, ...]:
     by_site = [{step.site: step for step in body or ()} for body in bodies]
     sites = sorted(set[Site]().union(*by_site))
-    fresh = [_fresh(body or ()) for body in bodies]
+    fresh_sites = [fresh(body or ()) for body in bodies]
     merged = [
         _one(
             tuple(steps.get(site) for steps in by_site),
-            tuple(None if b is None else site in f for b, f in zip(bodies, fresh, strict=True)),
+            tuple(
+                None if b is None else site in f for b, f in zip(bodies, fresh_sites, strict=True)
+            ),
             (*place, site),
             texts,
         )
@@ -186,45 +187,6 @@ def _step(item: Item) -> Step:
 
 
 # ---------------------------------------------------------------- in place
-
-
-def _fresh(body: Sequence[Step]) -> set[object]:
-    """Return the sites of steps whose input is fresh.
-
-    Nobody else reads it, and what made it does not need it for its gradient. The input of a body
-    is somebody else's.
-    """
-    found: set[object] = set()
-    for index, step in enumerate(body):
-        if len(step.takes) != 1:
-            continue
-        (taken,) = step.takes
-        maker = next((i for i in range(index - 1, -1, -1) if taken in body[i].gives), None)
-        if maker is None or not _makes_fresh(body[maker]):
-            continue
-        if _reads_alone(body, index, taken, maker):
-            found.add(step.site)
-    return found
-
-
-def _reads_alone(body: Sequence[Step], index: int, taken: Map, maker: int) -> bool:
-    """Whether nobody but one step reads what another one made."""
-    for i, step in enumerate(body[maker + 1 :], maker + 1):
-        if taken in step.takes and i != index:
-            return False
-        if taken in step.gives:
-            return i >= index
-    return taken != MAIN  # else it is what the body gives
-
-
-def _makes_fresh(step: Step) -> bool:
-    match step.node:
-        case LayerNode(layer=layer):
-            return isinstance(layer, Conv | ConvTranspose | Linear | BatchNorm | GroupNorm)
-        case Join():
-            return len(step.takes) > 1
-        case Block() | Part() | Stage():
-            return False
 
 
 def _one_for_each_name(merged: Sequence[Merged]) -> Iterator[Merged]:

@@ -1,0 +1,1 @@
+"""The table of an architecture as papers print it."""

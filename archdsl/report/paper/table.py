@@ -1,0 +1,98 @@
+"""PaperTable: rows of an architecture, with a column for each member of a family."""
+
+from collections.abc import Iterator, Sequence
+
+from archdsl.analyses.counts import Counts
+from archdsl.analyses.outline.entries import Bracket, Branches, Entry, Line, Mark, Row
+from archdsl.analyses.outline.outlining import outline
+from archdsl.analyses.walk import leaves, root, walk
+from archdsl.ir.layers import AsLarge, AsLargeMap, BatchNorm, GroupNorm, Idle, InstanceNorm
+from archdsl.ir.network import Network, Part
+from archdsl.record import Record
+from archdsl.report.literal import written
+
+
+class PaperColumn(Record, kw_only=True):
+    """A member: its title, its rows and its sums."""
+
+    title: str
+    rows: tuple[Row, ...]
+    parameters: object
+    macs: object
+
+
+class PaperTable(Record, kw_only=True):
+    """What is printed: columns, what is said below, whether layers are left out."""
+
+    name: str
+    columns: tuple[PaperColumn, ...]
+    hides: bool  # normalization, activations
+    shortcuts: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the rows, in an order that each column keeps."""
+        return tuple(_merged([[row.name for row in column.rows] for column in self.columns]))
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The signs that are explained."""
+        found = {m for column in self.columns for row in column.rows for m in _marks(row.entries)}
+        return tuple(mark for mark in Mark if mark in found)
+
+
+def paper_column(network: Network, counts: Counts, varied: Sequence[str]) -> PaperColumn:
+    """Return the column of a member; `varied` are the arguments that its title names."""
+    values = dict(network.arguments)
+    title = ", ".join(f"{name} = {written(values[name])}" for name in varied)
+    return PaperColumn(
+        title=title or network.name,
+        rows=outline(network),
+        parameters=counts.sums.total,
+        macs=counts.sums.macs,
+    )
+
+
+def paper_table(name: str, columns: Sequence[PaperColumn], network: Network) -> PaperTable:
+    """Return the table of some members of the family of a network."""
+    kinds = [leaf.layer for leaf in leaves(network)]
+    hidden = AsLarge | AsLargeMap | BatchNorm | GroupNorm | InstanceNorm | Idle
+    nodes = [place.node for place in walk(root(network))]
+    return PaperTable(
+        name=name,
+        columns=tuple(columns),
+        hides=any(isinstance(layer, hidden) for layer in kinds),
+        shortcuts=any(isinstance(node, Part) and node.kind == "shortcut" for node in nodes),
+    )
+
+
+def strided(table: PaperTable) -> tuple[str, ...]:
+    """Return the rows whose first block makes the map smaller."""
+    found = {row.name for column in table.columns for row in column.rows if row.strided}
+    return tuple(name for name in table.names if name in found)
+
+
+def _marks(entries: Sequence[Entry]) -> Iterator[Mark]:
+    for entry in entries:
+        match entry:
+            case Line(marks=marks):
+                yield from marks
+            case Bracket(entries=inner):
+                yield from _marks(inner)
+            case Branches(branches=branches):
+                for branch in branches:
+                    yield from _marks(branch)
+
+
+def _merged(columns: Sequence[Sequence[str]]) -> list[str]:
+    """Return all names, each behind those that stand before it in some column."""
+    found: list[str] = []
+    for names in columns:
+        place = 0
+        for name in names:
+            if name in found:
+                place = found.index(name) + 1
+            else:
+                found.insert(place, name)
+                place += 1
+    return found
