@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from archdsl.report.memory import MemoryReport
+    from archdsl.symbolic import SymbolicNetwork
 
 
 class CompiledNetwork:
@@ -88,6 +89,19 @@ class CompiledNetwork:
             '<div class="tex2jax_ignore mathjax_ignore">\n'
             f"<p><code>{title}</code></p>\n{table}<p>{'<br>'.join(lines)}</p>\n{phases}</div>\n"
         )
+
+    def symbolic(self, *names: str) -> "SymbolicNetwork":
+        """Return what the network's family costs as exact polynomials of some arguments.
+
+        The other arguments are as here. Raises ValueError where there is no closed form.
+        """
+        from archdsl.pipeline.closed import SymbolicError
+        from archdsl.symbolic import SymbolicNetwork
+
+        try:
+            return SymbolicNetwork(self.compilation.symbolic(names))
+        except SymbolicError as error:
+            raise ValueError(str(error)) from None
 
     def tensors(self) -> tuple[Entry, ...]:
         """Return the entries of `state_dict`, in order."""

@@ -26,6 +26,12 @@ MAX_TENSOR_ROWS = 100_000  # rows that `--tensors` lists
 MAX_LIST_BYTES = 16 * 2**20  # of a list of entries, and of a header that lists them
 MAX_PHASES = 100  # of a network that grows
 MAX_PIECES = 1_000  # that old channels of one map lie in, new ones between them
+MAX_MEMBERS = 2_000_000  # of a sweep
+MAX_BUILT = 10_000  # of them, those that no closed form is for
+LIFTED_NODES = 60_000  # layers, blocks and others, in all networks that closed forms come from
+MAX_CASES = 24  # of closed forms, that are looked for
+MAX_TRIED = 80  # members that are built to find them
+TRIED_WORK = 3_000_000  # that building them may take, in all; the last one may take MAX_WORK more
 MAX_IMPORTS = 100  # files
 MAX_DIAGNOSTICS = 50  # mistakes, and doubts, that are reported
 

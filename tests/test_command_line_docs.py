@@ -42,7 +42,8 @@ def commands(document):
     """Return the words of each archdsl command of a document, without what the shell takes."""
     blocks = re.findall(r"^```(?:sh|yaml)\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
     found = re.findall(r"(?:^|- run: |\$\()(archdsl [^|\n)]*)", "\n".join(blocks), re.MULTILINE)
-    return [shlex.split(re.split(r"[<>]", line)[0], comments=True)[1:] for line in found]
+    redirected = r'[<>](?=(?:[^"]*"[^"]*")*[^"]*$)'  # not in quotes
+    return [shlex.split(re.split(redirected, line)[0], comments=True)[1:] for line in found]
 
 
 @pytest.mark.parametrize("words", commands(COMMAND_LINE) + commands(MACHINES), ids=" ".join)
@@ -111,6 +112,19 @@ def test_the_keys_of_phases_and_of_tensors_are_on_the_page(document):
         (line,) = re.findall(rf"^\| (?:with .*)?`{key}` \|.*$", section, re.MULTILINE)
         inner = found[key][0] if isinstance(found[key], list) else found[key]
         assert all(f"`{name}`" in line for name in inner), key
+
+
+@pytest.mark.parametrize(
+    ("heading", "words", "shared"),
+    [
+        ("Closed forms", ["params", "g.arch", "--symbolic", "width"], True),
+        ("Sweeps", ["sweep", "g.arch", "--set", "width=1..3"], True),
+        ("Budgets", ["fit", "g.arch", "--vary", "width", "--parameters", "99"], False),
+    ],
+)
+def test_the_keys_of_a_family_are_on_the_page(document, heading, words, shared):
+    keys = {"schema", "network", "arguments"} if shared else set()
+    assert set(document(*words)) == documented(heading) | keys
 
 
 def test_the_keys_of_check_and_of_diagnostics_are_on_the_page(document):

@@ -18,9 +18,14 @@ ROOT = Path(__file__).parents[1]
 SHELLS = ("bash", "zsh", "fish")
 SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
+COMMANDS = (
+    *("check", "compile", "completion", "deploy", "diff", "explain", "fit", "fmt", "inspect"),
+    *("match", "params", "report", "sweep", "table"),
+)
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion deploy diff explain fmt inspect match params report",
+    ("",): " ".join(COMMANDS),
+    ("table", "tiny.arch", "--format", "h"): "html",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",
@@ -30,6 +35,12 @@ CASES = {
     ("params", "tiny.arch", "--precision", "b"): "bfloat16",
     ("params", "tiny.arch", "--device", "h"): "h100 h200",
     ("params", "tiny.arch", "--columns", "rec"): "receptive",
+    ("params", "tiny.arch", "--symbolic", ""): "depth width",
+    ("sweep", "tiny.arch", "--set", "wi"): "width=",
+    ("sweep", "tiny.arch", "--columns", "ma"): "macs",
+    ("sweep", "--format", "m"): "markdown",
+    ("fit", "tiny.arch", "--vary", "w"): "width",
+    ("fit", "tiny.arch", "--match-"): "--match-set",
     ("compile", "tiny.arch", "--set", "wi"): "width=",
     ("compile", "tiny.arch", "--che"): "--check",
     ("compile", "--out", "s"): "sub/",

@@ -11,6 +11,7 @@ PAGE = ROOT / "docs/extending.md"
 # What was added as each recipe has it, and the names that it has in the compiler.
 ADDED = {
     "A layer": r"GlobalResponseNorm|\bgrn\b",
+    "A measure": r'name="deployed_bits"',
     "A weight scheme": r"Standardized|STANDARDIZED|\bstandardized\b",
     "An annotation": r"STOCHASTIC_DEPTH|class DropBranches|class DropScope",
     "A statement": r"\bSetInit\b|\bset_init\b",

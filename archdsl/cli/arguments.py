@@ -4,9 +4,14 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from archdsl import __version__
 from archdsl.cli import commands, examples
+from archdsl.limits import MAX_INTEGER
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def parser(words: Iterable[str] = ()) -> argparse.ArgumentParser:
@@ -44,7 +49,13 @@ def _compile(parser: argparse.ArgumentParser) -> None:
 
 def _params(parser: argparse.ArgumentParser) -> None:
     _add_spec(parser)
-    parser.add_argument("--by", choices=("part", "block", "layer", "phase"), default="part")
+    parser.add_argument("--by", choices=("part", "block", "layer", "phase"))
+    parser.add_argument(
+        "--symbolic",
+        metavar="NAMES",
+        type=_names,
+        help="print closed forms in these arguments, as `depth,k`",
+    )
     _add_phase(parser)
     parser.add_argument("--tensors", action="store_true", help="list the entries of state_dict")
     parser.add_argument(
@@ -57,6 +68,85 @@ def _params(parser: argparse.ArgumentParser) -> None:
     )
     _add_format(parser, "text", "json", "markdown", "latex", "csv")
     parser.set_defaults(run=commands.params)
+
+
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUES",
+        type=_setting,
+        action="append",
+        default=[],
+        help="an argument and what it is: 16..100:6, [1, 2, 4] or one value; may be repeated",
+    )
+    parser.add_argument("--where", metavar="CONDITION", help="keep members that it holds for")
+    parser.add_argument("--columns", metavar="NAMES", type=_names, help="default: parameters,macs")
+    parser.add_argument("--sort", metavar="COLUMN", help="a column, or an argument")
+    parser.add_argument("--reverse", action="store_true", help="the largest first")
+    parser.add_argument("--top", metavar="N", type=_count, help="print the first N members")
+    parser.add_argument(
+        "--front",
+        action="store_true",
+        help="mark the Pareto front: the most of the first column for the least of the second",
+    )
+    parser.add_argument(
+        "--plot", metavar="FILE", type=_plot, help="draw it to a .svg, .png or .pdf file"
+    )
+    _add_format(parser, "text", "json", "markdown", "latex", "csv")
+    parser.set_defaults(run=commands.sweep)
+
+
+def _fit(parser: argparse.ArgumentParser) -> None:
+    _add_spec(parser)
+    parser.add_argument(
+        "--vary",
+        metavar="NAME",
+        type=_vary,
+        action="extend",
+        required=True,
+        help="arguments to choose: depth,k, or depth=16..100:6; may be repeated",
+    )
+    parser.add_argument("--match", metavar="OTHER", help="a spec whose network is to be matched")
+    parser.add_argument(
+        "--match-set",
+        metavar="NAME=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="an argument of the other network",
+    )
+    parser.add_argument(
+        "--columns", metavar="NAMES", type=_names, help="what is matched; default: parameters"
+    )
+    for name in ("parameters", "macs", "deployed-bits"):
+        parser.add_argument(f"--{name}", metavar="N", type=_budget, help="as 5.85e6")
+    parser.add_argument(
+        "--within", metavar="PERCENT", type=_percent, help="fail where no member is so near"
+    )
+    parser.add_argument("--top", metavar="N", type=_count, help="members to print; default: 5")
+    _add_format(parser, "text", "json", "markdown", "latex", "csv")
+    parser.set_defaults(run=commands.fit)
+
+
+def _table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUES",
+        type=_setting,
+        action="append",
+        default=[],
+        help="an argument of the network; of several values, `18,34,50`, each is a column",
+    )
+    parser.add_argument(
+        "--symbolic",
+        metavar="NAMES",
+        type=_names,
+        help="numbers as formulas in these arguments, as `depth,k`",
+    )
+    _add_format(parser, "text", "markdown", "latex", "html")
+    parser.set_defaults(run=commands.table)
 
 
 def _deploy(parser: argparse.ArgumentParser) -> None:
@@ -178,6 +268,9 @@ _COMMANDS = (  # name, summary, examples, what adds the arguments
         _compile,
     ),
     ("params", "print parameters and MACs", examples.PARAMS_EXAMPLES, _params),
+    ("sweep", "print the numbers of many members", examples.SWEEP_EXAMPLES, _sweep),
+    ("fit", "find the members nearest to a budget", examples.FIT_EXAMPLES, _fit),
+    ("table", "print the architecture as papers do", examples.TABLE_EXAMPLES, _table),
     ("deploy", "write the deployed network of a checkpoint", examples.DEPLOY_EXAMPLES, _deploy),
     ("inspect", "print what checkpoints hold by layer", examples.INSPECT_EXAMPLES, _inspect),
     ("match", "say which entries of a checkpoint fit a network", examples.MATCH_EXAMPLES, _match),
@@ -251,6 +344,44 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not name.strip() or not value.strip():
         raise argparse.ArgumentTypeError(f"`{text}` is not NAME=VALUE")
     return name.strip(), value.strip()
+
+
+def _vary(text: str) -> list[str]:
+    return [text] if "=" in text else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _budget(text: str) -> int:
+    number = _exact(text)
+    if number is None or not 1 <= number <= MAX_INTEGER:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number from 1 up, such as 5.85e6")
+    return round(number)
+
+
+def _percent(text: str) -> "Fraction":
+    number = _exact(text)
+    if number is None or number < 0:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number of percent, such as 0.5")
+    return number
+
+
+def _exact(text: str) -> "Fraction | None":
+    from fractions import Fraction
+
+    found = re.fullmatch(r"\d[\d_,]*(\.\d+)?(e\d{1,2})?", text)
+    return None if found is None else Fraction(text.replace(",", ""))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 10**9:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number from 1 up")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(name.isidentifier() for name in names):
+        raise argparse.ArgumentTypeError(f"`{text}` is no list of names, such as `depth,k`")
+    return names
 
 
 def _svg(text: str) -> str:

@@ -92,6 +92,9 @@ def params(arguments: argparse.Namespace) -> int:
     """Print the table of a network."""
     from archdsl.cli.tables import extra_members, print_json, print_table, print_text
 
+    if arguments.symbolic is not None:
+        return _symbolic(arguments)
+    arguments.by = arguments.by or "part"
     compilation = _phase(_compilation(arguments), arguments)
     if arguments.tensors:
         _refuse_too_many_tensors(compilation)
@@ -112,11 +115,55 @@ def params(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def table(arguments: argparse.Namespace) -> int:
+    """Print the architecture as papers do."""
+    from archdsl.cli.paper import print_paper
+    from archdsl.pipeline.closed import SymbolicError
+
+    try:
+        print_paper(arguments)
+    except SymbolicError as error:
+        return fail(str(error), FAILED)
+    return OK
+
+
 def diff(arguments: argparse.Namespace) -> int:
     """Print what differs between two networks."""
     from archdsl.cli.differing import diff as differ
 
     return differ(arguments)
+
+
+def _symbolic(arguments: argparse.Namespace) -> int:
+    """Print the closed forms of a network."""
+    from archdsl.cli.symbolic import print_closed
+    from archdsl.pipeline.closed import SymbolicError
+
+    if arguments.tensors or arguments.phase is not None or arguments.by not in (None, "part"):
+        raise UsageError("--symbolic goes with --by part alone, and with no --phase or --tensors")
+    names = {name for name, _ in arguments.set}.intersection(arguments.symbolic)
+    if names:
+        raise UsageError(f"`{min(names)}` is set, and asked about by --symbolic: take one off")
+    try:
+        print_closed(_compilation(arguments), arguments)
+    except SymbolicError as error:
+        return fail(str(error), FAILED)
+    return OK
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """Print, and plot, the numbers of the members of a family."""
+    from archdsl.cli.sweeping import sweep_members
+
+    sweep_members(arguments)
+    return OK
+
+
+def fit(arguments: argparse.Namespace) -> int:
+    """Print the members of a family that come nearest to a budget."""
+    from archdsl.cli.fitting import fit_members
+
+    return fit_members(arguments)
 
 
 def check(arguments: argparse.Namespace) -> int:

@@ -9,9 +9,25 @@ examples:
   archdsl params specs/resnet.arch --set depth=18
   archdsl params specs/resnet.arch --by layer --format csv
   archdsl params specs/resnet.arch --tensors --format json
+  archdsl params specs/wrn.arch --symbolic depth,k --by part
   archdsl params specs/mnist_grown.arch --phase 1 --by layer
   archdsl params specs/resnet.arch --columns activations,memory,receptive --batch 64
   archdsl params specs/resnet.arch --precision bfloat16 --device h100"""
+SWEEP_EXAMPLES = """\
+examples:
+  archdsl sweep specs/wrn.arch --set depth=16..40:6 --set k=1..12 --where "parameters < 20e6"
+  archdsl sweep specs/resnet.arch --set "depth=[18, 34, 50]" --sort macs --format csv
+  archdsl sweep specs/wrn.arch --set depth=16..40:6 --set "k=[4, 8]" --plot wrn.svg"""
+FIT_EXAMPLES = """\
+examples:
+  archdsl fit specs/wrn.arch --match specs/share_wrn.arch --vary depth
+  archdsl fit specs/wrn.arch --parameters 5.85e6 --vary depth,k --within 1
+  archdsl fit specs/resnet.arch --macs 4e9 --vary "depth=[34, 50]" --vary image=128..256:32"""
+TABLE_EXAMPLES = """\
+examples:
+  archdsl table specs/wrn.arch
+  archdsl table specs/resnet.arch --set depth=18,34,50,101,152
+  archdsl table specs/wrn.arch --symbolic depth,k --format latex > table1.tex"""
 DEPLOY_EXAMPLES = """\
 examples:
   archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed

@@ -217,6 +217,7 @@ class Require(Record):
 
     test: Test
     message: str
+    implied: bool = False  # it is of the class alone: another member shares its weights otherwise
 
 
 class Crossing(Record):
@@ -247,6 +248,8 @@ class Block(Placed, kw_only=True):
     requires: tuple[Require, ...] = ()
     decided: tuple[Asked, ...] = ()  # the tests of all `if`s in its text that were asked
     hangs: frozenset[str] = frozenset()  # names by which it chooses lists, blocks, turns of loops
+    settled: frozenset[str] = frozenset()  # `hangs`, and what else of no expression hangs on
+    required: tuple[Test, ...] = ()  # by the `require`s that stand deeper in its text
     body: "tuple[Step, ...]"
     input: FeatureMap
     output: FeatureMap
@@ -383,10 +386,14 @@ class Network(Placed, kw_only=True):
     defaults: tuple[tuple[str, ArgumentValue], ...]
     values: tuple[tuple[str, Value | bool], ...] = ()  # of the numbers and flags, exact
     formulas: tuple[Let, ...] = ()  # numbers that were not given, and whose default is a formula
+    flags: tuple[tuple[str, Test], ...] = ()  # the same of flags
     lets: tuple[Let, ...] = ()
     requires: tuple[Require, ...] = ()
-    decided: tuple[Asked, ...] = ()  # as of a block, as is `hangs`
+    decided: tuple[Asked, ...] = ()  # as of a block, and so what follows
     hangs: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+    required: tuple[Test, ...] = ()
+    sizes: tuple[tuple[Expr, ...], ...] = ()  # as written, of each input: channels, then its size
     input: FeatureMap
     output: FeatureMap
     inputs: tuple[NamedInput, ...] = ()  # those that have names: all or none
@@ -394,6 +401,7 @@ class Network(Placed, kw_only=True):
     body: tuple[Step, ...]
     owned: tuple[Shared, ...] = ()
     geometries: tuple[tuple[int, Weighted], ...] = ()  # under each `share`: equal ones are a weight
+    lone: tuple[tuple[tuple[Site, ...], int], ...] = ()  # layers that nothing shares with, and keys
     drop_runs: tuple[DropRun, ...] = ()
     recipe: Recipe | None = None
     phases: Phases | None = None  # None: it does not grow

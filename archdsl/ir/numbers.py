@@ -5,7 +5,7 @@ in a block, `64 * k` in a network. Diagnostics quote the expression, generated c
 truth is the same for `stride == 1`: a flag plus the test that it came from.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias, assert_never
 
@@ -214,6 +214,23 @@ def symbols(expr: Expr) -> frozenset[str]:
             return union(map(symbols, arguments))
         case Choice(test, chosen, otherwise):
             return test_symbols(test) | symbols(chosen) | symbols(otherwise)
+        case _:
+            assert_never(expr)
+
+
+def leaf_texts(expr: Expr) -> Iterator[str]:
+    """Yield what the spec says in the place of values whose making is not kept."""
+    match expr:
+        case Leaf(text=text):
+            yield text
+        case Operation(_, left, right) | Choice(_, left, right):
+            yield from leaf_texts(left)
+            yield from leaf_texts(right)
+        case Apply(_, arguments):
+            for each in arguments:
+                yield from leaf_texts(each)
+        case Literal() | Symbol():
+            pass
         case _:
             assert_never(expr)
 

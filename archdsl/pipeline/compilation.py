@@ -1,6 +1,6 @@
 """A network that a spec gave: what it costs, and the files that it becomes; each computed once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from archdsl.analyses.closed.cases import ClosedForms
     from archdsl.analyses.deployed import Deployed
     from archdsl.analyses.growth.growing import GrowingNetwork
     from archdsl.emit.files import Files
+    from archdsl.pipeline.members import Members
     from archdsl.report.document import Report
 
 
@@ -36,14 +38,16 @@ class Compilation:
         growing: "GrowingNetwork | None" = None,
         phases: "tuple[Compilation, ...]" = (),
         among: "GrowingNetwork | None" = None,
+        members: "Callable[[], Members] | None" = None,
     ) -> None:
-        """Take a network, and how to build the others of its family.
+        """Take a network, and how to build the others of its family: `members` are all of them.
 
         `network` is it with what is fixed in its phase. Of one that grows, `phases` are the members
         of its family that it grows through; of one of those, `among` is what grows.
         """
         self.elaborated = elaborated
         self._family = family
+        self._members = members
         self.growing = growing
         self.phases = phases
         self.among = growing or among  # what the network is a phase of
@@ -145,6 +149,21 @@ class Compilation:
     def family(self) -> Family:
         """The network, and others of its spec that tell which arguments may be given."""
         return self._family()
+
+    @cached_property
+    def members(self) -> "Members":
+        """The members of the network's family, at any arguments; not of a phase of one."""
+        assert self._members is not None, "a phase is a member itself"
+        return self._members()
+
+    def symbolic(self, names: Sequence[str]) -> "ClosedForms":
+        """Return what the network's family costs as closed forms in some arguments.
+
+        The other arguments are as here. Raises SymbolicError.
+        """
+        from archdsl.pipeline.closed import closed_forms
+
+        return closed_forms(self.members, names)
 
     @cached_property
     def deployed(self) -> "Deployed":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from archdsl.diagnostics import Diagnostic, Note, SpecError
 from archdsl.ir.family import Family
@@ -17,6 +18,9 @@ from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 from archdsl.syntax.files import SpecFile, link_text, load
 from archdsl.syntax.parse import parse_expression
+
+if TYPE_CHECKING:
+    from archdsl.pipeline.members import Members
 
 
 def compile_spec(
@@ -84,8 +88,9 @@ def built(
     """Return the compilation of a network, with those of its phases where it grows."""
     family = partial(_family, file, declaration, given, elaborated)
     phases = elaborated.network.phases
+    family_members = partial(_members, file, declaration, given, elaborated)
     if phases is None:
-        return Compilation(elaborated, family)
+        return Compilation(elaborated, family, members=family_members)
     from archdsl.analyses.growth.growing import growing
 
     arguments = [{**given, **_of_phase(phases, phase)} for phase in range(len(phases.values))]
@@ -96,7 +101,8 @@ def built(
         Compilation(member, partial(_family, file, declaration, each, member), network, among=found)
         for each, member, network in every
     )
-    return Compilation(elaborated, family, found.networks[-1], found, compilations)
+    last = found.networks[-1]
+    return Compilation(elaborated, family, last, found, compilations, members=family_members)
 
 
 def _family(
@@ -108,6 +114,26 @@ def _family(
     from archdsl.semantics.family import family_of
 
     return family_of(elaborated.network, file, declaration, given)
+
+
+def _members(
+    file: SpecFile,
+    declaration: tree.NetworkDeclaration,
+    given: Mapping[str, tree.Argument],
+    elaborated: Elaborated,
+) -> "Members":
+    from archdsl.pipeline.members import Members
+
+    return Members(file, declaration, given, elaborated.network)
+
+
+def family(target: str, network: str | None = None) -> "Members":
+    """Return the members of the family of a spec, PATH or PATH:NETWORK; raise SpecError."""
+    from archdsl.pipeline.members import Members
+
+    path, named = split_target(target)
+    file = load(path)
+    return Members(file, chosen(file, network or named), {})
 
 
 def _last(elaborated: Elaborated) -> Elaborated:

@@ -11,6 +11,7 @@ from archdsl.diagnostics import Note
 from archdsl.record import Record
 from archdsl.semantics.catalogue import ROWS
 from archdsl.semantics.checks import fail
+from archdsl.semantics.dependence import NOTHING, hangs_on
 from archdsl.semantics.fixing import FREEZE_FORMS
 from archdsl.semantics.kinds.parts import Bn
 from archdsl.semantics.kinds.rows import Keeps
@@ -122,6 +123,8 @@ def read(annotations: Sequence[tree.Call], scope: Scope) -> tuple[Said, ...]:
         annotation = ANNOTATIONS[AnnotationWord(word)]
         _check_arguments(annotation, call)
         found.append(Said(annotation, annotation.read(call, scope)))
+        if annotation.sets != "drop":  # a rate changes no count
+            scope.settle(NOTHING.union(*(hangs_on(a.value, scope) for a in call.arguments or ())))
     _check_contradictions(places)
     return tuple(found)
 

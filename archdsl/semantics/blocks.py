@@ -28,6 +28,7 @@ from archdsl.semantics.annotations import read
 from archdsl.semantics.calls import gives_stride, stride_argument, without_stride
 from archdsl.semantics.checks import fail
 from archdsl.semantics.context import Context
+from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.draft import Draft, Here, Role
 from archdsl.semantics.drops import enter, leave
 from archdsl.semantics.evaluate import evaluate, integer_of
@@ -200,6 +201,8 @@ def _build(elaboration: Elaboration, called: BlockCall) -> tuple[Block | None, F
         requires=tuple(draft.requires),
         decided=tuple(inner.decided),
         hangs=frozenset(inner.hangs),
+        settled=frozenset(inner.settled),
+        required=tuple(inner.required),
         body=tuple(draft.steps),
         given=tuple(handed.given),
         input=flow.map,
@@ -252,8 +255,13 @@ def bind(elaboration: Elaboration, called: BlockCall, inner: Scope, handed: Hand
             fail("E315", message, name.span, help_ if name.text == "stride" else None)
         if name.text in placed:
             given = evaluate(placed[name.text], scope)
+            if not isinstance(given, Number | Truth):
+                scope.settle(hangs_on(placed[name.text], scope))
+                scope.settle_sizes(given)
         elif parameter.default is not None:
             given = _outward(evaluate(parameter.default, inner), bound)
+            if not isinstance(given, Number | Truth):
+                inner.settle(hangs_on(parameter.default, inner))
         else:
             note = Note("declared here", name.span)
             fail("E312", f"{what} needs `{name.text}`", called.call.span, notes=(note,))

@@ -91,14 +91,8 @@ class Bodies(Elaboration):
         match item:
             case tree.LetItem():
                 _let(self, item, here)
-            case tree.RequireItem(condition=condition, message=message):
-                found = truth(condition, here.scope)
-                said = message.value or "the requirement is not met"
-                if not found.value:
-                    self.stopped = True  # whatever follows was written for other arguments
-                    fail_here("E316", said, condition.span, notes=_values(condition, here.scope))
-                if _is_top(here) and test_symbols(found.test):
-                    here.draft.requires.append(Require(found.test, said))
+            case tree.RequireItem():
+                self._require(item, here)
             case tree.Expect() | tree.UseRecipe() | tree.SetInit() | tree.Grow():
                 _of_network(item, here)
             case tree.Mark():
@@ -134,6 +128,18 @@ class Bodies(Elaboration):
                     self.items(chosen.items, here.deeper(inner, item.span, when=(when,)))
             case _:
                 assert_never(item)
+
+    def _require(self, item: tree.RequireItem, here: Here) -> None:
+        condition = item.condition
+        found = truth(condition, here.scope)
+        said = item.message.value or "the requirement is not met"
+        if not found.value:
+            self.stopped = True  # whatever follows was written for other arguments
+            fail_here("E316", said, condition.span, notes=_values(condition, here.scope))
+        if not _is_top(here):
+            here.scope.root.required[found.test] = None
+        elif test_symbols(found.test):
+            here.draft.requires.append(Require(found.test, said))
 
     def _element(self, item: tree.Element, here: Here) -> None:
         word = item.call.name.text

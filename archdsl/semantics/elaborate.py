@@ -14,7 +14,7 @@ from archdsl.ir.network import (
     Output,
     Phases,
 )
-from archdsl.ir.numbers import Flag, Number, Symbol, Truth, symbols
+from archdsl.ir.numbers import Flag, Number, Symbol, Test, Truth, symbols
 from archdsl.ir.numbers import Value as Exact
 from archdsl.ir.rebuild import replace
 from archdsl.ir.recipe import Recipe
@@ -143,7 +143,9 @@ def _elaborate(
         bodies.diagnostics.extend(tuple(unused_modules(bodies.modules)))
     if draft.input is None and not bodies.diagnostics.has_errors:
         _no_input(declaration, bodies.diagnostics)
-    decided, hangs = tuple(scope.decided), frozenset(scope.hangs)  # the recipe is not the network's
+    # the recipe is not the network's
+    formulas, flags = _formulas(declaration, arguments, scope)
+    decided, hangs, settled = tuple(scope.decided), frozenset(scope.hangs), frozenset(scope.settled)
     if draft.grow is None:
         check_grown(bodies.reach.grown, declaration, bodies.diagnostics)
     phases = _phases(draft, declaration, arguments, bodies.diagnostics)
@@ -166,11 +168,15 @@ def _elaborate(
         inputs=tuple(each for each, _ in draft.inputs),
         outputs=outputs,
         values=tuple(_values(declaration, scope)),
-        formulas=tuple(_formulas(declaration, arguments, scope)),
+        formulas=formulas,
+        flags=flags,
         lets=tuple(draft.lets),
         requires=tuple(draft.requires),
         decided=decided,
         hangs=hangs,
+        settled=settled,
+        required=tuple(scope.required),
+        sizes=tuple(bodies.input_sizes),
         body=tuple(draft.steps),
         geometries=bodies.reach.geometries,
         drop_runs=bodies.runs(),
@@ -227,15 +233,23 @@ def bind_network(
 
 def _formulas(
     declaration: tree.NetworkDeclaration, arguments: Mapping[str, tree.Argument], scope: Scope
-) -> Iterator[Let]:
-    """Yield the numbers that are not given and whose default hangs on other arguments."""
+) -> tuple[tuple[Let, ...], tuple[tuple[str, Test], ...]]:
+    """Return the numbers and flags that are not given and whose default hangs on arguments."""
+    formulas: list[Let] = []
+    flags: list[tuple[str, Test]] = []
     for parameter in declaration.parameters:
         name = parameter.name.text
         if name in arguments or parameter.default is None:
             continue
-        value = evaluate(parameter.default, scope.beside())
-        if isinstance(value, Number) and symbols(value.expr):
-            yield Let(name, value)
+        match evaluate(parameter.default, scope.beside()):
+            case Number(expr=expr) as number:
+                if symbols(expr):
+                    formulas.append(Let(name, number))
+            case Truth(test=test):
+                flags.append((name, test))
+            case _:
+                scope.settle(hangs_on(parameter.default, scope))
+    return tuple(formulas), tuple(flags)
 
 
 def _values(

@@ -319,6 +319,7 @@ def _compared(node: tree.Infix, left: Number, right: Number, scope: Scope) -> Tr
     names = symbols(left.expr) | symbols(right.expr)
     test: Test = Compare(node.operator, left.expr, right.expr)
     if not names or not short(test):
+        scope.settle_sizes(left, right)
         return _known(value, node, names)
     return Truth(value, test)
 
@@ -337,6 +338,7 @@ def _arithmetic(node: tree.Infix, scope: Scope) -> Number:
     check_size(number.value, node.span)
     if isinstance(number.expr, Leaf):
         spend(size_of(left.expr) + size_of(right.expr), scope, node.span)
+        scope.settle_sizes(left, right)
         return leaf(number.value, node.span.text, number.expr.names)
     return number
 

@@ -17,6 +17,8 @@ def call_function(node: tree.Call, values: Sequence[Value], scope: Scope) -> Val
     spend(sum(map(items_in, values)), scope, node.span)
     value = FUNCTIONS[node.name.text](_FunctionCall(node, values, scope))
     spend(items_in(value), scope, node.span)
+    if not isinstance(value, Number) or isinstance(value.expr, Leaf):
+        scope.settle_sizes(*values)
     return value
 
 

@@ -82,6 +82,7 @@ def _read(
     sizes = [integer_of(a.value, here.scope, "a size of the input", 1) for a in arguments]
     size = tuple(int(size.value) for size in sizes[1:]) or None
     other = elaboration.input_size
+    elaboration.input_sizes.append(tuple(n.expr for n in sizes))
     elaboration.pixels |= frozenset[str]().union(*(symbols(n.expr) for n in sizes[1:]))
     return Flow(sizes[0], other if size is not None and other is not None else size)
 

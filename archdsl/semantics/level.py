@@ -49,6 +49,8 @@ def add_inline(elaboration: Elaboration, value: BlockValue, item: tree.Element, 
     root = here.scope.root
     root.decided |= inner.decided
     root.hangs |= inner.hangs
+    root.settled |= inner.settled
+    root.required |= inner.required
     if inside.flow is not None:
         draft.steps += inside.steps
         draft.current = inside.current
@@ -65,7 +67,8 @@ def _elaborated(
     inner.values |= bound.arguments
     inner.values |= {"in_channels": bound.in_channels, "stride": bound.stride}
     for argument in called.call.arguments or ():
-        called.scope.choose_by(hangs_on(argument.value, called.scope))
+        # a class has no name for them; their expressions are kept
+        called.scope.root.hangs |= hangs_on(argument.value, called.scope)
     own = read(declaration.annotations, inner)
     inside = Draft(
         scope=inner,

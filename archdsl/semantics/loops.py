@@ -77,6 +77,7 @@ def _define(
     item: tree.LoopItem, scope: Scope, index: int, value: Value, hanging: frozenset[str]
 ) -> None:
     name = item.names[-1]
+    scope.settle_sizes(value)
     scope.define(name, unmade(value, name.text, hanging), hanging)
     if len(item.names) > 1:
         scope.define(item.names[0], leaf(index, item.names[0].text, hanging))

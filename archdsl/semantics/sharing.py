@@ -58,7 +58,9 @@ def resolve_sharing(network: Network, bodies: Bodies) -> Network:
             shared[key] = (_common(found), _weight(key, found, total))
     _warn_unshared(shared, bodies)
     requires = dict.fromkeys((*network.requires, *_requires(network, uses.found, shared)))
-    return _Rebuilder(shared).network(replace(network, requires=tuple(requires)))
+    lone = ((use.sites, key) for key in uses.found if key not in shared for use in uses.found[key])
+    network = replace(network, requires=tuple(requires), lone=tuple(lone))
+    return _Rebuilder(shared).network(network)
 
 
 def _requires(
@@ -81,7 +83,7 @@ def _requires(
         others = sum(item.count for item in stage.items if item.site not in users)
         more = Compare(">", stage.repeats.expr, Literal(others + 1))
         name = stage.label or "what a `for` repeats"
-        yield Require(more, f"{name} needs two blocks that share a weight")
+        yield Require(more, f"{name} needs two blocks that share a weight", implied=True)
 
 
 def _is_owner(node: Node | Network) -> bool:

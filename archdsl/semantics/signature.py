@@ -7,6 +7,7 @@ from archdsl.ir.layers import SIDES
 from archdsl.ir.numbers import Number, Truth, test_symbols
 from archdsl.limits import MAX_SIZE, MAX_WINDOW
 from archdsl.semantics.checks import check_integer, fail, fail_here
+from archdsl.semantics.dependence import hangs_on
 from archdsl.semantics.evaluate import evaluate, size_of_map
 from archdsl.semantics.parameters import BORDERS, Arguments, Domain, Parameter
 from archdsl.semantics.values import ListValue, Scope, Value, type_name
@@ -25,6 +26,9 @@ _BOUNDS = {  # least and most of an integer; the most is what PyTorch takes
 }
 
 
+# Of these a network keeps no expression; neither of numbers that change no count.
+_UNWRITTEN = (Domain.FLAG, Domain.BORDER, Domain.MAP, Domain.OPTION)
+
 SAME = "same"  # a padding that keeps the size, but for the stride
 
 
@@ -36,6 +40,8 @@ def bind(call: tree.Call, signature: Sequence[Parameter], scope: Scope, what: st
         node = placed.get(parameter.name)
         if node is not None:
             values[parameter.name] = _convert(node, parameter, scope)
+            if parameter.kind in _UNWRITTEN or isinstance(values[parameter.name], str):
+                scope.settle(hangs_on(node, scope))
         elif parameter.required:
             is_first = parameter is signature[0]
             help_ = parameter.help or _example(call, parameter, named=not is_first)

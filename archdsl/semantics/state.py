@@ -12,6 +12,7 @@ from archdsl.ir.network import (
     Map,
     Part,
 )
+from archdsl.ir.numbers import Expr
 from archdsl.ir.rebuild import replace
 from archdsl.limits import MAX_STEPS, STEP_WORK
 from archdsl.semantics.annotations import Said, read
@@ -57,6 +58,7 @@ class Elaboration(ABC):
         self.lets: dict[Span, Span | None] = {}  # layers that `let` holds, and their first use
         self.residual: dict[int, tuple[tree.Body, bool]] = {}  # bodies with a branch, by `id`
         self.pixels = frozenset[str]()  # what the size of the input hangs on
+        self.input_sizes: list[tuple[Expr, ...]] = []  # as written: channels, then the size
         self.modules: list[SharedModule] = []  # that are declared
         self.last_body: Draft | None = None  # of the part or block that was elaborated last
         self._opaque: dict[int, tuple[Value, Value]] = {}

@@ -59,6 +59,7 @@ def item_of(container: Value, key: Value, node: tree.Index, scope: Scope) -> Val
                 _no_key(key, pairs, node.key.span)
         case _:
             fail("E302", f"{type_name(container)} has no `[..]`", node.container.span)
+    scope.settle_sizes(container, key)
     if not isinstance(found, Number | Truth):
         scope.choose_by(hangs_on(node.key, scope))
     return unmade(found, node.span.text, hangs_on(node, scope))

@@ -1,5 +1,6 @@
 """Values of the language, and the scopes that name them."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
@@ -7,7 +8,17 @@ from archdsl.diagnostics import SpecError
 from archdsl.ir.layers import Size, sides
 from archdsl.ir.making import leaf
 from archdsl.ir.network import Map, Site
-from archdsl.ir.numbers import Asked, Known, Leaf, Literal, Number, Test, Truth, symbols
+from archdsl.ir.numbers import (
+    Asked,
+    Known,
+    Leaf,
+    Literal,
+    Number,
+    Test,
+    Truth,
+    leaf_texts,
+    symbols,
+)
 from archdsl.ir.showing import show, show_test, show_value
 from archdsl.record import Record
 from archdsl.semantics.flow import Flow
@@ -126,6 +137,22 @@ def holds_maps(value: Value) -> bool:
             return False
 
 
+def holds_sizes(value: Value) -> bool:
+    """Say whether the size of a map has a part in a value."""
+    match value:
+        case Number(expr=expr):
+            return any(_SIZE.search(text) for text in leaf_texts(expr))
+        case ListValue(items=items):
+            return any(map(holds_sizes, items))
+        case DictValue(items=pairs):
+            return any(holds_sizes(held) for _, held in pairs)
+        case _:
+            return False
+
+
+_SIZE = re.compile(r"\b(in_length|in_depth|in_height|in_width)\b|\.(length|depth|height|width)\b")
+
+
 def written(value: Value) -> str:
     """Return a value as the language writes it."""
     match value:
@@ -207,6 +234,8 @@ class Scope:
         self.inside: tuple[Test, ...] = parent.inside if parent else ()  # the `if`s around it
         self.decided: dict[Asked, None] = {}  # of a declaration: tests of its `if`s
         self.hangs: set[str] = set()  # of a declaration: what it chooses by
+        self.required: dict[Test, None] = {}  # of a declaration: what deeper `require`s say
+        self.settled: set[str] = set()  # of a declaration: what a number of no expression hangs on
         self.unknown: set[str] = set()  # named by a `let` that has a mistake
         self.bodies: dict[str, BodyValue] = {}  # bodies and blocks with a name
 
@@ -272,9 +301,20 @@ class Scope:
             scope = scope.parent
         return None
 
+    def settle_sizes(self, *values: Value) -> None:
+        """Note that of the sizes that are in these values no expression is kept."""
+        if any(map(holds_sizes, values)):
+            self.settle(SIZES)
+
     def choose_by(self, names: Iterable[str]) -> None:
         """Note that something else than a number hangs on these symbols."""
-        self.root.hangs.update(names)
+        names = frozenset(names)
+        self.root.hangs |= names
+        self.root.settled |= names
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Note that these symbols have a part in something of which no expression is kept."""
+        self.root.settled.update(names)
 
     def enter_channels(self) -> None:
         """Give `in_channels` its value: few bodies ask for it."""

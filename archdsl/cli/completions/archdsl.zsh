@@ -14,6 +14,7 @@ _archdsl() {
     curcontext=${curcontext%:*}-$words[1]:
     local set='*--set=[an argument of the network]:argument:_archdsl_arguments'
     local help='(- *)--help[show the help]'
+    local columns='parameters macs learned frozen unshared buffers convolutions training_macs deployed_bits'
     case $words[1] in
         compile)
             _arguments $help $set \
@@ -26,6 +27,7 @@ _archdsl() {
         params)
             _arguments $help $set \
                 '--by=[what a row is]:rows:(part block layer phase)' \
+                '--symbolic=[print closed forms in these arguments]:arguments:_archdsl_names' \
                 '--phase=[a phase of a network that grows]:phase:' \
                 '--tensors[list the entries of state_dict]' \
                 '--columns=[what to say of each row]:columns:_sequence compadd - kind output blocks parameters learned frozen unshared buffers convolutions macs deployed_bits activations memory reads writes intensity time receptive stride offset' \
@@ -33,6 +35,38 @@ _archdsl() {
                 '--precision=[of training]:precision:(float32 bfloat16)' \
                 '--device=[what to fit]:device:(a100 h100 h200 l4)' \
                 '--format=[how to print]:format:(text json markdown latex csv)' \
+                '1:spec:_archdsl_specs'
+            ;;
+        sweep)
+            _arguments $help $set \
+                '--where=[keep members that it holds for]:condition:' \
+                "--columns=[what is counted]:column:($columns)" \
+                "--sort=[a column, or an argument]:column:($columns)" \
+                '--reverse[the largest first]' \
+                '--top=[members to print]:number:' \
+                '--front[mark the Pareto front]' \
+                '--plot=[draw it]:file:_files' \
+                '--format=[how to print]:format:(text json markdown latex csv)' \
+                '1:spec:_archdsl_specs'
+            ;;
+        fit)
+            _arguments $help $set \
+                '*--vary=[arguments to choose]:argument:_archdsl_names' \
+                '--match=[a network to be matched]:spec:_archdsl_specs' \
+                '*--match-set=[an argument of it]:argument:' \
+                "--columns=[what is matched]:column:($columns)" \
+                '--parameters=[as 5.85e6]:number:' \
+                '--macs=[as 4e9]:number:' \
+                '--deployed-bits=[as 8e6]:number:' \
+                '--within=[fail where no member is so near]:percent:' \
+                '--top=[members to print]:number:' \
+                '--format=[how to print]:format:(text json markdown latex csv)' \
+                '1:spec:_archdsl_specs'
+            ;;
+        table)
+            _arguments $help $set \
+                '--symbolic=[numbers as formulas in these arguments]:arguments:_archdsl_names' \
+                '--format=[how to print]:format:(text markdown latex html)' \
                 '1:spec:_archdsl_specs'
             ;;
         deploy)
@@ -105,6 +139,9 @@ _archdsl_commands() {
     local -a commands=(
         'compile:write model.py and train.py'
         'params:print parameters and MACs'
+        'sweep:print the numbers of many members'
+        'fit:find the members nearest to a budget'
+        'table:print the architecture as papers do'
         'deploy:write the deployed network of a checkpoint'
         'inspect:print what checkpoints hold by layer'
         'match:say which entries of a checkpoint fit'
@@ -127,6 +164,14 @@ _archdsl_arguments() {
     [[ -n $spec ]] || return
     local -a names=(${(f)"$(archdsl completion --arguments $spec 2>/dev/null)"})
     compadd -S '' -a names
+}
+
+_archdsl_names() {
+    local spec=${words[(r)*.arch]}
+    [[ -n $spec ]] || return
+    local -a names=(${(f)"$(archdsl completion --arguments $spec 2>/dev/null)"})
+    names=(${names%=})
+    compadd -a names
 }
 
 _archdsl_codes() {
