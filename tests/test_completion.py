@@ -18,9 +18,14 @@ ROOT = Path(__file__).parents[1]
 SHELLS = ("bash", "zsh", "fish")
 SPEC = "network tiny(depth = 3, width = 4) { input(3, 8, 8) conv3x3(width) }\n"
 
+COMMANDS = (
+    *("check", "compile", "completion", "deploy", "diff", "explain", "fit", "fmt", "inspect"),
+    *("match", "params", "report", "sweep", "table"),
+)
 # the words of a command, the last of them to be completed, and what it may become
 CASES = {
-    ("",): "check compile completion deploy diff explain fit fmt inspect match params report sweep",
+    ("",): " ".join(COMMANDS),
+    ("table", "tiny.arch", "--format", "h"): "html",
     ("par",): "params",
     ("params", "ti"): "tiny.arch",
     ("params", "sub/"): "sub/other.arch",

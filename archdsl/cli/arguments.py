@@ -129,6 +129,26 @@ def _fit(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.fit)
 
 
+def _table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUES",
+        type=_setting,
+        action="append",
+        default=[],
+        help="an argument of the network; of several values, `18,34,50`, each is a column",
+    )
+    parser.add_argument(
+        "--symbolic",
+        metavar="NAMES",
+        type=_names,
+        help="numbers as formulas in these arguments, as `depth,k`",
+    )
+    _add_format(parser, "text", "markdown", "latex", "html")
+    parser.set_defaults(run=commands.table)
+
+
 def _deploy(parser: argparse.ArgumentParser) -> None:
     _add_spec(parser)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=_CHECKPOINT_HELP)
@@ -250,6 +270,7 @@ _COMMANDS = (  # name, summary, examples, what adds the arguments
     ("params", "print parameters and MACs", examples.PARAMS_EXAMPLES, _params),
     ("sweep", "print the numbers of many members", examples.SWEEP_EXAMPLES, _sweep),
     ("fit", "find the members nearest to a budget", examples.FIT_EXAMPLES, _fit),
+    ("table", "print the architecture as papers do", examples.TABLE_EXAMPLES, _table),
     ("deploy", "write the deployed network of a checkpoint", examples.DEPLOY_EXAMPLES, _deploy),
     ("inspect", "print what checkpoints hold by layer", examples.INSPECT_EXAMPLES, _inspect),
     ("match", "say which entries of a checkpoint fit a network", examples.MATCH_EXAMPLES, _match),

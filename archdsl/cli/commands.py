@@ -115,6 +115,25 @@ def params(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def table(arguments: argparse.Namespace) -> int:
+    """Print the architecture as papers do."""
+    from archdsl.cli.paper import print_paper
+    from archdsl.pipeline.closed import SymbolicError
+
+    try:
+        print_paper(arguments)
+    except SymbolicError as error:
+        return fail(str(error), FAILED)
+    return OK
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """Print what differs between two networks."""
+    from archdsl.cli.differing import diff as differ
+
+    return differ(arguments)
+
+
 def _symbolic(arguments: argparse.Namespace) -> int:
     """Print the closed forms of a network."""
     from archdsl.cli.symbolic import print_closed
@@ -145,13 +164,6 @@ def fit(arguments: argparse.Namespace) -> int:
     from archdsl.cli.fitting import fit_members
 
     return fit_members(arguments)
-
-
-def diff(arguments: argparse.Namespace) -> int:
-    """Print what differs between two networks."""
-    from archdsl.cli.differing import diff as differ
-
-    return differ(arguments)
 
 
 def check(arguments: argparse.Namespace) -> int:

@@ -23,6 +23,11 @@ examples:
   archdsl fit specs/wrn.arch --match specs/share_wrn.arch --vary depth
   archdsl fit specs/wrn.arch --parameters 5.85e6 --vary depth,k --within 1
   archdsl fit specs/resnet.arch --macs 4e9 --vary "depth=[34, 50]" --vary image=128..256:32"""
+TABLE_EXAMPLES = """\
+examples:
+  archdsl table specs/wrn.arch
+  archdsl table specs/resnet.arch --set depth=18,34,50,101,152
+  archdsl table specs/wrn.arch --symbolic depth,k --format latex > table1.tex"""
 DEPLOY_EXAMPLES = """\
 examples:
   archdsl deploy specs/digits.arch runs/digits/checkpoint.pt --out deployed

@@ -24,8 +24,7 @@ def compiled(spec, **arguments):
 
 def table_of(*compilations, varied=()):
     columns = [paper_column(c.network, c.counts, varied) for c in compilations]
-    network = compilations[0].network
-    return paper_table(network.name, columns, network)
+    return paper_table(columns, [c.network for c in compilations])
 
 
 def said(entries):

@@ -18,9 +18,11 @@ _archdsl() {
     done
 
     if (( COMP_CWORD == 1 )); then
-        words="compile params sweep fit deploy inspect match diff check fmt report explain completion --help --version"
+        words="compile params sweep fit table deploy inspect match diff check fmt report explain completion --help --version"
     elif [[ $command == @(params|sweep|fit|inspect|report|diff) && $prev == --format ]]; then
         words="text json markdown latex csv"
+    elif [[ $command == table && $prev == --format ]]; then
+        words="text markdown latex html"
     elif [[ $command == check && $prev == --format ]]; then
         words="text json github sarif"
     elif [[ $prev == --format ]]; then
@@ -35,16 +37,16 @@ _archdsl() {
         words="float32 bfloat16"
     elif [[ $prev == --device ]]; then
         words="a100 h100 h200 l4"
-    elif [[ $command == @(sweep|fit) && $prev == @(--columns|--sort) ]]; then
+    elif [[ $command == params && $prev == --columns ]]; then
+        words="kind output blocks parameters learned frozen unshared buffers convolutions macs"
+        words+=" deployed_bits activations memory reads writes intensity time receptive stride offset"
+    elif [[ $prev == --sort || $prev == --columns ]]; then
         words="parameters macs learned frozen unshared buffers convolutions training_macs deployed_bits"
     elif [[ $prev == --vary || $prev == --symbolic ]]; then
         [[ -n $spec ]] && words=$("${COMP_WORDS[0]}" completion --arguments "$spec" 2>/dev/null | tr -d =)
-    elif [[ $prev == --columns ]]; then
-        words="kind output blocks parameters learned frozen unshared buffers convolutions macs"
-        words+=" deployed_bits activations memory reads writes intensity time receptive stride offset"
-    elif [[ $prev == --name || $prev == --layer || $prev == --phase || $prev == --batch || $prev == --where ||
-        $prev == --top || $prev == --match-set || $prev == --within || $prev == --parameters ||
-        $prev == --macs || $prev == --deployed-bits ]]; then
+    elif [[ $prev == --name || $prev == --layer || $prev == --phase || $prev == --where || $prev == --top ||
+        $prev == --match-set || $prev == --within || $prev == --parameters || $prev == --macs ||
+        $prev == --deployed-bits || $prev == --batch ]]; then
         return
     elif [[ $prev == --plot || $prev == --map || $prev == --published ]]; then
         compopt -o filenames 2>/dev/null
@@ -63,6 +65,7 @@ _archdsl() {
                 ;;
             sweep) words="--set --where --columns --sort --reverse --top --front --plot --format --help" ;;
             fit) words="--set --vary --match --match-set --columns --parameters --macs --deployed-bits --within --top --format --help" ;;
+            table) words="--set --symbolic --format --help" ;;
             deploy) words="--set --phase --out --name --format --help" ;;
             match) words="--set --phase --map --format --help" ;;
             inspect) words="--set --phase --layer --plot --format --help" ;;

@@ -63,6 +63,12 @@ _archdsl() {
                 '--format=[how to print]:format:(text json markdown latex csv)' \
                 '1:spec:_archdsl_specs'
             ;;
+        table)
+            _arguments $help $set \
+                '--symbolic=[numbers as formulas in these arguments]:arguments:_archdsl_names' \
+                '--format=[how to print]:format:(text markdown latex html)' \
+                '1:spec:_archdsl_specs'
+            ;;
         deploy)
             _arguments $help $set \
                 '--phase=[a phase of a network that grows]:phase:' \
@@ -135,6 +141,7 @@ _archdsl_commands() {
         'params:print parameters and MACs'
         'sweep:print the numbers of many members'
         'fit:find the members nearest to a budget'
+        'table:print the architecture as papers do'
         'deploy:write the deployed network of a checkpoint'
         'inspect:print what checkpoints hold by layer'
         'match:say which entries of a checkpoint fit'

@@ -7,10 +7,10 @@ from archdsl.analyses.outline.entries import Bracket, Branches, Entry, Line, Mar
 from archdsl.ir.network import Operator
 from archdsl.report.paper.layout import HEADS, found_rows, notes, outputs, sums
 from archdsl.report.paper.table import PaperTable
-from archdsl.report.paper.wording import Wording, line_text, plain
+from archdsl.report.paper.wording import Wording, in_latex, line_text
 
 _LATEX = Wording(
-    number=plain,
+    number=in_latex,
     times=r"\times",
     space=r"\ ",
     counted=r"\times",

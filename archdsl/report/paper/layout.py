@@ -14,6 +14,8 @@ OPERATORS = {Operator.SUM: "+", Operator.CONCAT: "|", Operator.PRODUCT: "*"}
 def notes(table: PaperTable, signs: Mapping[Mark, str], said: Callable[[str], str]) -> list[str]:
     """Return what is said below the table."""
     found = [f"{signs[mark]} {said(MEANINGS[mark])}" for mark in table.marks]
+    if table.holds:
+        found.append(said(f"for {' or '.join(table.holds)}"))
     if rows := strided(table):
         names = _listed([said(name) for name in rows])
         found.append(f"{said('The first block of')} {names} {said('has the stride.')}")
@@ -52,4 +54,4 @@ def sums(table: PaperTable, wording: Wording) -> list[tuple[str, list[str]]]:
 
 
 def _sum(value: object, wording: Wording) -> str:
-    return f"{value:,}" if isinstance(value, int) else wording.formula(wording.number(value))
+    return f"{value:,}" if type(value) is int else wording.formula(wording.number(value))

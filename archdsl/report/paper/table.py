@@ -24,10 +24,10 @@ class PaperColumn(Record, kw_only=True):
 class PaperTable(Record, kw_only=True):
     """What is printed: columns, what is said below, whether layers are left out."""
 
-    name: str
     columns: tuple[PaperColumn, ...]
     hides: bool  # normalization, activations
     shortcuts: bool
+    holds: tuple[str, ...] = ()  # for which members formulas are right: any of these
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,13 +53,12 @@ def paper_column(network: Network, counts: Counts, varied: Sequence[str]) -> Pap
     )
 
 
-def paper_table(name: str, columns: Sequence[PaperColumn], network: Network) -> PaperTable:
-    """Return the table of some members of the family of a network."""
-    kinds = [leaf.layer for leaf in leaves(network)]
+def paper_table(columns: Sequence[PaperColumn], networks: Sequence[Network]) -> PaperTable:
+    """Return the table of some members of a family, and of their networks."""
+    kinds = [leaf.layer for network in networks for leaf in leaves(network)]
     hidden = AsLarge | AsLargeMap | BatchNorm | GroupNorm | InstanceNorm | Idle
-    nodes = [place.node for place in walk(root(network))]
+    nodes = [place.node for network in networks for place in walk(root(network))]
     return PaperTable(
-        name=name,
         columns=tuple(columns),
         hides=any(isinstance(layer, hidden) for layer in kinds),
         shortcuts=any(isinstance(node, Part) and node.kind == "shortcut" for node in nodes),

@@ -1,7 +1,7 @@
 """What a paper's table calls a layer, in plain text, in HTML and in LaTeX."""
 
 from collections.abc import Callable, Mapping
-from typing import assert_never
+from typing import assert_never, cast
 
 from archdsl.analyses.outline.entries import Line, Mark, Shown
 from archdsl.ir.layers import Size
@@ -92,8 +92,9 @@ def _more(line: Line, wording: Wording) -> tuple[str, ...]:
 
 
 def sizes_text(size: Size, wording: Wording) -> str:
-    """Return `3x3`."""
-    return wording.formula(wording.times.join(wording.number(side) for side in size))
+    """Return `3x3`; formulas stand apart."""
+    between = wording.times if all(type(side) is int for side in size) else wording.counted
+    return wording.formula(between.join(wording.number(side) for side in size))
 
 
 def output_text(output: FeatureMap, wording: Wording) -> str:
@@ -104,8 +105,23 @@ def output_text(output: FeatureMap, wording: Wording) -> str:
 
 
 def plain(number: object) -> str:
-    """Return a number of a network."""
-    return str(number)
+    """Return a number of a network, or its formula."""
+    return str(number) if type(number) is int else _formula(number, latex=False)
+
+
+def in_latex(number: object) -> str:
+    """Return the same in LaTeX."""
+    return str(number) if type(number) is int else _formula(number, latex=True)
+
+
+def _formula(number: object, *, latex: bool) -> str:
+    from archdsl.analyses.closed.traced import Exact, form_of
+    from archdsl.report.formulas import LATEX as OF_LATEX
+    from archdsl.report.formulas import TEXT as OF_TEXT
+    from archdsl.report.formulas import formula
+
+    polynomial = form_of(cast("Exact", number))
+    return formula(polynomial, OF_LATEX if latex else OF_TEXT)
 
 
 TEXT = Wording(
