@@ -95,3 +95,10 @@ def test_what_is_wrong_is_said(words, status, message, capsys):
         got = exit_.code
     assert got == status
     assert message in capsys.readouterr().err
+
+
+def test_a_budget_of_memory(capsys):
+    """ResNet-50 takes 5.76 GB at 64 images, ResNet-34 less: docs/questions.md."""
+    words = ("fit", f"{ROOT}/specs/resnet.arch", "--memory", "5.8e9", "--batch", "64")
+    assert main([*words, "--vary", "depth=[18, 34, 50]", "--top", "1", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split(",")[:2] == ["50", "5762397832"]

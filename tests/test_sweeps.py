@@ -249,3 +249,14 @@ def test_a_condition_is_checked_where_nothing_is_there():
 def test_the_command_loads_no_torch():
     main(["sweep", WRN, "--set", "k=1..2"])
     assert "archdsl.pipeline.sweeping" in sys.modules
+
+
+def test_memory_is_a_column_of_a_batch(capsys):
+    """That of ResNet-50 at 64 images is in docs/questions.md, held against PyTorch elsewhere."""
+    words = ("sweep", f"{ROOT}/specs/resnet.arch", "--set", "depth=[18, 50]", "--batch", "64")
+    assert main([*words, "--columns", "parameters,memory,activations", "--format", "csv"]) == 0
+    head, _, last = capsys.readouterr().out.splitlines()
+    assert head == "depth,parameters,memory (bytes),activations (bytes)"
+    assert last == "50,25557032,5762397832,5459885568"
+    assert main([*words, "--where", "memory < 5e9", "--format", "csv"]) == 0
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["18"]

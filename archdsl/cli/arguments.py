@@ -82,6 +82,7 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--where", metavar="CONDITION", help="keep members that it holds for")
     parser.add_argument("--columns", metavar="NAMES", type=_names, help="default: parameters,macs")
+    _add_batch(parser)
     parser.add_argument("--sort", metavar="COLUMN", help="a column, or an argument")
     parser.add_argument("--reverse", action="store_true", help="the largest first")
     parser.add_argument("--top", metavar="N", type=_count, help="print the first N members")
@@ -119,8 +120,9 @@ def _fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--columns", metavar="NAMES", type=_names, help="what is matched; default: parameters"
     )
-    for name in ("parameters", "macs", "deployed-bits"):
+    for name in ("parameters", "macs", "memory", "deployed-bits"):
         parser.add_argument(f"--{name}", metavar="N", type=_budget, help="as 5.85e6")
+    _add_batch(parser)
     parser.add_argument(
         "--within", metavar="PERCENT", type=_percent, help="fail where no member is so near"
     )
@@ -332,6 +334,12 @@ def _add_set(parser: argparse.ArgumentParser, option: str, about: str) -> None:
 def _add_phase(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--phase", metavar="P", type=int, help="a phase of a network that grows, from 0"
+    )
+
+
+def _add_batch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--batch", metavar="N", type=_count, help="inputs of a training step; default: the recipe's"
     )
 
 

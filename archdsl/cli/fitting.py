@@ -5,9 +5,8 @@ import sys
 from collections.abc import Mapping
 from fractions import Fraction
 
-from archdsl.analyses.counts import count
 from archdsl.analyses.fitted import Fitted
-from archdsl.analyses.measures import MEASURES
+from archdsl.analyses.measures import are_closed, numbers_of, title_of
 from archdsl.cli.commands import FAILED, OK, UsageError
 from archdsl.cli.ranges import axis
 from archdsl.cli.sweeping import column_of, settings
@@ -27,12 +26,13 @@ from archdsl.suggest import did_you_mean
 from archdsl.syntax import tree
 from archdsl.syntax.parse import parse_expression
 
-BUDGETS = ("parameters", "macs", "deployed_bits")
+BUDGETS = ("parameters", "macs", "memory", "deployed_bits")
 
 
 def fit_members(arguments: argparse.Namespace) -> int:
     """Print the nearest members; return the exit status. Raises UsageError, SpecError."""
-    members = family(arguments.spec)
+    is_closed = arguments.memory is None and are_closed(_measures(arguments))
+    members = family(arguments.spec, keeps_recipe=not is_closed)
     vary = [_varied(each, members) for each in arguments.vary]
     names = [name for name, _ in vary]
     settled = dict(settings(arguments.set))
@@ -42,9 +42,8 @@ def fit_members(arguments: argparse.Namespace) -> int:
     wanted = _wanted(arguments)
     if arguments.match is not None:
         other = _other(arguments)
-        sums = count(other).sums
-        for name in _measures(arguments):
-            wanted[name] = MEASURES[name].of(other, sums)
+        names_ = _measures(arguments)
+        wanted |= dict(zip(names_, numbers_of(other, names_, arguments.batch), strict=True))
         # what both have is the same in both
         shared = {n: written(v) for n, v in other.arguments if n in members.names}
         settled = {n: text for n, text in shared.items() if n not in names} | settled
@@ -52,10 +51,10 @@ def fit_members(arguments: argparse.Namespace) -> int:
         raise UsageError("nothing is wanted: write `--parameters 5.85e6`, or `--match SPEC`")
     for name, goal in wanted.items():
         if goal < 1:
-            raise UsageError(f"the other network has no {MEASURES[name].title} to match")
+            raise UsageError(f"the other network has no {title_of(name)} to match")
     members = members.changed(_chosen(settled, members))
     try:
-        found = fit(members, dict(vary), wanted, arguments.top or 5)
+        found = fit(members, dict(vary), wanted, arguments.top or 5, arguments.batch)
     except FitError as error:
         return fail(str(error), FAILED)
     _print(found, arguments.format)

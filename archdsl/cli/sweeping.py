@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from archdsl.analyses.measures import MEASURES
+from archdsl.analyses import measures
 from archdsl.analyses.swept import Swept, SweptMember
 from archdsl.cli.commands import UsageError
 from archdsl.cli.ranges import axis
@@ -31,17 +31,17 @@ COLUMNS = ("parameters", "macs")
 def sweep_members(arguments: argparse.Namespace) -> None:
     """Print the members of a sweep, and plot them; raise UsageError, SpecError, OSError."""
     columns = tuple(column_of(name) for name in arguments.columns or COLUMNS)
-    members = family(arguments.spec)
+    asked = tuple(dict.fromkeys((*columns, *_mentioned(arguments.where))))
+    members = family(arguments.spec, keeps_recipe=not measures.are_closed(asked))
     axes = [axis(name, text, members) for name, text in settings(arguments.set)]
     if not axes:
         raise UsageError("nothing is swept: write `--set depth=16..100:6`")
     by = sorting(arguments.sort, columns, [each.name for each in axes])
     if arguments.plot is not None and find_spec("matplotlib") is None:
         raise UsageError("plots need matplotlib: pip install 'archdsl[plots]'")
-    asked = tuple(dict.fromkeys((*columns, *_mentioned(arguments.where))))
     try:
         with progress() as say:
-            swept = sweep(members, axes, asked, arguments.where, say)
+            swept = sweep(members, axes, asked, arguments.where, say, arguments.batch)
     except SweepError as error:
         raise UsageError(str(error)) from None
     rows = _sorted(swept, by, reverse=arguments.reverse)
@@ -66,16 +66,16 @@ def settings(given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def column_of(name: str) -> str:
     """Return the name of a measure; raise UsageError where there is none of this name."""
-    if name in MEASURES:
+    if name in measures.COLUMNS:
         return name
-    near = closest(name, tuple(MEASURES))
-    hint = f"did you mean `{near}`?" if near else f"there is {', '.join(MEASURES)}"
+    near = closest(name, measures.COLUMNS)
+    hint = f"did you mean `{near}`?" if near else f"there is {', '.join(measures.COLUMNS)}"
     raise UsageError(f"there is no column `{name}`; {hint}")
 
 
 def _mentioned(where: str | None) -> Iterable[str]:
     """Return the measures that a condition may be about."""
-    return (name for name in MEASURES if where is not None and name in where)
+    return (name for name in measures.COLUMNS if where is not None and name in where)
 
 
 def sorting(name: str | None, columns: tuple[str, ...], names: list[str]) -> int | None:

@@ -127,13 +127,17 @@ def _members(
     return Members(file, declaration, given, elaborated.network)
 
 
-def family(target: str, network: str | None = None) -> "Members":
-    """Return the members of the family of a spec, PATH or PATH:NETWORK; raise SpecError."""
+def family(target: str, network: str | None = None, *, keeps_recipe: bool = False) -> "Members":
+    """Return the members of the family of a spec, PATH or PATH:NETWORK; raise SpecError.
+
+    They have no recipe unless they are to keep it.
+    """
     from archdsl.pipeline.members import Members
 
     path, named = split_target(target)
     file = load(path)
-    return Members(file, chosen(file, network or named), {})
+    declaration = chosen(file, network or named)
+    return Members(file, declaration, {}, keeps_recipe=keeps_recipe)
 
 
 def _last(elaborated: Elaborated) -> Elaborated:

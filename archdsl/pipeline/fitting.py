@@ -8,9 +8,8 @@ from math import prod
 from typing import Any
 
 from archdsl.analyses.closed.cases import ClosedForms
-from archdsl.analyses.counts import count
 from archdsl.analyses.fitted import Fitted, FittedMember, error_of
-from archdsl.analyses.measures import MEASURES
+from archdsl.analyses.measures import are_closed, numbers_of
 from archdsl.ir.numbers import Value
 from archdsl.limits import MAX_BUILT
 from archdsl.pipeline.closed import SymbolicError, closed_forms, is_looked_up, others_of
@@ -34,18 +33,22 @@ def fit(
     vary: Mapping[str, Sequence[Value | bool]],
     wanted: Mapping[str, int],
     number: int,
+    batch: int | None = None,
 ) -> Fitted:
     """Return the members that miss what is wanted by the least; raise FitError, SpecError.
+
+    `batch` is that of a training step; None is the recipe's.
 
     Arguments that vary over no values are tried at all that are likely.
     """
     start = _start(members, vary)
-    forms = _forms(start, tuple(vary))
+    forms = _forms(start, tuple(vary)) if are_closed(wanted) else None
     axes = {
         name: tuple(values) or _likely(start, forms, name, len(vary))
         for name, values in vary.items()
     }
-    numbering = Numbering(start, tuple(wanted), () if forms is None else forms.cases)
+    cases = () if forms is None else forms.cases
+    numbering = Numbering(start, tuple(wanted), cases, batch)
     try:
         near = nsmallest(number, _errors(numbering, axes, wanted, number))
     except TooManyError:
@@ -53,7 +56,7 @@ def fit(
         raise FitError(f"{message} values, as in `--vary {next(iter(vary))}=16..40:6`") from None
     if not near:
         raise FitError("no member is there at any of these values")
-    found = tuple(_member(start, _at(axes, place), wanted) for _, place in near)
+    found = tuple(_member(start, _at(axes, place), wanted, batch) for _, place in near)
     return Fitted(
         network=members.name,
         fixed=others_of(start.network, tuple(vary)),
@@ -101,7 +104,8 @@ def _errors(
     number: int,
 ) -> Iterator[tuple[Fraction | float, int]]:
     """Yield how far members are off, and their places: the nearest ones at least."""
-    if prod(map(len, axes.values())) < MANY or find_spec("numpy") is None:
+    is_small = prod(map(len, axes.values())) < MANY
+    if is_small or not numbering.is_closed or find_spec("numpy") is None:
         for place, numbers in numbering.each(axes):
             yield error_of(dict(zip(wanted, numbers, strict=True)), wanted), place
         return
@@ -131,10 +135,13 @@ def _at(axes: Mapping[str, Sequence[Value | bool]], place: int) -> dict[str, Val
 
 
 def _member(
-    members: Members, values: Mapping[str, Value | bool], wanted: Mapping[str, int]
+    members: Members,
+    values: Mapping[str, Value | bool],
+    wanted: Mapping[str, int],
+    batch: int | None,
 ) -> FittedMember:
     """Return a member as counted."""
     network = members.member({name: members.literal(value) for name, value in values.items()})
-    sums = count(network).sums
-    numbers = {name: MEASURES[name].of(network, sums) for name in wanted}
+    found = numbers_of(network, tuple(wanted), batch)
+    numbers = dict(zip(wanted, found, strict=True))
     return FittedMember(tuple(values.values()), tuple(numbers.values()), error_of(numbers, wanted))

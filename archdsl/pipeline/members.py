@@ -29,12 +29,20 @@ class Members:
         declaration: tree.NetworkDeclaration,
         given: Mapping[str, tree.Argument],
         network: Network | None = None,
+        *,
+        keeps_recipe: bool = False,
     ) -> None:
-        """Take what members have in common unless they say otherwise, and the network so."""
+        """Take what members have in common unless they say otherwise, and the network so.
+
+        Unless it is to be kept they have no recipe: it takes time, and none of their counts hangs
+        on it.
+        """
         self._file = file
-        # a recipe is about training: it refuses no member, and takes time
-        items = (i for i in declaration.body.items if not isinstance(i, tree.UseRecipe))
-        self._declaration = replace(declaration, body=replace(declaration.body, items=tuple(items)))
+        self._keeps_recipe = keeps_recipe
+        items = declaration.body.items
+        if not keeps_recipe:
+            items = tuple(each for each in items if not isinstance(each, tree.UseRecipe))
+        self._declaration = replace(declaration, body=replace(declaration.body, items=items))
         self._given = given
         self._network = network
         self.work = 0  # what building members has taken so far
@@ -49,7 +57,8 @@ class Members:
     def changed(self, changes: Mapping[str, tree.Expression]) -> "Members":
         """Return the members that have other arguments in common."""
         given = {**self._given, **{n: tree.Argument(None, v) for n, v in changes.items()}}
-        return Members(self._file, self._declaration, given)
+        keeps = self._keeps_recipe
+        return Members(self._file, self._declaration, given, keeps_recipe=keeps)
 
     def member(self, changes: Mapping[str, tree.Expression]) -> Network:
         """Return the network with arguments changed; raise SpecError where that is refused."""

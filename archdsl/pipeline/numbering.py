@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archdsl.analyses.closed.cases import Case, derive
 from archdsl.analyses.closed.traced import NotClosedError
-from archdsl.analyses.counts import count
-from archdsl.analyses.measures import MEASURES
+from archdsl.analyses.measures import are_closed, numbers_of
 from archdsl.ir.network import Network
 from archdsl.ir.numbers import Value
 from archdsl.limits import MAX_BUILT
@@ -34,15 +33,24 @@ class Numbering:
     """Gives the numbers of the members of one family."""
 
     def __init__(
-        self, members: Members, measures: Sequence[str], cases: Sequence[Case] = ()
+        self,
+        members: Members,
+        measures: Sequence[str],
+        cases: Sequence[Case] = (),
+        batch: int | None = None,
     ) -> None:
-        """Take a family, the measures, and cases that are known and have been checked."""
+        """Take a family, the measures, and cases that are known and have been checked.
+
+        Where a measure has no closed form, every member is built.
+        """
         self.members = members
         self.measures = tuple(measures)
         self.refused = 0
         self.built = 0
         self.known: Network | None = None  # some member that was built
-        self._cases: list[Case] = list(cases)
+        self.is_closed = are_closed(measures)
+        self._batch = batch
+        self._cases: list[Case] = list(cases) if self.is_closed else []
         self._unchecked: list[Case] = []  # those of them that no second member has confirmed
         self._tried = 0
 
@@ -84,7 +92,7 @@ class Numbering:
 
     def _derived(self, network: Network, values: Given) -> Case | None:
         """Derive a case at a member; None where there is none, or are too many."""
-        if self._tried >= DERIVED:
+        if self._tried >= DERIVED or not self.is_closed:
             return None
         self._tried += 1
         wholes = frozenset(n for n, v in values.items() if isinstance(v, int))
@@ -97,8 +105,7 @@ class Numbering:
         return case
 
     def _counted(self, network: Network) -> tuple[int, ...]:
-        sums = count(network).sums
-        return tuple(MEASURES[measure].of(network, sums) for measure in self.measures)
+        return numbers_of(network, self.measures, self._batch)
 
     def _by(self, case: Case, values: Given) -> tuple[int, ...]:
         numbers = {name: value for name, value in values.items() if not isinstance(value, bool)}

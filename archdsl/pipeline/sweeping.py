@@ -48,15 +48,17 @@ def sweep(
     measures: Sequence[str],
     where: str | None = None,
     progress: Progress = lambda _: None,
+    batch: int | None = None,
 ) -> Swept:
     """Return the members of a grid; raise SweepError, and SpecError for a wrong condition.
 
+    `batch` is that of a training step; None is the recipe's.
     Where no member is there, it raises the SpecError of the first one.
     """
     total = prod(len(axis.values) for axis in axes)
     if total > MAX_MEMBERS:
         raise SweepError(f"{total:,} members are more than the {MAX_MEMBERS:,} of a sweep")
-    run = _Sweep(members, axes, measures, where, progress)
+    run = _Sweep(members, axes, measures, where, progress, batch)
     found = run.members()
     if not found and run.refused == total:
         members.member({a.name: members.expression(a.values[0]) for a in axes})
@@ -81,6 +83,7 @@ class _Sweep:
         measures: Sequence[str],
         where: str | None,
         progress: Progress,
+        batch: int | None,
     ) -> None:
         self.family = members
         self.axes = axes
@@ -89,6 +92,7 @@ class _Sweep:
         self.measures = measures
         self.where = where
         self.progress = progress
+        self.batch = batch
         self.refused = 0
         self.arguments: tuple[tuple[str, ArgumentValue], ...] = ()
 
@@ -102,12 +106,13 @@ class _Sweep:
                 for axis, place in zip(self.others, places, strict=True)
             }
             family = self.family.changed(chosen) if chosen else self.family
-            numbering = Numbering(family, self.measures)
-            rows = self._many(numbering) if is_many else self._each(numbering)
+            numbering = Numbering(family, self.measures, batch=self.batch)
+            is_quick = is_many and numbering.is_closed
+            rows = self._many(numbering) if is_quick else self._each(numbering)
             try:
                 for place, numbers in rows:
                     found.append(SweptMember(self._place(place, places), numbers))
-                    if not len(found) % 1000:
+                    if not len(found) % (1000 if numbering.is_closed else 10):
                         self.progress(f"{len(found):,} members")
             except TooManyError:
                 message = f"no closed form holds, and at most {MAX_BUILT:,} members are built"

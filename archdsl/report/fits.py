@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from archdsl.analyses.fitted import Fitted, FittedMember
-from archdsl.analyses.measures import MEASURES
+from archdsl.analyses.measures import title_of
 from archdsl.report.document import SCHEMA
 from archdsl.report.literal import written
 from archdsl.report.sweeps import cell_of, plain
@@ -12,7 +12,7 @@ from archdsl.report.table import Column, Format, Table, show
 
 def fit_text(fitted: Fitted) -> str:
     """Return what is wanted, and the nearest members."""
-    wanted = ", ".join(f"{goal:,} {MEASURES[name].title}" for name, goal in fitted.wanted.items())
+    wanted = ", ".join(f"{goal:,} {title_of(name)}" for name, goal in fitted.wanted.items())
     others = ", ".join(f"{name} = {written(value)}" for name, value in fitted.fixed)
     call = f"{fitted.network}({others})" if others else fitted.network
     table = show(fit_table(fitted), Format.TEXT)
@@ -23,7 +23,7 @@ def fit_table(fitted: Fitted) -> Table:
     """Return a row for each member: what varies, its numbers, how far they are off."""
     heads = [
         *(Column(name, is_number=True) for name in fitted.varied),
-        *(Column(MEASURES[name].title, is_number=True) for name in fitted.wanted),
+        *(Column(title_of(name), is_number=True) for name in fitted.wanted),
         Column("off by", is_number=True),
     ]
     rows = [

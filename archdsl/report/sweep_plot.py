@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from archdsl.analyses.measures import MEASURES
+from archdsl.analyses.measures import title_of
 from archdsl.analyses.swept import ShownValue, Swept, SweptMember
 from archdsl.ir.showing import show_value
 from archdsl.report.literal import written
@@ -64,7 +64,7 @@ def _fill(
     figure: Any, shown: ShownSweep, axis: int, lines: Mapping[str, Sequence[SweptMember]]
 ) -> None:
     name, values = shown.swept.axes[axis]
-    titles = [MEASURES[column].title for column in shown.columns]
+    titles = [title_of(column) for column in shown.columns]
     panels: Any = figure.subplots(1, min(2, len(titles)), squeeze=False)[0]
     handles: list[Any] = []
     for number, members in enumerate(lines.values()):

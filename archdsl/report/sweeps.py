@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from archdsl.analyses.measures import MEASURES
+from archdsl.analyses.measures import title_of
 from archdsl.analyses.swept import ShownValue, Swept, SweptMember, front
 from archdsl.ir.showing import show_value
 from archdsl.record import Record
@@ -46,7 +46,7 @@ def sweep_text(shown: ShownSweep) -> str:
 
 def sweep_table(shown: ShownSweep) -> Table:
     """Return a row for each member: its arguments, its numbers, whether it is of the front."""
-    swept, columns = shown.swept, [MEASURES[name].title for name in shown.columns]
+    swept, columns = shown.swept, [title_of(name) for name in shown.columns]
     heads = [
         *(Column(name, is_number=_is_numeric(values)) for name, values in swept.axes),
         *(Column(title, is_number=True) for title in columns),

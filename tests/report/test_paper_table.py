@@ -1,5 +1,6 @@
 """The paper's table: rows, brackets and signs as the papers print them."""
 
+import contextlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from archdsl.analyses.outline.entries import Bracket, Branches, Line, Shown
 from archdsl.analyses.outline.outlining import outline
+from archdsl.cli import main
 from archdsl.pipeline import compile_spec, compile_text
 from archdsl.report.paper.printing import PAPER_FORMATS, show_paper
 from archdsl.report.paper.table import paper_column, paper_table
@@ -240,3 +242,53 @@ def test_a_name_of_a_spec_is_text_in_every_format():
     table = table_of(compile_text(spec))
     for format_ in PAPER_FORMATS:
         assert "a-b" in show_paper(table, format_)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_numbers_as_formulas_are_table_1_of_zagoruyko_and_komodakis(capsys):
+    """arXiv:1605.07146, Table 1: 16 k, 32 k and 64 k channels, N = (depth - 4) / 6 blocks."""
+    assert main(["table", f"{ROOT}/specs/wrn.arch", "--symbolic", "depth,k"]) == 0
+    text = capsys.readouterr().out
+    for line in (
+        "stem           32x32   3x3, 16",
+        "conv2          32x32   [ 3x3, 16 k ] x (depth - 4) / 6",
+        "conv3          16x16   [ 3x3, 32 k ] x (depth - 4) / 6",
+        "conv4          8x8     [ 3x3, 64 k ] x (depth - 4) / 6",
+        "for depth = 6n + 4, depth >= 10, k >= 2",
+    ):
+        assert line in text.splitlines()
+
+
+def test_formulas_in_latex_are_formulas(capsys):
+    words = ["table", f"{ROOT}/specs/wrn.arch", "--symbolic", "depth,k", "--format", "latex"]
+    assert main(words) == 0
+    assert r"\times16\,k" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--set", "depth=18,"], "`18,` has a comma without a value"),
+        (["--set", "depth=18", "--set", "depth=34"], "argument `depth` is set twice"),
+        (
+            ["--set", "image=" + ",".join(map(str, range(32, 448, 32)))],
+            "at most 12 columns, not 13",
+        ),
+        (["--set", "image=64,96", "--symbolic", "image"], "`image` has several values"),
+        (["--set", "image=64", "--symbolic", "image"], "`image` is set, and asked about"),
+        (["--symbolic", "nothing"], "network `resnet` has no parameter `nothing`"),
+    ],
+)
+def test_what_cannot_be_a_table_is_said(words, message, capsys):
+    with contextlib.suppress(SystemExit):
+        assert main(["table", f"{ROOT}/specs/resnet.arch", *words]) != 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+
+
+def test_a_list_stays_one_value(capsys):
+    assert main(["table", f"{ROOT}/specs/wrn.arch", "--set", "kernels=[3, 1]"]) == 0
+    assert "[ 1x1, 160 ]" in capsys.readouterr().out

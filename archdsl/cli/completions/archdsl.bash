@@ -41,12 +41,12 @@ _archdsl() {
         words="kind output blocks parameters learned frozen unshared buffers convolutions macs"
         words+=" deployed_bits activations memory reads writes intensity time receptive stride offset"
     elif [[ $prev == --sort || $prev == --columns ]]; then
-        words="parameters macs learned frozen unshared buffers convolutions training_macs deployed_bits"
+        words="parameters macs learned frozen unshared buffers convolutions training_macs deployed_bits activations memory"
     elif [[ $prev == --vary || $prev == --symbolic ]]; then
         [[ -n $spec ]] && words=$("${COMP_WORDS[0]}" completion --arguments "$spec" 2>/dev/null | tr -d =)
     elif [[ $prev == --name || $prev == --layer || $prev == --phase || $prev == --where || $prev == --top ||
         $prev == --match-set || $prev == --within || $prev == --parameters || $prev == --macs ||
-        $prev == --deployed-bits || $prev == --batch ]]; then
+        $prev == --deployed-bits || $prev == --memory || $prev == --batch ]]; then
         return
     elif [[ $prev == --plot || $prev == --map || $prev == --published ]]; then
         compopt -o filenames 2>/dev/null
@@ -63,8 +63,8 @@ _archdsl() {
                 words="--set --by --symbolic --phase --tensors --columns --batch --precision --device"
                 words+=" --format --help"
                 ;;
-            sweep) words="--set --where --columns --sort --reverse --top --front --plot --format --help" ;;
-            fit) words="--set --vary --match --match-set --columns --parameters --macs --deployed-bits --within --top --format --help" ;;
+            sweep) words="--set --where --columns --batch --sort --reverse --top --front --plot --format --help" ;;
+            fit) words="--set --vary --match --match-set --columns --parameters --macs --memory --deployed-bits --batch --within --top --format --help" ;;
             table) words="--set --symbolic --format --help" ;;
             deploy) words="--set --phase --out --name --format --help" ;;
             match) words="--set --phase --map --format --help" ;;

@@ -14,7 +14,7 @@ _archdsl() {
     curcontext=${curcontext%:*}-$words[1]:
     local set='*--set=[an argument of the network]:argument:_archdsl_arguments'
     local help='(- *)--help[show the help]'
-    local columns='parameters macs learned frozen unshared buffers convolutions training_macs deployed_bits'
+    local columns='parameters macs learned frozen unshared buffers convolutions training_macs deployed_bits activations memory'
     case $words[1] in
         compile)
             _arguments $help $set \
@@ -41,6 +41,7 @@ _archdsl() {
             _arguments $help $set \
                 '--where=[keep members that it holds for]:condition:' \
                 "--columns=[what is counted]:column:($columns)" \
+                '--batch=[inputs of a training step]:number:' \
                 "--sort=[a column, or an argument]:column:($columns)" \
                 '--reverse[the largest first]' \
                 '--top=[members to print]:number:' \
@@ -57,6 +58,8 @@ _archdsl() {
                 "--columns=[what is matched]:column:($columns)" \
                 '--parameters=[as 5.85e6]:number:' \
                 '--macs=[as 4e9]:number:' \
+                '--memory=[in bytes, as 16e9]:number:' \
+                '--batch=[inputs of a training step]:number:' \
                 '--deployed-bits=[as 8e6]:number:' \
                 '--within=[fail where no member is so near]:percent:' \
                 '--top=[members to print]:number:' \
