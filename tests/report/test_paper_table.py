@@ -177,6 +177,18 @@ def test_what_is_special_has_a_sign_that_is_explained(spec, line, note):
     assert note in text
 
 
+@pytest.mark.parametrize(
+    ("spec", "hidden"),
+    [
+        ("mobilenet_v2", "Normalization, activations and shortcuts are not shown."),
+        ("unet", "Normalization, activations and shortcuts are not shown."),
+        ("vgg", "Normalization and activations are not shown."),
+    ],
+)
+def test_what_is_not_shown_is_said(spec, hidden):
+    assert show_paper(table_of(compiled(spec)), Format.TEXT).splitlines()[-1] == hidden
+
+
 def test_a_signal_and_a_film_have_their_sizes():
     (row, *_) = outline(compiled("video_resnet").network)
     (line,) = row.entries

@@ -7,7 +7,7 @@ from archdsl.analyses.outline.entries import Bracket, Branches, Entry, Line, Mar
 from archdsl.analyses.outline.outlining import outline
 from archdsl.analyses.walk import leaves, root, walk
 from archdsl.ir.layers import AsLarge, AsLargeMap, BatchNorm, GroupNorm, Idle, InstanceNorm
-from archdsl.ir.network import Network, Part
+from archdsl.ir.network import MAIN, Block, Join, Network, Node, Part
 from archdsl.record import Record
 from archdsl.report.literal import written
 
@@ -61,7 +61,18 @@ def paper_table(columns: Sequence[PaperColumn], networks: Sequence[Network]) -> 
     return PaperTable(
         columns=tuple(columns),
         hides=any(isinstance(layer, hidden) for layer in kinds),
-        shortcuts=any(isinstance(node, Part) and node.kind == "shortcut" for node in nodes),
+        shortcuts=any(map(_has_shortcut, (*networks, *nodes))),
+    )
+
+
+def _has_shortcut(node: Node | Network) -> bool:
+    """Say whether a body has a branch that is an identity, or a shortcut."""
+    if not isinstance(node, Network | Block | Part):
+        return False
+    return any(
+        (isinstance(step.node, Join) and MAIN in step.takes and len(step.takes) > 1)
+        or (isinstance(step.node, Part) and step.node.kind == "shortcut")
+        for step in node.body
     )
 
 
