@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
-from archdsl.analyses.closed.cases import Case, ClosedForms
+from archdsl.analyses.closed.cases import ClosedForms, FormCase
 from archdsl.analyses.closed.polynomial import Polynomial
 from archdsl.analyses.measures import MEASURES
 from archdsl.ir.numbers import Value, normal
@@ -104,7 +104,7 @@ def _numbers(values: Mapping[str, Value | bool]) -> dict[str, Value]:
     return {name: value for name, value in values.items() if not isinstance(value, bool)}
 
 
-def _case(forms: ClosedForms, values: Mapping[str, Value | bool]) -> Case:
+def _case(forms: ClosedForms, values: Mapping[str, Value | bool]) -> FormCase:
     case = forms.case(values)
     said = ", ".join(f"{name} = {value}" for name, value in values.items())
     if case is None:

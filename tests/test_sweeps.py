@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archdsl.analyses.closed import vectors
-from archdsl.analyses.closed.polynomial import Applied, argument, number, of_atom
+from archdsl.analyses.closed.polynomial import AppliedAtom, argument, number, of_atom
 from archdsl.analyses.closed.vectors import Vector
 from archdsl.analyses.swept import SweptMember, front
 from archdsl.cli import main
@@ -20,7 +20,7 @@ from archdsl.diagnostics import SpecError
 from archdsl.pipeline import sweeping
 from archdsl.pipeline.compiling import family
 from archdsl.pipeline.numbering import Numbering
-from archdsl.pipeline.sweeping import Axis, SweepError, sweep
+from archdsl.pipeline.sweeping import SweepError, SweptAxis, sweep
 
 ROOT = Path(__file__).parents[1]
 WRN = str(ROOT / "specs/wrn.arch")
@@ -28,7 +28,7 @@ RESNET = str(ROOT / "specs/resnet.arch")
 
 
 def axis(name, *values):
-    return Axis(name, values, values)
+    return SweptAxis(name, values, values)
 
 
 def run(capsys, *words):
@@ -132,7 +132,7 @@ def test_what_does_not_fit_64_bits_stays_exact():
 
 
 def test_rounding_is_that_of_the_language():
-    form = of_atom(Applied("round_to", (argument("x").scaled(32), number(8))))
+    form = of_atom(AppliedAtom("round_to", (argument("x").scaled(32), number(8))))
     widths = [Fraction(n, 20) for n in range(1, 60)]
     found = vectors.evaluate(form, {"x": Vector.of(widths)})
     assert found.values() == [form.evaluate({"x": width}) for width in widths]

@@ -7,7 +7,7 @@ from archdsl.cli.commands import UsageError
 from archdsl.ir.numbers import Value, normal
 from archdsl.limits import MAX_MEMBERS
 from archdsl.pipeline.members import Members
-from archdsl.pipeline.sweeping import Axis, Chosen
+from archdsl.pipeline.sweeping import Chosen, SweptAxis
 from archdsl.source import SourceFile
 from archdsl.syntax import tree
 from archdsl.syntax.parse import parse_expression
@@ -16,7 +16,7 @@ _NUMBER = r"\s*(-?\d[\d_]*(?:\.\d+)?(?:e[+-]?\d+)?)\s*"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}(?::{_NUMBER})?")
 
 
-def axis(name: str, text: str, members: Members) -> Axis:
+def axis(name: str, text: str, members: Members) -> SweptAxis:
     """Return the values of an argument as the command line has them; raise UsageError.
 
     Raises SpecError for what is no literal of the language.
@@ -30,7 +30,7 @@ def axis(name: str, text: str, members: Members) -> Axis:
     found = _RANGE.fullmatch(text)
     if found is not None:
         values = _range(name, text, *found.groups())
-        return Axis(name, values, values)
+        return SweptAxis(name, values, values)
     if ".." in text:
         help_ = f"write `--set {name}=16..100:6`: first, last, step"
         raise UsageError(f"`{text}` is no range of numbers; {help_}")
@@ -45,7 +45,7 @@ def axis(name: str, text: str, members: Members) -> Axis:
         value if isinstance(value, int | Fraction) else node.span.text
         for value, node in zip(values, nodes, strict=True)
     )
-    return Axis(name, values, shown)
+    return SweptAxis(name, values, shown)
 
 
 def _range(name: str, text: str, first: str, last: str, step: str | None) -> tuple[Value, ...]:

@@ -40,7 +40,7 @@ def _helper(name: str) -> str:
     """Return the text of a class or function of templates/model."""
     template, dimensions = HELPERS[name]
     page = environment().get_template(f"model/{template}.py.jinja")
-    return page.render(dimensions=dimensions, shape=batch(("C", *letters(dimensions))))
+    return page.render(name=name, dimensions=dimensions, shape=batch(("C", *letters(dimensions))))
 
 
 def _helpers(text: str) -> list[str]:

@@ -147,6 +147,7 @@ class GlobalResponseNorm(Record, kw_only=True):
 
     num_features: int
     eps: float = 1e-6
+    dimensions: int = 2  # of the map
 
 
 class PoolKind(StrEnum):
@@ -272,6 +273,7 @@ class PadChannels(Record, kw_only=True):
     """Appends channels of zeros (He et al. 2016, shortcuts of option A)."""
 
     out_channels: int
+    dimensions: int = 2  # of the map
 
 
 class ChannelShuffle(Record, kw_only=True):
@@ -521,6 +523,8 @@ def dimensions(layer: Layer) -> int:
             | RMSNorm(spatial=True, dimensions=count)
             | Dropout(channels=True, dimensions=count)
             | InstanceNorm(dimensions=count)
+            | GlobalResponseNorm(dimensions=count)
+            | PadChannels(dimensions=count)
             | Scale(dimensions=count)
             | LearnedFactor(dimensions=count)
             | Offset(dimensions=count)

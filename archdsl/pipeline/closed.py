@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from archdsl.analyses import walk
-from archdsl.analyses.closed.cases import Case, ClosedForms, Unsaid, derive, fixed, merged, settled
+from archdsl.analyses.closed.cases import (
+    ClosedForms,
+    FormCase,
+    Unsaid,
+    derive,
+    fixed,
+    merged,
+    settled,
+)
 from archdsl.analyses.closed.conditions import Compared, names_in
 from archdsl.analyses.closed.polynomial import Polynomial
 from archdsl.analyses.closed.traced import NotClosedError
@@ -90,7 +98,7 @@ class _Search:
         self.names = names
         self.start = start
         self.wholes = members.wholes & frozenset(names)
-        self.cases: tuple[Case, ...] = ()
+        self.cases: tuple[FormCase, ...] = ()
         self.unsaid: list[Unsaid] = []
         self.complete = True
         nodes = sum(1 for _ in walk.walk(walk.root(members.network)))
@@ -122,7 +130,7 @@ class _Search:
     def _is_known(self, values: Mapping[str, Value | bool]) -> bool:
         return any(case.covers(values) for case in self.cases)
 
-    def _derived(self, values: Mapping[str, Value | bool]) -> Case | None:
+    def _derived(self, values: Mapping[str, Value | bool]) -> FormCase | None:
         """Return the case of a member, None where it is refused or has no form."""
         self._tried += 1
         network = self.members.at(values)
@@ -138,7 +146,7 @@ class _Search:
         self.cases = merged(self.cases, case)
         return case
 
-    def _check(self, case: Case) -> None:
+    def _check(self, case: FormCase) -> None:
         """Raise NotClosedError where a form is wrong of a member that it is said to be for."""
         checked = 0
         for values in self._near(case):
@@ -152,7 +160,7 @@ class _Search:
             if network is not None:
                 _compare(case, network, values)
 
-    def _near(self, case: Case) -> Iterator[dict[str, Value | bool]]:
+    def _near(self, case: FormCase) -> Iterator[dict[str, Value | bool]]:
         """Yield members that differ from a case's in one argument, where it may be another."""
         for name in self.names:
             value = case.at[name]
@@ -162,7 +170,7 @@ class _Search:
             for other in self._others(case, name, value):
                 yield {**case.at, name: other}
 
-    def _others(self, case: Case, name: str, value: Value) -> Iterator[Value]:
+    def _others(self, case: FormCase, name: str, value: Value) -> Iterator[Value]:
         is_whole = name in self.wholes
         found: dict[Value, None] = {}
         if name in fixed(case) and is_looked_up(
@@ -187,7 +195,7 @@ class _Search:
 CHECKED = 2  # members that a case is checked at
 
 
-def _compare(case: Case, network: Network, values: Mapping[str, Value | bool]) -> None:
+def _compare(case: FormCase, network: Network, values: Mapping[str, Value | bool]) -> None:
     sums = count(network).sums
     numbers = {name: value for name, value in values.items() if not isinstance(value, bool)}
     for name, form in case.forms.items():
@@ -195,7 +203,7 @@ def _compare(case: Case, network: Network, values: Mapping[str, Value | bool]) -
             raise NotClosedError(f"its {name} hang on something that the compiler does not keep")
 
 
-def is_looked_up(case: Case, name: str) -> bool:
+def is_looked_up(case: FormCase, name: str) -> bool:
     """Say whether a case is about one value of an argument alone, as where a table has it."""
     return any(
         isinstance(each, Compared)
@@ -206,7 +214,7 @@ def is_looked_up(case: Case, name: str) -> bool:
     )
 
 
-def _roots(case: Case, name: str) -> Iterator[Value]:
+def _roots(case: FormCase, name: str) -> Iterator[Value]:
     """Yield where a condition that is linear in an argument begins not to hold."""
     others = {n: v for n, v in case.at.items() if n != name and not isinstance(v, bool)}
     for condition in dict.fromkeys((*(c for way in case.ways for c in way), *case.facts)):

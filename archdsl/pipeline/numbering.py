@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archdsl.analyses.closed.cases import Case, derive
+from archdsl.analyses.closed.cases import FormCase, derive
 from archdsl.analyses.closed.traced import NotClosedError
 from archdsl.analyses.measures import are_closed, numbers_of
 from archdsl.ir.network import Network
@@ -36,7 +36,7 @@ class Numbering:
         self,
         members: Members,
         measures: Sequence[str],
-        cases: Sequence[Case] = (),
+        cases: Sequence[FormCase] = (),
         batch: int | None = None,
     ) -> None:
         """Take a family, the measures, and cases that are known and have been checked.
@@ -50,8 +50,8 @@ class Numbering:
         self.known: Network | None = None  # some member that was built
         self.is_closed = are_closed(measures)
         self._batch = batch
-        self._cases: list[Case] = list(cases) if self.is_closed else []
-        self._unchecked: list[Case] = []  # those of them that no second member has confirmed
+        self._cases: list[FormCase] = list(cases) if self.is_closed else []
+        self._unchecked: list[FormCase] = []  # those of them that no second member has confirmed
         self._tried = 0
 
     def of(self, values: Given) -> tuple[int, ...] | None:
@@ -65,12 +65,12 @@ class Numbering:
         self._derived(network, values)
         return self._counted(network)
 
-    def _case(self, values: Given) -> Case | None:
+    def _case(self, values: Given) -> FormCase | None:
         """Return the case of a member, None where none is known."""
         case = next((case for case in self._cases if case.covers(values)), None)
         return case if case is None or self._agrees(case, values) else None
 
-    def _agrees(self, case: Case, values: Given) -> bool:
+    def _agrees(self, case: FormCase, values: Given) -> bool:
         """Hold a case against its second member; where it is wrong, forget it."""
         if case not in self._unchecked:
             return True
@@ -90,7 +90,7 @@ class Numbering:
         self.known = self.known or network
         return network
 
-    def _derived(self, network: Network, values: Given) -> Case | None:
+    def _derived(self, network: Network, values: Given) -> FormCase | None:
         """Derive a case at a member; None where there is none, or are too many."""
         if self._tried >= DERIVED or not self.is_closed:
             return None
@@ -107,7 +107,7 @@ class Numbering:
     def _counted(self, network: Network) -> tuple[int, ...]:
         return numbers_of(network, self.measures, self._batch)
 
-    def _by(self, case: Case, values: Given) -> tuple[int, ...]:
+    def _by(self, case: FormCase, values: Given) -> tuple[int, ...]:
         numbers = {name: value for name, value in values.items() if not isinstance(value, bool)}
         return tuple(int(case.forms[each].evaluate(numbers)) for each in self.measures)
 

@@ -27,7 +27,7 @@ class SweepError(Exception):
     """A sweep is not as it should be; the message says how."""
 
 
-class Axis(Record):
+class SweptAxis(Record):
     """An argument and the values that it has in turn."""
 
     name: str
@@ -44,7 +44,7 @@ class Axis(Record):
 @deep_recursion()
 def sweep(
     members: Members,
-    axes: Sequence[Axis],
+    axes: Sequence[SweptAxis],
     measures: Sequence[str],
     where: str | None = None,
     progress: Progress = lambda _: None,
@@ -79,7 +79,7 @@ class _Sweep:
     def __init__(
         self,
         members: Members,
-        axes: Sequence[Axis],
+        axes: Sequence[SweptAxis],
         measures: Sequence[str],
         where: str | None,
         progress: Progress,

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias, assert_never
 
-from archdsl.analyses.closed.cases import Case, ClosedForms
+from archdsl.analyses.closed.cases import ClosedForms, FormCase
 from archdsl.analyses.closed.conditions import Alike, Compared, Condition, Flagged, Whole
-from archdsl.analyses.closed.domain import Bound, Limit, Progression, limits
+from archdsl.analyses.closed.domain import DomainBound, Limit, Progression, limits
 from archdsl.analyses.closed.polynomial import Polynomial, in_order
 from archdsl.analyses.measures import MEASURES
 from archdsl.ir.network import ArgumentValue
@@ -39,7 +39,7 @@ def _heading(forms: ClosedForms) -> str:
     return f"{call}, in {_listed(forms.names)}\n"
 
 
-def _case_lines(forms: ClosedForms, case: Case, *, by_part: bool) -> Iterator[str]:
+def _case_lines(forms: ClosedForms, case: FormCase, *, by_part: bool) -> Iterator[str]:
     rows: list[tuple[str, Polynomial]] = [
         (MEASURES[name].title, form) for name, form in said(case.forms)
     ]
@@ -92,7 +92,7 @@ def _listed(names: Sequence[str]) -> str:
 # ---------------------------------------------------------------- where they hold
 
 
-def ways(forms: ClosedForms, case: Case, notation: Notation) -> list[str]:
+def ways(forms: ClosedForms, case: FormCase, notation: Notation) -> list[str]:
     """Return where a case holds: any of these."""
     found = [
         ", ".join(_limit(limit, notation, forms.names) for limit in _limits(forms, case, way))
@@ -103,7 +103,7 @@ def ways(forms: ClosedForms, case: Case, notation: Notation) -> list[str]:
     return [*found, notation.more(more)] if more > 0 else found
 
 
-def _limits(forms: ClosedForms, case: Case, way: Sequence[Condition]) -> tuple[Limit, ...]:
+def _limits(forms: ClosedForms, case: FormCase, way: Sequence[Condition]) -> tuple[Limit, ...]:
     return limits((*way, *case.facts), forms.wholes, forms.names)
 
 
@@ -114,7 +114,7 @@ def _limit(limit: Limit, notation: Notation, names: Sequence[str]) -> str:
             sign = f" + {show_value(offset)}" if offset else ""
             multiple = f"{show_value(step)}{number}" if step != 1 else number
             return f"{notation.name(name)} = {multiple}{sign}"
-        case Bound(name, operator, value):
+        case DomainBound(name, operator, value):
             return f"{notation.name(name)} {notation.operators[operator]} {notation.value(value)}"
         case Compared(operator, polynomial):
             left, right = _sides(polynomial)

@@ -5,8 +5,8 @@ from fractions import Fraction
 from typing import assert_never
 
 from archdsl.analyses.closed.polynomial import (
-    Applied,
-    Argument,
+    AppliedAtom,
+    ArgumentAtom,
     Atom,
     Monomial,
     Polynomial,
@@ -92,9 +92,9 @@ def _product(monomial: Monomial, notation: Notation) -> str:
 def atom_text(atom: Atom, notation: Notation) -> str:
     """Return an atom as it stands in a formula."""
     match atom:
-        case Argument(name):
+        case ArgumentAtom(name):
             return notation.name(name)
-        case Applied(function, arguments):
+        case AppliedAtom(function, arguments):
             return notation.applied(function, tuple(formula(each, notation) for each in arguments))
         case _:
             assert_never(atom)

@@ -14,15 +14,14 @@ from torch.nn import functional as F
 
 
 class PadChannels(nn.Module):
-    """Appends channels of zeros: (N, C, ..) -> (N, out_channels, ..)."""
+    """Appends channels of zeros: (N, C, H, W) -> (N, out_channels, H, W)."""
 
     def __init__(self, out_channels: int) -> None:
         super().__init__()
         self.out_channels = out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        more = self.out_channels - x.shape[1]
-        return F.pad(x, (*[0, 0] * (x.dim() - 2), 0, more))
+        return F.pad(x, (0, 0, 0, 0, 0, self.out_channels - x.shape[1]))
 
 
 class BinaryConv2d(nn.Conv2d):

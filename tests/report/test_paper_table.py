@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.analyses.outline.entries import Bracket, Branches, Line, Shown
+from archdsl.analyses.outline.entries import Branches, Line, RunBracket, Shown
 from archdsl.analyses.outline.outlining import outline
 from archdsl.cli import main
 from archdsl.pipeline import compile_spec, compile_text
@@ -40,7 +40,7 @@ def said(entries):
                 found.append(f"{channels}-d fc")
             case Line(shown=shown, word=word):
                 found.append(word or str(shown))
-            case Bracket(entries=inner, count=count):
+            case RunBracket(entries=inner, count=count):
                 found.append((said(inner), count))
             case Branches(operator=operator, branches=branches):
                 found.append((str(operator), *(said(branch) for branch in branches)))
@@ -131,7 +131,7 @@ def test_every_convolution_is_shown(spec):
             match entry:
                 case Line(shown=Shown.CONV | Shown.CONV_TRANSPOSE):
                     yield 1
-                case Bracket(entries=inner, count=count):
+                case RunBracket(entries=inner, count=count):
                     yield count * sum(convolutions(inner))
                 case Branches(branches=branches):
                     yield from (sum(convolutions(branch)) for branch in branches)

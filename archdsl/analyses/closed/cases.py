@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from archdsl.analyses.closed.conditions import Compared, Condition, Values, Whole, is_met, names_in
-from archdsl.analyses.closed.domain import Bound, limits
+from archdsl.analyses.closed.domain import DomainBound, limits
 from archdsl.analyses.closed.lifting import lift
 from archdsl.analyses.closed.polynomial import Polynomial, TooLongError, argument
 from archdsl.analyses.closed.traced import Exact, NotClosedError, form_of
@@ -23,7 +23,7 @@ class PartForms(Record):
     forms: Mapping[str, Polynomial]
 
 
-class Case(Record, kw_only=True):
+class FormCase(Record, kw_only=True):
     """Closed forms, and the members of the family that they are right for.
 
     They hold where all conditions of one of the `ways` do; such a member is there if all `facts`
@@ -60,16 +60,18 @@ class ClosedForms(Record, kw_only=True):
     names: tuple[str, ...]
     wholes: frozenset[str]  # of these, those that are whole numbers by default
     others: tuple[tuple[str, ArgumentValue], ...]  # the other arguments, which are as compiled
-    cases: tuple[Case, ...]  # that of the compiled network first
+    cases: tuple[FormCase, ...]  # that of the compiled network first
     unsaid: tuple[Unsaid, ...]
     complete: bool  # else there are more cases than were looked for
 
-    def case(self, values: Mapping[str, Value | bool]) -> Case | None:
+    def case(self, values: Mapping[str, Value | bool]) -> FormCase | None:
         """Return the case that a member belongs to, None where none is known."""
         return next((case for case in self.cases if case.covers(values)), None)
 
 
-def derive(network: Network, arguments: Mapping[str, Value | bool], wholes: frozenset[str]) -> Case:
+def derive(
+    network: Network, arguments: Mapping[str, Value | bool], wholes: frozenset[str]
+) -> FormCase:
     """Return the closed forms of a network in these arguments, which have these values in it.
 
     Raises NotClosedError.
@@ -86,7 +88,7 @@ def derive(network: Network, arguments: Mapping[str, Value | bool], wholes: froz
         raise NotClosedError("its numbers are too deep in one another") from None
     _check(forms, network, arguments)
     whole = tuple(Whole(argument(name)) for name in sorted(trace.wholes.used))
-    return Case(
+    return FormCase(
         at=dict(arguments),
         wholes=wholes,
         # what is so wherever the network exists decides nothing
@@ -116,7 +118,7 @@ def _check(
             raise NotClosedError(f"its {name} hang on something that the compiler does not keep")
 
 
-def merged(cases: Sequence[Case], new: Case) -> tuple[Case, ...]:
+def merged(cases: Sequence[FormCase], new: FormCase) -> tuple[FormCase, ...]:
     """Return the cases with a further one: a way more of one whose forms are right for it, too."""
     for i, case in enumerate(cases):
         for one, other in ((case, new), (new, case)):
@@ -126,7 +128,7 @@ def merged(cases: Sequence[Case], new: Case) -> tuple[Case, ...]:
     return (*cases, new)
 
 
-def _is_special(general: Case, special: Case) -> bool:
+def _is_special(general: FormCase, special: FormCase) -> bool:
     """Say whether the forms of one case give those of another, where arguments are fixed in it."""
     known = fixed(special)
     if not all(_is_settled(each, known) for each in set(general.facts) ^ set(special.facts)):
@@ -144,7 +146,7 @@ def _is_special(general: Case, special: Case) -> bool:
         return False
 
 
-def settled(case: Case) -> Case:
+def settled(case: FormCase) -> FormCase:
     """Return a case with the values of arguments that have one only in its forms."""
     known = fixed(case)
     return replace(
@@ -157,14 +159,14 @@ def settled(case: Case) -> Case:
     )
 
 
-def fixed(case: Case) -> dict[str, Value]:
+def fixed(case: FormCase) -> dict[str, Value]:
     """Return the arguments that have one value in a case, which hangs on them."""
     found: dict[str, Value] = {}
     for name, value in case.at.items():
         if isinstance(value, bool):
             continue
         is_fixed = all(
-            Bound(name, "==", value) in limits((*way, *case.facts), case.wholes, (name,))
+            DomainBound(name, "==", value) in limits((*way, *case.facts), case.wholes, (name,))
             for way in case.ways
         )
         if is_fixed:
@@ -230,4 +232,4 @@ def _widened(condition: Condition, at: Mapping[str, Value]) -> tuple[Condition, 
 def _pinned(way: tuple[Condition, ...]) -> dict[str, Value]:
     names = sorted(frozenset[str]().union(*map(names_in, way)))
     bounds = limits(way, frozenset(), names)
-    return {b.name: b.value for b in bounds if isinstance(b, Bound) and b.operator == "=="}
+    return {b.name: b.value for b in bounds if isinstance(b, DomainBound) and b.operator == "=="}

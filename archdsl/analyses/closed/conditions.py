@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TypeAlias, assert_never
 
-from archdsl.analyses.closed.polynomial import Applied, Polynomial, content, number, without
+from archdsl.analyses.closed.polynomial import AppliedAtom, Polynomial, content, number, without
 from archdsl.ir.numbers import Value, compare
 from archdsl.record import Record
 
@@ -99,7 +99,7 @@ def _is_whole(polynomial: Polynomial) -> Whole | None:
     """Return that x is whole, where a polynomial is x - floor(x) times a number."""
     for monomial, factor in polynomial.terms.items():
         match monomial:
-            case ((Applied("floor", (inner,)), 1),):
+            case ((AppliedAtom("floor", (inner,)), 1),):
                 floor = Polynomial({monomial: 1})
                 if polynomial == floor.plus(inner, -1).scaled(factor):
                     return Whole(inner)
@@ -112,7 +112,7 @@ def _unfloored(operator: str, polynomial: Polynomial) -> Comparison | None:
     """Return `a floor(x) + b >= 0` or `> 0`, a above 0, as a comparison of x."""
     rest = polynomial.terms.get((), 0)
     match [(m, c) for m, c in polynomial.terms.items() if m]:
-        case [(((Applied("floor", (inner,)), 1),), factor)] if factor > 0:
+        case [(((AppliedAtom("floor", (inner,)), 1),), factor)] if factor > 0:
             pass
         case _:
             return None

@@ -33,7 +33,7 @@ _MANY = 3_000  # pairs of geometries that are compared
 _FREE = ("padding", "output_padding", "stride")
 
 
-class Weights:
+class DecidedWeights:
     """The weights of a lifted network that are shared or would be, and what uses them."""
 
     def __init__(self, network: Network, trace: Trace) -> None:

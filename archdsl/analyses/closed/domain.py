@@ -17,7 +17,7 @@ from archdsl.analyses.closed.conditions import (
     Whole,
     names_in,
 )
-from archdsl.analyses.closed.polynomial import Applied, Argument, Atom, Polynomial
+from archdsl.analyses.closed.polynomial import AppliedAtom, ArgumentAtom, Atom, Polynomial
 from archdsl.ir.numbers import Value, compare, normal
 from archdsl.record import Record
 
@@ -30,7 +30,7 @@ class Progression(Record):
     offset: Value
 
 
-class Bound(Record):
+class DomainBound(Record):
     """`name operator value`, with one of `== != >= > <= <`."""
 
     name: str
@@ -38,7 +38,7 @@ class Bound(Record):
     value: Value
 
 
-Limit: TypeAlias = Progression | Bound | Condition
+Limit: TypeAlias = Progression | DomainBound | Condition
 
 
 def limits(
@@ -59,9 +59,9 @@ def _taken(condition: Condition, ranges: dict[str, "_Range"]) -> bool:
     if isinstance(condition, Flagged | Alike):
         return False
     match sorted(condition.polynomial.terms.items(), key=lambda term: len(term[0])):
-        case [(((Argument(name), 1),), slope)]:
+        case [(((ArgumentAtom(name), 1),), slope)]:
             start = 0
-        case [((), start), (((Argument(name), 1),), slope)]:
+        case [((), start), (((ArgumentAtom(name), 1),), slope)]:
             pass
         case _:
             return False
@@ -122,19 +122,19 @@ class _Range:
         if self.equal is None and self.least == self.most and self.least is not None:
             self.equal = self.least[0]
         if self.equal is not None:
-            return [Bound(name, "==", self.equal)]
+            return [DomainBound(name, "==", self.equal)]
         found: list[Limit] = []
         if self.step is not None and (self.step != 1 or not self.is_whole):
             if not (self.step < 1 and not self.is_whole):
                 offset = normal(self.offset % self.step)
                 found.append(Progression(name, normal(self.step), offset))
             else:
-                found.append(Whole(Polynomial({((Argument(name), 1),): normal(1 / self.step)})))
+                found.append(Whole(Polynomial({((ArgumentAtom(name), 1),): normal(1 / self.step)})))
         if self.least is not None:
-            found.append(Bound(name, ">=" if self.least[1] else ">", self.least[0]))
+            found.append(DomainBound(name, ">=" if self.least[1] else ">", self.least[0]))
         if self.most is not None:
-            found.append(Bound(name, "<=" if self.most[1] else "<", self.most[0]))
-        found += [Bound(name, "!=", value) for value in sorted(set(self.excluded))]
+            found.append(DomainBound(name, "<=" if self.most[1] else "<", self.most[0]))
+        found += [DomainBound(name, "!=", value) for value in sorted(set(self.excluded))]
         return found
 
     def _tighten(self) -> None:
@@ -186,7 +186,7 @@ def _follows(condition: Condition, ranges: dict[str, _Range], wholes: frozenset[
     match condition:
         case Whole(polynomial):
             return names_in(condition) <= wholes and all(
-                isinstance(c, int) and all(isinstance(atom, Argument) for atom, _ in monomial)
+                isinstance(c, int) and all(isinstance(atom, ArgumentAtom) for atom, _ in monomial)
                 for monomial, c in polynomial.terms.items()
             )
         case Compared(operator, polynomial):
@@ -222,12 +222,12 @@ def _lowest(polynomial: Polynomial, ranges: dict[str, _Range]) -> Value | None:
 
 def _lowest_of(atom: Atom, ranges: dict[str, _Range]) -> Value | None:
     match atom:
-        case Argument(name):
+        case ArgumentAtom(name):
             return ranges[name].lowest if name in ranges else None
-        case Applied("round_to", (_, step)):
+        case AppliedAtom("round_to", (_, step)):
             return step.constant
-        case Applied("floor", (inner,)):
+        case AppliedAtom("floor", (inner,)):
             lowest = _lowest(inner, ranges)
             return None if lowest is None else lowest.__floor__()
-        case Applied():
+        case AppliedAtom():
             return None

@@ -51,7 +51,7 @@ def sizes_given(given: FeatureMap) -> dict[str, Exact]:
     return {f"in_{side}": size for side, size in zip(known, given.size or (), strict=True)}
 
 
-class Names:
+class FormNames:
     """The names of a declaration: numbers, and flags, which are asked only where they decide."""
 
     def __init__(self, trace: Trace) -> None:
@@ -60,7 +60,7 @@ class Names:
         self.flags: dict[str, Callable[[], bool]] = {}
         self.maps: dict[str, FeatureMap] = {}  # by the names that `mark` gives
 
-    def define(self, name: str, given: Number | Truth, around: "Names") -> None:
+    def define(self, name: str, given: Number | Truth, around: "FormNames") -> None:
         """Give a name what is written over the names around."""
         match given:
             case Number(expr=expr):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.analyses.closed.cases import Case
+from archdsl.analyses.closed.cases import FormCase
 from archdsl.analyses.closed.conditions import Condition, names_in
 from archdsl.analyses.closed.vectors import Vector, evaluate, met
 from archdsl.ir.numbers import Value
@@ -42,7 +42,7 @@ class Grid:
     def _index(self, name: str, places: Any) -> Any:
         return places // self._inner[name] % len(self._axes[name])
 
-    def masks(self, case: Case, places: Any) -> tuple[Any, Any]:
+    def masks(self, case: FormCase, places: Any) -> tuple[Any, Any]:
         """Return which of some members a case is about, and which of all are there.
 
         Raises ArithmeticError where only single numbers tell.
@@ -71,7 +71,7 @@ class Grid:
                 mask &= found[self._index(name, places)]
         return mask
 
-    def numbers(self, case: Case, measures: Sequence[str], places: Any) -> dict[str, Vector]:
+    def numbers(self, case: FormCase, measures: Sequence[str], places: Any) -> dict[str, Vector]:
         """Return the columns of arguments and numbers of members that a case is about."""
         columns = {name: self.column(name, places) for name in self._axes}
         return columns | {

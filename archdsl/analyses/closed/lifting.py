@@ -7,8 +7,8 @@ those of the input and on what the layers were written with.
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, assert_never, cast
 
-from archdsl.analyses.closed.deciding import Weights
-from archdsl.analyses.closed.formulas import Names, pin, sizes_given
+from archdsl.analyses.closed.deciding import DecidedWeights
+from archdsl.analyses.closed.formulas import FormNames, pin, sizes_given
 from archdsl.analyses.closed.traced import Exact, NotClosedError, Trace, Traced, holds, value_of
 from archdsl.ir.layers import (
     ChannelShuffle,
@@ -53,10 +53,10 @@ Maps: TypeAlias = dict[Map, FeatureMap]
 _GIVEN = ("in_channels", "in_features", "num_features", "num_parameters")
 
 
-class _Place(Record):
+class _LiftedPlace(Record):
     """Where a body is lifted: its names, its way from the network, how often it is there."""
 
-    names: Names
+    names: FormNames
     path: tuple[Site, ...] = ()
     copies: Any = 1  # Exact
 
@@ -99,7 +99,7 @@ class _Lifter:
     def __init__(self, network: Network, trace: Trace) -> None:
         self.given = network
         self.trace = trace
-        self.weights = Weights(network, trace)
+        self.weights = DecidedWeights(network, trace)
 
     # ------------------------------------------------------------ the network
 
@@ -111,7 +111,7 @@ class _Lifter:
         maps: Maps = {MAIN: shapes[0]}
         maps |= {each.map: shape for each, shape in zip(network.inputs, shapes, strict=False)}
         names.maps |= {each.label: maps[each.map] for each in network.inputs}
-        body = self._body(network.body, maps, _Place(names))
+        body = self._body(network.body, maps, _LiftedPlace(names))
         outputs = tuple(replace(each, shape=maps[each.map]) for each in network.outputs)
         lifted = replace(
             network,
@@ -128,9 +128,9 @@ class _Lifter:
         self.weights.decide()
         return self.weights.lifted(lifted)
 
-    def _arguments(self, arguments: Mapping[str, Value | bool]) -> Names:
+    def _arguments(self, arguments: Mapping[str, Value | bool]) -> FormNames:
         """Return the names of the network: arguments that are asked about, numbers, formulas."""
-        network, trace, names = self.given, self.trace, Names(self.trace)
+        network, trace, names = self.given, self.trace, FormNames(self.trace)
         formulas = {let.name: let.number.expr for let in network.formulas}
         tests = dict(network.flags)
         for name, compiled in network.values:
@@ -150,7 +150,7 @@ class _Lifter:
                 names.numbers[name] = value
         return names
 
-    def _decide(self, node: Network | Block, names: Names) -> None:
+    def _decide(self, node: Network | Block, names: FormNames) -> None:
         """Take the lets of a declaration, and note what its text was decided by."""
         for let in node.lets:
             names.numbers[let.name] = names.number(let.number.expr)
@@ -174,7 +174,7 @@ class _Lifter:
 
     # ------------------------------------------------------------ bodies
 
-    def _body(self, body: Sequence[Step], maps: Maps, place: _Place) -> tuple[Step, ...]:
+    def _body(self, body: Sequence[Step], maps: Maps, place: _LiftedPlace) -> tuple[Step, ...]:
         steps: list[Step] = []
         for step in body:
             inner = replace(place, path=(*place.path, step.site))
@@ -189,7 +189,7 @@ class _Lifter:
         return tuple(steps)
 
     def _node(
-        self, node: Node, takes: Sequence[FeatureMap], place: _Place
+        self, node: Node, takes: Sequence[FeatureMap], place: _LiftedPlace
     ) -> tuple[Node, list[FeatureMap]]:
         match node:
             case LayerNode():
@@ -209,9 +209,9 @@ class _Lifter:
                 assert_never(node)
 
     def _block(
-        self, node: Block, takes: Sequence[FeatureMap], place: _Place
+        self, node: Block, takes: Sequence[FeatureMap], place: _LiftedPlace
     ) -> tuple[Node, list[FeatureMap]]:
-        names = Names(self.trace)
+        names = FormNames(self.trace)
         names.numbers["in_channels"] = takes[0].channels
         names.numbers["stride"] = place.names.number(node.stride.expr)
         names.numbers |= sizes_given(takes[0])
@@ -223,7 +223,7 @@ class _Lifter:
         return self._inside(node, takes, replace(place, names=names))
 
     def _part(
-        self, node: Part, takes: Sequence[FeatureMap], place: _Place
+        self, node: Part, takes: Sequence[FeatureMap], place: _LiftedPlace
     ) -> tuple[Node, list[FeatureMap]]:
         lifted, gives = self._inside(node, takes, place)
         if node.kind == "shortcut" and not _reduces(node):
@@ -232,7 +232,7 @@ class _Lifter:
         return lifted, gives
 
     def _inside(
-        self, node: Block | Part, takes: Sequence[FeatureMap], place: _Place
+        self, node: Block | Part, takes: Sequence[FeatureMap], place: _LiftedPlace
     ) -> tuple[Node, list[FeatureMap]]:
         maps = handed(node, takes)
         body = self._body(node.body, maps, place)
@@ -240,11 +240,11 @@ class _Lifter:
         self.weights.own(node.owned, place.copies)
         return replace(node, body=body, input=takes[0], output=gives[0]), gives
 
-    def _stage(self, node: Stage, given: FeatureMap, place: _Place) -> Stage:
+    def _stage(self, node: Stage, given: FeatureMap, place: _LiftedPlace) -> Stage:
         flow, items = given, list[Item]()
         counts = self._counts(node, place.names)
         for item, count in zip(node.items, counts, strict=True):
-            inner = _Place(place.names, (*place.path, item.site), place.copies * count)
+            inner = _LiftedPlace(place.names, (*place.path, item.site), place.copies * count)
             lifted, (after, *_) = self._node(item.node, [flow], inner)
             if value_of(count) != 1 or isinstance(count, Traced):
                 # the next copy is given what this one gives
@@ -254,7 +254,7 @@ class _Lifter:
         self.weights.own(node.owned, place.copies)
         return replace(node, items=tuple(items), input=given, output=flow)
 
-    def _counts(self, node: Stage, names: Names) -> list[Exact]:
+    def _counts(self, node: Stage, names: FormNames) -> list[Exact]:
         """Return how many copies there are of each member: the last ones are those that repeat."""
         counts: list[Exact] = [item.count for item in node.items]
         if node.repeats is None:
@@ -300,7 +300,7 @@ class _Lifter:
 
     # ------------------------------------------------------------ layers
 
-    def _layer(self, node: LayerNode, given: FeatureMap, place: _Place) -> LayerNode:
+    def _layer(self, node: LayerNode, given: FeatureMap, place: _LiftedPlace) -> LayerNode:
         layer = self._with_numbers(node, given, place.names)
         if node.implied and isinstance(layer, Flatten):
             for each in given.size or ():
@@ -315,7 +315,7 @@ class _Lifter:
         self.weights.use(lifted, place.path, place.copies)
         return lifted
 
-    def _with_numbers(self, node: LayerNode, given: FeatureMap, names: Names) -> Layer:
+    def _with_numbers(self, node: LayerNode, given: FeatureMap, names: FormNames) -> Layer:
         fields: dict[str, object] = {}
         for written in node.written:
             old = getattr(node.layer, written.field)
@@ -371,7 +371,7 @@ class _Lifter:
             case _:
                 pass
 
-    def _number(self, expr: Expr, names: Names, field: str) -> Exact:
+    def _number(self, expr: Expr, names: FormNames, field: str) -> Exact:
         found = names.number(expr)
         if isinstance(found, Traced):
             self._whole(found, 0 if field.endswith("padding") or field in ("part", "start") else 1)

@@ -22,20 +22,20 @@ class TooLongError(Exception):
     """A polynomial has more terms than are kept."""
 
 
-class Argument(Record):
+class ArgumentAtom(Record):
     """An argument of the network."""
 
     name: str
 
 
-class Applied(Record):
+class AppliedAtom(Record):
     """A function of polynomials: floor, ceil, round, round_to, log, power or reciprocal."""
 
     function: str
     arguments: "tuple[Polynomial, ...]"
 
 
-Atom: TypeAlias = Argument | Applied
+Atom: TypeAlias = ArgumentAtom | AppliedAtom
 Monomial: TypeAlias = tuple[tuple[Atom, int], ...]
 """Atoms in order, with their exponents."""
 
@@ -154,11 +154,11 @@ class Polynomial:
 
 def _replaced(atom: Atom, values: Mapping[str, Value]) -> Polynomial:
     match atom:
-        case Argument(name):
+        case ArgumentAtom(name):
             return number(values[name]) if name in values else of_atom(atom)
-        case Applied(function, arguments):
+        case AppliedAtom(function, arguments):
             given = tuple(each.replaced(values) for each in arguments)
-            made = Applied(function, given)
+            made = AppliedAtom(function, given)
             is_known = all(each.constant is not None for each in given)
             return number(value_of(made, {})) if is_known else of_atom(made)
         case _:
@@ -168,9 +168,9 @@ def _replaced(atom: Atom, values: Mapping[str, Value]) -> Polynomial:
 def value_of(atom: Atom, values: Mapping[str, Value]) -> Value:
     """Return the value of an atom where the arguments have these; raise ArithmeticError."""
     match atom:
-        case Argument(name):
+        case ArgumentAtom(name):
             return values[name]
-        case Applied(function, arguments):
+        case AppliedAtom(function, arguments):
             given = [each.evaluate(values) for each in arguments]
             match function:
                 case "reciprocal":
@@ -186,9 +186,9 @@ def value_of(atom: Atom, values: Mapping[str, Value]) -> Value:
 def names_of(atom: Atom) -> frozenset[str]:
     """Return the arguments that an atom hangs on."""
     match atom:
-        case Argument(name):
+        case ArgumentAtom(name):
             return frozenset((name,))
-        case Applied(_, arguments):
+        case AppliedAtom(_, arguments):
             return frozenset(name for each in arguments for name in each.names)
         case _:
             assert_never(atom)
@@ -206,7 +206,7 @@ def of_atom(atom: Atom) -> Polynomial:
 
 def argument(name: str) -> Polynomial:
     """Return an argument as a polynomial."""
-    return of_atom(Argument(name))
+    return of_atom(ArgumentAtom(name))
 
 
 def content(polynomial: Polynomial) -> tuple[Value, Monomial]:
@@ -288,9 +288,9 @@ def _sorted(powers: Iterable[tuple[Atom, int]]) -> Monomial:
 @lru_cache(maxsize=4096)
 def _key(atom: Atom) -> tuple[int, str]:
     match atom:
-        case Argument(name):
+        case ArgumentAtom(name):
             return 0, name
-        case Applied(function, arguments):
+        case AppliedAtom(function, arguments):
             return 1, f"{function}({', '.join(map(key_of, arguments))})"
         case _:
             assert_never(atom)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from archdsl.analyses.closed.polynomial import (
-    Applied,
-    Argument,
+    AppliedAtom,
+    ArgumentAtom,
     Atom,
     Monomial,
     Polynomial,
@@ -74,13 +74,13 @@ class Wholes:
 
     def _is_atom_whole(self, atom: Atom, names: frozenset[str]) -> bool:
         match atom:
-            case Argument(name):
+            case ArgumentAtom(name):
                 return name in names
-            case Applied("floor" | "ceil" | "round"):
+            case AppliedAtom("floor" | "ceil" | "round"):
                 return True
-            case Applied("round_to", (_, step)):
+            case AppliedAtom("round_to", (_, step)):
                 return self.is_whole(step)
-            case Applied():
+            case AppliedAtom():
                 return False
 
 
@@ -115,7 +115,7 @@ def _floor_of(rest: Polynomial, whole: Polynomial) -> Polynomial:
     """
     inner = [(m, c) for m, c in rest.terms.items() if m]
     match inner:
-        case [(((Applied("floor", (below,)), 1),), Fraction(numerator=1, denominator=parts))]:
+        case [(((AppliedAtom("floor", (below,)), 1),), Fraction(numerator=1, denominator=parts))]:
             start = rest.terms.get((), 0)
             # the whole part of a start beyond the floor's own steps changes nothing
             start = normal(Fraction((start * parts).__floor__(), parts))
@@ -124,7 +124,7 @@ def _floor_of(rest: Polynomial, whole: Polynomial) -> Polynomial:
             pass
     outside = rest.terms.get((), 0).__floor__()
     rest, whole = rest.plus(number(outside), -1), whole.plus(number(outside))
-    return whole.plus(of_atom(Applied("floor", (rest,))))
+    return whole.plus(of_atom(AppliedAtom("floor", (rest,))))
 
 
 def applied(function: str, arguments: tuple[Polynomial, ...], wholes: Wholes) -> Polynomial:
@@ -140,9 +140,9 @@ def applied(function: str, arguments: tuple[Polynomial, ...], wholes: Wholes) ->
     }
     if function in simpler:
         return simpler[function](*arguments)
-    return of_atom(Applied(function, arguments))
+    return of_atom(AppliedAtom(function, arguments))
 
 
 def reciprocal(polynomial: Polynomial) -> Polynomial:
     """Return one over a polynomial, which is never 0 where this is used."""
-    return of_atom(Applied("reciprocal", (polynomial,)))
+    return of_atom(AppliedAtom("reciprocal", (polynomial,)))

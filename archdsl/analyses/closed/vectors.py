@@ -12,7 +12,7 @@ from typing import Any, assert_never
 import numpy as np
 
 from archdsl.analyses.closed.conditions import Alike, Compared, Condition, Flagged, Whole
-from archdsl.analyses.closed.polynomial import Applied, Argument, Atom, Polynomial
+from archdsl.analyses.closed.polynomial import AppliedAtom, ArgumentAtom, Atom, Polynomial
 from archdsl.ir.numbers import (
     Both,
     Compare,
@@ -150,16 +150,16 @@ def _reduced(vector: Vector) -> Vector:
 
 def _atom(atom: Atom, columns: Mapping[str, Vector]) -> Vector:
     match atom:
-        case Argument(name):
+        case ArgumentAtom(name):
             return columns[name]
-        case Applied("floor", (inner,)):
+        case AppliedAtom("floor", (inner,)):
             return evaluate(inner, columns).floor()
-        case Applied("round_to", (inner, step)):
+        case AppliedAtom("round_to", (inner, step)):
             given, steps = evaluate(inner, columns), step.constant
             if isinstance(steps, int) and bool((given.above >= 0).all()):
                 return _rounded(given, steps)
             raise ArithmeticError
-        case Applied():
+        case AppliedAtom():
             raise ArithmeticError
         case _:
             assert_never(atom)

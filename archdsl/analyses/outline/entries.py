@@ -1,7 +1,7 @@
 """Entry: what stands in the cell of a paper's table.
 
-Row  =  a name, the size of what it gives, and Entries in the order of the data
-Entry  =  Line | Bracket | Branches
+OutlineRow  =  a name, the size of what it gives, and Entries in the order of the data
+Entry  =  Line | RunBracket | Branches
 """
 
 from enum import StrEnum
@@ -25,7 +25,7 @@ class Shown(StrEnum):
     OTHER = "other"  # by the language's word
 
 
-class Mark(StrEnum):
+class LayerMark(StrEnum):
     """What is said of a layer below the table."""
 
     SHARED = "shared"
@@ -45,10 +45,10 @@ class Line(Record, kw_only=True):
     stride: Size = ()  # () where it is 1, or the block's
     groups: int = 1
     depthwise: bool = False
-    marks: frozenset[Mark] = frozenset()
+    marks: frozenset[LayerMark] = frozenset()
 
 
-class Bracket(Record):
+class RunBracket(Record):
     """Lines of a block, `count` times."""
 
     entries: "tuple[Entry, ...]"
@@ -62,10 +62,10 @@ class Branches(Record):
     branches: "tuple[tuple[Entry, ...], ...]"
 
 
-Entry: TypeAlias = Line | Bracket | Branches
+Entry: TypeAlias = Line | RunBracket | Branches
 
 
-class Row(Record, kw_only=True):
+class OutlineRow(Record, kw_only=True):
     """A row of the table."""
 
     name: str

@@ -1,6 +1,6 @@
 """Layer -> its line in a paper's table."""
 
-from archdsl.analyses.outline.entries import Line, Mark, Shown
+from archdsl.analyses.outline.entries import LayerMark, Line, Shown
 from archdsl.ir.layers import (
     AdaptivePool,
     Blur,
@@ -69,17 +69,17 @@ def _stride(stride: Size) -> Size:
     return () if is_point(stride) else stride
 
 
-def _marks(node: LayerNode) -> frozenset[Mark]:
-    found: set[Mark] = set()
+def _marks(node: LayerNode) -> frozenset[LayerMark]:
+    found: set[LayerMark] = set()
     if node.shared is not None:
-        found.add(Mark.SHARED)
+        found.add(LayerMark.SHARED)
     if node.frozen:
-        found.add(Mark.FROZEN)
+        found.add(LayerMark.FROZEN)
     scheme = scheme_of(node.layer)
     if isinstance(scheme, Identity):
-        found.add(Mark.DIRAC)
+        found.add(LayerMark.DIRAC)
     elif isinstance(scheme, Binary):
-        found.add(Mark.BINARY)
+        found.add(LayerMark.BINARY)
     elif isinstance(scheme, Standardized):
-        found.add(Mark.STANDARDIZED)
+        found.add(LayerMark.STANDARDIZED)
     return frozenset(found)

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from archdsl.analyses.outline.entries import (
-    Bracket,
     Branches,
     Entry,
+    LayerMark,
     Line,
-    Mark,
-    Row,
+    OutlineRow,
+    RunBracket,
     Shown,
 )
 from archdsl.analyses.outline.lines import line_of
@@ -42,10 +42,10 @@ from archdsl.ir.network import (
 from archdsl.ir.rebuild import replace
 
 
-def outline(network: Network) -> tuple[Row, ...]:
+def outline(network: Network) -> tuple[OutlineRow, ...]:
     """Return the rows of a network, in the order of the data, each with a name of its own."""
     counts: dict[str, int] = {}
-    found: list[Row] = []
+    found: list[OutlineRow] = []
     for row in _rows(network.body):
         counts[row.name] = counts.get(row.name, 0) + 1
         number = counts[row.name]
@@ -56,8 +56,8 @@ def outline(network: Network) -> tuple[Row, ...]:
 # ---------------------------------------------------------------- rows
 
 
-def _rows(body: Sequence[Step]) -> Iterator[Row]:
-    row: Row | None = None
+def _rows(body: Sequence[Step]) -> Iterator[OutlineRow]:
+    row: OutlineRow | None = None
     waiting: tuple[Entry, ...] = ()  # poolings, for the row behind them
     seen: set[int] = set()  # weights that stood in a row
     for node in (step.node for step in body):
@@ -77,7 +77,7 @@ def _rows(body: Sequence[Step]) -> Iterator[Row]:
                 yield replace(inner, entries=(*waiting, *inner.entries))
                 waiting = ()
             continue
-        row = Row(
+        row = OutlineRow(
             name=_name(node),
             output=node.output,
             entries=(*waiting, *entries),
@@ -88,7 +88,7 @@ def _rows(body: Sequence[Step]) -> Iterator[Row]:
         yield row
     if waiting:
         last = body[-1].node
-        yield Row(name=_name(last), output=last.output, entries=waiting)
+        yield OutlineRow(name=_name(last), output=last.output, entries=waiting)
 
 
 def _is_hidden(node: Node, seen: set[int]) -> bool:
@@ -106,7 +106,7 @@ def _is_hidden(node: Node, seen: set[int]) -> bool:
             return False
 
 
-def _renamed(row: Row, name: str) -> Row:
+def _renamed(row: OutlineRow, name: str) -> OutlineRow:
     return replace(row, name=name)
 
 
@@ -171,10 +171,10 @@ def _brackets(stage: Stage) -> list[Entry]:
             _flow(body, in_run=True) if body is not None else _entries_of(item.node, in_run=True)
         )
         last = found[-1] if found else None
-        if isinstance(last, Bracket) and _is_same(last.entries, entries):
-            found[-1] = Bracket(_marked(last.entries, entries), last.count + item.count)
+        if isinstance(last, RunBracket) and _is_same(last.entries, entries):
+            found[-1] = RunBracket(_marked(last.entries, entries), last.count + item.count)
         else:
-            found.append(Bracket(entries, item.count))
+            found.append(RunBracket(entries, item.count))
     return found
 
 
@@ -192,11 +192,13 @@ def _marked(entries: Sequence[Entry], others: Sequence[Entry]) -> tuple[Entry, .
         other = others[index] if others else None
         match entry:
             case Line(marks=marks):
-                more = other.marks if isinstance(other, Line) else frozenset[Mark]()
-                found.append(replace(entry, marks=marks | more if others else frozenset[Mark]()))
-            case Bracket(entries=inner, count=count):
-                beside = other.entries if isinstance(other, Bracket) else ()
-                found.append(Bracket(_marked(inner, beside), count))
+                more = other.marks if isinstance(other, Line) else frozenset[LayerMark]()
+                found.append(
+                    replace(entry, marks=marks | more if others else frozenset[LayerMark]())
+                )
+            case RunBracket(entries=inner, count=count):
+                beside = other.entries if isinstance(other, RunBracket) else ()
+                found.append(RunBracket(_marked(inner, beside), count))
             case Branches(operator=operator, branches=branches):
                 beside = other.branches if isinstance(other, Branches) else ()
                 pairs = zip(branches, beside or [()] * len(branches), strict=True)
@@ -257,7 +259,7 @@ class _Groups:
     def entries(self) -> tuple[Entry, ...]:
         found: list[Entry] = []
         for entries, count, _ in self._found:
-            found += entries if count == 1 else (Bracket(entries, count),)
+            found += entries if count == 1 else (RunBracket(entries, count),)
         return tuple(found)
 
 

@@ -5,6 +5,7 @@ from typing import TypeAlias, assert_never
 
 from archdsl.emit.calls.fields import FieldWriter, LayerColumn
 from archdsl.emit.expressions.scope import ClassScope
+from archdsl.emit.python.names import in_dimensions
 from archdsl.emit.python.nodes import Invocation, Keyword, Python, Text
 from archdsl.emit.python.nodes import Sequence as Items
 from archdsl.ir.layers import (
@@ -242,7 +243,11 @@ def _norm_of_channels(
         case RMSNorm():
             return _call("nn.RMSNorm", features, *write.keyword("eps"))
         case GlobalResponseNorm():
-            return _call("GlobalResponseNorm", features, *write.keyword("eps", 1e-6))
+            return _call(
+                in_dimensions("GlobalResponseNorm", dimensions(layer)),
+                features,
+                *write.keyword("eps", 1e-6),
+            )
         case _:
             assert_never(layer)
 
@@ -343,7 +348,8 @@ def _moved(write: FieldWriter, layer: _Moves) -> Invocation:
         case Flatten():
             return _call("nn.Flatten")
         case PadChannels():
-            return _call("PadChannels", number("out_channels"))
+            name = in_dimensions("PadChannels", dimensions(layer))
+            return _call(name, number("out_channels"))
         case ChannelShuffle():
             return _call("nn.ChannelShuffle", number("groups"))
         case ChannelSplit():
@@ -378,7 +384,8 @@ def _resized(write: FieldWriter, layer: Pad | SamePad | Upsample | Blur) -> Invo
             wanted = keyword("factor", rename="scale_factor") if factor else keyword("size")
             return _call("nn.Upsample", *wanted, *flags)
         case Blur():
-            return _call("Blur", number("kernel_size"), *keyword("stride", 1))
+            name = in_dimensions("Blur", dimensions(layer))
+            return _call(name, number("kernel_size"), *keyword("stride", 1))
         case _:
             assert_never(layer)
 

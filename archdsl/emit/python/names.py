@@ -10,9 +10,17 @@ _TEMPLATES = files("archdsl.emit") / "templates"
 _STEMS = tuple(path.name.partition(".")[0] for path in (_TEMPLATES / "model").iterdir())
 _DIMENSIONS = (1, 2, 3)
 
-# Template and dimensions by name: `LayerNormNd` gives LayerNorm1d, LayerNorm2d and LayerNorm3d.
+
+def in_dimensions(name: str, dimensions: int) -> str:
+    """Return the name of a helper that has none of PyTorch's: of images it is the plain one."""
+    return name if dimensions == 2 else f"{name}{dimensions}d"
+
+
+# Template and dimensions by name: `LayerNormNd` gives LayerNorm1d, LayerNorm2d and LayerNorm3d,
+# `BlurN` gives Blur1d, Blur and Blur3d.
 HELPERS = {
-    **{stem: (stem, 0) for stem in _STEMS if not stem.endswith("Nd")},
+    **{stem: (stem, 0) for stem in _STEMS if not stem.endswith(("N", "Nd"))},
+    **{in_dimensions(s[:-1], n): (s, n) for s in _STEMS if s[-1] == "N" for n in _DIMENSIONS},
     **{f"{s[:-2]}{n}d": (s, n) for s in _STEMS if s.endswith("Nd") for n in _DIMENSIONS},
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from archdsl.analyses.outline.entries import Bracket, Branches, Entry, Line, Mark
+from archdsl.analyses.outline.entries import Branches, Entry, LayerMark, Line, RunBracket
 from archdsl.ir.network import Operator
 from archdsl.report.paper.layout import HEADS, found_rows, notes, outputs, sums
 from archdsl.report.paper.table import PaperTable
@@ -17,11 +17,11 @@ _LATEX = Wording(
     text=lambda text: rf"\text{{{text}}}",
     formula=str,
     signs={
-        Mark.SHARED: r"{}^{\dagger}",
-        Mark.DIRAC: r"{}^{\delta}",
-        Mark.BINARY: r"{}^{\pm}",
-        Mark.STANDARDIZED: r"{}^{\ddagger}",
-        Mark.FROZEN: r"{}^{\ast}",
+        LayerMark.SHARED: r"{}^{\dagger}",
+        LayerMark.DIRAC: r"{}^{\delta}",
+        LayerMark.BINARY: r"{}^{\pm}",
+        LayerMark.STANDARDIZED: r"{}^{\ddagger}",
+        LayerMark.FROZEN: r"{}^{\ast}",
     },
 )
 _BREAK = r" \\ "
@@ -69,7 +69,7 @@ def _of_latex(entry: Entry) -> str:
     match entry:
         case Line():
             return line_text(entry, _LATEX)
-        case Bracket(entries=inner, count=count):
+        case RunBracket(entries=inner, count=count):
             lines = _BREAK.join(map(_of_latex, inner))
             number = _LATEX.number(count)
             return rf"\begin{{bmatrix}}{lines}\end{{bmatrix}}{_LATEX.counted}{number}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from archdsl.analyses.outline.entries import Mark, Row
+from archdsl.analyses.outline.entries import LayerMark, OutlineRow
 from archdsl.ir.network import Operator
 from archdsl.report.paper.table import PaperTable, strided
 from archdsl.report.paper.wording import MEANINGS, Wording, output_text
@@ -11,7 +11,9 @@ HEADS = ("layer", "output")
 OPERATORS = {Operator.SUM: "+", Operator.CONCAT: "|", Operator.PRODUCT: "*"}
 
 
-def notes(table: PaperTable, signs: Mapping[Mark, str], said: Callable[[str], str]) -> list[str]:
+def notes(
+    table: PaperTable, signs: Mapping[LayerMark, str], said: Callable[[str], str]
+) -> list[str]:
     """Return what is said below the table."""
     found = [f"{signs[mark]} {said(MEANINGS[mark])}" for mark in table.marks]
     if table.holds:
@@ -31,12 +33,12 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def found_rows(table: PaperTable, name: str) -> list[Row | None]:
+def found_rows(table: PaperTable, name: str) -> list[OutlineRow | None]:
     """Return a row in each column."""
     return [next((r for r in c.rows if r.name == name), None) for c in table.columns]
 
 
-def outputs(rows: Sequence[Row | None], wording: Wording) -> str:
+def outputs(rows: Sequence[OutlineRow | None], wording: Wording) -> str:
     """Return the size of what a row gives; of members that differ all, in their order."""
     found = dict.fromkeys(output_text(row.output, wording) for row in rows if row is not None)
     return " / ".join(found)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import assert_never
 
-from archdsl.analyses.outline.entries import Bracket, Branches, Entry, Line
+from archdsl.analyses.outline.entries import Branches, Entry, Line, RunBracket
 from archdsl.report.paper.layout import HEADS, OPERATORS, found_rows, notes, outputs, sums
 from archdsl.report.paper.table import PaperTable
 from archdsl.report.paper.wording import SIGNS, Wording, line_text, plain
@@ -52,7 +52,7 @@ def _down(entry: Entry) -> str:
     match entry:
         case Line():
             return line_text(entry, _MARKUP).replace("*", r"\*")
-        case Bracket(entries=inner, count=count):
+        case RunBracket(entries=inner, count=count):
             return rf"\[ {_marked_down(inner)} \]{_MARKUP.counted}{_MARKUP.number(count)}"
         case Branches(operator=operator, branches=branches):
             sign = rf" \{OPERATORS[operator]} "
@@ -87,7 +87,7 @@ def _marked(entry: Entry) -> str:
     match entry:
         case Line():
             return line_text(entry, _MARKUP)
-        case Bracket(entries=inner, count=count):
+        case RunBracket(entries=inner, count=count):
             bracket = f'<span class="bracket">{_markup(inner)}</span>'
             return f"{bracket}{_MARKUP.counted}{_MARKUP.number(count)}"
         case Branches(operator=operator, branches=branches):

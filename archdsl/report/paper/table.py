@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from archdsl.analyses.counts import Counts
-from archdsl.analyses.outline.entries import Bracket, Branches, Entry, Line, Mark, Row
+from archdsl.analyses.outline.entries import (
+    Branches,
+    Entry,
+    LayerMark,
+    Line,
+    OutlineRow,
+    RunBracket,
+)
 from archdsl.analyses.outline.outlining import outline
 from archdsl.analyses.walk import leaves, root, walk
 from archdsl.ir.layers import AsLarge, AsLargeMap, BatchNorm, GroupNorm, Idle, InstanceNorm
@@ -16,7 +23,7 @@ class PaperColumn(Record, kw_only=True):
     """A member: its title, its rows and its sums."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[OutlineRow, ...]
     parameters: object
     macs: object
 
@@ -35,10 +42,10 @@ class PaperTable(Record, kw_only=True):
         return tuple(_merged([[row.name for row in column.rows] for column in self.columns]))
 
     @property
-    def marks(self) -> tuple[Mark, ...]:
+    def marks(self) -> tuple[LayerMark, ...]:
         """The signs that are explained."""
         found = {m for column in self.columns for row in column.rows for m in _marks(row.entries)}
-        return tuple(mark for mark in Mark if mark in found)
+        return tuple(mark for mark in LayerMark if mark in found)
 
 
 def paper_column(network: Network, counts: Counts, varied: Sequence[str]) -> PaperColumn:
@@ -82,12 +89,12 @@ def strided(table: PaperTable) -> tuple[str, ...]:
     return tuple(name for name in table.names if name in found)
 
 
-def _marks(entries: Sequence[Entry]) -> Iterator[Mark]:
+def _marks(entries: Sequence[Entry]) -> Iterator[LayerMark]:
     for entry in entries:
         match entry:
             case Line(marks=marks):
                 yield from marks
-            case Bracket(entries=inner):
+            case RunBracket(entries=inner):
                 yield from _marks(inner)
             case Branches(branches=branches):
                 for branch in branches:

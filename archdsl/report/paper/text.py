@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from archdsl.analyses.outline.entries import Bracket, Branches, Entry, Line
+from archdsl.analyses.outline.entries import Branches, Entry, Line, RunBracket
 from archdsl.report.paper.boxes import Box, below, beside, box, in_brackets
 from archdsl.report.paper.layout import HEADS, OPERATORS, found_rows, notes, outputs, sums
 from archdsl.report.paper.table import PaperTable
@@ -40,7 +40,7 @@ def as_text(table: PaperTable) -> str:
 def _box(entries: Sequence[Entry]) -> Box:
     found: list[Box] = []
     for number, entry in enumerate(entries):
-        if number and isinstance(entry, Bracket) and isinstance(entries[number - 1], Bracket):
+        if number and isinstance(entry, RunBracket) and isinstance(entries[number - 1], RunBracket):
             found.append(box(""))
         found.append(_entry_box(entry))
     return below(found) if found else box("")
@@ -50,7 +50,7 @@ def _entry_box(entry: Entry) -> Box:
     match entry:
         case Line():
             return box(line_text(entry, TEXT))
-        case Bracket(entries=inner, count=count):
+        case RunBracket(entries=inner, count=count):
             return in_brackets(_box(inner), f"{TEXT.counted}{TEXT.number(count)}")
         case Branches(operator=operator, branches=branches):
             boxes = [_box(branch) for branch in branches]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import assert_never, cast
 
-from archdsl.analyses.outline.entries import Line, Mark, Shown
+from archdsl.analyses.outline.entries import LayerMark, Line, Shown
 from archdsl.ir.layers import Size
 from archdsl.ir.network import FeatureMap
 from archdsl.record import Record
@@ -18,22 +18,22 @@ class Wording(Record, kw_only=True):
     counted: str  # between a bracket and its number
     text: Callable[[str], str]  # words
     formula: Callable[[str], str]  # what is written with numbers
-    signs: Mapping[Mark, str]
+    signs: Mapping[LayerMark, str]
 
 
 SIGNS = {
-    Mark.SHARED: "\N{DAGGER}",
-    Mark.DIRAC: "\N{GREEK SMALL LETTER DELTA}",
-    Mark.BINARY: "\N{PLUS-MINUS SIGN}",
-    Mark.STANDARDIZED: "\N{DOUBLE DAGGER}",
-    Mark.FROZEN: "*",
+    LayerMark.SHARED: "\N{DAGGER}",
+    LayerMark.DIRAC: "\N{GREEK SMALL LETTER DELTA}",
+    LayerMark.BINARY: "\N{PLUS-MINUS SIGN}",
+    LayerMark.STANDARDIZED: "\N{DOUBLE DAGGER}",
+    LayerMark.FROZEN: "*",
 }
 MEANINGS = {
-    Mark.SHARED: "layers of one weight",
-    Mark.DIRAC: "the weight is computed from delta + W (arXiv:1706.00388)",
-    Mark.BINARY: "one bit for each weight (arXiv:1802.08530)",
-    Mark.STANDARDIZED: "the weight is standardized (arXiv:1903.10520)",
-    Mark.FROZEN: "does not learn",
+    LayerMark.SHARED: "layers of one weight",
+    LayerMark.DIRAC: "the weight is computed from delta + W (arXiv:1706.00388)",
+    LayerMark.BINARY: "one bit for each weight (arXiv:1802.08530)",
+    LayerMark.STANDARDIZED: "the weight is standardized (arXiv:1903.10520)",
+    LayerMark.FROZEN: "does not learn",
 }
 
 

@@ -62,7 +62,9 @@ def pad_channels(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     if channels.value < flow.channels.value:
         message = f"`pad_channels` takes no channels away: {flow.channels} in, {channels} out"
         fail_here("E322", message, use.span, "reduce them with `conv1x1(..)`")
-    layer = PadChannels(out_channels=use.arguments.integer("out_channels"))
+    layer = PadChannels(
+        out_channels=use.arguments.integer("out_channels"), dimensions=flow.map.dimensions or 2
+    )
     return BuiltLayer(layer, (write("out_channels", channels),), channels)
 
 

@@ -87,7 +87,11 @@ def local_response_norm(use: LayerCall, _: Flow, __: Facts) -> BuiltLayer:
 
 def grn(use: LayerCall, flow: Flow, _: Facts) -> BuiltLayer:
     """Return a normalization by the norms of all channels."""
-    layer = GlobalResponseNorm(num_features=int(flow.channels.value), eps=use.arguments.real("eps"))
+    layer = GlobalResponseNorm(
+        num_features=int(flow.channels.value),
+        eps=use.arguments.real("eps"),
+        dimensions=flow.map.dimensions or 2,
+    )
     return BuiltLayer(layer, (write("num_features", flow.channels),))
 
 
