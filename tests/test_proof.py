@@ -133,7 +133,7 @@ def prove_in(dimensions, options):
 
 @pytest.mark.parametrize("dimensions", [1, 3])
 def test_drawn_specs_of_signals_and_films_become_the_networks_they_say(dimensions):
-    prove_in(dimensions, settings(STEADY, max_examples=12 if dimensions == 1 else 6))
+    prove_in(dimensions, settings(STEADY, max_examples=6 if dimensions == 1 else 3))
 
 
 @pytest.mark.slow
@@ -198,7 +198,7 @@ def test_a_scheme_around_a_drawn_network_is_legal_or_told_why_not(scheme):
 def test_code_of_drawn_specs_is_clean_for_ruff(tmp_path):
     folder = tmp_path / "generated"  # as pyproject.toml names it
 
-    @settings(STEADY, max_examples=60)
+    @settings(STEADY, max_examples=120)
     @given(specs())
     def write(spec):
         try:

@@ -81,7 +81,7 @@ ON_META = [
     ("plain", {}),
     ("preact_resnet", {}),
     ("preact_resnet", {"depth": "110"}),
-    ("preact_resnet", {"depth": "1001"}),
+    ("preact_resnet", {"depth": "299"}),
     ("resnet", {"depth": "18"}),
     ("resnet", {"depth": "34", "image": "96"}),
     ("resnet", {}),

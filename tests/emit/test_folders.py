@@ -629,6 +629,7 @@ def test_packing_writes_all_or_nothing(scripts, photos, tmp_path, change, messag
     assert list(out.parent.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_packing_replaces_nothing(scripts, photos, tmp_path):
     (tmp_path / "kept").write_text("mine")
     assert pack(scripts, photos, tmp_path) == (1, "", f"{tmp_path} is there already\n")
@@ -641,6 +642,7 @@ def test_packing_replaces_nothing(scripts, photos, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
+@pytest.mark.slow
 def test_packing_explains_itself(scripts):
     status, stdout, _ = pack(scripts, "--help")
     assert status == 0

@@ -84,6 +84,7 @@ def test_ddp_in_training_mode_has_the_mean_gradient_of_the_halves(network, name,
     assert_each_close(torch.load(tmp_path / "gradients.pt"), gradients(network), rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "unit"), _choose(FACTS, ("stage", "block"), {("share_wrn22", "stage")})
 )

@@ -200,6 +200,7 @@ def test_a_broken_image_is_named_and_ends_the_run(train, tmp_path):
         assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_an_error_of_the_run_ends_its_workers(scripts, tmp_path):
     """They outlast the SIGTERM by which Python would end them."""
     photos = write_photos(tmp_path / "photos", train=40, test=20)

@@ -147,6 +147,7 @@ def test_a_run_that_both_processes_give_up_ends_as_one_that_they_finish(tmp_path
     assert not [name for names in left for name in names if "gloo" in name]
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_ends_the_other_one(tmp_path, monkeypatch):
     write(tmp_path, compile_text(PLAIN))
     (tmp_path / "watched.py").write_text(WATCHED)
