@@ -198,7 +198,7 @@ def test_a_scheme_around_a_drawn_network_is_legal_or_told_why_not(scheme):
 def test_code_of_drawn_specs_is_clean_for_ruff(tmp_path):
     folder = tmp_path / "generated"  # as pyproject.toml names it
 
-    @settings(STEADY, max_examples=120)
+    @settings(STEADY, max_examples=60)
     @given(specs())
     def write(spec):
         try:
