@@ -125,7 +125,14 @@ def test_a_class_takes_what_its_text_only_computes_with(target):
     check_signature(load(compilation), opened)
 
 
-@pytest.mark.parametrize("target", [target for target, opened in OPEN.items() if opened])
+@pytest.mark.parametrize(
+    "target",
+    [
+        target if target.startswith("specs") else pytest.param(target, marks=pytest.mark.slow)
+        for target, opened in OPEN.items()
+        if opened
+    ],
+)
 def test_at_further_arguments_a_class_is_what_the_compiler_makes_of_them(target):
     count = 2 if len(OPEN[target]) == 1 else 1  # of several arguments, some together as well
     taken, refused, _ = check_arguments(
